@@ -1,0 +1,221 @@
+/**
+ * What a test file imports: one `test` for both runtimes, the assertions, hex, deadlines and child
+ * processes.
+ */
+
+import { spawn as spawnProcess, spawnSync } from "node:child_process";
+import { Buffer } from "node:buffer";
+import process from "node:process";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
+import { AssertionError, fail } from "@std/assert";
+
+export * from "@std/assert";
+
+/** How long a test may take, in milliseconds. */
+const TEST_TIMEOUT = 60_000;
+
+interface DenoTests {
+  test(definition: { name: string; fn: TestFunction; ignore?: boolean; timeout?: number }): void;
+}
+interface BunTests {
+  (name: string, fn: TestFunction, timeout: number): void;
+  skip(name: string, fn: TestFunction): void;
+}
+
+/** The body of a test. */
+export type TestFunction = () => void | Promise<void>;
+
+const deno = (globalThis as { Deno?: DenoTests }).Deno;
+
+/** The runtime that runs this test. */
+export const runtime: "deno" | "bun" = deno === undefined ? "bun" : "deno";
+
+// Not a literal in the import() below: Deno would look for it.
+const bunTestModule = "bun:test";
+const bunTest: BunTests | undefined = deno === undefined
+  ? (await import(bunTestModule)).test
+  : undefined;
+
+/** Declares a test. All of Deno's sanitizers are on: what a test opens, it closes. */
+export function test(name: string, fn: TestFunction): void {
+  const body = () => withCleanup(fn);
+  if (deno !== undefined) deno.test({ name, fn: body, timeout: TEST_TIMEOUT });
+  else bunTest!(name, body, TEST_TIMEOUT);
+}
+
+/**
+ * Declares a test that needs something this machine may lack.
+ *
+ * `condition` is `true`, or the reason why the test cannot run (see {@linkcode canRun}): then it is
+ * skipped and its name tells why. Where the environment has `CI=true` it fails instead, so that a
+ * machine that should have everything cannot quietly run less.
+ */
+export function testIf(condition: true | string, name: string, fn: TestFunction): void {
+  if (condition === true) return test(name, fn);
+  if (process.env.CI === "true") return test(name, () => fail(`cannot run: ${condition}`));
+  const skipped = `${name} (skipped: ${condition})`;
+  if (deno !== undefined) deno.test({ name: skipped, fn, ignore: true });
+  else bunTest!.skip(skipped, fn);
+}
+
+/** For {@linkcode testIf}: `true` if the command runs and exits with 0, else the reason. */
+export function canRun(command: string, args: string[] = ["--version"]): true | string {
+  const { error, status } = spawnSync(command, args, { stdio: "ignore", timeout: 30_000 });
+  if (error !== undefined) return `${command} is not on this machine`;
+  return status === 0 ? true : `${command} ${args.join(" ")} exited with ${status}`;
+}
+
+let cleanups: AsyncDisposableStack | undefined;
+
+/** Runs `fn` when the current test ends, however it ends; the last one given runs first. */
+export function onTestEnd(fn: () => void | Promise<void>): void {
+  if (cleanups === undefined) throw new TypeError("onTestEnd() was called outside of a test");
+  cleanups.defer(fn);
+}
+
+async function withCleanup(fn: TestFunction): Promise<void> {
+  await using own = new AsyncDisposableStack();
+  cleanups = own;
+  try {
+    await fn();
+  } finally {
+    if (cleanups === own) cleanups = undefined;
+  }
+}
+
+/** The promise's own outcome, or a failure that names `what` after `ms` milliseconds. */
+export async function deadline<T>(promise: PromiseLike<T>, ms: number, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new AssertionError({ message: `${what}: not within ${ms} ms` })),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Resolves after `ms` milliseconds. */
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Bytes from hexadecimal digits; white space is skipped: `hex("81 05 48 65 6c 6c 6f")`. */
+export function hex(digits: string): Uint8Array<ArrayBuffer> {
+  return decodeHex(digits.replaceAll(/\s/g, ""));
+}
+
+/** Bytes as {@linkcode hex} reads them, a space between two. */
+export function toHex(bytes: Uint8Array): string {
+  return encodeHex(bytes).replaceAll(/(..)(?=.)/g, "$1 ");
+}
+
+/** How a child process is started. */
+export interface SpawnOptions {
+  /** The working directory. */
+  cwd?: string;
+  /** Set on top of this process's own environment. */
+  env?: Record<string, string>;
+  /** Text for standard input, which is closed after it. */
+  input?: string;
+}
+
+/** How a child process ended. */
+export interface Exit {
+  /** The exit code, or `null` if a signal ended it. */
+  code: number | null;
+  /** All of standard output. */
+  stdout: string;
+  /** All of standard error. */
+  stderr: string;
+}
+
+/** A child process, which does not outlive the test that started it. */
+export interface Child {
+  /** The process id. */
+  readonly pid: number | undefined;
+  /** Resolves when the process has ended and its output is read; rejects if it could not start. */
+  readonly exited: Promise<Exit>;
+  /** Resolves to the match of the first line, of either output, that matches. */
+  waitForLine(pattern: RegExp, ms?: number): Promise<RegExpMatchArray>;
+  /** Ends the process, and waits until it has ended. */
+  kill(signal?: "SIGTERM" | "SIGKILL" | "SIGINT"): Promise<void>;
+}
+
+/** Starts a child process; {@linkcode run} waits for its end. */
+export function spawn(command: string, args: string[], options: SpawnOptions = {}): Child {
+  const { cwd, env, input = "" } = options;
+  const child = spawnProcess(command, args, {
+    ...(cwd !== undefined && { cwd }),
+    env: { ...process.env, ...env },
+    stdio: "pipe",
+  });
+  const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const text = (name: "stdout" | "stderr") => Buffer.concat(output[name]).toString("utf8");
+  const changed = new EventTarget();
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (chunk: Buffer) => {
+      output[name].push(chunk);
+      changed.dispatchEvent(new Event("output"));
+    });
+  }
+  let running = true;
+  const exited = new Promise<Exit>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => {
+      resolve({ code, stdout: text("stdout"), stderr: text("stderr") });
+    });
+  }).finally(() => {
+    running = false;
+    changed.dispatchEvent(new Event("output"));
+  });
+  exited.catch(() => {}); // Not every test asks how a child ended.
+  child.stdin.on("error", () => {}); // The child may end without reading its input.
+  child.stdin.end(input);
+
+  async function kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" = "SIGKILL"): Promise<void> {
+    if (running) child.kill(signal);
+    await exited.catch(() => {});
+  }
+
+  async function waitForLine(pattern: RegExp, ms = 20_000): Promise<RegExpMatchArray> {
+    const stop = new AbortController();
+    const { signal } = stop;
+    const found = new Promise<RegExpMatchArray>((resolve, reject) => {
+      function look(): void {
+        for (const line of `${text("stdout")}\n${text("stderr")}`.split(/\r?\n/)) {
+          const match = line.match(pattern);
+          if (match !== null) return resolve(match);
+        }
+        if (!running) {
+          fail(`${command} ended without a line that matches ${pattern}:\n${text("stderr")}`);
+        }
+      }
+      changed.addEventListener("output", () => {
+        try {
+          look();
+        } catch (error) {
+          reject(error);
+        }
+      }, { signal });
+      look();
+    });
+    try {
+      return await deadline(found, ms, `a line of ${command} that matches ${pattern}`);
+    } finally {
+      stop.abort();
+    }
+  }
+
+  if (cleanups !== undefined) onTestEnd(() => kill());
+  return { pid: child.pid, exited, waitForLine, kill };
+}
+
+/** Runs a child process to its end. */
+export function run(command: string, args: string[], options?: SpawnOptions): Promise<Exit> {
+  return spawn(command, args, options).exited;
+}
