@@ -1,0 +1,141 @@
+import { InvalidPayloadError, ProtocolError } from "./errors.ts";
+import { isValidUtf8 } from "./utf8.ts";
+
+/**
+ * The status codes of a Close frame that RFC 6455 and IANA's registry define.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 RFC 6455 §7.4.1}
+ */
+export const CloseCode = {
+  /** The purpose of the connection has been fulfilled. */
+  NormalClosure: 1000,
+  /** The endpoint goes away: a server shuts down, a browser leaves the page. */
+  GoingAway: 1001,
+  /** The peer broke the protocol. */
+  ProtocolError: 1002,
+  /** The peer sent a type of data that can't be accepted. */
+  UnsupportedData: 1003,
+  /** Never sent: the Close frame had no code. */
+  NoStatusReceived: 1005,
+  /** Never sent: the connection ended without a Close frame. */
+  AbnormalClosure: 1006,
+  /** The data was not what its type says, such as text that is not UTF-8. */
+  InvalidFramePayloadData: 1007,
+  /** The message broke a policy. */
+  PolicyViolation: 1008,
+  /** The message is too big. */
+  MessageTooBig: 1009,
+  /** The client expected an extension that the server did not negotiate. */
+  MandatoryExtension: 1010,
+  /** The server met an unexpected condition. */
+  InternalError: 1011,
+  /** The server restarts. */
+  ServiceRestart: 1012,
+  /** The server is overloaded: try again later. */
+  TryAgainLater: 1013,
+  /** A gateway got a bad answer from behind it. */
+  BadGateway: 1014,
+  /** Never sent: the TLS handshake failed. */
+  TLSHandshake: 1015,
+} as const;
+
+/** One of the values of {@linkcode CloseCode}. */
+export type CloseCode = typeof CloseCode[keyof typeof CloseCode];
+
+/** What a Close frame says. */
+export interface ClosePayload {
+  /** The status code; 1005 where the frame has none. */
+  closeCode: number;
+  /** The reason, at most 123 bytes of UTF-8; empty where the frame has none. */
+  reason: string;
+}
+
+/** The longest reason, in bytes: a control frame's 125, less the 2 of the code. */
+export const MAX_REASON_LENGTH = 123;
+
+const textEncoder = /* @__PURE__ */ new TextEncoder();
+const textDecoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Whether a status code may stand in a Close frame: 1000-1003, 1007-1014 and 3000-4999.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-7.4 RFC 6455 §7.4}
+ */
+export function isCloseCode(code: number): boolean {
+  // RFC 6455 §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control
+  // frame"; 1004 is reserved. §7.4.2: 0-999 "are not used", 1016-2999 are reserved.
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) ||
+    (code >= 3000 && code <= 4999);
+}
+
+/**
+ * Writes the payload of a Close frame; empty where no code is given.
+ *
+ * @throws {RangeError} where the code may not be sent.
+ * @throws {TypeError} where the code is not an integer, or there is a reason without a code.
+ * @throws {DOMException} a `SyntaxError`, as of the platform's `close()`, where the reason is longer
+ * than 123 bytes of UTF-8.
+ */
+export function encodeClosePayload(code?: number, reason = ""): Uint8Array<ArrayBuffer> {
+  if (code === undefined) {
+    if (reason !== "") {
+      throw new TypeError(`Cannot close: reason ${JSON.stringify(reason)} has no code with it`);
+    }
+    return new Uint8Array(0);
+  }
+  if (!Number.isInteger(code)) {
+    throw new TypeError(`Cannot close: expected an integer as the code, got ${code}`);
+  }
+  if (!isCloseCode(code)) {
+    throw new RangeError(
+      `Cannot close with code ${code}: expected 1000-1003, 1007-1014 or 3000-4999`,
+    );
+  }
+  // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
+  const text = textEncoder.encode(reason);
+  if (text.length > MAX_REASON_LENGTH) {
+    throw new DOMException(
+      `Cannot close: the reason has ${text.length} bytes of UTF-8, at most ${MAX_REASON_LENGTH} fit`,
+      "SyntaxError",
+    );
+  }
+  const payload = new Uint8Array(2 + text.length);
+  payload[0] = code >> 8;
+  payload[1] = code & 0xff;
+  payload.set(text, 2);
+  return payload;
+}
+
+/**
+ * Reads the payload of a Close frame.
+ *
+ * @throws {ProtocolError} where it has one byte, or a code that may not be sent.
+ * @throws {InvalidPayloadError} where the reason is not UTF-8.
+ */
+export function decodeClosePayload(payload: Uint8Array): ClosePayload {
+  if (payload.length === 0) return { closeCode: CloseCode.NoStatusReceived, reason: "" };
+  // RFC 6455 §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned
+  // integer".
+  if (payload.length === 1) {
+    throw new ProtocolError(
+      "Cannot decode Close frame: a payload of 1 byte, expected none or 2 and more",
+      "ERR_CLOSE_PAYLOAD",
+    );
+  }
+  const closeCode = (payload[0] << 8) | payload[1];
+  if (!isCloseCode(closeCode)) {
+    throw new ProtocolError(
+      `Cannot decode Close frame: code ${closeCode} may not be sent`,
+      "ERR_CLOSE_CODE",
+    );
+  }
+  const text = payload.subarray(2);
+  // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_".
+  if (!isValidUtf8(text)) {
+    throw new InvalidPayloadError(
+      "Cannot decode Close frame: the reason is not valid UTF-8",
+      "ERR_CLOSE_REASON",
+    );
+  }
+  return { closeCode, reason: textDecoder.decode(text) };
+}

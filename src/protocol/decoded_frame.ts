@@ -1,0 +1,50 @@
+import type { Frame } from "./frame.ts";
+import type { Opcode } from "./opcode.ts";
+
+/** A frame of the decoder's: its payload is cut out of the chunk when somebody asks for it. */
+export class DecodedFrame implements Frame {
+  readonly payloadLength: number;
+  readonly payloadOffset: number;
+  /** The bytes that the payload is a range of. */
+  readonly bytes: Uint8Array;
+  /** Where the payload starts in `bytes`. */
+  readonly start: number;
+  /** Where it ends, exclusive. */
+  readonly end: number;
+  readonly #first: number;
+
+  constructor(
+    first: number,
+    payloadLength: number,
+    payloadOffset: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ) {
+    this.#first = first;
+    this.payloadLength = payloadLength;
+    this.payloadOffset = payloadOffset;
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
+  get fin(): boolean {
+    return (this.#first & 0x80) !== 0;
+  }
+  get rsv1(): boolean {
+    return (this.#first & 0x40) !== 0;
+  }
+  get rsv2(): boolean {
+    return (this.#first & 0x20) !== 0;
+  }
+  get rsv3(): boolean {
+    return (this.#first & 0x10) !== 0;
+  }
+  get opcode(): Opcode {
+    return (this.#first & 0x0f) as Opcode;
+  }
+  get payload(): Uint8Array {
+    return this.bytes.subarray(this.start, this.end);
+  }
+}

@@ -1,0 +1,149 @@
+import { ProtocolError } from "./errors.ts";
+import { isControl, Opcode } from "./opcode.ts";
+
+/**
+ * Which end of a connection an object works for. It decides who masks: RFC 6455 §5.1: "a client MUST
+ * mask all frames that it sends to the server", and "A server MUST NOT mask any frames that it
+ * sends to the client".
+ */
+export type Role = "client" | "server";
+
+/**
+ * One frame, or a part of one, unmasked.
+ *
+ * A data frame that arrives in several chunks is handed on in parts, so that its bytes can be
+ * checked and used before it has ended: all parts have the header's fields, and
+ * `payloadOffset` tells where a part's bytes stand in the frame. A control frame is always whole.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
+ */
+export interface Frame {
+  /** Whether this is the last frame of its message. */
+  readonly fin: boolean;
+  /** The first reserved bit: an extension's, such as permessage-deflate's "compressed". */
+  readonly rsv1: boolean;
+  /** The second reserved bit. */
+  readonly rsv2: boolean;
+  /** The third reserved bit. */
+  readonly rsv3: boolean;
+  /** What kind of frame it is. */
+  readonly opcode: Opcode;
+  /** The payload of this frame or part, unmasked: extension data, where there is any, and application data. */
+  readonly payload: Uint8Array;
+  /** How many bytes the payload of the whole frame has, as its header says. */
+  readonly payloadLength: number;
+  /** Where in the frame's payload this part starts; 0 for a whole frame. */
+  readonly payloadOffset: number;
+}
+
+/** What a frame is made from. */
+export interface FrameInit {
+  /** What kind of frame it is. */
+  opcode: Opcode;
+  /**
+   * Whether this is the last frame of its message.
+   *
+   * @default {true}
+   */
+  fin?: boolean;
+  /**
+   * The first reserved bit.
+   *
+   * @default {false}
+   */
+  rsv1?: boolean;
+  /**
+   * The second reserved bit.
+   *
+   * @default {false}
+   */
+  rsv2?: boolean;
+  /**
+   * The third reserved bit.
+   *
+   * @default {false}
+   */
+  rsv3?: boolean;
+  /** The payload; none where left out. */
+  payload?: Uint8Array;
+}
+
+/** The reserved bits as they stand in a frame's first byte: {@linkcode FrameDecoderOptions.rsv}. */
+export const Rsv = {
+  /** RSV1, the one that permessage-deflate claims. */
+  Rsv1: 0x40,
+  /** RSV2. */
+  Rsv2: 0x20,
+  /** RSV3. */
+  Rsv3: 0x10,
+} as const;
+
+/** The longest payload of a control frame, in bytes. */
+export const MAX_CONTROL_PAYLOAD = 125;
+
+const RSV_BITS = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
+/** A bit for each opcode that RFC 6455 §11.8 defines. */
+const DEFINED_OPCODES = Object.values<number>(Opcode)
+  .reduce((bits, opcode) => bits | (1 << opcode), 0);
+
+/**
+ * Checks the first byte of a frame: FIN, RSV1-3 and the opcode.
+ *
+ * @param first The byte.
+ * @param rsv The reserved bits that an extension has claimed.
+ * @throws {ProtocolError} naming the rule that it breaks.
+ */
+export function checkFirstByte(first: number, rsv: number): void {
+  const opcode = first & 0x0f;
+  // RFC 6455 §5.2: RSV1, RSV2, RSV3 "MUST be 0 unless an extension is negotiated that defines
+  // meanings for non-zero values. If a nonzero value is received and none of the negotiated
+  // extensions defines the meaning of such a nonzero value, the receiving endpoint MUST _Fail the
+  // WebSocket Connection_."
+  if ((first & RSV_BITS & ~rsv) !== 0) {
+    const bits = [Rsv.Rsv1, Rsv.Rsv2, Rsv.Rsv3]
+      .flatMap((bit, i) => (first & bit & ~rsv) === 0 ? [] : [`RSV${i + 1}`]);
+    throw new ProtocolError(
+      `Cannot decode frame: ${bits.join(" and ")} set, and no extension has claimed it`,
+      "ERR_RSV",
+    );
+  }
+  // RFC 6455 §5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the
+  // WebSocket Connection_."
+  if ((DEFINED_OPCODES & (1 << opcode)) === 0) {
+    throw new ProtocolError(
+      `Cannot decode frame: reserved opcode 0x${opcode.toString(16)}`,
+      "ERR_RESERVED_OPCODE",
+    );
+  }
+  // RFC 6455 §5.5: all control frames "MUST NOT be fragmented".
+  if (isControl(opcode) && (first & 0x80) === 0) {
+    throw new ProtocolError(
+      `Cannot decode frame: fragmented control frame, opcode 0x${opcode.toString(16)} without FIN`,
+      "ERR_FRAGMENTED_CONTROL",
+    );
+  }
+}
+
+/**
+ * Checks that a data frame may come next.
+ *
+ * @param opcode The frame's.
+ * @param inMessage Whether a message has begun and not ended.
+ * @throws {ProtocolError} where it may not.
+ */
+export function checkSequence(opcode: number, inMessage: boolean): void {
+  if ((opcode === Opcode.Continuation) === inMessage) return;
+  // RFC 6455 §5.4: "a fragmented message consists of a single frame with the FIN bit clear and an
+  // opcode other than 0, followed by zero or more frames with the FIN bit clear and the opcode set
+  // to 0", and "The fragments of one message MUST NOT be interleaved between the fragments of
+  // another message".
+  throw inMessage
+    ? new ProtocolError(
+      `Cannot decode frame: a new message, opcode 0x${opcode.toString(16)}, inside another`,
+      "ERR_EXPECTED_CONTINUATION",
+    )
+    : new ProtocolError(
+      "Cannot decode frame: a continuation frame with no message to continue",
+      "ERR_UNEXPECTED_CONTINUATION",
+    );
+}

@@ -1,0 +1,106 @@
+/**
+ * The bounds of one connection. Each has a default that suits a small server on the open internet;
+ * `Infinity` takes a bound away, at your own risk.
+ */
+export interface Limits {
+  /**
+   * The largest message that is taken, in bytes, after inflation. Checked against what a frame's
+   * header claims before anything is allocated, and against the running sum of the fragments.
+   * Exceeding it closes with 1009.
+   *
+   * @default {1048576} 1 MiB
+   */
+  maxMessageSize: number;
+  /**
+   * How many fragments one message may come in. Exceeding it closes with 1008.
+   *
+   * @default {1024}
+   */
+  maxFragments: number;
+  /**
+   * The outgoing queue's high-water mark, in bytes: above it `ready` is pending and `send()` resolves
+   * only once the queue is below the mark again.
+   *
+   * @default {65536} 64 KiB
+   */
+  outgoingHighWaterMark: number;
+  /**
+   * The most bytes that the outgoing queue may hold: a send that would exceed it is refused, and the
+   * connection is closed with 1013, since its peer has stopped reading.
+   *
+   * @default {16777216} 16 MiB
+   */
+  maxBufferedAmount: number;
+  /**
+   * The incoming queue's high-water mark, in bytes, while a `for await` loop or `readable` lags
+   * behind: at the mark the socket is not read, so that TCP holds the peer back.
+   *
+   * @default {65536} 64 KiB
+   */
+  incomingHighWaterMark: number;
+  /**
+   * The incoming queue's high-water mark, in messages.
+   *
+   * @default {16}
+   */
+  incomingMaxMessages: number;
+  /**
+   * The largest request head, in bytes, from the method to the empty line. Exceeding it is answered
+   * with 431.
+   *
+   * @default {16384} 16 KiB
+   */
+  maxHeadSize: number;
+  /**
+   * How many header fields a request head may have. Exceeding it is answered with 431.
+   *
+   * @default {100}
+   */
+  maxHeaders: number;
+  /**
+   * How long the opening handshake may take, in milliseconds, from the accepted TCP connection to
+   * the 101. Exceeding it is answered with 408.
+   *
+   * @default {10000} 10 s
+   */
+  handshakeTimeout: number;
+  /**
+   * How long each wait of the closing handshake may take, in milliseconds: for the peer's Close, and
+   * for its end of the TCP connection. Then the connection is dropped.
+   *
+   * @default {5000} 5 s
+   */
+  closeTimeout: number;
+}
+
+/** The defaults of {@linkcode Limits}. */
+export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
+  maxMessageSize: 1024 * 1024,
+  maxFragments: 1024,
+  outgoingHighWaterMark: 64 * 1024,
+  maxBufferedAmount: 16 * 1024 * 1024,
+  incomingHighWaterMark: 64 * 1024,
+  incomingMaxMessages: 16,
+  maxHeadSize: 16 * 1024,
+  maxHeaders: 100,
+  handshakeTimeout: 10_000,
+  closeTimeout: 5_000,
+});
+
+/**
+ * Fills the gaps of `limits` with the defaults.
+ *
+ * @throws {RangeError} where a limit is not a number above 0.
+ */
+export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
+  const resolved: Limits = { ...DEFAULT_LIMITS };
+  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Limits)[]) {
+    const value = limits[name];
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !(value > 0)) {
+      throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
+    }
+    resolved[name] = value;
+  }
+  return resolved;
+}

@@ -1,0 +1,95 @@
+import { invalidText, MessageSequence } from "./message_sequence.ts";
+import type { MessageSink } from "./message_sequence.ts";
+import type { Message } from "./message.ts";
+import { Utf8Validator } from "./utf8.ts";
+
+/** What is set aside for a message at first, in bytes, however much its header claims. */
+const FIRST_CAPACITY = 16 * 1024;
+/** How much more than what has come is set aside when that is full. */
+const GROWTH = 4;
+
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
+// The BOM is a character of the message like any other: RFC 6455 knows no byte order mark.
+const strictDecoder = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Puts frames together to messages: a `Transformer` for a `TransformStream`, synchronous inside.
+ *
+ * Text is checked as UTF-8 while it arrives, so that a bad byte is found before the frame that it
+ * is in has ended. Control frames go to `onControlFrame`; a Close ends the messages.
+ *
+ * @example
+ * ```ts
+ * import { FrameDecoder, MessageAssembler } from "@sluice/websocket/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const messages: unknown[] = [];
+ * const sink = { enqueue: (message: unknown) => messages.push(message) };
+ * const assembler = new MessageAssembler({ maxMessageSize: 1024 });
+ * new FrameDecoder({ role: "client" }).transform(
+ *   // RFC 6455 §5.7: "A fragmented unmasked text message"
+ *   new Uint8Array([0x01, 0x03, 0x48, 0x65, 0x6c, 0x80, 0x02, 0x6c, 0x6f]),
+ *   { enqueue: (frame) => assembler.transform(frame, sink) },
+ * );
+ * assertEquals(messages, ["Hello"]);
+ * ```
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
+ */
+export class MessageAssembler extends MessageSequence<Message> {
+  /** The bytes of an unfinished message, and room for more. */
+  #buffer: Uint8Array = NO_BYTES;
+  #length = 0;
+  #utf8: Utf8Validator | undefined;
+
+  /** A message that is a single frame, whole. */
+  protected override whole(text: boolean, payload: Uint8Array, sink: MessageSink<Message>): void {
+    sink.enqueue(text ? decodeText(payload) : payload);
+  }
+
+  /** The next bytes of a message of several parts. */
+  protected override part(
+    text: boolean,
+    payload: Uint8Array,
+    fin: boolean,
+    announced: number,
+    sink: MessageSink<Message>,
+  ): void {
+    if (text && !(this.#utf8 ??= new Utf8Validator()).push(payload)) throw invalidText();
+    this.#reserve(payload.length, announced);
+    this.#buffer.set(payload, this.#length);
+    this.#length += payload.length;
+    if (!fin) return;
+    if (text && !this.#utf8!.isComplete) throw invalidText();
+    // Never NO_BYTES itself: the message's owner may transfer its buffer away.
+    const bytes = this.#length > 0 && this.#length === this.#buffer.length
+      ? this.#buffer
+      : this.#buffer.slice(0, this.#length);
+    this.#buffer = NO_BYTES;
+    this.#length = 0;
+    this.#utf8 = undefined;
+    sink.enqueue(text ? decodeText(bytes) : bytes);
+  }
+
+  /**
+   * Makes room for `size` bytes more. What the header announces is a claim: memory follows what has
+   * really come, at most 4 times as much.
+   */
+  #reserve(size: number, announced: number): void {
+    const needed = this.#length + size;
+    if (needed <= this.#buffer.length) return;
+    const claimed = this.#length + announced;
+    const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
+    const larger = new Uint8Array(capacity);
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    throw invalidText();
+  }
+}

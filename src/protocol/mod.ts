@@ -1,0 +1,44 @@
+/**
+ * The WebSocket protocol, pure: bytes in, values out, and back. No I/O, no timers, no runtime.
+ *
+ * @example
+ * ```ts
+ * import { FrameEncoder, Opcode } from "@sluice/websocket/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const encoder = new FrameEncoder({ role: "server" });
+ * encoder.writeFrame({ opcode: Opcode.Ping, payload: new TextEncoder().encode("Hello") });
+ * // RFC 6455 §5.7: "Unmasked Ping request"
+ * assertEquals(encoder.take(), new Uint8Array([0x89, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]));
+ * ```
+ *
+ * @module
+ */
+export {
+  CloseCode,
+  type ClosePayload,
+  decodeClosePayload,
+  encodeClosePayload,
+  isCloseCode,
+  MAX_REASON_LENGTH,
+} from "./close_code.ts";
+export {
+  closeCodeOf,
+  InvalidPayloadError,
+  MessageTooBigError,
+  PolicyViolationError,
+  ProtocolError,
+  WebSocketError,
+  type WebSocketErrorOptions,
+} from "./errors.ts";
+export { type Frame, type FrameInit, MAX_CONTROL_PAYLOAD, type Role, Rsv } from "./frame.ts";
+export { FrameDecoder, type FrameDecoderOptions, type FrameSink } from "./frame_decoder.ts";
+export { FrameEncoder, type FrameEncoderOptions } from "./frame_encoder.ts";
+export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./limits.ts";
+export { mask } from "./mask.ts";
+export type { Message, MessagePart } from "./message.ts";
+export { MessageAssembler } from "./message_assembler.ts";
+export { MessagePartDecoder } from "./message_part_decoder.ts";
+export { type MessageOptions, MessageSequence, type MessageSink } from "./message_sequence.ts";
+export { isControl, Opcode } from "./opcode.ts";
+export { isValidUtf8, Utf8Validator } from "./utf8.ts";

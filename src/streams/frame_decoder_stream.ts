@@ -1,0 +1,32 @@
+import { FrameDecoder } from "../protocol/frame_decoder.ts";
+import type { FrameDecoderOptions } from "../protocol/frame_decoder.ts";
+import type { Frame } from "../protocol/frame.ts";
+import { BYTES_MARK, FRAMES_MARK } from "./marks.ts";
+
+/**
+ * Bytes to frames, as a stream: {@linkcode FrameDecoder} in a `TransformStream`, with backpressure.
+ *
+ * A data frame that is cut by the end of a chunk comes in parts: see {@linkcode Frame}. The stream
+ * errors with a `WebSocketError` where the bytes break a rule, or end inside a frame.
+ *
+ * @example What is in a capture file
+ * ```ts
+ * import { FrameDecoderStream } from "@sluice/websocket/streams";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const capture = new Blob([new Uint8Array([0x89, 0x00, 0x81, 0x02, 0x48, 0x69])]);
+ * const opcodes: number[] = [];
+ * for await (const frame of capture.stream().pipeThrough(new FrameDecoderStream({ role: "client" }))) {
+ *   opcodes.push(frame.opcode);
+ * }
+ * assertEquals(opcodes, [0x9, 0x1]);
+ * ```
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
+ */
+export class FrameDecoderStream extends TransformStream<Uint8Array, Frame> {
+  /** Makes a stream for one direction of one connection. */
+  constructor(options: FrameDecoderOptions) {
+    super(new FrameDecoder(options), BYTES_MARK, FRAMES_MARK);
+  }
+}

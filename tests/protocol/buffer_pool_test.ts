@@ -1,0 +1,56 @@
+import { acquireBuffer, releaseBuffer } from "../../src/protocol/buffer_pool.ts";
+import { assert, assertEquals, assertStrictEquals, test } from "../harness.ts";
+
+const LARGEST = 1024 * 1024 + 16;
+
+test("acquireBuffer lends the next larger of its sizes", () => {
+  const table: [wanted: number, lent: number][] = [
+    [0, 4096],
+    [1, 4096],
+    [4096, 4096],
+    [4097, 65536],
+    [65536, 65536],
+    [65537, LARGEST],
+    [LARGEST, LARGEST],
+  ];
+  for (const [wanted, lent] of table) {
+    const buffer = acquireBuffer(wanted);
+    assertEquals(buffer.length, lent, `for ${wanted}`);
+    releaseBuffer(buffer);
+  }
+});
+
+test("acquireBuffer makes a larger buffer to measure", () => {
+  assertEquals(acquireBuffer(LARGEST + 1).length, LARGEST + 1);
+});
+
+test("acquireBuffer lends again what releaseBuffer took back, and to one borrower only", () => {
+  const buffer = acquireBuffer(100);
+  releaseBuffer(buffer);
+  assertStrictEquals(acquireBuffer(100), buffer);
+  assert(acquireBuffer(100) !== buffer);
+});
+
+test("releaseBuffer keeps no buffer that acquireBuffer would not lend", () => {
+  const odd = new Uint8Array(5000);
+  releaseBuffer(odd);
+  const large = new Uint8Array(LARGEST + 1);
+  releaseBuffer(large);
+  releaseBuffer(new Uint8Array(0));
+  assert(acquireBuffer(5000) !== odd);
+  assert(acquireBuffer(LARGEST + 1) !== large);
+  assertEquals(acquireBuffer(0).length, 4096);
+});
+
+test("releaseBuffer keeps a bounded number of each size", () => {
+  for (const [size, kept] of [[4096, 64], [65536, 28], [LARGEST, 2]] as const) {
+    const given = Array.from({ length: kept + 5 }, () => new Uint8Array(size));
+    const before = Array.from({ length: kept + 5 }, () => acquireBuffer(size)); // empties the pool
+    for (const buffer of given) releaseBuffer(buffer);
+    const known = new Set(given);
+    const again = given.map(() => acquireBuffer(size));
+    assertEquals(again.filter((buffer) => known.has(buffer)).length, kept, `of ${size} bytes`);
+    assertEquals(new Set(again).size, again.length);
+    assertEquals(before.length, again.length);
+  }
+});

@@ -1,0 +1,54 @@
+// The matrix: size x type x role x chunking, from the encoder through the decoder to the assembler.
+import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
+import type { Role } from "../../src/protocol/frame.ts";
+import type { Message } from "../../src/protocol/message.ts";
+import { assert, test } from "../harness.ts";
+import { assembleAll, assertMessages, CHUNKINGS, cut, mixedText } from "./frames.ts";
+import type { Chunking } from "./frames.ts";
+import { randomBytes, ROLES, SIZES, utf8 } from "./frames.ts";
+
+const MIB = 1024 * 1024;
+
+function check(message: Message, sender: Role, chunking: Chunking, maxFramePayload?: number): void {
+  const encoder = new FrameEncoder({
+    role: sender,
+    ...(maxFramePayload !== undefined && { maxFramePayload }),
+  });
+  encoder.write(message);
+  encoder.write("between");
+  encoder.write(message);
+  const bytes = encoder.take();
+  const role = sender === "server" ? "client" : "server";
+  for (const ownsChunks of [false, true]) {
+    const received = assembleAll(cut(bytes, chunking, 42), { role, ownsChunks });
+    assertMessages(received, [message, "between", message]);
+  }
+}
+
+for (const size of SIZES) {
+  const text = mixedText(size);
+  assert(utf8(text).length === size);
+  for (const [type, message] of [["text", text], ["binary", randomBytes(size)]] as const) {
+    for (const role of ROLES) {
+      for (const chunking of CHUNKINGS) {
+        test(`codec carries ${size} bytes of ${type} from a ${role}, ${chunking}`, () => {
+          check(message, role, chunking);
+        });
+      }
+      test(`codec carries ${size} bytes of ${type} from a ${role} in fragments`, () => {
+        for (const chunking of ["whole", "random chunks"] as const) {
+          check(message, role, chunking, 1 + Math.floor(size / 7));
+        }
+      });
+    }
+  }
+}
+
+for (const role of ROLES) {
+  for (const chunking of ["whole", "random chunks"] as const) {
+    test(`codec carries 1 MiB of text and of bytes from a ${role}, ${chunking}`, () => {
+      check(mixedText(MIB), role, chunking);
+      check(randomBytes(MIB), role, chunking);
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import {
+  closeCodeOf,
+  InvalidPayloadError,
+  MessageTooBigError,
+  PolicyViolationError,
+  ProtocolError,
+  WebSocketError,
+} from "../../src/protocol/errors.ts";
+import { assert, assertEquals, assertInstanceOf, test } from "../harness.ts";
+
+const table = [
+  [new ProtocolError("text", "ERR_X"), "ProtocolError", "ERR_X", 1002],
+  [new InvalidPayloadError("text", "ERR_X"), "InvalidPayloadError", "ERR_X", 1007],
+  [new PolicyViolationError("text", "ERR_X"), "PolicyViolationError", "ERR_X", 1008],
+  [new MessageTooBigError("text"), "MessageTooBigError", "ERR_MESSAGE_TOO_BIG", 1009],
+  [new MessageTooBigError("text", "ERR_X"), "MessageTooBigError", "ERR_X", 1009],
+  [new WebSocketError("text", { code: "ERR_X", closeCode: 1013 }), "WebSocketError", "ERR_X", 1013],
+] as const;
+
+for (const [error, name, code, closeCode] of table) {
+  test(`${name} carries code ${code} and close code ${closeCode}`, () => {
+    assertInstanceOf(error, WebSocketError);
+    assertInstanceOf(error, Error);
+    assertEquals([error.name, error.message, error.code, error.closeCode], [
+      name,
+      "text",
+      code,
+      closeCode,
+    ]);
+    assertEquals(String(error), `${name}: text`);
+    assert(!("cause" in error));
+    assertEquals(closeCodeOf(error), closeCode);
+  });
+}
+
+test("WebSocketError keeps its cause", () => {
+  const cause = new RangeError("behind");
+  assertEquals(new WebSocketError("text", { code: "ERR_X", closeCode: 1011, cause }).cause, cause);
+});
+
+test("closeCodeOf answers anything else with 1011", () => {
+  for (const error of [new TypeError("no"), undefined, null, "text", { closeCode: 1002 }]) {
+    assertEquals(closeCodeOf(error), 1011);
+  }
+});

@@ -1,0 +1,119 @@
+import type { Frame } from "../../src/protocol/frame.ts";
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
+import { CHUNKINGS, cut, frameText, join, rawFrame, ROLES } from "./frames.ts";
+
+/** A decoder that pauses at each frame that `at` says, and what it gave out. */
+function pausing(
+  options: ConstructorParameters<typeof FrameDecoder>[0],
+  at: (n: number) => boolean,
+) {
+  const decoder = new FrameDecoder(options);
+  const frames: Frame[] = [];
+  const sink = {
+    enqueue: (frame: Frame) => {
+      frames.push(frame);
+      if (at(frames.length)) decoder.pause();
+    },
+  };
+  return { decoder, frames, sink };
+}
+
+test("FrameDecoder stops before the next frame when it is paused, and goes on at resume", () => {
+  const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n < 3);
+  assert(!decoder.isPaused);
+  decoder.transform(hex("81 01 41 81 01 42 81 01 43 81 01 44"), sink);
+  assertEquals([frames.length, decoder.isPaused], [1, true]);
+  decoder.resume(sink);
+  assertEquals([frames.length, decoder.isPaused], [2, true]);
+  decoder.resume(sink);
+  assertEquals([frames.length, decoder.isPaused], [4, false]);
+  assertEquals(frames.map(frameText), ["FIN 0x1 41", "FIN 0x1 42", "FIN 0x1 43", "FIN 0x1 44"]);
+});
+
+test("FrameDecoder keeps the chunks of a pause, in their order", () => {
+  for (const ownsChunks of [false, true]) {
+    const { decoder, frames, sink } = pausing({ role: "client", ownsChunks }, (n) => n === 1);
+    decoder.transform(hex("81 01 41 81 02 42"), sink);
+    decoder.transform(hex("43 81"), sink);
+    decoder.transform(new Uint8Array(0), sink);
+    decoder.transform(hex("01 44"), sink);
+    assertEquals(frames.length, 1);
+    decoder.resume(sink);
+    decoder.flush();
+    assertEquals(frames.map(frameText), ["FIN 0x1 41", "FIN 0x1 42 43", "FIN 0x1 44"]);
+  }
+});
+
+test("FrameDecoder copies a chunk of a pause that is not its own", () => {
+  const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n === 1);
+  const first = hex("81 01 41 81 01 42");
+  const second = hex("81 01 43");
+  decoder.transform(first, sink);
+  decoder.transform(second, sink);
+  first.fill(0xff);
+  second.fill(0xff);
+  decoder.resume(sink);
+  assertEquals(frames.map(frameText), ["FIN 0x1 41", "FIN 0x1 42", "FIN 0x1 43"]);
+});
+
+test("FrameDecoder that is paused at the end of a chunk takes the next at resume", () => {
+  const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n === 1);
+  decoder.transform(hex("81 01 41"), sink);
+  assert(decoder.isPaused);
+  decoder.transform(hex("81 01 42"), sink);
+  assertEquals(frames.length, 1);
+  decoder.resume(sink);
+  assertEquals([frames.length, decoder.isPaused], [2, false]);
+  decoder.resume(sink);
+  assertEquals(frames.length, 2);
+});
+
+test("FrameDecoder goes on at once when it is resumed within the pause's own frame", () => {
+  const decoder = new FrameDecoder({ role: "client" });
+  const frames: string[] = [];
+  const sink = {
+    enqueue: (frame: Frame) => {
+      frames.push(frameText(frame));
+      decoder.pause();
+      decoder.resume(sink);
+    },
+  };
+  decoder.transform(hex("81 01 41 81 01 42"), sink);
+  assertEquals(frames, ["FIN 0x1 41", "FIN 0x1 42"]);
+});
+
+test("FrameDecoder throws an error of a pause's bytes at resume", () => {
+  const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n === 1);
+  decoder.transform(hex("81 00 83"), sink);
+  assertThrows(() => decoder.resume(sink), Error, "reserved opcode 0x3");
+  decoder.resume(sink);
+  decoder.transform(hex("81 00"), sink);
+  assertEquals(frames.length, 1);
+});
+
+for (const role of ROLES) {
+  for (const chunking of CHUNKINGS) {
+    test(`FrameDecoder as a ${role} that pauses at each frame loses and changes none, ${chunking}`, () => {
+      const payloads = Array.from({ length: 40 }, (_, i) => new Uint8Array(i * 9).fill(i));
+      const bytes = join(
+        ...payloads.map((payload, i) =>
+          rawFrame({ first: i % 4 === 3 && payload.length <= 125 ? 0x89 : 0x82, payload }, role)
+        ),
+      );
+      for (const ownsChunks of [false, true]) {
+        const { decoder, frames, sink } = pausing({ role, ownsChunks }, () => true);
+        for (const chunk of cut(bytes, chunking)) {
+          const before = frames.length;
+          decoder.transform(chunk, sink);
+          assert(frames.length <= before + 1);
+          // Every other chunk waits together with the next.
+          if (chunk[0]! % 2 === 0) { while (decoder.isPaused) decoder.resume(sink); }
+        }
+        while (decoder.isPaused) decoder.resume(sink);
+        decoder.flush();
+        assertEquals(join(...frames.map((frame) => frame.payload)), join(...payloads));
+      }
+    });
+  }
+}

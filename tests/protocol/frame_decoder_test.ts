@@ -1,0 +1,221 @@
+import type { Frame } from "../../src/protocol/frame.ts";
+import { Rsv } from "../../src/protocol/frame.ts";
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import { assert, assertEquals, hex, test, toHex } from "../harness.ts";
+import { CHUNKINGS, cut, decodeAll, frameText, join, randomBytes } from "./frames.ts";
+import { rawFrame, ROLES, SIZES, utf8 } from "./frames.ts";
+
+const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
+
+test("FrameDecoder gives a frame all of its header's fields", () => {
+  const [frame] = decodeAll([hex("d1 02 48 69")], { role: "client", rsv: ALL_RSV }) as [Frame];
+  const { fin, rsv1, rsv2, rsv3, opcode, payload, payloadLength, payloadOffset } = frame;
+  assertEquals([fin, rsv1, rsv2, rsv3, opcode], [true, true, false, true, 1]);
+  assertEquals([toHex(payload), payloadLength, payloadOffset], ["48 69", 2, 0]);
+});
+
+for (const [name, bit] of [["RSV1", 0x40], ["RSV2", 0x20], ["RSV3", 0x10]] as const) {
+  test(`FrameDecoder passes ${name} on where it is claimed`, () => {
+    const [frame] = decodeAll([hex(`${(0x82 | bit).toString(16)} 01 07`)], {
+      role: "client",
+      rsv: bit,
+    });
+    assertEquals(frameText(frame!), `FIN ${name} 0x2 07`);
+  });
+}
+
+for (const role of ROLES) {
+  for (const chunking of CHUNKINGS) {
+    test(`FrameDecoder as a ${role} takes control frames between fragments, ${chunking}`, () => {
+      const bytes = join(
+        rawFrame({ first: 0x01, payload: "Hel" }, role),
+        rawFrame({ first: 0x89, payload: "ping" }, role),
+        rawFrame({ first: 0x00, payload: "" }, role),
+        rawFrame({ first: 0x8a, payload: "" }, role),
+        rawFrame({ first: 0x80, payload: "lo" }, role),
+        rawFrame({ first: 0x88, payload: "\x03\x7f" }, role),
+      );
+      const seen = decodeAll(cut(bytes, chunking), { role })
+        .filter((frame) => frame.payload.length > 0 || frame.payloadLength === 0)
+        .map((frame) => `${frame.opcode} ${frame.fin} ${toHex(frame.payload)}`);
+      // Data frames may come in parts; control frames never do.
+      const parts = (opcode: number, fin: boolean, data: string) =>
+        chunking === "whole"
+          ? [`${opcode} ${fin} ${toHex(utf8(data))}`]
+          : [...data].map((byte) => `${opcode} ${fin} ${toHex(utf8(byte))}`);
+      if (chunking !== "random chunks") {
+        assertEquals(seen, [
+          ...parts(1, false, "Hel"),
+          "9 true 70 69 6e 67",
+          "0 false ",
+          "10 true ",
+          ...parts(0, true, "lo"),
+          "8 true 03 7f",
+        ]);
+      }
+      assertEquals(seen.filter((frame) => /^(8|9|10) /.test(frame)), [
+        "9 true 70 69 6e 67",
+        "10 true ",
+        "8 true 03 7f",
+      ]);
+    });
+  }
+
+  test(`FrameDecoder as a ${role} takes a control frame of 125 bytes, wherever it is cut`, () => {
+    const payload = randomBytes(125);
+    const bytes = rawFrame({ first: 0x8a, payload }, role);
+    for (let at = 0; at <= bytes.length; at++) {
+      const frames = decodeAll([bytes.slice(0, at), bytes.slice(at)], { role });
+      assertEquals(frames.length, 1, `cut at ${at}`);
+      assertEquals(frames[0]!.payload, payload);
+      assertEquals([frames[0]!.payloadLength, frames[0]!.payloadOffset], [125, 0]);
+    }
+  });
+
+  test(`FrameDecoder as a ${role} hands a cut frame on in parts that add up`, () => {
+    for (const size of SIZES) {
+      const payload = randomBytes(size);
+      const bytes = rawFrame({ first: 0x82, payload }, role);
+      const parts = decodeAll(cut(bytes, "random chunks", size), { role });
+      let offset = 0;
+      for (const part of parts) {
+        assertEquals([part.payloadOffset, part.payloadLength, part.fin], [offset, size, true]);
+        offset += part.payload.length;
+      }
+      assert(parts.slice(1).every((part) => part.payload.length > 0));
+      assertEquals(join(...parts.map((part) => part.payload)), payload);
+    }
+  });
+}
+
+test("FrameDecoder announces a header at the end of a chunk, once, before any payload", () => {
+  for (const role of ROLES) {
+    const bytes = rawFrame({ first: 0x82, payload: randomBytes(300) }, role);
+    const header = bytes.length - 300;
+    const frames: Frame[] = [];
+    const sink = { enqueue: (frame: Frame) => frames.push(frame) };
+    const decoder = new FrameDecoder({ role });
+    for (let i = 0; i < header; i++) decoder.transform(bytes.slice(i, i + 1), sink);
+    assertEquals(frames.map((frame) => [frame.payloadLength, frame.payload.length]), [[300, 0]]);
+    decoder.transform(new Uint8Array(0), sink);
+    assertEquals(frames.length, 1);
+    decoder.transform(bytes.slice(header), sink);
+    assertEquals(frames.map((frame) => [frame.payloadOffset, frame.payload.length]), [
+      [0, 0],
+      [0, 300],
+    ]);
+  }
+});
+
+const lengths: [length: string, size: number][] = [
+  ["7d", 125],
+  ["7e 00 7e", 126],
+  ["7e 01 00", 256],
+  ["7e ff ff", 65535],
+  ["7f 00 00 00 00 00 01 00 00", 65536],
+  ["7f 00 00 00 00 ff ff ff ff", 2 ** 32 - 1],
+  ["7f 00 00 00 01 00 00 00 00", 2 ** 32],
+  ["7f 00 00 01 00 00 00 00 05", 2 ** 40 + 5],
+  ["7f 00 10 00 00 00 00 00 00", 2 ** 52],
+  ["7f 00 1f ff ff ff ff ff ff", 2 ** 53 - 1],
+];
+
+for (const [length, size] of lengths) {
+  test(`FrameDecoder reads the length ${length} as ${size}, and allocates nothing for it`, () => {
+    for (const chunking of ["whole", "byte by byte"] as const) {
+      const frames: Frame[] = [];
+      const decoder = new FrameDecoder({ role: "client" });
+      for (const chunk of cut(hex(`82 ${length}`), chunking)) {
+        decoder.transform(chunk, { enqueue: (frame) => frames.push(frame) });
+      }
+      assertEquals(frames.map((frame) => [frame.payloadLength, frame.payload.length]), [[size, 0]]);
+    }
+  });
+}
+
+test("FrameDecoder unmasks each frame with its own key, and a key of zeros", () => {
+  const bytes = hex("82 83 01 02 03 04 01 02 03  82 83 00 00 00 00 01 02 03  82 81 ff 00 00 00 00");
+  for (const chunking of CHUNKINGS) {
+    const payloads = decodeAll(cut(bytes, chunking), { role: "server" }).map((frame) =>
+      frame.payload
+    );
+    assertEquals(toHex(join(...payloads)), "00 00 00 01 02 03 ff");
+  }
+});
+
+test("FrameDecoder unmasks a long payload that is cut at any offset of the key", () => {
+  const payload = randomBytes(400);
+  const bytes = rawFrame({ first: 0x82, payload }, "server");
+  for (let at = 0; at <= 150; at++) {
+    for (const ownsChunks of [false, true]) {
+      const chunks = [bytes.slice(0, 8), bytes.slice(8, 8 + at), bytes.slice(8 + at)];
+      const parts = decodeAll(chunks, { role: "server", ownsChunks });
+      assertEquals(join(...parts.map((part) => part.payload)), payload, `cut at ${at}`);
+    }
+  }
+});
+
+test("FrameDecoder leaves the chunks alone unless it owns them", () => {
+  const chunk = rawFrame({ first: 0x82, payload: randomBytes(200) }, "server");
+  const before = chunk.slice();
+  const [frame] = decodeAll([chunk], { role: "server" });
+  assertEquals(chunk, before);
+  assert(frame!.payload.buffer !== chunk.buffer);
+  chunk.fill(0);
+  assertEquals(frame!.payload, randomBytes(200));
+});
+
+test("FrameDecoder unmasks a chunk that it owns in place", () => {
+  for (const first of [0x82, 0x89]) {
+    const payload = randomBytes(100);
+    const chunk = rawFrame({ first, payload }, "server");
+    const [frame] = decodeAll([chunk], { role: "server", ownsChunks: true });
+    assert(frame!.payload.buffer === chunk.buffer);
+    assertEquals(chunk.subarray(6), payload);
+  }
+});
+
+test("FrameDecoder reads a chunk that is a view of a larger buffer", () => {
+  for (const ownsChunks of [false, true]) {
+    const inner = rawFrame({ first: 0x82, payload: randomBytes(99) }, "server");
+    const outer = join(hex("ff ff ff"), inner, hex("ff"));
+    const view = outer.subarray(3, 3 + inner.length);
+    const [frame] = decodeAll([view], { role: "server", ownsChunks });
+    assertEquals(frame!.payload, randomBytes(99));
+    assertEquals([outer[2], outer.at(-1)], [0xff, 0xff]);
+  }
+});
+
+test("FrameDecoder ignores what follows a Close frame, whatever it is", () => {
+  for (const chunking of CHUNKINGS) {
+    const bytes = join(hex("88 02 03 e8"), hex("81 01 41 88 00 ff ff ff"));
+    const decoder = new FrameDecoder({ role: "client" });
+    const frames: Frame[] = [];
+    const sink = { enqueue: (frame: Frame) => frames.push(frame) };
+    for (const chunk of cut(bytes, chunking)) decoder.transform(chunk, sink);
+    decoder.flush();
+    decoder.transform(hex("83"), sink);
+    assertEquals(frames.map(frameText), ["FIN 0x8 03 e8"]);
+  }
+});
+
+test("FrameDecoder decodes nothing more after its sink has thrown", () => {
+  const decoder = new FrameDecoder({ role: "client" });
+  let calls = 0;
+  const sink = {
+    enqueue: () => {
+      calls++;
+      throw new RangeError("the sink's own");
+    },
+  };
+  let thrown: unknown;
+  try {
+    decoder.transform(hex("81 00 81 00"), sink);
+  } catch (error) {
+    thrown = error;
+  }
+  assert(thrown instanceof RangeError);
+  decoder.transform(hex("81 00"), sink);
+  decoder.flush();
+  assertEquals(calls, 1);
+});

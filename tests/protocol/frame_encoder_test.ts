@@ -1,0 +1,289 @@
+import type { FrameInit } from "../../src/protocol/frame.ts";
+import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
+import type { FrameEncoderOptions } from "../../src/protocol/frame_encoder.ts";
+import type { Message } from "../../src/protocol/message.ts";
+import type { Opcode } from "../../src/protocol/opcode.ts";
+import { assert, assertEquals, assertLess, assertThrows, hex, test, toHex } from "../harness.ts";
+import { assertMessages, join, mixedText, parseFrames, random, randomBytes } from "./frames.ts";
+import { ROLES, sameBytes, utf8 } from "./frames.ts";
+
+const server: FrameEncoderOptions = { role: "server" };
+
+function encode(options: FrameEncoderOptions, ...messages: (Message | FrameInit)[]): Uint8Array {
+  const encoder = new FrameEncoder(options);
+  for (const message of messages) encoder.write(message);
+  return encoder.take();
+}
+
+const headers: [size: number, header: string][] = [
+  [0, "82 00"],
+  [1, "82 01"],
+  [32, "82 20"],
+  [33, "82 21"],
+  [125, "82 7d"],
+  [126, "82 7e 00 7e"],
+  [127, "82 7e 00 7f"],
+  [255, "82 7e 00 ff"],
+  [256, "82 7e 01 00"],
+  [65535, "82 7e ff ff"],
+  [65536, "82 7f 00 00 00 00 00 01 00 00"],
+  [1048577, "82 7f 00 00 00 00 00 10 00 01"],
+];
+
+for (const [size, header] of headers) {
+  test(`FrameEncoder writes a length of ${size} in as few bytes as can be`, () => {
+    const payload = randomBytes(size);
+    const unmasked = encode(server, payload);
+    assert(sameBytes(unmasked, join(hex(header), payload)));
+
+    const [frame, ...more] = parseFrames(encode({ role: "client" }, payload));
+    const masked = hex(header);
+    masked[1]! |= 0x80;
+    assertEquals([frame!.header, frame!.key.length, more.length], [toHex(masked), 11, 0]);
+    assert(sameBytes(frame!.payload, payload));
+  });
+}
+
+test("FrameEncoder gives each of a client's frames a masking key of its own", () => {
+  const messages = Array.from({ length: 1000 }, () => "Hello");
+  const keys = parseFrames(encode({ role: "client" }, ...messages)).map((frame) => frame.key);
+  // 1,000 of 2^32: two alike once in 8,600 runs.
+  assert(new Set(keys).size >= 999);
+});
+
+test("FrameEncoder writes Uint8Arrays that are views, and leaves them alone", () => {
+  for (const role of ROLES) {
+    for (const size of [5, 200]) {
+      const buffer = randomBytes(size + 7);
+      const before = buffer.slice();
+      const [frame] = parseFrames(encode({ role }, buffer.subarray(3, 3 + size)));
+      assertEquals(frame!.payload, before.subarray(3, 3 + size));
+      assertEquals(buffer, before);
+    }
+  }
+});
+
+// Around 48 characters the way of encoding changes; at 125 and 65535 bytes the header does: where a
+// text has more bytes than characters, the header that its characters promised is too short.
+const lengths = [0, 1, 40, 41, 42, 43, 47, 48, 49, 50, 62, 63, 64, 124, 125, 126, 127, 128];
+const longLengths = [5461, 5462, 16383, 16384, 16385, 21845, 21846, 32767, 32768, 65535, 65536];
+
+for (const [kind, unit] of [["ASCII", "a"], ["2-byte", "\u00e9"], ["3-byte", "\u20ac"]] as const) {
+  test(`FrameEncoder writes text of ${kind} characters of every length around the edges`, () => {
+    for (const role of ROLES) {
+      const texts = [...lengths, ...longLengths].map((length) => unit.repeat(length));
+      const frames = parseFrames(encode({ role }, ...texts));
+      assertMessages(frames.map((frame) => frame.payload), texts.map(utf8));
+      assert(frames.every((frame) => frame.first === 0x81));
+      // One at a time, the buffer is empty each time.
+      for (const text of texts) {
+        const [frame] = parseFrames(encode({ role }, text));
+        assert(sameBytes(frame!.payload, utf8(text)), `${text.length} characters`);
+      }
+    }
+  });
+}
+
+const edges: [text: string, bytes: number, header: string][] = [
+  [`${"\u20ac".repeat(41)}ab`, 125, "81 7d"],
+  ["\u20ac".repeat(42), 126, "81 7e 00 7e"],
+  ["\u{1f600}".repeat(31) + "a", 125, "81 7d"],
+  ["\u{1f600}".repeat(31) + "\u00e9", 126, "81 7e 00 7e"],
+  ["a".repeat(124) + "\u00e9", 126, "81 7e 00 7e"],
+  ["a".repeat(123) + "\u00e9", 125, "81 7d"],
+  ["\u20ac".repeat(21845), 65535, "81 7e ff ff"],
+  ["\u20ac".repeat(21845) + "a", 65536, "81 7f 00 00 00 00 00 01 00 00"],
+  ["a".repeat(47) + "\u00e9", 49, "81 31"],
+];
+
+for (const [text, bytes, header] of edges) {
+  test(`FrameEncoder writes ${text.length} characters that make ${bytes} bytes`, () => {
+    for (const before of ["", "before"]) {
+      const encoded = encode(server, before, text);
+      assertEquals(encoded.length, 2 + before.length + header.length / 3 + 1 / 3 + bytes);
+      const frame = parseFrames(encoded)[1]!;
+      assertEquals(frame.header, header);
+      assert(sameBytes(frame.payload, utf8(text)));
+    }
+  });
+}
+
+test("FrameEncoder writes a character that is not ASCII at each place of a short text", () => {
+  for (const character of ["\u0080", "\u00e9", "\u20ac", "\u{1f600}"]) {
+    for (let at = 0; at < 50; at++) {
+      const text = "a".repeat(at) + character + "b".repeat(49 - at);
+      const frames = parseFrames(encode({ role: "client" }, text, "next"));
+      assertMessages(frames.map((frame) => frame.payload), [utf8(text), utf8("next")]);
+    }
+  }
+});
+
+test("FrameEncoder writes U+FFFD for a lone surrogate, as the platform does", () => {
+  for (const length of [1, 60, 20_000]) {
+    const text = "x".repeat(length);
+    for (const lone of ["\ud800", "\udfff"]) {
+      const [frame] = parseFrames(encode(server, text + lone + text));
+      assert(sameBytes(frame!.payload, utf8(`${text}\ufffd${text}`)));
+    }
+  }
+});
+
+for (const role of ROLES) {
+  test(`FrameEncoder as a ${role} cuts a message into frames of at most maxFramePayload`, () => {
+    for (const [message, first] of [["0123456789", 1], [utf8("0123456789"), 2]] as const) {
+      const series = (maxFramePayload: number) =>
+        parseFrames(encode({ role, maxFramePayload }, message))
+          .map((frame) => `${frame.first.toString(16)} ${new TextDecoder().decode(frame.payload)}`);
+      assertEquals(series(10), [`8${first} 0123456789`]);
+      assertEquals(series(9), [`${first} 012345678`, "80 9"]);
+      assertEquals(series(5), [`${first} 01234`, "80 56789"]);
+      assertEquals(series(4), [`${first} 0123`, "0 4567", "80 89"]);
+      assertEquals(series(1).length, 10);
+    }
+  });
+}
+
+test("FrameEncoder counts bytes, not characters, for maxFramePayload", () => {
+  const frames = parseFrames(
+    encode({ role: "server", maxFramePayload: 4 }, "\u20ac\u20ac", "\u00e9"),
+  );
+  assertEquals(frames.map(({ first, payload }) => `${first.toString(16)} ${toHex(payload)}`), [
+    "1 e2 82 ac e2",
+    "80 82 ac",
+    "81 c3 a9",
+  ]);
+});
+
+test("FrameEncoder writes an empty message as one frame, whatever maxFramePayload is", () => {
+  assertEquals(
+    toHex(encode({ role: "server", maxFramePayload: 1 }, "", new Uint8Array(0))),
+    "81 00 82 00",
+  );
+});
+
+test("FrameEncoder refuses a maxFramePayload that is no whole number of 1 or more", () => {
+  for (const maxFramePayload of [0, -1, NaN, 0.5, 1.5, -Infinity]) {
+    assertThrows(
+      () => new FrameEncoder({ role: "server", maxFramePayload }),
+      RangeError,
+      `Cannot encode frames of at most ${maxFramePayload} bytes: expected`,
+    );
+  }
+});
+
+test("FrameEncoder's writeFrame writes every bit that it is given", () => {
+  const encoder = new FrameEncoder({ role: "server", maxFramePayload: 1 });
+  encoder.writeFrame({ opcode: 1, fin: false, payload: utf8("abc") });
+  encoder.writeFrame({ opcode: 0, rsv1: true });
+  encoder.writeFrame({ opcode: 2, rsv2: true, rsv3: true, payload: hex("07") });
+  encoder.writeFrame({ opcode: 8 });
+  encoder.writeFrame({ opcode: 9, payload: hex("01") });
+  encoder.writeFrame({ opcode: 10 });
+  const expected = "01 03 61 62 63 c0 00 b2 01 07 88 00 89 01 01 8a 00";
+  assertEquals(encoder.length, hex(expected).length);
+  assertEquals(toHex(encoder.take()), expected);
+});
+
+test("FrameEncoder's writeFrame takes a control payload of 125 bytes, and refuses 126", () => {
+  for (const opcode of [8, 9, 10] as const) {
+    assertEquals(encode(server, { opcode, payload: randomBytes(125) }).length, 127);
+    assertThrows(
+      () => encode(server, { opcode, payload: randomBytes(126) }),
+      TypeError,
+      `Cannot encode frame: control frame, opcode 0x${opcode.toString(16)}, of 126 bytes, ` +
+        "at most 125 are allowed",
+    );
+  }
+});
+
+test("FrameEncoder's writeFrame refuses what breaks a rule of RFC 6455 §5", () => {
+  for (const opcode of [3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) {
+    assertThrows(
+      () => encode(server, { opcode: opcode as Opcode }),
+      TypeError,
+      `Cannot encode frame: reserved opcode 0x${opcode.toString(16)}`,
+    );
+  }
+  for (const opcode of [8, 9, 10] as const) {
+    assertThrows(
+      () => encode(server, { opcode, fin: false }),
+      TypeError,
+      `Cannot encode frame: fragmented control frame, opcode 0x${opcode.toString(16)} without FIN`,
+    );
+  }
+});
+
+test("FrameEncoder refuses what is neither a message nor a frame, and writes nothing of it", () => {
+  const encoder = new FrameEncoder(server);
+  const wrong = [
+    null,
+    undefined,
+    7,
+    {},
+    [],
+    true,
+    new ArrayBuffer(3),
+    new DataView(new ArrayBuffer(3)),
+    ...[16, 0x81, -1, 1.5, "1", NaN].map((opcode) => ({ opcode })),
+    ...["text", new ArrayBuffer(3), [1, 2], 3].map((payload) => ({ opcode: 2, payload })),
+  ];
+  for (const value of wrong) {
+    assertThrows(() => encoder.write(value as FrameInit), TypeError);
+    assertEquals(encoder.length, 0, `${value}`);
+  }
+});
+
+test("FrameEncoder's take gives everything once", () => {
+  const encoder = new FrameEncoder(server);
+  assertEquals([encoder.length, encoder.take().length], [0, 0]);
+  encoder.write("Hi");
+  encoder.write("!");
+  assertEquals(encoder.length, 7);
+  const taken = encoder.take();
+  assertEquals([encoder.length, encoder.take().length], [0, 0]);
+  encoder.write("again");
+  assertEquals(toHex(taken), "81 02 48 69 81 01 21");
+});
+
+test("FrameEncoder uses a recycled buffer again, and no other", () => {
+  const encoder = new FrameEncoder(server);
+  encoder.write("first");
+  const first = encoder.take();
+  encoder.write("second");
+  const second = encoder.take();
+  assert(first.buffer !== second.buffer);
+  FrameEncoder.recycle(first);
+  const other = new FrameEncoder({ role: "client" });
+  other.write("third");
+  const third = other.take();
+  assert(third.buffer === first.buffer);
+  assertEquals(parseFrames(third)[0]!.payload, utf8("third"));
+  assertEquals(toHex(second.subarray(2)), toHex(utf8("second")));
+  FrameEncoder.recycle(new FrameEncoder(server).take());
+});
+
+test("FrameEncoder keeps what it has gathered as its buffer grows", () => {
+  for (const role of ROLES) {
+    const next = random(7);
+    const messages = Array.from({ length: 300 }, (_, i): Message => {
+      const size = next() % (i % 50 === 0 ? 90_000 : 3_000);
+      return i % 2 === 0 ? mixedText(size) : randomBytes(size);
+    });
+    const frames = parseFrames(encode({ role }, ...messages));
+    assertMessages(
+      frames.map(({ first, payload }) =>
+        first === 0x81 ? new TextDecoder().decode(payload) : payload
+      ),
+      messages,
+    );
+  }
+});
+
+test("FrameEncoder gathers millions of bytes in many small messages in no time", () => {
+  const encoder = new FrameEncoder(server);
+  const message = new Uint8Array(16);
+  const started = performance.now();
+  for (let i = 0; i < 250_000; i++) encoder.write(message);
+  assertEquals(encoder.take().length, 250_000 * 18);
+  assertLess(performance.now() - started, 2_000);
+});

@@ -1,0 +1,221 @@
+/** What the codec's tests share: frames built and read by the RFC, not by src/, and ways to cut bytes. */
+
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
+import type { Frame, Role } from "../../src/protocol/frame.ts";
+import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
+import type { Message } from "../../src/protocol/message.ts";
+import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
+import { assert, hex, toHex } from "../harness.ts";
+
+/** Both ends. */
+export const ROLES: readonly Role[] = ["server", "client"];
+
+/** The sizes of the matrix: one on each side of every change of the header's form. */
+export const SIZES: readonly number[] = [0, 125, 126, 65535, 65536];
+
+/** The masking key of RFC 6455 §5.7. */
+export const KEY = "37 fa 21 3d";
+
+const textEncoder = new TextEncoder();
+
+/** The UTF-8 of a string. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return textEncoder.encode(text);
+}
+
+/** The pieces in one. */
+export function join(...pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let position = 0;
+  for (const piece of pieces) {
+    all.set(piece, position);
+    position += piece.length;
+  }
+  return all;
+}
+
+/** The same numbers from 0 to 2^32-1 for the same seed: mulberry32. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+}
+
+/** The same `size` bytes for the same seed. */
+export function randomBytes(size: number, seed = size + 1): Uint8Array<ArrayBuffer> {
+  const next = random(seed);
+  return Uint8Array.from({ length: size }, () => next() >>> 24);
+}
+
+/** A string of `size` bytes of UTF-8, most of them of 2 to 4 bytes a character. */
+export function mixedText(size: number): string {
+  const whole = "a\u00e9\u20ac\u{1f600}".repeat(Math.floor(size / 10));
+  return whole + "z".repeat(size % 10);
+}
+
+/** Whether the bytes are the same: quicker than `assertEquals` on many. */
+export function sameBytes(actual: Uint8Array, expected: Uint8Array): boolean {
+  return actual.length === expected.length && actual.every((byte, i) => byte === expected[i]);
+}
+
+/** Fails unless the messages are the same. */
+export function assertMessages(actual: readonly Message[], expected: readonly Message[]): void {
+  const same = (a: Message | undefined, b: Message) =>
+    typeof a === "string" || typeof b === "string"
+      ? a === b
+      : a instanceof Uint8Array && sameBytes(a, b);
+  assert(actual.length === expected.length, `${actual.length} messages for ${expected.length}`);
+  expected.forEach((message, i) => assert(same(actual[i], message), `message ${i} is another`));
+}
+
+/** How chunks are cut. */
+export type Chunking = "whole" | "byte by byte" | "random chunks";
+
+/** Each of them. */
+export const CHUNKINGS: readonly Chunking[] = ["whole", "byte by byte", "random chunks"];
+
+/** The bytes in chunks of their own, which a decoder may write to. */
+export function* cut(bytes: Uint8Array, chunking: Chunking, seed = 1): Generator<Uint8Array> {
+  const next = random(seed);
+  const largest = Math.max(2, bytes.length / 4);
+  for (let start = 0; start < bytes.length;) {
+    const size = chunking === "whole"
+      ? bytes.length
+      : chunking === "byte by byte"
+      ? 1
+      : 1 + next() % (next() % 2 === 0 ? 8 : largest);
+    yield bytes.slice(start, start + size);
+    start += Math.floor(size);
+  }
+}
+
+/** A frame as {@linkcode rawFrame} writes it. */
+export interface RawFrame {
+  /** FIN, RSV and opcode: the first byte, as it is. */
+  first: number;
+  /** The payload: bytes, or text for its UTF-8. */
+  payload?: Uint8Array | string;
+  /** How many bits the length has, whether that is right or not. */
+  form?: 7 | 16 | 64;
+}
+
+/** The bytes of a frame, masked where `to` is the server. */
+export function rawFrame(frame: RawFrame, to: Role = "client"): Uint8Array<ArrayBuffer> {
+  const { first, payload = "" } = frame;
+  const data = typeof payload === "string" ? utf8(payload) : payload;
+  const size = data.length;
+  const form = frame.form ?? (size < 126 ? 7 : size < 65536 ? 16 : 64);
+  const maskBit = to === "server" ? 0x80 : 0;
+  const extended = new DataView(new ArrayBuffer(form === 7 ? 0 : form / 8));
+  if (form === 16) extended.setUint16(0, size);
+  if (form === 64) extended.setBigUint64(0, BigInt(size));
+  return join(
+    new Uint8Array([first, maskBit | (form === 7 ? size : form === 16 ? 126 : 127)]),
+    new Uint8Array(extended.buffer),
+    to === "server" ? hex(KEY) : new Uint8Array(0),
+    to === "server" ? naiveMask(data, hex(KEY)) : data,
+  );
+}
+
+/** RFC 6455 §5.3, word for word. */
+export function naiveMask(bytes: Uint8Array, key: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(bytes, (byte, i) => byte ^ key[i % 4]!);
+}
+
+/** A frame as {@linkcode parseFrames} reads it. */
+export interface ParsedFrame {
+  /** FIN, RSV and opcode. */
+  first: number;
+  /** All of the header but the masking key, in hex. */
+  header: string;
+  /** The masking key in hex; empty where there is none. */
+  key: string;
+  /** The payload, unmasked. */
+  payload: Uint8Array;
+}
+
+/** Reads frames that are known to be valid and whole. */
+export function parseFrames(bytes: Uint8Array): ParsedFrame[] {
+  const frames: ParsedFrame[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + start);
+    const short = view.getUint8(1) & 0x7f;
+    const size = short < 126
+      ? short
+      : short === 126
+      ? view.getUint16(2)
+      : Number(view.getBigUint64(2));
+    let position = start + (short < 126 ? 2 : short === 126 ? 4 : 10);
+    const header = toHex(bytes.subarray(start, position));
+    const key = bytes.subarray(position, position += (view.getUint8(1) & 0x80) === 0 ? 0 : 4);
+    const payload = bytes.slice(position, position += size);
+    assert(position <= bytes.length, "the last frame is cut off");
+    frames.push({
+      first: view.getUint8(0),
+      header,
+      key: toHex(key),
+      payload: key.length === 0 ? payload : naiveMask(payload, key),
+    });
+    start = position;
+  }
+  return frames;
+}
+
+/** A frame in a word: its bits, its opcode and its payload, as in `"FIN RSV1 0x1 48 69"`. */
+export function frameText(frame: Frame): string {
+  const bits = [
+    frame.fin && "FIN",
+    frame.rsv1 && "RSV1",
+    frame.rsv2 && "RSV2",
+    frame.rsv3 && "RSV3",
+  ];
+  const words = [...bits, `0x${frame.opcode.toString(16)}`, toHex(frame.payload)];
+  return words.filter((word) => word !== false && word !== "").join(" ");
+}
+
+/** The frames and parts of frames that a new decoder finds in the chunks. */
+export function decodeAll(chunks: Iterable<Uint8Array>, options: FrameDecoderOptions): Frame[] {
+  const frames: Frame[] = [];
+  const decoder = new FrameDecoder(options);
+  for (const chunk of chunks) decoder.transform(chunk, { enqueue: (frame) => frames.push(frame) });
+  decoder.flush();
+  return frames;
+}
+
+/** The messages that a new decoder and a new assembler find in the chunks. */
+export function assembleAll(
+  chunks: Iterable<Uint8Array>,
+  options: FrameDecoderOptions & MessageOptions,
+): Message[] {
+  const messages: Message[] = [];
+  const decoder = new FrameDecoder(options);
+  const assembler = new MessageAssembler(options);
+  const sink = { enqueue: (message: Message) => messages.push(message) };
+  for (const chunk of chunks) {
+    decoder.transform(chunk, { enqueue: (frame) => assembler.transform(frame, sink) });
+  }
+  decoder.flush();
+  return messages;
+}
+
+/** At which chunk `take` throws, and what; the index is -1 where it never does. */
+export function firstThrow(
+  chunks: Iterable<Uint8Array>,
+  take: (chunk: Uint8Array) => void,
+): { index: number; error: unknown } {
+  let index = 0;
+  for (const chunk of chunks) {
+    try {
+      take(chunk);
+    } catch (error) {
+      return { index, error };
+    }
+    index++;
+  }
+  return { index: -1, error: undefined };
+}

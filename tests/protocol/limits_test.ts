@@ -1,0 +1,49 @@
+import { DEFAULT_LIMITS, resolveLimits } from "../../src/protocol/limits.ts";
+import type { Limits } from "../../src/protocol/limits.ts";
+import { assert, assertEquals, assertThrows, test } from "../harness.ts";
+
+const defaults: Limits = {
+  maxMessageSize: 1_048_576,
+  maxFragments: 1024,
+  outgoingHighWaterMark: 65_536,
+  maxBufferedAmount: 16_777_216,
+  incomingHighWaterMark: 65_536,
+  incomingMaxMessages: 16,
+  maxHeadSize: 16_384,
+  maxHeaders: 100,
+  handshakeTimeout: 10_000,
+  closeTimeout: 5_000,
+};
+const names = Object.keys(defaults) as (keyof Limits)[];
+
+test("DEFAULT_LIMITS are the documented ones, and frozen", () => {
+  assertEquals({ ...DEFAULT_LIMITS }, defaults);
+  assert(Object.isFrozen(DEFAULT_LIMITS));
+});
+
+test("resolveLimits fills every gap with the default", () => {
+  assertEquals(resolveLimits(), defaults);
+  assertEquals(resolveLimits({}), defaults);
+});
+
+for (const name of names) {
+  test(`resolveLimits takes ${name}, Infinity too, and leaves the others`, () => {
+    assertEquals(resolveLimits({ [name]: 7 }), { ...defaults, [name]: 7 });
+    assertEquals(resolveLimits({ [name]: Infinity }), { ...defaults, [name]: Infinity });
+    assertEquals(resolveLimits({ [name]: undefined } as Partial<Limits>), defaults);
+  });
+
+  test(`resolveLimits refuses a ${name} that is not above 0`, () => {
+    for (const value of [0, -1, NaN, "7", null, 7n]) {
+      assertThrows(
+        () => resolveLimits({ [name]: value } as Partial<Limits>),
+        RangeError,
+        `Cannot use limit ${name}: expected a number above 0, got ${value}`,
+      );
+    }
+  });
+}
+
+test("resolveLimits leaves out what is no limit", () => {
+  assertEquals(resolveLimits({ other: 1 } as Partial<Limits>), defaults);
+});

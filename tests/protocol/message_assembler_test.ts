@@ -1,0 +1,256 @@
+import {
+  MessageTooBigError,
+  PolicyViolationError,
+  ProtocolError,
+} from "../../src/protocol/errors.ts";
+import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import type { Message } from "../../src/protocol/message.ts";
+import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
+import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
+import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
+import { assembleAll, assertMessages, cut, firstThrow, join, randomBytes } from "./frames.ts";
+import { rawFrame, ROLES, utf8 } from "./frames.ts";
+
+const client = { role: "client" } as const;
+
+/** A decoder that feeds an assembler, and the messages so far. */
+function pipeline(options?: MessageOptions & { ownsChunks?: boolean }) {
+  const decoder = new FrameDecoder({ ...client, ...options });
+  const assembler = new MessageAssembler(options);
+  const messages: Message[] = [];
+  const sink = { enqueue: (message: Message) => messages.push(message) };
+  const take = (chunk: Uint8Array) =>
+    decoder.transform(chunk, { enqueue: (frame) => assembler.transform(frame, sink) });
+  return { take, messages };
+}
+
+/** A frame as an extension would make it, with no decoder before the assembler. */
+function frameOf(init: FrameInit & { payloadLength?: number; payloadOffset?: number }): Frame {
+  const payload = init.payload ?? new Uint8Array(0);
+  return {
+    fin: true,
+    rsv1: false,
+    rsv2: false,
+    rsv3: false,
+    payloadLength: payload.length,
+    payloadOffset: 0,
+    ...init,
+    payload,
+  };
+}
+
+test("MessageAssembler gives text as a string and binary as a Uint8Array", () => {
+  assertEquals(assembleAll([hex("81 02 48 69 82 02 48 69")], client), ["Hi", hex("48 69")]);
+});
+
+test("MessageAssembler gives empty messages, of one frame and of several", () => {
+  const bytes = hex("81 00 82 00 01 00 00 00 80 00 02 00 80 00");
+  for (const chunking of ["whole", "byte by byte"] as const) {
+    assertMessages(assembleAll(cut(bytes, chunking), client), [
+      "",
+      new Uint8Array(0),
+      "",
+      new Uint8Array(0),
+    ]);
+  }
+});
+
+test("MessageAssembler takes empty fragments anywhere in a message", () => {
+  const bytes = hex("01 00 00 01 61 00 00 00 01 62 80 00  02 01 07 00 00 80 01 08");
+  for (const chunking of ["whole", "byte by byte"] as const) {
+    assertMessages(assembleAll(cut(bytes, chunking), client), ["ab", hex("07 08")]);
+  }
+});
+
+test("MessageAssembler keeps a byte order mark", () => {
+  const bytes = hex("81 05 ef bb bf 48 69  01 03 ef bb bf 80 02 48 69  01 02 ef bb 80 01 bf");
+  assertEquals(assembleAll([bytes], client), ["\ufeffHi", "\ufeffHi", "\ufeff"]);
+});
+
+test("MessageAssembler hands control frames over in their place between the messages", () => {
+  const seen: string[] = [];
+  const onControlFrame = ({ opcode, payload }: Frame) => seen.push(`${opcode} ${payload}`);
+  const assembler = new MessageAssembler({ onControlFrame });
+  const sink = {
+    enqueue: (message: Message) => seen.push(`${message}`),
+    terminate: () => seen.push("end"),
+  };
+  const bytes = hex("81 01 41 89 01 07 01 01 42 8a 00 80 01 43 81 01 44 88 02 03 e8 81 01 45");
+  new FrameDecoder(client).transform(bytes, {
+    enqueue: (frame) => assembler.transform(frame, sink),
+  });
+  assertEquals(seen, ["A", "9 7", "10 ", "BC", "D", "8 3,232", "end"]);
+});
+
+test("MessageAssembler needs neither a control frame's listener nor a sink that terminates", () => {
+  assertEquals(assembleAll([hex("89 00 81 01 41 88 00")], client), ["A"]);
+});
+
+test("MessageAssembler checks the sequence of frames that no decoder has checked", () => {
+  const assembler = new MessageAssembler();
+  const sink = { enqueue: () => {} };
+  const lone = assertThrows(() => assembler.transform(frameOf({ opcode: 0 }), sink), ProtocolError);
+  assertEquals(lone.code, "ERR_UNEXPECTED_CONTINUATION");
+  assembler.transform(frameOf({ opcode: 1, fin: false }), sink);
+  const nested = assertThrows(
+    () => assembler.transform(frameOf({ opcode: 2 }), sink),
+    ProtocolError,
+  );
+  assertEquals(nested.code, "ERR_EXPECTED_CONTINUATION");
+});
+
+/** What `pipeline` throws on the bytes, and at which of them. */
+function refusal(bytes: Uint8Array, options: MessageOptions) {
+  const { take, messages } = pipeline(options);
+  const { index, error } = firstThrow(cut(bytes, "byte by byte"), take);
+  return { index, error, messages };
+}
+
+const claims: [header: string, size: number][] = [
+  ["82 7f 00 00 00 00 00 10 00 01", 2 ** 20 + 1],
+  ["81 7f 00 00 01 00 00 00 00 00", 2 ** 40],
+  ["02 7f 00 1f ff ff ff ff ff ff", 2 ** 53 - 1],
+];
+
+for (const [header, size] of claims) {
+  test(`MessageAssembler refuses a claim of ${size} bytes at the header's last byte`, () => {
+    const bytes = hex(header);
+    const { index, error } = refusal(bytes, {});
+    assertEquals(index, bytes.length - 1);
+    assert(error instanceof MessageTooBigError);
+    assertEquals([error.code, error.closeCode], ["ERR_MESSAGE_TOO_BIG", 1009]);
+    assertEquals(
+      error.message,
+      `Cannot take message: ${size} bytes and more, at most 1048576 are allowed`,
+    );
+  });
+
+  test(`MessageAssembler allocates nothing like a claim of ${size} bytes`, () => {
+    const { take, messages } = pipeline({ maxMessageSize: Infinity });
+    for (const chunk of [hex(header), new Uint8Array(1), new Uint8Array(100_000)]) take(chunk);
+    assertEquals(messages, []);
+  });
+}
+
+for (const role of ROLES) {
+  test(`MessageAssembler takes 10 bytes and refuses 11 where 10 are allowed, as a ${role}`, () => {
+    for (const first of [0x81, 0x82]) {
+      const options = { role, maxMessageSize: 10 };
+      const text = "0123456789";
+      const message = first === 0x81 ? text : utf8(text);
+      assertMessages(assembleAll([rawFrame({ first, payload: text }, role)], options), [message]);
+      assertThrows(
+        () => assembleAll([rawFrame({ first, payload: `${text}x` }, role)], options),
+        MessageTooBigError,
+        "11 bytes and more, at most 10 are allowed",
+      );
+    }
+  });
+}
+
+test("MessageAssembler counts the sum of the fragments, and refuses at the header", () => {
+  const fragments = hex("02 04 01 02 03 04 00 00 00 04 05 06 07 08 80 02 09 0a");
+  const options = { maxMessageSize: 10 };
+  assertEquals(assembleAll([fragments], { ...client, ...options }), [
+    hex("01 02 03 04 05 06 07 08 09 0a"),
+  ]);
+  const more = fragments.slice();
+  more[15] = 3;
+  const { index, error } = refusal(more, options);
+  assert(error instanceof MessageTooBigError);
+  assertEquals([index, error.closeCode], [15, 1009]);
+});
+
+test("MessageAssembler counts each message for itself", () => {
+  const one = hex("02 04 01 02 03 04 80 04 05 06 07 08");
+  assertEquals(assembleAll([one, one, one], { ...client, maxMessageSize: 8 }).length, 3);
+});
+
+test("MessageAssembler checks the running sum where a frame's length is not known yet", () => {
+  const assembler = new MessageAssembler({ maxMessageSize: 10 });
+  const sink = { enqueue: () => {} };
+  const part = (size: number, payloadOffset: number) =>
+    frameOf({ opcode: 2, payload: new Uint8Array(size), payloadLength: Infinity, payloadOffset });
+  assembler.transform(part(6, 0), sink);
+  assembler.transform(part(4, 6), sink);
+  const error = assertThrows(() => assembler.transform(part(1, 10), sink), MessageTooBigError);
+  assertEquals(error.closeCode, 1009);
+});
+
+test("MessageAssembler takes a message whose inflated parts end in an empty one", () => {
+  const assembler = new MessageAssembler();
+  const messages: Message[] = [];
+  const sink = { enqueue: (message: Message) => messages.push(message) };
+  const known = { opcode: 2, payloadOffset: 3, payloadLength: 3 } as const;
+  const payload = hex("01 02 03");
+  assembler.transform(frameOf({ opcode: 2, payload, payloadLength: Infinity }), sink);
+  assembler.transform(frameOf(known), sink);
+  assertEquals(messages, [payload]);
+});
+
+test("MessageAssembler takes as many fragments as are allowed, and refuses the next", () => {
+  for (const maxFragments of [1, 2, 5, undefined]) {
+    const most = maxFragments ?? 1024;
+    const options = maxFragments === undefined ? {} : { maxFragments };
+    const start = most === 1 ? [hex("82 00")] : [hex("02 00")];
+    for (let i = 2; i <= most; i++) start.push(hex(i === most ? "80 00" : "00 00"));
+    assertEquals(assembleAll([...start, ...start], { ...client, ...options }).length, 2);
+
+    const more = [hex("02 00"), ...Array.from({ length: most }, () => hex("00 00"))];
+    const { take } = pipeline(options);
+    const { index, error } = firstThrow(more, take);
+    assertEquals(index, most);
+    assert(error instanceof PolicyViolationError);
+    assertEquals(error.message, `Cannot take message: more than ${most} fragments`);
+    assertEquals([error.code, error.closeCode], ["ERR_TOO_MANY_FRAGMENTS", 1008]);
+  }
+});
+
+const K = 1024;
+for (const size of [16 * K - 1, 16 * K, 16 * K + 1, 64 * K - 1, 64 * K, 64 * K + 1, 300 * K]) {
+  test(`MessageAssembler puts ${size} bytes together as its buffer grows`, () => {
+    const payload = randomBytes(size);
+    for (const piece of [1000, 16 * K, 16 * K + 1, size - 1]) {
+      const frames: Uint8Array[] = [];
+      for (let at = 0; at < size; at += piece) {
+        const opcode = at === 0 ? 2 : 0;
+        const first = opcode | (at + piece >= size ? 0x80 : 0);
+        frames.push(rawFrame({ first, payload: payload.subarray(at, at + piece) }));
+      }
+      const whole = rawFrame({ first: 0x82, payload });
+      for (const seed of [1, 2]) {
+        const fragmented = cut(join(...frames), "random chunks", seed);
+        assertMessages(assembleAll(fragmented, client), [payload]);
+        assertMessages(assembleAll(cut(whole, "random chunks", seed), client), [payload]);
+      }
+    }
+  });
+}
+
+test("MessageAssembler's binary messages do not change after they are given out", () => {
+  for (const ownsChunks of [false, true]) {
+    const { take, messages } = pipeline({ ownsChunks });
+    const payloads = Array.from({ length: 60 }, (_, i) => randomBytes((i * 37) % 500));
+    const bytes = join(...payloads.map((payload, i) => {
+      if (i % 3 > 0) return rawFrame({ first: 0x82, payload });
+      const half = payload.length >> 1;
+      const [head, tail] = [payload.subarray(0, half), payload.subarray(half)];
+      return join(rawFrame({ first: 2, payload: head }), rawFrame({ first: 0x80, payload: tail }));
+    }));
+    for (const chunk of cut(bytes, "random chunks")) take(chunk);
+    assertMessages(messages, payloads);
+  }
+});
+
+test("MessageAssembler does not mind what becomes of the buffer of a message of fragments", () => {
+  for (const fragments of ["02 00 80 00", "02 01 07 80 01 08"]) {
+    const { take, messages } = pipeline();
+    take(hex(fragments));
+    const { buffer } = messages[0] as Uint8Array<ArrayBuffer>;
+    structuredClone(buffer, { transfer: [buffer] });
+    take(hex("02 01 01 80 01 02"));
+    take(hex("02 00 80 00"));
+    assertEquals(messages.slice(1), [hex("01 02"), new Uint8Array(0)]);
+  }
+});
