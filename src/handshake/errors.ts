@@ -1,0 +1,59 @@
+import { WebSocketError } from "../protocol/errors.ts";
+
+/** What a {@linkcode HandshakeError} is made of, next to its message. */
+export interface HandshakeErrorOptions {
+  /** A stable name for the rule that was broken, such as `"ERR_HANDSHAKE_METHOD"`. */
+  code: string;
+  /** The HTTP status that a server answers with. Default: 400. */
+  status?: number;
+  /** Header fields that the answer must carry, such as `["Allow", "GET"]`. Default: none. */
+  headers?: readonly (readonly [name: string, value: string])[];
+  /** The error behind this one. */
+  cause?: unknown;
+}
+
+/**
+ * The opening handshake failed: the peer's HTTP is malformed, or it asks for something that the
+ * handshake does not allow.
+ *
+ * It knows the whole HTTP answer, so that a server has one place to turn a refusal into bytes:
+ * {@linkcode writeErrorResponse}. The message says what was wrong, shows the value (in printable
+ * ASCII, at most 64 characters of it) and what was expected; the answer's body repeats it to the
+ * client. The close code is 1002, and is never sent: there are no frames before the handshake is
+ * done.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ *
+ * @example
+ * ```ts
+ * import { HandshakeError } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new HandshakeError("Cannot accept handshake: the server is full", {
+ *   code: "ERR_HANDSHAKE_BUSY",
+ *   status: 503,
+ *   headers: [["Retry-After", "30"]],
+ * });
+ * assertEquals(error.status, 503);
+ * ```
+ */
+export class HandshakeError extends WebSocketError {
+  /** `"HandshakeError"`. */
+  override readonly name = "HandshakeError";
+  /** The HTTP status that a server answers with. */
+  readonly status: number;
+  /** Header fields that the answer must carry. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+
+  /**
+   * Makes an error with a text for people and an answer for the client.
+   *
+   * @param message What was wrong, the value, what was expected.
+   * @param options The code, the HTTP status and headers, and the cause.
+   */
+  constructor(message: string, options: HandshakeErrorOptions) {
+    super(message, { code: options.code, closeCode: 1002, cause: options.cause });
+    this.status = options.status ?? 400;
+    this.headers = options.headers ?? [];
+  }
+}

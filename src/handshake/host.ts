@@ -1,0 +1,74 @@
+import { quote } from "./characters.ts";
+import { HandshakeError } from "./errors.ts";
+import type { RequestHead } from "./request_head_parser.ts";
+
+/**
+ * RFC 3986 §3.2: a reg-name, an IPv4 address or a bracketed IPv6 address, then perhaps a port. But
+ * no comma, which a reg-name may have: in a Host it means that two lines have been joined.
+ */
+const AUTHORITY = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::\d*)?$/i;
+
+const ABSOLUTE_FORM = /^(https?|wss?):\/\/([^/?]+)(.*)$/i;
+
+/** Whether `host` is a host with an optional port that a URL can have, without user information. */
+export function isValidHost(host: string): boolean {
+  // URL knows the rest: the range of a port, the shape of an address.
+  return AUTHORITY.test(host) && URL.canParse(`http://${host}/`);
+}
+
+/**
+ * `authority` in lower case and without the port that its scheme has by default, to compare it with
+ * another.
+ */
+export function normalizeAuthority(scheme: string, authority: string): string {
+  const defaultPort = /^(http|ws)$/i.test(scheme) ? ":80" : ":443";
+  const lower = authority.toLowerCase();
+  for (const port of [defaultPort, ":"]) {
+    if (lower.endsWith(port)) return lower.slice(0, -port.length);
+  }
+  return lower;
+}
+
+/** The value of the one Host field that a request must have. */
+export function parseHost(head: RequestHead): string {
+  const hosts = head.headers.getAll("host");
+  // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
+  // request message that lacks a Host header field and to any request message that contains more
+  // than one Host header field line or a Host header field with an invalid field value."
+  if (hosts.length !== 1) {
+    throw invalidHost(`${hosts.length} Host header lines, expected 1`);
+  }
+  if (!isValidHost(hosts[0])) {
+    throw invalidHost(`Host ${quote(hosts[0])}, expected a host with an optional port`);
+  }
+  return hosts[0];
+}
+
+/**
+ * The path and the query of a request-target.
+ *
+ * @param target The request-target: origin-form or absolute-form.
+ * @param host The Host field's value, which an absolute-form target must agree with.
+ */
+export function parseTarget(target: string, host: string): string {
+  if (target.startsWith("/")) return target;
+  // RFC 6455 §4.1: the Request-URI may "be an absolute http/https URI that, when parsed, has a
+  // /resource name/, /host/, and /port/ that match the corresponding ws/wss URI." So does Host, and
+  // where the two differ one of them is meant to deceive somebody.
+  const [, scheme, authority, rest] = ABSOLUTE_FORM.exec(target) ?? [];
+  if (scheme === undefined) {
+    throw invalidTarget(`request-target ${quote(target)}, expected a path or an http URL`);
+  }
+  if (normalizeAuthority(scheme, authority) !== normalizeAuthority(scheme, host)) {
+    throw invalidTarget(`request-target ${quote(target)}, expected the host ${quote(host)}`);
+  }
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function invalidHost(reason: string): HandshakeError {
+  return new HandshakeError(`Cannot accept request: ${reason}`, { code: "ERR_HANDSHAKE_HOST" });
+}
+
+function invalidTarget(reason: string): HandshakeError {
+  return new HandshakeError(`Cannot accept request: ${reason}`, { code: "ERR_HANDSHAKE_TARGET" });
+}

@@ -1,0 +1,76 @@
+/**
+ * The opening handshake of WebSocket, as pure functions: bytes in, values out. No input or output,
+ * no timers, nothing of a runtime, so it works on a socket, on a capture file and in a test alike.
+ *
+ * ```ts
+ * import {
+ *   checkOrigin,
+ *   chooseProtocol,
+ *   computeAcceptKey,
+ *   HandshakeError,
+ *   isUpgrade,
+ *   parseUpgradeRequest,
+ *   RequestHeadParser,
+ *   upgradeRequired,
+ *   writeErrorResponse,
+ *   writeUpgradeResponse,
+ * } from "@sluice/websocket/handshake";
+ * import { assert } from "@std/assert";
+ *
+ * // The answer to a request, or `null` while more of it is to come.
+ * function answer(parser: RequestHeadParser, chunk: Uint8Array): Uint8Array | null {
+ *   try {
+ *     if (parser.push(chunk) === -1) return null;
+ *     const head = parser.head!;
+ *     if (!isUpgrade(head)) throw upgradeRequired();
+ *     const { key, host, origin, protocols } = parseUpgradeRequest(head);
+ *     checkOrigin(origin, host);
+ *     const protocol = chooseProtocol(protocols, ["chat"]);
+ *     return writeUpgradeResponse({ acceptKey: computeAcceptKey(key), protocol });
+ *   } catch (error) {
+ *     if (error instanceof HandshakeError) return writeErrorResponse(error);
+ *     throw error;
+ *   }
+ * }
+ *
+ * const bytes = answer(new RequestHeadParser(), new TextEncoder().encode("GET / HTTP/1.0\r\n"));
+ * assert(new TextDecoder().decode(bytes!).startsWith("HTTP/1.1 505 "));
+ * ```
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4
+ * @module
+ */
+
+export { WebSocketError, type WebSocketErrorOptions } from "../protocol/errors.ts";
+export { computeAcceptKey, isValidKey } from "./accept_key.ts";
+export { HandshakeError, type HandshakeErrorOptions } from "./errors.ts";
+export { HeadParser, type HeadParserOptions } from "./head_parser.ts";
+export {
+  type ExtensionOffer,
+  includesToken,
+  parseExtensions,
+  parseTokenList,
+  serializeExtensions,
+} from "./header_grammar.ts";
+export { HeaderList } from "./header_list.ts";
+export { checkOrigin, createOriginCheck, type OriginCheck, type OriginPolicy } from "./origin.ts";
+export { toRequest, type ToRequestOptions } from "./request.ts";
+export { type RequestHead, RequestHeadParser } from "./request_head_parser.ts";
+export {
+  type ErrorResponseOptions,
+  type HeaderFields,
+  type ResponseHeadOptions,
+  type ResponseLike,
+  type UpgradeResponse,
+  writeErrorResponse,
+  writeResponseHead,
+  writeUpgradeResponse,
+} from "./response.ts";
+export { chooseProtocol, parseSubprotocols, selectProtocol } from "./subprotocol.ts";
+export {
+  isUpgrade,
+  parseUpgradeRequest,
+  type UpgradeRequest,
+  upgradeRequired,
+  validateHttpRequest,
+} from "./upgrade_request.ts";

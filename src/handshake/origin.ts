@@ -1,0 +1,119 @@
+import { quote } from "./characters.ts";
+import { HandshakeError } from "./errors.ts";
+import { isValidHost, normalizeAuthority } from "./host.ts";
+
+/**
+ * Which origins are welcome besides the server's own host.
+ *
+ * - `"*"`: all of them; the Origin is not looked at.
+ * - a list of exact origins, such as `"https://example.com"`: scheme, host, and the port where it
+ *   is not the scheme's own. `"null"` is the origin of a sandboxed frame or a local file.
+ * - a function that is asked about each other origin, in its serialized form.
+ */
+export type OriginPolicy = "*" | readonly string[] | ((origin: string) => boolean);
+
+/** Throws a {@linkcode HandshakeError} (403) for an Origin that is not welcome. */
+export type OriginCheck = (origin: string | null, host: string) => void;
+
+/** The schemes of pages that a web server has served. */
+const WEB_SCHEMES: readonly string[] = ["http", "https", "ws", "wss"];
+
+/**
+ * Makes the check of a server's Origin policy, once, so that a mistake in it shows at once.
+ *
+ * A browser lets any page open a WebSocket to any server, with the user's cookies, and sends the
+ * page's origin along: checking it is all that keeps other people's pages out. So unless `policy`
+ * widens it, an Origin must name the same host and port as the request's Host. The scheme may
+ * differ, as TLS often ends at a proxy. A request without an Origin is let through: it was not sent
+ * by a browser, and anything else could send whatever Origin it likes.
+ *
+ * @param policy The origins that are welcome besides. Default: none.
+ * @returns A function of the Origin (or `null`) and the Host. It passes on what `policy` throws.
+ * @throws {TypeError} When an entry of the list is not a serialized origin.
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+ *
+ * @example
+ * ```ts
+ * import { createOriginCheck } from "@sluice/websocket/handshake";
+ *
+ * const check = createOriginCheck(["https://app.example.com"]);
+ * check("https://app.example.com", "api.example.com");
+ * check("https://api.example.com", "api.example.com");
+ * check(null, "api.example.com");
+ * ```
+ */
+export function createOriginCheck(policy: OriginPolicy = []): OriginCheck {
+  if (policy === "*") return () => {};
+  const isWelcome = typeof policy === "function" ? policy : membership(policy);
+  return (origin, host) => {
+    if (origin === null) return;
+    const parsed = parseOrigin(origin);
+    if (parsed === null) throw refused(origin, "expected a serialized origin");
+    const { scheme, authority, serialized } = parsed;
+    const isOwn = WEB_SCHEMES.includes(scheme) && authority === normalizeAuthority(scheme, host);
+    if (!isOwn && !isWelcome(serialized)) {
+      // RFC 6455 §4.2.2: "If the server does not wish to accept this connection, it MUST return an
+      // appropriate HTTP error code (e.g., 403 Forbidden)".
+      throw refused(origin, `expected the host ${quote(host)} or an allowed origin`);
+    }
+  };
+}
+
+/**
+ * Checks one Origin; see {@linkcode createOriginCheck}, which is for more than one.
+ *
+ * @param origin The Origin field's value, or `null` when there is none.
+ * @param host The Host field's value.
+ * @param policy The origins that are welcome besides the host's own. Default: none.
+ * @throws {HandshakeError} 403 for an origin that is not welcome, or that is malformed.
+ * @throws {TypeError} When an entry of the policy's list is not a serialized origin.
+ *
+ * @example
+ * ```ts
+ * import { checkOrigin } from "@sluice/websocket/handshake";
+ *
+ * checkOrigin("https://example.com", "example.com");
+ * checkOrigin("https://example.com:8443", "example.com", (origin) => origin.endsWith(":8443"));
+ * ```
+ */
+export function checkOrigin(origin: string | null, host: string, policy?: OriginPolicy): void {
+  createOriginCheck(policy)(origin, host);
+}
+
+function membership(list: readonly string[]): (origin: string) => boolean {
+  const serialized = new Set(list.map((entry) => {
+    const parsed = parseOrigin(entry);
+    if (parsed !== null) return parsed.serialized;
+    throw new TypeError(
+      `Cannot use origin ${quote(entry)}: expected an origin such as "https://example.com"`,
+    );
+  }));
+  return (origin) => serialized.has(origin);
+}
+
+interface ParsedOrigin {
+  scheme: string;
+  /** Host and port, without the scheme's own port. */
+  authority: string;
+  serialized: string;
+}
+
+/** RFC 6454 §6.2: the serialization of an origin; `null` for anything else. */
+function parseOrigin(origin: string): ParsedOrigin | null {
+  if (origin === "null") return { scheme: "", authority: "", serialized: "null" };
+  const match = /^([a-z][a-z\d+.-]*):\/\/([^/]*)$/i.exec(origin);
+  if (match === null) return null;
+  const scheme = match[1].toLowerCase();
+  const isWeb = WEB_SCHEMES.includes(scheme);
+  // Of the other schemes, some have no host: "file://".
+  if ((isWeb || match[2] !== "") && !isValidHost(match[2])) return null;
+  const authority = isWeb ? normalizeAuthority(scheme, match[2]) : match[2].toLowerCase();
+  return { scheme, authority, serialized: `${scheme}://${authority}` };
+}
+
+function refused(origin: string, expected: string): HandshakeError {
+  return new HandshakeError(`Cannot accept handshake: origin ${quote(origin)}, ${expected}`, {
+    code: "ERR_HANDSHAKE_ORIGIN",
+    status: 403,
+  });
+}

@@ -1,0 +1,180 @@
+import { CR, LF, SP, TARGET, TOKEN } from "./characters.ts";
+import { HandshakeError } from "./errors.ts";
+import { HeadParser, type HeadParserOptions } from "./head_parser.ts";
+import type { HeaderList } from "./header_list.ts";
+
+/** The head of an HTTP/1.1 request, as {@linkcode RequestHeadParser} reads it. */
+export interface RequestHead {
+  /** The method, as it came: methods are case-sensitive. */
+  readonly method: string;
+  /** The request-target, as it came: usually a path with its query. Never empty. */
+  readonly target: string;
+  /** The minor version of HTTP/1.x: 1, or more. */
+  readonly minorVersion: number;
+  /** The header fields. */
+  readonly headers: HeaderList;
+}
+
+/** What stands between the target and the minor version. */
+const VERSION = " HTTP/1.";
+
+const BEGIN = 0;
+const EMPTY_LINE_LF = 1;
+const METHOD = 2;
+const TARGET_START = 3;
+const TARGET_REST = 4;
+const VERSION_NAME = 5;
+const MINOR = 6;
+const LINE_CR = 7;
+const LINE_LF = 8;
+
+/**
+ * Reads the head of an HTTP/1.1 request out of chunks that may be cut anywhere.
+ *
+ * It is strict, and fails at the first byte that proves the head wrong, so a TLS ClientHello or
+ * other binary data costs its sender one byte. See {@linkcode HeadParser}.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3
+ *
+ * @example
+ * ```ts
+ * import { RequestHeadParser } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parser = new RequestHeadParser({ maxHeaders: 50 });
+ * const encoder = new TextEncoder();
+ * assertEquals(parser.push(encoder.encode("GET /chat HTTP/1.1\r\nHost: exa")), -1);
+ * assertEquals(parser.push(encoder.encode("mple.com\r\n\r\nrest")), 12);
+ * assertEquals(parser.head?.target, "/chat");
+ * assertEquals(parser.head?.headers.get("host"), "example.com");
+ * ```
+ */
+export class RequestHeadParser extends HeadParser<RequestHead> {
+  #part = BEGIN;
+  /** How much of `VERSION` has been read. */
+  #matched = 0;
+  #start = 0;
+  #methodEnd = 0;
+  #targetEnd = 0;
+  #minorVersion = 0;
+
+  /**
+   * Makes a parser for one head.
+   *
+   * @param options The limits. See {@linkcode HeadParserOptions}.
+   * @throws {RangeError} When a limit is not a number above 0.
+   */
+  constructor(options: HeadParserOptions = {}) {
+    super(options);
+  }
+
+  /** Reads the request line; see {@linkcode HeadParser}. */
+  protected override scanStartLine(
+    bytes: Uint8Array,
+    from: number,
+    end: number,
+    offset: number,
+  ): number {
+    let i = from;
+    while (i < end) {
+      switch (this.#part) {
+        case BEGIN:
+          // RFC 9112 §2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to
+          // the request-line". One it is.
+          if (bytes[i] === CR) {
+            this.#part = EMPTY_LINE_LF;
+            this.#start = 2;
+            i++;
+          } else {
+            this.#part = METHOD;
+          }
+          break;
+        case EMPTY_LINE_LF:
+          if (bytes[i] !== LF) throw this.unexpected(bytes, i, "line's end");
+          this.#part = METHOD;
+          i++;
+          break;
+        case METHOD:
+          while (i < end && TOKEN[bytes[i]] === 1) i++;
+          if (i === end) break;
+          if (bytes[i] !== SP || offset + i === this.#start) {
+            throw this.unexpected(bytes, i, "method");
+          }
+          this.#methodEnd = offset + i;
+          this.#part = TARGET_START;
+          i++;
+          break;
+        case TARGET_START:
+          if (TARGET[bytes[i]] !== 1) throw this.unexpected(bytes, i, "request-target");
+          this.#part = TARGET_REST;
+          break;
+        case TARGET_REST:
+          // RFC 6455 §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and
+          // MUST NOT be used". HTTP sends none either.
+          while (i < end && TARGET[bytes[i]] === 1) i++;
+          if (i === end) break;
+          if (bytes[i] !== SP) throw this.unexpected(bytes, i, "request-target");
+          this.#targetEnd = offset + i;
+          this.#part = VERSION_NAME;
+          break;
+        case VERSION_NAME:
+          this.#matchVersion(bytes, i);
+          i++;
+          break;
+        case MINOR:
+          this.#readMinor(bytes, i);
+          i++;
+          break;
+        case LINE_CR:
+          if (bytes[i] !== CR) throw this.unexpected(bytes, i, "HTTP version");
+          this.#part = LINE_LF;
+          i++;
+          break;
+        case LINE_LF:
+          if (bytes[i] !== LF) throw this.unexpected(bytes, i, "line's end");
+          return i + 1;
+      }
+    }
+    return -1;
+  }
+
+  /** Cuts the request line; see {@linkcode HeadParser}. */
+  protected override finish(text: string, headers: HeaderList): RequestHead {
+    return {
+      method: text.slice(this.#start, this.#methodEnd),
+      target: text.slice(this.#methodEnd + 1, this.#targetEnd),
+      minorVersion: this.#minorVersion,
+      headers,
+    };
+  }
+
+  #matchVersion(bytes: Uint8Array, index: number): void {
+    if (bytes[index] !== VERSION.charCodeAt(this.#matched)) {
+      if (this.#matched === 6 && isDigit(bytes[index])) {
+        throw unsupportedVersion(`HTTP/${bytes[index] - 0x30}`);
+      }
+      throw this.unexpected(bytes, index, "HTTP version");
+    }
+    if (++this.#matched === VERSION.length) this.#part = MINOR;
+  }
+
+  #readMinor(bytes: Uint8Array, index: number): void {
+    const minor = bytes[index] - 0x30;
+    if (!isDigit(bytes[index])) throw this.unexpected(bytes, index, "HTTP version");
+    // RFC 6455 §4.1: "the HTTP version MUST be at least 1.1."
+    if (minor === 0) throw unsupportedVersion("HTTP/1.0");
+    this.#minorVersion = minor;
+    this.#part = LINE_CR;
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+function unsupportedVersion(found: string): HandshakeError {
+  return new HandshakeError(`Cannot parse head: version ${found}, expected HTTP/1.1`, {
+    code: "ERR_HANDSHAKE_HTTP_VERSION",
+    status: 505,
+  });
+}

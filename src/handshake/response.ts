@@ -1,0 +1,258 @@
+import { consistsOf, FIELD_VALUE, isToken, quote } from "./characters.ts";
+import type { HandshakeError } from "./errors.ts";
+
+/** Header fields to write: `Headers`, a list of [name, value] pairs, or an object. */
+export type HeaderFields = Iterable<readonly string[]> | Readonly<Record<string, string>>;
+
+/** What {@linkcode writeUpgradeResponse} writes. */
+export interface UpgradeResponse {
+  /** The Sec-WebSocket-Accept, from {@linkcode computeAcceptKey}. */
+  acceptKey: string;
+  /** The subprotocol that was chosen, one that was offered. Default: none. */
+  protocol?: string | undefined;
+  /** The Sec-WebSocket-Extensions that were agreed to; none when empty. Default: none. */
+  extensions?: string | undefined;
+  /** Further header fields, such as Set-Cookie. Default: none. */
+  headers?: HeaderFields | undefined;
+}
+
+/** The parts of a Web `Response` that make its head. */
+export interface ResponseLike {
+  /** The status, 200 to 599. */
+  readonly status: number;
+  /** The reason phrase; where it is empty, the usual one is written. */
+  readonly statusText: string;
+  /** The header fields. */
+  readonly headers: Iterable<readonly string[]>;
+}
+
+/** Options of {@linkcode writeErrorResponse}. */
+export interface ErrorResponseOptions {
+  /** The time for the Date field. Default: no Date, as for a machine without a clock. */
+  date?: Date | undefined;
+  /** Leaves the body out, for the answer to HEAD. Default: `false`. */
+  omitBody?: boolean | undefined;
+}
+
+/** Options of {@linkcode writeResponseHead}. */
+export interface ResponseHeadOptions {
+  /** The time for the Date field. Default: the response's own Date, if any. */
+  date?: Date | undefined;
+  /** The length of the body in bytes, where it is known. Default: the response's own, if any. */
+  contentLength?: number | undefined;
+}
+
+/** The reason phrases of the statuses that are common here; any other is written without one. */
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [200, "OK"],
+  [204, "No Content"],
+  [301, "Moved Permanently"],
+  [302, "Found"],
+  [303, "See Other"],
+  [304, "Not Modified"],
+  [307, "Temporary Redirect"],
+  [308, "Permanent Redirect"],
+  [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [403, "Forbidden"],
+  [404, "Not Found"],
+  [405, "Method Not Allowed"],
+  [408, "Request Timeout"],
+  [426, "Upgrade Required"],
+  [429, "Too Many Requests"],
+  [431, "Request Header Fields Too Large"],
+  [500, "Internal Server Error"],
+  [503, "Service Unavailable"],
+  [505, "HTTP Version Not Supported"],
+]);
+
+/** What describes this one connection or frames the body: always written by us, or not at all. */
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+]);
+
+const utf8: TextEncoder = new TextEncoder();
+
+/**
+ * Writes the answer that opens the WebSocket: 101 Switching Protocols.
+ *
+ * @param response What to write. See {@linkcode UpgradeResponse}.
+ * @returns The whole answer; the next byte on the wire is a frame's.
+ * @throws {TypeError} When a field's name or value is invalid, or the handshake's own to write.
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+ *
+ * @example
+ * ```ts
+ * import { writeUpgradeResponse } from "@sluice/websocket/handshake";
+ * import { assert } from "@std/assert";
+ *
+ * const bytes = writeUpgradeResponse({
+ *   acceptKey: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+ *   protocol: "chat",
+ *   headers: { "Set-Cookie": "seen=1" },
+ * });
+ * assert(new TextDecoder().decode(bytes).startsWith("HTTP/1.1 101 "));
+ * ```
+ */
+export function writeUpgradeResponse(response: UpgradeResponse): Uint8Array<ArrayBuffer> {
+  const { acceptKey, protocol, extensions, headers } = response;
+  let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    field("Sec-WebSocket-Accept", acceptKey);
+  if (protocol !== undefined) {
+    if (!isToken(protocol)) {
+      throw new TypeError(`Cannot write subprotocol ${quote(protocol)}: expected a token`);
+    }
+    text += field("Sec-WebSocket-Protocol", protocol);
+  }
+  if (extensions) text += field("Sec-WebSocket-Extensions", extensions);
+  for (const [name, value] of pairs(headers)) {
+    if (isHandshakeField(name.toLowerCase())) {
+      throw new TypeError(`Cannot write header ${quote(name)}: the handshake writes it`);
+    }
+    text += field(name, value);
+  }
+  return encodeLatin1(`${text}\r\n`);
+}
+
+/**
+ * Writes the whole HTTP answer to a handshake that is refused, after which the connection closes.
+ *
+ * @param error The status, the fields, and the message, which becomes the body.
+ * @param options The date, and whether to leave the body out. See {@linkcode ErrorResponseOptions}.
+ * @throws {TypeError} When one of the error's header fields is invalid.
+ *
+ * @example
+ * ```ts
+ * import { upgradeRequired, writeErrorResponse } from "@sluice/websocket/handshake";
+ * import { assert } from "@std/assert";
+ *
+ * const bytes = writeErrorResponse(upgradeRequired(), { date: new Date() });
+ * assert(new TextDecoder().decode(bytes).startsWith("HTTP/1.1 426 Upgrade Required\r\n"));
+ * ```
+ */
+export function writeErrorResponse(
+  error: HandshakeError,
+  options: ErrorResponseOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const body = utf8.encode(`${error.message}\n`);
+  const response = {
+    status: error.status,
+    statusText: "",
+    headers: [...error.headers, ["Content-Type", "text/plain; charset=utf-8"]],
+  };
+  const head = writeResponseHead(response, { date: options.date, contentLength: body.length });
+  if (options.omitBody === true) return head;
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return bytes;
+}
+
+/**
+ * Writes the head of an answer to plain HTTP. The caller sends the body after it, as it is, and
+ * closes the connection: that is what ends the body where its length isn't known.
+ *
+ * Fields that describe the connection (Connection, Transfer-Encoding, Keep-Alive ...) are not taken
+ * from the response, because they would not be true. Set-Cookie keeps a line for each cookie.
+ *
+ * @param response A Web `Response`, or what looks like one.
+ * @param options The date and the body's length. See {@linkcode ResponseHeadOptions}.
+ * @throws {RangeError} When the status is not 200 to 599.
+ * @throws {TypeError} When the reason phrase, or a field's name or value, is invalid.
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-4
+ *
+ * @example
+ * ```ts
+ * import { writeResponseHead } from "@sluice/websocket/handshake";
+ * import { assert } from "@std/assert";
+ *
+ * const head = writeResponseHead(new Response("fine"), { contentLength: 4 });
+ * assert(new TextDecoder().decode(head).includes("\r\nConnection: close\r\n"));
+ * ```
+ */
+export function writeResponseHead(
+  response: ResponseLike,
+  options: ResponseHeadOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const { status } = response;
+  if (!(Number.isInteger(status) && status >= 200 && status <= 599)) {
+    throw new RangeError(`Cannot write response: status ${status}, expected 200 to 599`);
+  }
+  const reason = response.statusText || REASONS.get(status) || "";
+  if (!consistsOf(FIELD_VALUE, reason)) {
+    throw new TypeError(`Cannot write response: reason phrase ${quote(reason)}`);
+  }
+  let length = options.contentLength?.toString();
+  let date = options.date?.toUTCString();
+  let connection = "close";
+  let fields = "";
+  for (const [name, value] of pairs(response.headers)) {
+    const lower = name.toLowerCase();
+    if (CONNECTION_FIELDS.has(lower)) continue;
+    if (lower === "content-length") {
+      length ??= value;
+      continue;
+    }
+    if (lower === "date") {
+      date ??= value;
+      continue;
+    }
+    // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
+    if (lower === "upgrade") connection = "Upgrade, close";
+    fields += field(name, value);
+  }
+  // RFC 9110 §6.6.1: an origin server with a clock "MUST generate a Date header field".
+  if (date !== undefined) fields += field("Date", date);
+  // RFC 9110 §8.6: "A server MUST NOT send a Content-Length header field in any response with a
+  // status code of 1xx (Informational) or 204 (No Content)."
+  if (length !== undefined && status !== 204) fields += field("Content-Length", length);
+  // RFC 9112 §4: the SP after the status is sent "even when the reason-phrase is absent".
+  return encodeLatin1(
+    `HTTP/1.1 ${status} ${reason}\r\n${fields}${field("Connection", connection)}\r\n`,
+  );
+}
+
+/** Whether the handshake writes a field itself, or the answer must not have it. */
+function isHandshakeField(lower: string): boolean {
+  // RFC 9110 §8.6 and RFC 9112 §6.1: a 1xx has neither a Content-Length nor a Transfer-Encoding.
+  return lower === "upgrade" || lower === "content-length" || lower.startsWith("sec-websocket-") ||
+    CONNECTION_FIELDS.has(lower);
+}
+
+function* pairs(fields: HeaderFields = []): Generator<[name: string, value: string]> {
+  const list = Symbol.iterator in fields
+    ? fields as Iterable<readonly string[]>
+    : Object.entries(fields);
+  for (const pair of list) {
+    if (pair.length !== 2) {
+      throw new TypeError(`Cannot write header: ${pair.length} items, expected [name, value]`);
+    }
+    yield [String(pair[0]), String(pair[1])];
+  }
+}
+
+/** One field line. What would end it early, and so begin another one, is refused. */
+function field(name: string, value: string): string {
+  if (!isToken(name)) throw new TypeError(`Cannot write header ${quote(name)}: expected a token`);
+  if (!consistsOf(FIELD_VALUE, value)) {
+    throw new TypeError(
+      `Cannot write header ${name}: value ${
+        quote(value)
+      }, expected no control characters and none ` +
+        `beyond U+00FF`,
+    );
+  }
+  return `${name}: ${value}\r\n`;
+}
+
+/** One byte for each character; `field` has seen that they fit. */
+function encodeLatin1(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

@@ -1,0 +1,23 @@
+import { HandshakeError, WebSocketError } from "../../src/handshake/mod.ts";
+import { assert, assertEquals, test } from "../harness.ts";
+
+test("HandshakeError is a WebSocketError with an HTTP answer", () => {
+  const cause = new Error("why");
+  const error = new HandshakeError("Cannot accept handshake: full", {
+    code: "ERR_HANDSHAKE_BUSY",
+    status: 503,
+    headers: [["Retry-After", "30"]],
+    cause,
+  });
+  assert(error instanceof WebSocketError);
+  assertEquals(error.name, "HandshakeError");
+  assertEquals([error.code, error.closeCode, error.status], ["ERR_HANDSHAKE_BUSY", 1002, 503]);
+  assertEquals(error.headers, [["Retry-After", "30"]]);
+  assertEquals(error.cause, cause);
+});
+
+test("HandshakeError answers 400 unless told otherwise", () => {
+  const error = new HandshakeError("x", { code: "ERR_HANDSHAKE_TEST" });
+  assertEquals([error.status, error.headers], [400, []]);
+  assert(!("cause" in error));
+});

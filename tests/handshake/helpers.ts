@@ -1,0 +1,70 @@
+import { HandshakeError, HeaderList, type RequestHead } from "../../src/handshake/mod.ts";
+import { assert, assertThrows } from "../harness.ts";
+
+/** One byte for each character. */
+export function latin1(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** The request of RFC 6455 §1.2, as it stands on the wire. */
+export const SAMPLE = "GET /chat HTTP/1.1\r\n" +
+  "Host: server.example.com\r\n" +
+  "Upgrade: websocket\r\n" +
+  "Connection: Upgrade\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+  "Origin: http://example.com\r\n" +
+  "Sec-WebSocket-Protocol: chat, superchat\r\n" +
+  "Sec-WebSocket-Version: 13\r\n" +
+  "\r\n";
+
+/** The head of a valid upgrade, with `fields` in place of its own fields of those names. */
+export function upgradeHead(
+  fields: [name: string, ...values: string[]][] = [],
+  start: Partial<Pick<RequestHead, "method" | "target">> = {},
+): RequestHead {
+  const all = new Map<string, string[]>([
+    ["host", ["server.example.com"]],
+    ["upgrade", ["websocket"]],
+    ["connection", ["Upgrade"]],
+    ["sec-websocket-key", ["dGhlIHNhbXBsZSBub25jZQ=="]],
+    ["sec-websocket-version", ["13"]],
+  ]);
+  for (const [name, ...values] of fields) all.set(name, values);
+  const headers = new HeaderList();
+  for (const [name, values] of all) for (const value of values) headers.append(name, value);
+  return { method: "GET", target: "/chat", minorVersion: 1, headers, ...start };
+}
+
+/** Asserts that `fn` throws the HandshakeError with this status and code, and returns it. */
+export function assertRefused(
+  fn: () => unknown,
+  status: number,
+  code: string,
+  text = "",
+): HandshakeError {
+  const error = assertThrows(fn, HandshakeError, text);
+  assert(error.status === status, `status ${error.status}, expected ${status}: ${error.message}`);
+  assert(error.code === code, `code ${error.code}, expected ${code}`);
+  assert(/^[\x20-\x7e]+$/.test(error.message), `not printable: ${error.message}`);
+  return error;
+}
+
+/**
+ * Asserts that `run` takes time in proportion to its input: 16 times the size takes less than 64
+ * times as long. A quadratic one would take 256 times as long.
+ */
+export function assertLinear(run: (size: number) => void, size: number): void {
+  const time = (n: number) => {
+    let best = Infinity;
+    for (let i = 0; i < 5; i++) {
+      const start = performance.now();
+      run(n);
+      best = Math.min(best, performance.now() - start);
+    }
+    return best;
+  };
+  time(size);
+  const small = Math.max(time(size), 0.05);
+  const large = time(size * 16);
+  assert(large < small * 64, `${size}: ${small} ms, ${size * 16}: ${large} ms`);
+}
