@@ -1,0 +1,74 @@
+/**
+ * WebSocket (RFC 6455) from the TCP bytes up, the same code on Deno and on Bun: strict, fast,
+ * bounded, and built on Web streams.
+ *
+ * @example An echo server
+ * ```ts ignore
+ * import { serve } from "@sluice/websocket";
+ *
+ * await using server = serve({ port: 8080 }, async (socket) => {
+ *   for await (const message of socket) await socket.send(message); // string | Uint8Array
+ * });
+ * await server.finished;
+ * ```
+ *
+ * @module
+ */
+export {
+  accept,
+  type AcceptOptions,
+  type RequestInfo,
+  type UpgradeInfo,
+  type UpgradeOptions,
+  type UpgradeResult,
+} from "./src/accept.ts";
+export {
+  type CloseInfo,
+  ReadyState,
+  type Sendable,
+  type SocketHandler,
+  WebSocketConnection,
+} from "./src/connection.ts";
+export { HandshakeError, type HandshakeErrorOptions } from "./src/handshake/errors.ts";
+export type { OriginPolicy } from "./src/handshake/origin.ts";
+export type { HeaderFields } from "./src/handshake/response.ts";
+export { CloseCode, type ClosePayload } from "./src/protocol/close_code.ts";
+export {
+  InvalidPayloadError,
+  MessageTooBigError,
+  PolicyViolationError,
+  ProtocolError,
+  WebSocketError,
+  type WebSocketErrorOptions,
+} from "./src/protocol/errors.ts";
+export type { Frame, FrameInit, Role } from "./src/protocol/frame.ts";
+export { type FrameDecoderOptions } from "./src/protocol/frame_decoder.ts";
+export { type FrameEncoderOptions } from "./src/protocol/frame_encoder.ts";
+export { DEFAULT_LIMITS, type Limits } from "./src/protocol/limits.ts";
+export type { Message, MessagePart } from "./src/protocol/message.ts";
+export { type MessageOptions } from "./src/protocol/message_sequence.ts";
+export { Opcode } from "./src/protocol/opcode.ts";
+export {
+  serve,
+  type ServeOptions,
+  type ShutdownOptions,
+  type SocketFunction,
+  WebSocketServer,
+} from "./src/server.ts";
+export {
+  FrameDecoderStream,
+  FrameEncoderStream,
+  MessageAssemblerStream,
+  MessagePartStream,
+} from "./src/streams/mod.ts";
+export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./src/transport/bun.ts";
+export type { DenoAddr, DenoConn } from "./src/transport/deno.ts";
+export type { Conn } from "./src/transport/runtime.ts";
+export type {
+  Addr,
+  ListenOptions,
+  TcpAddr,
+  Transport,
+  TransportHandler,
+  UnixAddr,
+} from "./src/transport/transport.ts";

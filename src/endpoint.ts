@@ -1,0 +1,387 @@
+import { CloseCode, decodeClosePayload, encodeClosePayload } from "./protocol/close_code.ts";
+import type { ClosePayload } from "./protocol/close_code.ts";
+import { closeCodeOf, WebSocketError } from "./protocol/errors.ts";
+import type { Frame, Role } from "./protocol/frame.ts";
+import { FrameDecoder } from "./protocol/frame_decoder.ts";
+import { FrameEncoder } from "./protocol/frame_encoder.ts";
+import type { Limits } from "./protocol/limits.ts";
+import type { Message } from "./protocol/message.ts";
+import { MessageAssembler } from "./protocol/message_assembler.ts";
+import { Opcode } from "./protocol/opcode.ts";
+import { Outgoing } from "./outgoing.ts";
+import { Pings } from "./pings.ts";
+import type { Transport, TransportHandler } from "./transport/transport.ts";
+
+/** How a connection ended. */
+export interface CloseInfo extends ClosePayload {
+  /**
+   * The code of the Close frame that came; 1005 where it had none, 1006 where none came (RFC 6455
+   * §7.1.5).
+   */
+  closeCode: number;
+  /** The reason in the Close frame that came, or empty. */
+  reason: string;
+  /** Whether both Close frames were exchanged before the TCP connection ended (RFC 6455 §7.1.4). */
+  wasClean: boolean;
+  /** What went wrong, where something did: the peer's fault, or the transport's. */
+  error?: unknown;
+}
+
+/** Who an {@linkcode Endpoint} works for. */
+export interface EndpointOwner {
+  /** A message has come. */
+  message(message: Message): void;
+  /** Whether the owner can take no more messages for now. */
+  readonly isFull: boolean;
+  /** Whether the owner is done with every message so far, so that a Close may be answered. */
+  readonly isSettled: boolean;
+  /** The outgoing queue is below its mark again. */
+  drain(): void;
+  /** The peer, or the transport, has broken the connection; `closed()` follows. */
+  failed(error: unknown): void;
+  /** The connection is gone. */
+  closed(info: CloseInfo): void;
+}
+
+/** What the closing handshake waits for. */
+type Wait = "answer" | "close" | "end";
+
+/**
+ * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
+ * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.
+ */
+export class Endpoint implements TransportHandler {
+  readonly outgoing: Outgoing;
+  readonly #role: Role;
+  readonly #transport: Transport;
+  readonly #limits: Readonly<Limits>;
+  readonly #owner: EndpointOwner;
+  readonly #decoder: FrameDecoder;
+  readonly #assembler: MessageAssembler;
+  readonly #frameSink = { enqueue: (frame: Frame): void => this.#takeFrame(frame) };
+  readonly #messageSink = { enqueue: (message: Message): void => this.#takeMessage(message) };
+
+  #closeSent = false;
+  #closeReceived: ClosePayload | undefined;
+  #hasEnded = false;
+  #isClosed = false;
+  #isShutdown = false;
+  #error: unknown;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #waitsFor: Wait = "answer";
+  #isPaused = false;
+  /** The payload of a Ping whose Pong waits until the peer reads again. */
+  #pong: Uint8Array | undefined;
+  readonly #pings = new Pings();
+
+  constructor(
+    role: Role,
+    transport: Transport,
+    limits: Readonly<Limits>,
+    owner: EndpointOwner,
+  ) {
+    this.#role = role;
+    this.#transport = transport;
+    this.#limits = limits;
+    this.#owner = owner;
+    this.#decoder = new FrameDecoder({ role, ownsChunks: true });
+    this.#assembler = new MessageAssembler(limits);
+    this.outgoing = new Outgoing(
+      transport,
+      new FrameEncoder({ role }),
+      limits,
+      (wasFull) => this.#written(wasFull),
+    );
+  }
+
+  /** Whether data may be sent: our Close frame has not been, and the connection is there. */
+  get isOpen(): boolean {
+    return !this.#closeSent && !this.#isClosed;
+  }
+
+  /** Whether the TCP connection has ended. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * Starts.
+   *
+   * @param answer Bytes to send before all others: the answer to the opening handshake.
+   * @param early Bytes that came with the opening handshake.
+   * @param opened Called before the first message is taken: what it sends goes out with the answer.
+   */
+  start(answer: Uint8Array<ArrayBuffer>, early: Uint8Array, opened: () => void): void {
+    this.#transport.handler = this;
+    this.outgoing.hold();
+    this.outgoing.sendRaw(answer);
+    opened();
+    this.outgoing.release();
+    if (early.length > 0) this.data(early);
+    if (!this.#isPaused && !this.#isClosed) this.#transport.resume();
+  }
+
+  /** Sends a Ping; resolves to the milliseconds until its Pong. */
+  ping(): Promise<number> {
+    const { frame, roundTrip } = this.#pings.make();
+    this.outgoing.send(frame);
+    return roundTrip;
+  }
+
+  /**
+   * Starts the closing handshake; whoever calls has checked the payload.
+   *
+   * RFC 6455 §7.1.2: "an endpoint MUST send a Close control frame with a status code and reason".
+   */
+  sendClose(payload: Uint8Array): void {
+    if (!this.isOpen) return;
+    this.outgoing.send({ opcode: Opcode.Close, payload });
+    this.#closeSent = true;
+    this.outgoing.flush();
+    if (this.#isClosed) return;
+    this.#advance();
+    this.wanted();
+  }
+
+  /** The owner is done: the peer's Close is answered, where it has come, or ours is sent. */
+  finish(): void {
+    if (!this.isOpen) return;
+    if (this.#closeReceived !== undefined) this.#answerClose();
+    else this.sendClose(encodeClosePayload(CloseCode.NormalClosure));
+  }
+
+  /** Ends the connection at once, without a closing handshake. */
+  abort(error?: unknown): void {
+    this.#error ??= error;
+    this.#transport.abort();
+  }
+
+  /**
+   * The owner wants more: what was held back comes now.
+   */
+  wanted(): void {
+    // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
+    this.outgoing.flush();
+    if (this.#isPaused) this.#resume();
+    // Whoever took the last message may yet answer it, within this turn.
+    if (this.#closeReceived !== undefined && this.isOpen && this.#owner.isSettled) {
+      this.#wait("answer", 0);
+    }
+  }
+
+  /** Transport: bytes. */
+  data(chunk: Uint8Array): void {
+    this.#decode(() => this.#decoder.transform(chunk, this.#frameSink));
+  }
+
+  /** Transport: the last write is done. */
+  drain(): void {
+    // A peer that reads is alive: a long queue may take its time to go out.
+    if (this.#timer !== undefined && this.#closeSent) this.#wait(this.#waitsFor);
+    this.outgoing.drained();
+    if (this.#pong !== undefined && !this.outgoing.isBusy) {
+      const payload = this.#pong;
+      this.#pong = undefined;
+      this.#sendPong(payload);
+    }
+  }
+
+  /** Transport: the peer's FIN. */
+  end(): void {
+    this.#hasEnded = true;
+    // What came before the end, perhaps a Close, may wait behind a slow owner.
+    if (!this.#decoder.isPaused) this.#takeEnd();
+  }
+
+  /** Transport: gone. */
+  close(error?: unknown): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const received = this.#closeReceived;
+    const info: CloseInfo = {
+      closeCode: received?.closeCode ?? CloseCode.AbnormalClosure,
+      reason: received?.reason ?? "",
+      wasClean: received !== undefined && this.#closeSent && this.#error === undefined,
+    };
+    const cause = this.#error ?? (info.wasClean ? undefined : error);
+    if (cause !== undefined) info.error = cause;
+    const gone = notOpen("The connection was closed");
+    this.outgoing.close(gone);
+    this.#pings.close(gone);
+    this.#owner.closed(info);
+  }
+
+  #decode(run: () => void): void {
+    if (this.#isClosed || this.#error !== undefined) return;
+    this.outgoing.hold();
+    try {
+      run();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.outgoing.release();
+    this.#regulate();
+  }
+
+  /** Reads or doesn't, by what waits on either side. */
+  #regulate(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    if (this.outgoing.isFull || this.#decoder.isPaused) {
+      this.#isPaused = true;
+      this.#transport.pause();
+    }
+  }
+
+  #resume(): void {
+    if (this.outgoing.isFull && this.isOpen) return;
+    this.#isPaused = false;
+    if (this.#decoder.isPaused) this.#decode(() => this.#decoder.resume(this.#frameSink));
+    if (this.#isPaused || this.#isClosed) return;
+    if (this.#hasEnded) this.#takeEnd();
+    else this.#transport.resume();
+  }
+
+  #takeFrame(frame: Frame): void {
+    if (frame.opcode < Opcode.Close) {
+      if (this.#isClosed) return;
+      this.#assembler.transform(frame, this.#messageSink);
+    } else if (frame.opcode === Opcode.Ping) {
+      this.#takePing(frame.payload);
+    } else if (frame.opcode === Opcode.Pong) {
+      this.#takePong(frame.payload);
+    } else {
+      this.#takeClose(frame.payload);
+    }
+  }
+
+  #takeMessage(message: Message): void {
+    this.#owner.message(message);
+    // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
+    if (this.#owner.isFull && this.isOpen) this.#decoder.pause();
+  }
+
+  #takePing(payload: Uint8Array): void {
+    if (this.#isClosed) return;
+    // RFC 6455 §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
+    // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
+    // most recently processed Ping frame." So a flood of pings by a peer that reads nothing costs 125
+    // bytes.
+    if (this.outgoing.isBusy) this.#pong = payload.slice();
+    else this.#sendPong(payload);
+  }
+
+  #sendPong(payload: Uint8Array): void {
+    // RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it already received a
+    // Close frame."
+    if (this.#closeReceived !== undefined) return;
+    // RFC 6455 §5.5.3: "identical "Application data" as found in the message body of the Ping frame".
+    this.outgoing.send({ opcode: Opcode.Pong, payload });
+  }
+
+  #takePong(payload: Uint8Array): void {
+    // RFC 6455 §5.5.3: an unsolicited Pong is fine: "A response to an unsolicited Pong frame is not
+    // expected."
+    this.#pings.pong(payload);
+  }
+
+  #takeClose(payload: Uint8Array): void {
+    this.#closeReceived = decodeClosePayload(payload);
+    if (!this.isOpen) return this.#advance();
+    if (this.#owner.isSettled) return this.#answerClose();
+    // The messages before the Close are delivered first, and may be answered.
+    this.#wait("answer");
+  }
+
+  /**
+   * RFC 6455 §5.5.1: "If an endpoint receives a Close frame and did not previously send a Close frame,
+   * the endpoint MUST send a Close frame in response." It "typically echos the status code it
+   * received".
+   */
+  #answerClose(): void {
+    const { closeCode } = this.#closeReceived!;
+    this.sendClose(
+      closeCode === CloseCode.NoStatusReceived ? new Uint8Array(0) : encodeClosePayload(closeCode),
+    );
+  }
+
+  /**
+   * RFC 6455 §7.1.7: _Fail the WebSocket Connection_: "the endpoint SHOULD send a Close frame with an
+   * appropriate status code before proceeding to _Close the WebSocket Connection_." "An endpoint MUST
+   * NOT continue to attempt to process data".
+   */
+  #fail(error: unknown): void {
+    if (this.#isClosed || this.#error !== undefined) return;
+    this.#error = error;
+    const isOpen = this.isOpen;
+    if (isOpen) {
+      this.outgoing.send({
+        opcode: Opcode.Close,
+        payload: encodeClosePayload(closeCodeOf(error)),
+      });
+      this.#closeSent = true;
+    }
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#transport.resume();
+    }
+    this.#owner.failed(error);
+    this.#advance();
+  }
+
+  #takeEnd(): void {
+    // RFC 6455 §7.1.5: no Close frame came, so the code is 1006. With one, the answer still goes out.
+    if (this.#closeReceived === undefined) {
+      this.#error ??= new WebSocketError("The peer ended the connection without a Close frame", {
+        code: "ERR_NO_CLOSE_FRAME",
+        closeCode: CloseCode.AbnormalClosure,
+      });
+      this.#transport.close();
+    } else {
+      this.#advance();
+    }
+  }
+
+  /** Everything has been written, or there is room again. */
+  #written(wasFull: boolean): void {
+    if (this.#isClosed) return;
+    if (this.#closeSent) return this.#advance();
+    if (wasFull) this.#owner.drain();
+    if (this.#isPaused && !this.#owner.isFull) this.#resume();
+  }
+
+  /** Takes the next step of the closing handshake, once our Close frame is on its way. */
+  #advance(): void {
+    if (!this.#closeSent || this.#isClosed) return;
+    if (this.#closeReceived === undefined && this.#error === undefined) return this.#wait("close");
+    if (this.outgoing.bufferedAmount > 0) return this.#wait("end");
+    // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
+    // the server". A half-close, then read until the peer's end: to close at once with something
+    // unread would reset the connection, and could destroy our Close frame on its way.
+    if ((this.#role === "server" || this.#error !== undefined) && !this.#isShutdown) {
+      this.#isShutdown = true;
+      this.#transport.shutdown();
+    }
+    if (this.#hasEnded) this.#transport.close();
+    else this.#wait("end");
+  }
+
+  /** Bounds the wait for the next step; a wait that begins ends the one before. */
+  #wait(wait: Wait, ms: number = this.#limits.closeTimeout): void {
+    clearTimeout(this.#timer);
+    this.#waitsFor = wait;
+    this.#timer = setTimeout(() => this.#late(wait), ms);
+  }
+
+  #late(wait: Wait): void {
+    this.#timer = undefined;
+    if (wait === "answer") this.#answerClose();
+    else this.#transport.abort();
+  }
+}
+
+/** The error of whoever wants to use a connection that is no longer open. */
+export function notOpen(what: string): DOMException {
+  return new DOMException(`${what}: the WebSocket is not open`, "InvalidStateError");
+}

@@ -1,0 +1,109 @@
+import { HandshakeError } from "./handshake/errors.ts";
+import { RequestHeadParser } from "./handshake/request_head_parser.ts";
+import type { RequestHead } from "./handshake/request_head_parser.ts";
+import type { Limits } from "./protocol/limits.ts";
+import type { Transport, TransportHandler } from "./transport/transport.ts";
+
+/** What becomes of an {@linkcode Opening}. */
+export interface OpeningOwner {
+  /** The head of a request is there. The transport is paused until its handler is replaced. */
+  head(head: RequestHead): void;
+  /** There is no request: it's malformed, too large or too late, and wants an answer. */
+  refuse(error: HandshakeError): void;
+  /** The peer has left before it got an answer. */
+  left(error: unknown): void;
+}
+
+/**
+ * A connection from which a request is to come, or whose request is being decided: reads the head, and
+ * holds what comes after it, within a time.
+ */
+export class Opening implements TransportHandler {
+  /** What came after the head: the first bytes of the first frames. */
+  early: Uint8Array = new Uint8Array(0);
+  readonly #transport: Transport;
+  readonly #limits: Readonly<Limits>;
+  readonly #owner: OpeningOwner;
+  readonly #parser: RequestHeadParser;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #hasHead = false;
+  #isDone = false;
+
+  constructor(transport: Transport, limits: Readonly<Limits>, owner: OpeningOwner) {
+    this.#transport = transport;
+    this.#limits = limits;
+    this.#owner = owner;
+    this.#parser = new RequestHeadParser(limits);
+    this.#timer = setTimeout(() => this.#late(), limits.handshakeTimeout);
+    transport.handler = this;
+  }
+
+  /** Whether it has been decided, or has ended. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** The request has been decided: the transport is the caller's, to set another handler at once. */
+  done(): void {
+    this.#isDone = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Transport: bytes. */
+  data(chunk: Uint8Array): void {
+    if (this.#isDone) return;
+    if (this.#hasHead) {
+      const early = new Uint8Array(this.early.length + chunk.length);
+      early.set(this.early);
+      early.set(chunk, this.early.length);
+      this.early = early;
+      return;
+    }
+    try {
+      const used = this.#parser.push(chunk);
+      if (used === -1) return;
+      this.early = chunk.subarray(used);
+    } catch (error) {
+      return this.#refuse(error as HandshakeError);
+    }
+    this.#hasHead = true;
+    this.#owner.head(this.#parser.head!);
+    // Not decided at once: the frames that may follow can wait.
+    if (!this.#isDone) this.#transport.pause();
+  }
+
+  /** Transport: nothing is written before the decision. */
+  drain(): void {}
+
+  /** Transport: the peer's FIN. */
+  end(): void {
+    if (!this.#isDone) this.#transport.close();
+  }
+
+  /** Transport: gone. */
+  close(error?: unknown): void {
+    if (this.#isDone) return;
+    this.done();
+    this.#owner.left(error);
+  }
+
+  #late(): void {
+    const { handshakeTimeout } = this.#limits;
+    this.#refuse(
+      this.#hasHead
+        ? new HandshakeError(`Cannot answer the request within ${handshakeTimeout} ms`, {
+          code: "ERR_HANDSHAKE_UPGRADE_TIMEOUT",
+          status: 503,
+        })
+        : new HandshakeError(`Cannot wait for the request for more than ${handshakeTimeout} ms`, {
+          code: "ERR_HANDSHAKE_TIMEOUT",
+          status: 408,
+        }),
+    );
+  }
+
+  #refuse(error: HandshakeError): void {
+    this.done();
+    this.#owner.refuse(error);
+  }
+}

@@ -1,0 +1,180 @@
+import { FrameEncoder } from "./protocol/frame_encoder.ts";
+import type { FrameInit } from "./protocol/frame.ts";
+import type { Limits } from "./protocol/limits.ts";
+import type { Message } from "./protocol/message.ts";
+import type { Transport } from "./transport/transport.ts";
+
+/** Above this many bytes, what has been encoded is put aside as it is: to grow the buffer is to copy it. */
+const SEGMENT = 64 * 1024;
+/**
+ * For how many microtasks nothing must have been sent before what was is written. A loop that awaits
+ * each `send()` goes round in fewer, so that its messages share one write.
+ */
+const QUIET = 8;
+
+const READY: Promise<void> = Promise.resolve();
+
+/** A promise and its functions, for whoever waits for room in the queue. */
+type Waiter = PromiseWithResolvers<void>;
+
+/**
+ * The outgoing half of a connection: encodes, gathers what is sent in one turn of the event loop,
+ * writes it once, and tells when there is room for more.
+ */
+export class Outgoing {
+  readonly #transport: Transport;
+  readonly #encoder: FrameEncoder;
+  readonly #mark: number;
+  readonly #onDrain: (wasFull: boolean) => void;
+  /** What the transport is working on. */
+  #writing: Uint8Array<ArrayBuffer> | undefined;
+  /** What comes after that, before what the encoder holds. */
+  #segments: Uint8Array<ArrayBuffer>[] = [];
+  #segmentsLength = 0;
+  #waiter: Waiter | undefined;
+  #isHeld = false;
+  #isScheduled = false;
+  #seen = 0;
+  #quiet = 0;
+  #isClosed = false;
+
+  /**
+   * @param onDrain Told whenever everything has been written out or the queue is below its mark
+   * again: `true` where it had been above.
+   */
+  constructor(
+    transport: Transport,
+    encoder: FrameEncoder,
+    limits: Readonly<Limits>,
+    onDrain: (wasFull: boolean) => void,
+  ) {
+    this.#transport = transport;
+    this.#encoder = encoder;
+    this.#mark = limits.outgoingHighWaterMark;
+    this.#onDrain = onDrain;
+  }
+
+  /** How many bytes the runtime has not taken yet, frame headers included. */
+  get bufferedAmount(): number {
+    return this.#encoder.length + this.#segmentsLength + (this.#writing?.length ?? 0);
+  }
+
+  /** Whether the queue is above its high-water mark. */
+  get isFull(): boolean {
+    return this.bufferedAmount > this.#mark;
+  }
+
+  /** Whether a write is under way, which means that the peer, or the kernel, is behind. */
+  get isBusy(): boolean {
+    return this.#writing !== undefined;
+  }
+
+  /** Pending while the queue is above its mark; rejects where the connection is closed before that. */
+  get ready(): Promise<void> {
+    if (!this.isFull || this.#isClosed) return READY;
+    this.#waiter ??= handled(Promise.withResolvers<void>());
+    return this.#waiter.promise;
+  }
+
+  /** Encodes a message or a frame; it's written at the end of the turn. */
+  send(message: Message | FrameInit): void {
+    this.#encoder.write(message);
+    if (this.#encoder.length >= SEGMENT) this.#putAside();
+    this.#schedule();
+  }
+
+  /** Sends bytes as they are, before any message; they are not the caller's any more. */
+  sendRaw(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#segments.push(bytes);
+    this.#segmentsLength += bytes.length;
+  }
+
+  /** Writes nothing until `release()`: whoever holds will send more in this turn. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Undoes `hold()`, and writes. */
+  release(): void {
+    this.#isHeld = false;
+    this.flush();
+  }
+
+  /** Writes what there is, now, unless a write is under way. */
+  flush(): void {
+    while (this.#writing === undefined && !this.#isClosed) {
+      const bytes = this.#next();
+      if (bytes === undefined) break;
+      if (this.#transport.write(bytes)) FrameEncoder.recycle(bytes);
+      else this.#writing = bytes;
+    }
+    const { isFull } = this;
+    const waiter = this.#waiter;
+    if (waiter === undefined || isFull) {
+      if (this.bufferedAmount === 0) this.#onDrain(false);
+      return;
+    }
+    this.#waiter = undefined;
+    waiter.resolve();
+    this.#onDrain(true);
+  }
+
+  /** The transport has written what it kept. */
+  drained(): void {
+    const written = this.#writing;
+    if (written === undefined) return;
+    this.#writing = undefined;
+    FrameEncoder.recycle(written);
+    this.flush();
+  }
+
+  /** The connection is gone: nothing more is written, and whoever waits for room is told. */
+  close(error: unknown): void {
+    this.#isClosed = true;
+    this.#segments = [];
+    this.#segmentsLength = 0;
+    if (this.#encoder.length > 0) this.#encoder.take();
+    // The transport may still hold the buffer of a write that was under way: it's not reused.
+    this.#writing = undefined;
+    this.#waiter?.reject(error);
+    this.#waiter = undefined;
+  }
+
+  #next(): Uint8Array<ArrayBuffer> | undefined {
+    const segment = this.#segments.shift();
+    if (segment !== undefined) {
+      this.#segmentsLength -= segment.length;
+      return segment;
+    }
+    return this.#encoder.length > 0 ? this.#encoder.take() : undefined;
+  }
+
+  #putAside(): void {
+    if (this.#writing === undefined && !this.#isHeld) return this.flush();
+    const segment = this.#encoder.take();
+    this.#segments.push(segment);
+    this.#segmentsLength += segment.length;
+  }
+
+  #schedule(): void {
+    if (this.#isHeld || this.#isScheduled || this.#writing !== undefined) return;
+    this.#isScheduled = true;
+    this.#seen = -1;
+    queueMicrotask(this.#settle);
+  }
+
+  readonly #settle = (): void => {
+    const { length } = this.#encoder;
+    this.#quiet = length === this.#seen ? this.#quiet + 1 : 0;
+    this.#seen = length;
+    if (this.#quiet < QUIET && length > 0) return queueMicrotask(this.#settle);
+    this.#isScheduled = false;
+    this.flush();
+  };
+}
+
+/** Its rejection is for whoever awaits it: nobody has to. */
+function handled(waiter: Waiter): Waiter {
+  waiter.promise.catch(() => {});
+  return waiter;
+}

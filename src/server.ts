@@ -1,0 +1,266 @@
+import { toRequest } from "./handshake/request.ts";
+import type { RequestHead } from "./handshake/request_head_parser.ts";
+import { encodeClosePayload } from "./protocol/close_code.ts";
+import { WebSocketError } from "./protocol/errors.ts";
+import { listen } from "./transport/runtime.ts";
+import type { Addr, Listener, ListenOptions, Transport } from "./transport/transport.ts";
+import { Handshake, internal, resolveAcceptOptions } from "./accept.ts";
+import type { AcceptOptions, AcceptSettings, RequestInfo } from "./accept.ts";
+import { failConnection, finishConnection, startConnection } from "./connection.ts";
+import type { SocketHandler, WebSocketConnection } from "./connection.ts";
+import type { Farewell } from "./farewell.ts";
+import { sendResponse } from "./plain_http.ts";
+
+/** Options of {@linkcode serve}. */
+export interface ServeOptions<Data = unknown> extends ListenOptions, AcceptOptions<Data> {
+  /** Shuts the server down when it aborts. */
+  signal?: AbortSignal;
+  /** Called with the address once the server listens. */
+  onListen?: (addr: Addr) => void;
+  /**
+   * Told of everything that goes wrong: a handler that throws, a peer that breaks the protocol, a
+   * request that is refused, a connection that can't be accepted. Nothing is printed elsewhere.
+   *
+   * @default {undefined} prints what is not a peer's fault with `console.error`
+   */
+  onError?: (error: unknown, socket?: WebSocketConnection<Data>) => void;
+  /**
+   * Answers a plain HTTP request, GET or HEAD, so that a page and a health check come from the same
+   * port. The connection ends with the answer.
+   *
+   * @default {undefined} plain HTTP is answered with 426
+   */
+  fetch?: (request: Request, info: RequestInfo) => Response | Promise<Response>;
+}
+
+/** A function that is the life of a connection: when it returns, the connection closes with 1000. */
+export type SocketFunction<Data = unknown> = (
+  socket: WebSocketConnection<Data>,
+) => void | Promise<void>;
+
+/** Options of {@linkcode WebSocketServer.shutdown}. */
+export interface ShutdownOptions {
+  /**
+   * The close code for all connections.
+   *
+   * @default {1001} the server goes away
+   */
+  code?: number;
+  /** The reason, for people: at most 123 bytes of UTF-8. */
+  reason?: string;
+}
+
+/** A running server: {@linkcode serve}. */
+export class WebSocketServer<Data = unknown> {
+  /** Where it listens. */
+  readonly addr: Addr;
+  /** Resolves when it has shut down: no longer listens, and every connection has ended. */
+  readonly finished: Promise<void>;
+  readonly #settings: AcceptSettings<Data>;
+  readonly #options: ServeOptions<Data>;
+  readonly #handler: SocketFunction<Data> | SocketHandler<Data>;
+  readonly #listener: Listener;
+  readonly #connections = new Set<WebSocketConnection<Data>>();
+  /** The TCP connections that are no WebSockets, or not yet. */
+  readonly #others = new Set<{ abort(): void }>();
+  readonly #onFinished: () => void;
+  #isShutdown = false;
+
+  /** @ignore */
+  constructor(options: ServeOptions<Data>, handler: SocketFunction<Data> | SocketHandler<Data>) {
+    if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
+      throw new TypeError("Cannot serve: expected a handler, a function or an object of callbacks");
+    }
+    this.#options = options;
+    this.#handler = handler;
+    this.#settings = resolveAcceptOptions(options);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.finished = promise;
+    this.#onFinished = resolve;
+    const { signal, onListen } = options;
+    this.#listener = listen(options, {
+      connection: (transport) => this.#accept(transport),
+      error: (error) => this.#report(error),
+    });
+    this.addr = this.#listener.addr;
+    if (signal?.aborted) this.shutdown();
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    onListen?.(this.addr);
+  }
+
+  /** The open connections, and those that are closing. */
+  get connections(): ReadonlySet<WebSocketConnection<Data>> {
+    return this.#connections;
+  }
+
+  /**
+   * Stops listening, drops what is not a WebSocket yet, and closes all connections, after what has
+   * been sent on them.
+   *
+   * @returns `finished`.
+   * @throws {RangeError} where the code may not be sent.
+   */
+  shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const { code = 1001, reason } = options;
+    encodeClosePayload(code, reason); // Throws before anything is closed.
+    if (!this.#isShutdown) {
+      this.#isShutdown = true;
+      this.#options.signal?.removeEventListener("abort", this.#onAbort);
+      this.#listener.close().then(() => this.#checkFinished());
+    }
+    for (const other of this.#others) other.abort();
+    for (const socket of this.#connections) socket.close(code, reason);
+    return this.finished;
+  }
+
+  /** Shuts the server down. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  readonly #onAbort = (): void => void this.shutdown();
+
+  #accept(transport: Transport): void {
+    if (this.#isShutdown) return transport.abort();
+    const { fetch } = this.#options;
+    const handshake = new Handshake<Data>(transport, this.#settings, {
+      open: (socket, answer, early) => {
+        this.#others.delete(handshake);
+        this.#open(socket, answer, early);
+      },
+      refused: (error) => {
+        if (error.code !== "ERR_HANDSHAKE_REFUSED") this.#report(error);
+      },
+      gone: () => {
+        this.#others.delete(handshake);
+        this.#checkFinished();
+      },
+      onError: (error, socket) => this.#report(error, socket),
+      onClosed: (socket) => {
+        this.#connections.delete(socket);
+        this.#checkFinished();
+      },
+      ...(fetch === undefined ? {} : {
+        plain: (head: RequestHead, farewell: Farewell) => {
+          this.#fetch(fetch, head, farewell, transport.remoteAddr);
+        },
+      }),
+    });
+    this.#others.add(handshake);
+  }
+
+  #open(
+    socket: WebSocketConnection<Data>,
+    answer: Uint8Array<ArrayBuffer>,
+    early: Uint8Array,
+  ): void {
+    const handler = this.#handler;
+    this.#connections.add(socket);
+    if (typeof handler !== "function") return startConnection(socket, { answer, early, handler });
+    startConnection(socket, { answer, early, opened: () => void this.#run(handler, socket) });
+  }
+
+  async #run(handler: SocketFunction<Data>, socket: WebSocketConnection<Data>): Promise<void> {
+    try {
+      await handler(socket);
+      finishConnection(socket as WebSocketConnection);
+    } catch (error) {
+      failConnection(socket, error);
+    }
+  }
+
+  async #fetch(
+    fetch: NonNullable<ServeOptions["fetch"]>,
+    head: RequestHead,
+    farewell: Farewell,
+    remoteAddr: Addr,
+  ): Promise<void> {
+    const isHead = head.method === "HEAD";
+    try {
+      let response: Response;
+      try {
+        response = await fetch(toRequest(head), { remoteAddr });
+        if (!(response instanceof Response)) {
+          throw new TypeError(`Cannot answer: expected fetch() to give a Response`);
+        }
+      } catch (error) {
+        this.#report(error);
+        response = new Response(`${internal(error).message}\n`, { status: 500 });
+      }
+      await sendResponse(farewell, response, isHead);
+    } catch (error) {
+      farewell.abort();
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown, socket?: WebSocketConnection<Data>): void {
+    const { onError = printError } = this.#options;
+    try {
+      onError(error, socket);
+    } catch (thrown) {
+      console.error("onError() has thrown", thrown);
+    }
+  }
+
+  #checkFinished(): void {
+    const count = this.#others.size + this.#connections.size;
+    if (this.#isShutdown && count === 0) this.#onFinished();
+  }
+}
+
+/** The default of `onError`: what peers do wrong would let them fill the log. */
+function printError(error: unknown): void {
+  const { cause } = error as { cause?: unknown };
+  if (!(error instanceof WebSocketError) || cause !== undefined) console.error(error);
+}
+
+/**
+ * Serves WebSockets.
+ *
+ * @param handler A function that is the life of a connection, or an object of callbacks, which is the
+ * faster way.
+ * @returns the server, which listens already.
+ * @throws {Error} the runtime's own where the address can't be had.
+ * @throws {TypeError} where an option is malformed.
+ * @throws {RangeError} where a limit is.
+ *
+ * @example An echo
+ * ```ts
+ * import { serve } from "@sluice/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ hostname: "127.0.0.1", port: 0 }, async (socket) => {
+ *   for await (const message of socket) await socket.send(message);
+ * });
+ *
+ * const { port } = server.addr as { port: number };
+ * const client = new WebSocket(`ws://127.0.0.1:${port}`);
+ * client.onopen = () => client.send("Hello");
+ * const echo = await new Promise((resolve) => client.onmessage = (event) => resolve(event.data));
+ * assertEquals(echo, "Hello");
+ * const closed = new Promise((resolve) => client.onclose = resolve);
+ * client.close();
+ * await closed;
+ * ```
+ */
+export function serve(handler: SocketFunction | SocketHandler): WebSocketServer;
+/**
+ * Serves WebSockets.
+ *
+ * @param options Where to listen, whom to let in, and the limits.
+ * @param handler A function that is the life of a connection, or an object of callbacks.
+ * @returns the server, which listens already.
+ */
+export function serve<Data = unknown>(
+  options: ServeOptions<Data>,
+  handler: SocketFunction<Data> | SocketHandler<Data>,
+): WebSocketServer<Data>;
+export function serve<Data>(
+  options: ServeOptions<Data> | SocketFunction<Data> | SocketHandler<Data>,
+  handler?: SocketFunction<Data> | SocketHandler<Data>,
+): WebSocketServer<Data> {
+  return handler === undefined
+    ? new WebSocketServer({}, options as SocketFunction<Data> | SocketHandler<Data>)
+    : new WebSocketServer(options as ServeOptions<Data>, handler);
+}

@@ -1,0 +1,238 @@
+import type {
+  Addr,
+  Listener,
+  ListenHandler,
+  ListenOptions,
+  Transport,
+  TransportHandler,
+} from "./transport.ts";
+
+/** What is used of Bun's `Socket`. */
+export interface BunSocket {
+  /** The {@linkcode Transport} that wraps it. */
+  data: unknown;
+  /** The IP address of this end; nothing for a Unix socket. */
+  readonly localAddress?: string;
+  /** The port of this end. */
+  readonly localPort: number;
+  /** The IP address of the other end. */
+  readonly remoteAddress?: string;
+  /** The port of the other end. */
+  readonly remotePort?: number;
+  /** Writes what fits the kernel's buffer; -1 where the socket is closed. */
+  write(bytes: Uint8Array): number;
+  /** Sends a FIN. */
+  shutdown(): void;
+  /** Closes the connection. */
+  end(): void;
+  /** Resets the connection. */
+  terminate(): void;
+  /** Stops reading. */
+  pause(): void;
+  /** Reads again. */
+  resume(): void;
+  /** Turns Nagle's algorithm off. */
+  setNoDelay(noDelay?: boolean): boolean;
+}
+
+/** The callbacks of a Bun socket that become a {@linkcode Transport}: see {@linkcode bunSocketHandler}. */
+export interface BunSocketHandler {
+  /** Chunks come as `Uint8Array`. */
+  binaryType: "uint8array";
+  /** A connection has been accepted, or made. */
+  open(socket: BunSocket): void;
+  /** Bytes have come. */
+  data(socket: BunSocket, chunk: Uint8Array): void;
+  /** Bytes can be written again. */
+  drain(socket: BunSocket): void;
+  /** The peer's FIN. */
+  end(socket: BunSocket): void;
+  /** The connection is gone. */
+  close(socket: BunSocket, error?: unknown): void;
+  /** A callback has thrown. */
+  error(socket: BunSocket, error: unknown): void;
+}
+
+interface BunListener {
+  readonly hostname: string;
+  readonly port: number;
+  stop(closeActiveConnections?: boolean): void;
+}
+
+/** What is used of the `Bun` namespace; named here so that other runtimes' checkers know it. */
+interface BunNamespace {
+  listen(options: Record<string, unknown>): BunListener;
+}
+
+const { Bun } = globalThis as { Bun?: BunNamespace };
+
+/** Whether this is Bun. */
+export const isBun: boolean = Bun !== undefined;
+
+/** A Bun socket as a {@linkcode Transport}. */
+export class BunTransport implements Transport {
+  readonly localAddr: Addr;
+  readonly remoteAddr: Addr;
+  readonly #socket: BunSocket;
+  #handler: TransportHandler | undefined;
+  /** What the kernel did not take of the last write. */
+  #rest: Uint8Array | undefined;
+  #isPaused = false;
+  #isShutdown = false;
+  #isClosed = false;
+  /** What came before there was a handler. */
+  #early: Uint8Array[] | undefined;
+  #hasEnded = false;
+
+  constructor(socket: BunSocket, path?: string) {
+    this.#socket = socket;
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    this.localAddr = path === undefined
+      ? { transport: "tcp", hostname: localAddress ?? "", port: localPort }
+      : { transport: "unix", path };
+    this.remoteAddr = path === undefined
+      ? { transport: "tcp", hostname: remoteAddress ?? "", port: remotePort ?? 0 }
+      : { transport: "unix", path };
+    // A frame is written whole: to wait for more, as Nagle's algorithm does, only costs time.
+    if (path === undefined) socket.setNoDelay(true);
+  }
+
+  get handler(): TransportHandler | undefined {
+    return this.#handler;
+  }
+
+  set handler(handler: TransportHandler | undefined) {
+    this.#handler = handler;
+    const early = this.#early;
+    if (handler === undefined || early === undefined) return;
+    this.#early = undefined;
+    for (const chunk of early) this.#handler!.data(chunk);
+    if (this.#hasEnded) this.#handler!.end();
+    if (this.#isClosed) this.#handler!.close();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isClosed) return true;
+    const written = this.#socket.write(bytes);
+    if (written === bytes.length) return true;
+    this.#rest = bytes.subarray(Math.max(written, 0));
+    return false;
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#isClosed) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  shutdown(): void {
+    this.#isShutdown = true;
+    if (this.#rest === undefined && !this.#isClosed) this.#socket.shutdown();
+  }
+
+  close(): void {
+    if (!this.#isClosed) this.#socket.end();
+    this.gone();
+  }
+
+  abort(): void {
+    if (!this.#isClosed) this.#socket.terminate();
+    this.gone();
+  }
+
+  /** The socket's `data`. */
+  data(chunk: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (this.#handler === undefined) (this.#early ??= []).push(chunk);
+    else this.#handler.data(chunk);
+  }
+
+  /** The socket's `drain`. */
+  drain(): void {
+    const rest = this.#rest;
+    if (rest === undefined || this.#isClosed) return;
+    const written = this.#socket.write(rest);
+    if (written < rest.length) {
+      this.#rest = rest.subarray(Math.max(written, 0));
+      return;
+    }
+    this.#rest = undefined;
+    if (this.#isShutdown) this.#socket.shutdown();
+    this.#handler?.drain();
+  }
+
+  /** The socket's `end`. */
+  end(): void {
+    if (this.#isClosed) return;
+    this.#hasEnded = true;
+    if (this.#handler === undefined) this.#early ??= [];
+    else this.#handler.end();
+  }
+
+  /** The socket's `close`; once only. */
+  gone(error?: unknown): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#rest = undefined;
+    if (this.#handler === undefined) this.#early ??= [];
+    else this.#handler.close(error);
+  }
+}
+
+/**
+ * The callbacks for a `Bun.listen` of your own, whose connections become {@linkcode Transport}s.
+ * Listen with `allowHalfOpen: true`, else Bun closes a connection before its Close frame is answered.
+ *
+ * @param connection Told of each connection.
+ * @param path The path, where it's a Unix socket.
+ */
+export function bunSocketHandler(
+  connection: (transport: Transport) => void,
+  path?: string,
+): BunSocketHandler {
+  return {
+    binaryType: "uint8array",
+    open(socket) {
+      const transport = new BunTransport(socket, path);
+      socket.data = transport;
+      connection(transport);
+    },
+    data: (socket, chunk) => (socket.data as BunTransport).data(chunk),
+    drain: (socket) => (socket.data as BunTransport).drain(),
+    end: (socket) => (socket.data as BunTransport).end(),
+    close: (socket, error) => (socket.data as BunTransport).gone(error),
+    error: (socket, error) => (socket.data as BunTransport).gone(error),
+  };
+}
+
+/** Listens by `Bun.listen`. */
+export function listenBun(options: ListenOptions, handler: ListenHandler): Listener {
+  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false } = options;
+  const listener = Bun!.listen({
+    ...(path === undefined ? { hostname, port, reusePort } : { unix: path }),
+    allowHalfOpen: true,
+    socket: bunSocketHandler((transport) => {
+      try {
+        handler.connection(transport);
+      } catch (error) {
+        transport.abort();
+        handler.error(error);
+      }
+    }, path),
+  });
+  return {
+    addr: path === undefined
+      ? { transport: "tcp", hostname: listener.hostname, port: listener.port }
+      : { transport: "unix", path },
+    close() {
+      listener.stop();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import type { Addr, Transport, TransportHandler } from "./transport.ts";
+
+/** How one end of a pair in memory behaves, so that a test can ask for the worst. */
+export interface MemoryOptions {
+  /**
+   * How many bytes the pipe from this end to the other holds, as a kernel's buffers do: `write()`
+   * takes them at once up to there, and the rest as the other end reads.
+   *
+   * @default {65536} 64 KiB
+   */
+  capacity?: number;
+  /**
+   * The largest chunk, in bytes, that the other end is handed at a time. 1 makes every byte a chunk.
+   *
+   * @default {Infinity}
+   */
+  maxChunk?: number;
+  /** What `localAddr` says of this end. */
+  addr?: Addr;
+}
+
+const DEFAULT_CAPACITY = 64 * 1024;
+const DEFAULT_ADDR: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
+
+/**
+ * One end of a connection in memory: {@linkcode memoryPair}.
+ *
+ * Nothing happens within the call that causes it: bytes, ends and closes reach the other end in
+ * microtasks, in order.
+ */
+export class MemoryTransport implements Transport {
+  readonly localAddr: Addr;
+  remoteAddr: Addr = DEFAULT_ADDR;
+  readonly #capacity: number;
+  readonly #maxChunk: number;
+  #peer: MemoryTransport | undefined;
+  #handler: TransportHandler | undefined;
+  #isPaused = false;
+  #isStalled = false;
+  #isClosed = false;
+  /** What this end has sent and the other has not read. */
+  #pipe: Uint8Array[] = [];
+  #pipeLength = 0;
+  /** The part of the last `write()` that the pipe had no room for. */
+  #rest: Uint8Array | undefined;
+  #isShutdown = false;
+  #endDelivered = false;
+  #isScheduled = false;
+
+  /** Makes an end that has no other yet. */
+  constructor(options: MemoryOptions = {}) {
+    this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
+    this.#maxChunk = options.maxChunk ?? Infinity;
+    this.localAddr = options.addr ?? DEFAULT_ADDR;
+  }
+
+  /** @internal Joins two ends. */
+  static join(a: MemoryTransport, b: MemoryTransport): void {
+    a.#peer = b;
+    b.#peer = a;
+    a.remoteAddr = b.localAddr;
+    b.remoteAddr = a.localAddr;
+  }
+
+  get handler(): TransportHandler | undefined {
+    return this.#handler;
+  }
+
+  set handler(handler: TransportHandler | undefined) {
+    this.#handler = handler;
+    if (this.#peer !== undefined) this.#peer.#schedule();
+  }
+
+  /** Whether this end has been closed, by either side. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isClosed || this.#isShutdown) return true;
+    if (this.#peer!.#isClosed) {
+      // Nobody is there any more: TCP answers with a reset.
+      queueMicrotask(() => this.#gone(new Error("Connection reset by peer")));
+      return true;
+    }
+    const room = Math.max(0, this.#capacity - this.#pipeLength);
+    const taken = bytes.slice(0, room);
+    if (taken.length > 0) {
+      this.#pipe.push(taken);
+      this.#pipeLength += taken.length;
+      this.#schedule();
+    }
+    if (taken.length === bytes.length) return true;
+    this.#rest = bytes.subarray(taken.length);
+    return false;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#peer !== undefined) this.#peer.#schedule();
+  }
+
+  /** From now on, nothing of what this end sends arrives, as on a network that is cut silently. */
+  stall(): void {
+    this.#isStalled = true;
+  }
+
+  /** Undoes `stall()`: what was held up arrives. */
+  unstall(): void {
+    this.#isStalled = false;
+    this.#schedule();
+  }
+
+  shutdown(): void {
+    if (this.#isShutdown) return;
+    this.#isShutdown = true;
+    this.#schedule();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.shutdown();
+    this.#gone();
+    // The other end may have sent what will now never be read; its own close comes with its end.
+    const peer = this.#peer!;
+    peer.#pipe = [];
+    peer.#pipeLength = 0;
+    peer.#rest = undefined;
+  }
+
+  abort(): void {
+    this.reset();
+  }
+
+  /** Cuts the connection as a RST does: both ends are told at once, and what is under way is lost. */
+  reset(error: unknown = new Error("Connection reset by peer")): void {
+    if (this.#isClosed) return;
+    this.#pipe = [];
+    this.#pipeLength = 0;
+    this.#gone();
+    queueMicrotask(() => this.#peer!.#gone(error));
+  }
+
+  #gone(error?: unknown): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#rest = undefined;
+    this.#handler?.close(error);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#deliver();
+    });
+  }
+
+  /** Hands what this end has sent to the other: one chunk a microtask. */
+  #deliver(): void {
+    const peer = this.#peer!;
+    const handler = peer.#handler;
+    if (this.#isStalled || peer.#isClosed || peer.#isPaused || handler === undefined) return;
+    const next = this.#pipe.shift();
+    if (next !== undefined) {
+      const chunk = next.length <= this.#maxChunk ? next : next.slice(0, this.#maxChunk);
+      if (chunk.length < next.length) this.#pipe.unshift(next.subarray(chunk.length));
+      this.#pipeLength -= chunk.length;
+      this.#refill();
+      this.#schedule();
+      handler.data(chunk);
+    } else if (this.#isShutdown && this.#rest === undefined && !this.#endDelivered) {
+      this.#endDelivered = true;
+      handler.end();
+    }
+  }
+
+  #refill(): void {
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    this.#rest = undefined;
+    const wasShutdown = this.#isShutdown;
+    this.#isShutdown = false;
+    const taken = this.write(rest);
+    this.#isShutdown = wasShutdown;
+    if (taken) queueMicrotask(() => this.#isClosed || this.#handler?.drain());
+  }
+}
+
+/**
+ * Two ends of a connection in memory: what one writes, the other reads. For tests of whatever runs
+ * over a {@linkcode Transport}, with short writes, small chunks, stalls and resets on demand.
+ *
+ * @param a How the first end behaves.
+ * @param b How the second does; like the first where left out.
+ */
+export function memoryPair(
+  a: MemoryOptions = {},
+  b: MemoryOptions = a,
+): [MemoryTransport, MemoryTransport] {
+  const ends: [MemoryTransport, MemoryTransport] = [new MemoryTransport(a), new MemoryTransport(b)];
+  MemoryTransport.join(...ends);
+  return ends;
+}

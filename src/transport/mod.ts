@@ -1,0 +1,34 @@
+/**
+ * What carries the bytes: TCP and Unix sockets of Deno and of Bun, and a pair in memory. The one
+ * place where a runtime is named.
+ *
+ * @example Bytes through a pair in memory
+ * ```ts
+ * import { memoryPair } from "@sluice/websocket/transport";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [here, there] = memoryPair();
+ * const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+ * there.handler = { data: resolve, drain() {}, end() {}, close() {} };
+ * here.handler = { data() {}, drain() {}, end() {}, close() {} };
+ * here.write(new Uint8Array([1, 2, 3]));
+ * assertEquals(await promise, new Uint8Array([1, 2, 3]));
+ * here.close();
+ * ```
+ *
+ * @module
+ */
+export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./bun.ts";
+export type { DenoAddr, DenoConn } from "./deno.ts";
+export { type MemoryOptions, memoryPair, MemoryTransport } from "./memory.ts";
+export { type Conn, listen, toTransport } from "./runtime.ts";
+export type {
+  Addr,
+  Listener,
+  ListenHandler,
+  ListenOptions,
+  TcpAddr,
+  Transport,
+  TransportHandler,
+  UnixAddr,
+} from "./transport.ts";
