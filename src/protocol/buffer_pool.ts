@@ -1,9 +1,11 @@
+/** Room for the headers, next to a payload whose size is a power of two. */
+const HEADERS = 1024;
 /** The sizes that are kept, in bytes; a larger buffer is made to measure and left to the collector. */
-const SIZES = [4 * 1024, 64 * 1024, 1024 * 1024 + 16] as const;
-/** How many of each size are kept: at most 4 MiB of them in all. */
-const KEPT = [64, 28, 2] as const;
+const SIZES = [4 * 1024, 64 * 1024 + HEADERS, 256 * 1024 + HEADERS, 1024 * 1024 + HEADERS] as const;
+/** How many of each size are kept: some 6 MiB of them in all. */
+const KEPT = [64, 28, 8, 2] as const;
 
-const free: Uint8Array<ArrayBuffer>[][] = [[], [], []];
+const free: Uint8Array<ArrayBuffer>[][] = [[], [], [], []];
 
 /**
  * Lends a buffer of at least `size` bytes, with whatever its last borrower left in it.

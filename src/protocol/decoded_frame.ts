@@ -11,7 +11,8 @@ export class DecodedFrame implements Frame {
   readonly start: number;
   /** Where it ends, exclusive. */
   readonly end: number;
-  readonly #first: number;
+  /** The first byte of the header: FIN, RSV1-3 and the opcode. */
+  readonly first: number;
 
   constructor(
     first: number,
@@ -21,7 +22,7 @@ export class DecodedFrame implements Frame {
     start: number,
     end: number,
   ) {
-    this.#first = first;
+    this.first = first;
     this.payloadLength = payloadLength;
     this.payloadOffset = payloadOffset;
     this.bytes = bytes;
@@ -30,21 +31,26 @@ export class DecodedFrame implements Frame {
   }
 
   get fin(): boolean {
-    return (this.#first & 0x80) !== 0;
+    return (this.first & 0x80) !== 0;
   }
   get rsv1(): boolean {
-    return (this.#first & 0x40) !== 0;
+    return (this.first & 0x40) !== 0;
   }
   get rsv2(): boolean {
-    return (this.#first & 0x20) !== 0;
+    return (this.first & 0x20) !== 0;
   }
   get rsv3(): boolean {
-    return (this.#first & 0x10) !== 0;
+    return (this.first & 0x10) !== 0;
   }
   get opcode(): Opcode {
-    return (this.#first & 0x0f) as Opcode;
+    return (this.first & 0x0f) as Opcode;
   }
   get payload(): Uint8Array {
     return this.bytes.subarray(this.start, this.end);
+  }
+  /** Whether it's a message of its own, all of it: FIN, and a Text or Binary opcode. */
+  get isWholeMessage(): boolean {
+    return (this.first === 0x81 || this.first === 0x82) &&
+      this.end - this.start === this.payloadLength;
   }
 }

@@ -1,4 +1,5 @@
-import { invalidText, MessageSequence } from "./message_sequence.ts";
+import { MessageSequence } from "./message_sequence.ts";
+import { invalidText } from "./text.ts";
 import type { MessageSink } from "./message_sequence.ts";
 import type { MessagePart } from "./message.ts";
 
@@ -35,10 +36,12 @@ export class MessagePartDecoder extends MessageSequence<MessagePart> {
   /** A message that is a single frame, whole. */
   protected override whole(
     text: boolean,
-    payload: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
     sink: MessageSink<MessagePart>,
   ): void {
-    this.part(text, payload, true, payload.length, sink);
+    this.part(text, bytes.subarray(start, end), true, end - start, sink);
   }
 
   /** The next bytes of a message of several parts. */

@@ -1,16 +1,19 @@
 import { acquireBuffer, releaseBuffer } from "../../src/protocol/buffer_pool.ts";
 import { assert, assertEquals, assertStrictEquals, test } from "../harness.ts";
 
-const LARGEST = 1024 * 1024 + 16;
+const LARGE = 65 * 1024;
+const LARGER = 257 * 1024;
+const LARGEST = 1025 * 1024;
 
 test("acquireBuffer lends the next larger of its sizes", () => {
   const table: [wanted: number, lent: number][] = [
     [0, 4096],
     [1, 4096],
     [4096, 4096],
-    [4097, 65536],
-    [65536, 65536],
-    [65537, LARGEST],
+    [4097, LARGE],
+    [LARGE, LARGE],
+    [LARGE + 1, LARGER],
+    [LARGER + 1, LARGEST],
     [LARGEST, LARGEST],
   ];
   for (const [wanted, lent] of table) {
@@ -43,7 +46,7 @@ test("releaseBuffer keeps no buffer that acquireBuffer would not lend", () => {
 });
 
 test("releaseBuffer keeps a bounded number of each size", () => {
-  for (const [size, kept] of [[4096, 64], [65536, 28], [LARGEST, 2]] as const) {
+  for (const [size, kept] of [[4096, 64], [LARGE, 28], [LARGER, 8], [LARGEST, 2]] as const) {
     const given = Array.from({ length: kept + 5 }, () => new Uint8Array(size));
     const before = Array.from({ length: kept + 5 }, () => acquireBuffer(size)); // empties the pool
     for (const buffer of given) releaseBuffer(buffer);

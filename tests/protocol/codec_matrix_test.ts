@@ -19,8 +19,8 @@ function check(message: Message, sender: Role, chunking: Chunking, maxFramePaylo
   encoder.write(message);
   const bytes = encoder.take();
   const role = sender === "server" ? "client" : "server";
-  for (const ownsChunks of [false, true]) {
-    const received = assembleAll(cut(bytes, chunking, 42), { role, ownsChunks });
+  for (const chunks of ["kept", "given", "lent"] as const) {
+    const received = assembleAll(cut(bytes, chunking, 42), { role, chunks });
     assertMessages(received, [message, "between", message]);
   }
 }

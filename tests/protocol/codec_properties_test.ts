@@ -49,12 +49,12 @@ test("any split of any valid frames gives the same messages", () => {
       fc.array(frames, { maxLength: 5 }),
       role,
       cuts,
-      fc.boolean(),
-      (all, role, cuts, owns) => {
+      fc.constantFrom("kept" as const, "given" as const, "lent" as const),
+      (all, role, cuts, chunks) => {
         const bytes = join(
           ...all.flatMap(({ series }) => series.map((frame) => rawFrame(frame, role))),
         );
-        const received = assembleAll(chunksOf(bytes, cuts), { role, ownsChunks: owns });
+        const received = assembleAll(chunksOf(bytes, cuts), { role, chunks });
         assertMessages(received, all.map(({ message }) => message));
       },
     ),

@@ -32,8 +32,8 @@ test("FrameDecoder stops before the next frame when it is paused, and goes on at
 });
 
 test("FrameDecoder keeps the chunks of a pause, in their order", () => {
-  for (const ownsChunks of [false, true]) {
-    const { decoder, frames, sink } = pausing({ role: "client", ownsChunks }, (n) => n === 1);
+  for (const mode of ["kept", "given"] as const) {
+    const { decoder, frames, sink } = pausing({ role: "client", chunks: mode }, (n) => n === 1);
     decoder.transform(hex("81 01 41 81 02 42"), sink);
     decoder.transform(hex("43 81"), sink);
     decoder.transform(new Uint8Array(0), sink);
@@ -101,8 +101,8 @@ for (const role of ROLES) {
           rawFrame({ first: i % 4 === 3 && payload.length <= 125 ? 0x89 : 0x82, payload }, role)
         ),
       );
-      for (const ownsChunks of [false, true]) {
-        const { decoder, frames, sink } = pausing({ role, ownsChunks }, () => true);
+      for (const mode of ["kept", "given"] as const) {
+        const { decoder, frames, sink } = pausing({ role, chunks: mode }, () => true);
         for (const chunk of cut(bytes, chunking)) {
           const before = frames.length;
           decoder.transform(chunk, sink);

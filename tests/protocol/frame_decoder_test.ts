@@ -147,9 +147,9 @@ test("FrameDecoder unmasks a long payload that is cut at any offset of the key",
   const payload = randomBytes(400);
   const bytes = rawFrame({ first: 0x82, payload }, "server");
   for (let at = 0; at <= 150; at++) {
-    for (const ownsChunks of [false, true]) {
+    for (const mode of ["kept", "given"] as const) {
       const chunks = [bytes.slice(0, 8), bytes.slice(8, 8 + at), bytes.slice(8 + at)];
-      const parts = decodeAll(chunks, { role: "server", ownsChunks });
+      const parts = decodeAll(chunks, { role: "server", chunks: mode });
       assertEquals(join(...parts.map((part) => part.payload)), payload, `cut at ${at}`);
     }
   }
@@ -169,18 +169,18 @@ test("FrameDecoder unmasks a chunk that it owns in place", () => {
   for (const first of [0x82, 0x89]) {
     const payload = randomBytes(100);
     const chunk = rawFrame({ first, payload }, "server");
-    const [frame] = decodeAll([chunk], { role: "server", ownsChunks: true });
+    const [frame] = decodeAll([chunk], { role: "server", chunks: "given" });
     assert(frame!.payload.buffer === chunk.buffer);
     assertEquals(chunk.subarray(6), payload);
   }
 });
 
 test("FrameDecoder reads a chunk that is a view of a larger buffer", () => {
-  for (const ownsChunks of [false, true]) {
+  for (const mode of ["kept", "given"] as const) {
     const inner = rawFrame({ first: 0x82, payload: randomBytes(99) }, "server");
     const outer = join(hex("ff ff ff"), inner, hex("ff"));
     const view = outer.subarray(3, 3 + inner.length);
-    const [frame] = decodeAll([view], { role: "server", ownsChunks });
+    const [frame] = decodeAll([view], { role: "server", chunks: mode });
     assertEquals(frame!.payload, randomBytes(99));
     assertEquals([outer[2], outer.at(-1)], [0xff, 0xff]);
   }

@@ -197,7 +197,10 @@ export function assembleAll(
   const assembler = new MessageAssembler(options);
   const sink = { enqueue: (message: Message) => messages.push(message) };
   for (const chunk of chunks) {
-    decoder.transform(chunk, { enqueue: (frame) => assembler.transform(frame, sink) });
+    const lent = options.chunks === "lent" ? chunk.slice() : chunk;
+    decoder.transform(lent, { enqueue: (frame) => assembler.transform(frame, sink) });
+    // What is lent is written again.
+    if (options.chunks === "lent") lent.fill(0xff);
   }
   decoder.flush();
   return messages;

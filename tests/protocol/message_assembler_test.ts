@@ -7,6 +7,7 @@ import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
+import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
 import { assembleAll, assertMessages, cut, firstThrow, join, randomBytes } from "./frames.ts";
@@ -15,7 +16,7 @@ import { rawFrame, ROLES, utf8 } from "./frames.ts";
 const client = { role: "client" } as const;
 
 /** A decoder that feeds an assembler, and the messages so far. */
-function pipeline(options?: MessageOptions & { ownsChunks?: boolean }) {
+function pipeline(options?: MessageOptions & Pick<FrameDecoderOptions, "chunks">) {
   const decoder = new FrameDecoder({ ...client, ...options });
   const assembler = new MessageAssembler(options);
   const messages: Message[] = [];
@@ -229,8 +230,8 @@ for (const size of [16 * K - 1, 16 * K, 16 * K + 1, 64 * K - 1, 64 * K, 64 * K +
 }
 
 test("MessageAssembler's binary messages do not change after they are given out", () => {
-  for (const ownsChunks of [false, true]) {
-    const { take, messages } = pipeline({ ownsChunks });
+  for (const chunks of ["kept", "given", "lent"] as const) {
+    const { take, messages } = pipeline({ chunks });
     const payloads = Array.from({ length: 60 }, (_, i) => randomBytes((i * 37) % 500));
     const bytes = join(...payloads.map((payload, i) => {
       if (i % 3 > 0) return rawFrame({ first: 0x82, payload });
@@ -238,7 +239,11 @@ test("MessageAssembler's binary messages do not change after they are given out"
       const [head, tail] = [payload.subarray(0, half), payload.subarray(half)];
       return join(rawFrame({ first: 2, payload: head }), rawFrame({ first: 0x80, payload: tail }));
     }));
-    for (const chunk of cut(bytes, "random chunks")) take(chunk);
+    for (const chunk of cut(bytes, "random chunks")) {
+      const own = chunk.slice();
+      take(own);
+      if (chunks === "lent") own.fill(0xff);
+    }
     assertMessages(messages, payloads);
   }
 });

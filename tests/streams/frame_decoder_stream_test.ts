@@ -22,7 +22,7 @@ test("FrameDecoderStream takes its options: claimed bits, and chunks of its own"
   const chunk = rawFrame({ first: 0xc2, payload: hex("07 08") }, "server");
   const [frame] = await Array.fromAsync(
     streamOf([chunk]).pipeThrough(
-      new FrameDecoderStream({ role: "server", rsv: 0x40, ownsChunks: true }),
+      new FrameDecoderStream({ role: "server", rsv: 0x40, chunks: "given" }),
     ),
   );
   assertEquals([frame!.rsv1, frame!.payload.buffer === chunk.buffer], [true, true]);
