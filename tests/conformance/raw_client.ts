@@ -1,0 +1,251 @@
+/**
+ * A client with no mind of its own: bytes over TCP, as a test gives them, and bytes back. Nothing of
+ * src/ is in it, so that what is tested does not test itself.
+ */
+
+import { decodeBody } from "../support/chunked.ts";
+import { connect, type Socket } from "node:net";
+import { assert, assertEquals, deadline, delay, toHex } from "../harness.ts";
+import { bytesOf, latin1 } from "./frames.ts";
+
+/** How long an answer may take, in milliseconds. */
+const PATIENCE = 3000;
+
+/** The request of RFC 6455 §1.3, for the parts that a server looks at. */
+export const HANDSHAKE = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\n" +
+  "Upgrade: websocket\r\nConnection: Upgrade\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/** A frame as the server sent it. */
+export interface RawFrame {
+  /** FIN, RSV and opcode. */
+  first: number;
+  /** The opcode alone. */
+  opcode: number;
+  /** The header, in hex. */
+  header: string;
+  /** The payload. */
+  payload: Uint8Array;
+}
+
+/** An HTTP response. */
+export interface RawResponse {
+  /** The first line. */
+  statusLine: string;
+  /** The status. */
+  status: number;
+  /** The field lines in order, names in lower case. */
+  fields: [name: string, value: string][];
+  /** What follows the head, up to the end of TCP. */
+  body: string;
+}
+
+/** A TCP connection to the server under test. */
+export class RawClient implements AsyncDisposable {
+  readonly #socket: Socket;
+  readonly #closed: Promise<void>;
+  /** What has come and has not been read is between the two marks. */
+  #buffer: Uint8Array = new Uint8Array(1024);
+  #from = 0;
+  #to = 0;
+  #end: "FIN" | "RST" | undefined;
+  #wake: (() => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = promise;
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#append(chunk);
+      this.#wake?.();
+    });
+    socket.on("end", () => this.#ended("FIN"));
+    socket.on("error", () => this.#ended("RST"));
+    socket.on("close", () => {
+      this.#ended("RST");
+      resolve();
+    });
+  }
+
+  /** Connects. */
+  static connect(port: number): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      // Half-open: our end of TCP is the test's to end, whatever the server does.
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve(new RawClient(socket));
+      });
+    });
+  }
+
+  /** What has come and has not been read. */
+  get received(): Uint8Array {
+    return this.#buffer.subarray(this.#from, this.#to);
+  }
+
+  /** How the server ended the connection, if it has. */
+  get ending(): "FIN" | "RST" | undefined {
+    return this.#end;
+  }
+
+  /** Sends bytes, or hex, in one piece. Resolves when the kernel has taken them. */
+  write(data: string | Uint8Array): Promise<void> {
+    // Whether the server was still there is seen by what comes back.
+    return new Promise((resolve) => void this.#socket.write(bytesOf(data), () => resolve()));
+  }
+
+  /** Sends bytes, or hex, one byte a segment. */
+  async writeBytewise(data: string | Uint8Array): Promise<void> {
+    for (const byte of bytesOf(data)) {
+      await this.write(new Uint8Array([byte]));
+      await delay(0);
+    }
+  }
+
+  /** Reads `count` bytes. */
+  async read(count: number): Promise<Uint8Array> {
+    await this.#until(() => this.received.length >= count, `${count} bytes`);
+    return this.#take(count);
+  }
+
+  /** Reads a frame, and checks what is true of all frames of a server. */
+  async readFrame(): Promise<RawFrame> {
+    const head = () => headerOf(this.received);
+    await this.#until(() => {
+      const header = head();
+      return header !== undefined && this.received.length >= header.size + header.length;
+    }, "a frame");
+    const { size, length } = head()!;
+    const header = this.#take(size);
+    // RFC 6455 §5.1: "A server MUST NOT mask any frames that it sends to the client."
+    assertEquals(header[1]! & 0x80, 0, "the frame is masked");
+    // RFC 6455 §5.2: "the minimal number of bytes MUST be used to encode the length".
+    assertEquals(size, length < 126 ? 2 : length < 65536 ? 4 : 10, "the length is not minimal");
+    const first = header[0]!;
+    return { first, opcode: first & 15, header: toHex(header), payload: this.#take(length) };
+  }
+
+  /** Reads the head of an HTTP response; what follows it stays to be read. */
+  async readHead(): Promise<RawResponse> {
+    const find = () => String.fromCharCode(...this.received.subarray(0, 8192)).indexOf("\r\n\r\n");
+    await this.#until(() => find() >= 0, "a response head");
+    const text = String.fromCharCode(...this.#take(find() + 4)).slice(0, -4);
+    const [statusLine = "", ...lines] = text.split("\r\n");
+    const match = /^HTTP\/1\.1 (\d{3}) [\x20-\x7e]*$/.exec(statusLine);
+    assert(match !== null, `not a status line: ${statusLine}`);
+    const fields = lines.map((line): [string, string] => {
+      const field = /^([\w!#$%&'*+.^`|~-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+      assert(field !== null, `not a field line: ${line}`);
+      return [field[1]!.toLowerCase(), field[2]!];
+    });
+    return { statusLine, status: Number(match[1]), fields, body: "" };
+  }
+
+  /** Reads a whole HTTP response, which ends with TCP. */
+  async readResponse(): Promise<RawResponse> {
+    const head = await this.readHead();
+    const { bytes, by } = await this.readToEnd();
+    assertEquals(by, "FIN");
+    const fields = head.fields.map(([name, value]) => `${name}: ${value}`).join("\n");
+    const { body, isWhole } = decodeBody(fields, new TextDecoder().decode(bytes));
+    assert(isWhole, "a body that is cut short");
+    return { ...head, body };
+  }
+
+  /** Reads until the server ends the connection, and tells how it did. */
+  async readToEnd(): Promise<{ bytes: Uint8Array; by: "FIN" | "RST" }> {
+    await this.#until(() => this.#end !== undefined, "the end of TCP");
+    return { bytes: this.#take(this.received.length), by: this.#end! };
+  }
+
+  /** Waits until the connection is gone both ways; bytes that nobody takes any more see to that. */
+  async drop(): Promise<void> {
+    const timer = setInterval(() => this.write("00"), 5);
+    try {
+      await deadline(this.#closed, PATIENCE, "a reset");
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Stops reading, so that the kernel's buffers fill. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Sends a FIN, after `data`; what the server sends is still read. */
+  end(data: string | Uint8Array = ""): Promise<void> {
+    return new Promise((resolve) => void this.#socket.end(bytesOf(data), () => resolve()));
+  }
+
+  /** Sends a RST. */
+  reset(): Promise<void> {
+    this.#socket.resetAndDestroy();
+    return this.#closed;
+  }
+
+  /** Closes whatever is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy();
+    await this.#closed;
+  }
+
+  #take(count: number): Uint8Array {
+    return this.#buffer.slice(this.#from, this.#from += count);
+  }
+
+  #append(chunk: Uint8Array): void {
+    if (this.#to + chunk.length > this.#buffer.length) {
+      const { received } = this;
+      this.#buffer = new Uint8Array(2 * (received.length + chunk.length));
+      this.#buffer.set(received);
+      this.#from = 0;
+      this.#to = received.length;
+    }
+    this.#buffer.set(chunk, this.#to);
+    this.#to += chunk.length;
+  }
+
+  #ended(by: "FIN" | "RST"): void {
+    this.#end ??= by;
+    this.#wake?.();
+  }
+
+  async #until(isThere: () => boolean, what: string): Promise<void> {
+    while (!isThere()) {
+      const { received } = this;
+      assert(this.#end === undefined, `${this.#end} instead of ${what}, after ${toHex(received)}`);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await deadline(promise, PATIENCE, what);
+    }
+  }
+}
+
+function headerOf(bytes: Uint8Array): { size: number; length: number } | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < 2) return undefined;
+  const short = bytes[1]! & 0x7f;
+  const size = (short < 126 ? 2 : short === 126 ? 4 : 10) + ((bytes[1]! & 0x80) === 0 ? 0 : 4);
+  if (bytes.length < size) return undefined;
+  if (short < 126) return { size, length: short };
+  return { size, length: short === 126 ? view.getUint16(2) : Number(view.getBigUint64(2)) };
+}
+
+/** Connects, and does the handshake of RFC 6455 §1.3. */
+export async function rawHandshake(port: number): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  await client.write(latin1(HANDSHAKE));
+  const { status, fields } = await client.readHead();
+  assertEquals(status, 101);
+  assertEquals(new Map(fields).get("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  return client;
+}

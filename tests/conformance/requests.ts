@@ -1,0 +1,107 @@
+/** Requests of the opening handshake, right and wrong, and what their answers must be. */
+
+import { assert, assertEquals } from "../harness.ts";
+import { frame, latin1 } from "./frames.ts";
+import { RawClient, type RawResponse } from "./raw_client.ts";
+import { assertFrame, echo, type TestOptions, type TestServer } from "./servers.ts";
+
+/** Header fields to replace, in any order: several lines, or `null` for none. */
+export type Changes = Record<string, string | string[] | null>;
+
+/** The text of an upgrade request, with some of its fields replaced. */
+export function request(changes: Changes = {}, startLine = "GET /chat HTTP/1.1"): string {
+  const fields: Changes = {
+    Host: "server.example.com",
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+    ...changes,
+  };
+  const lines = Object.entries(fields).flatMap(([name, value]) =>
+    (value === null ? [] : [value].flat()).map((value) => `${name}: ${value}\r\n`)
+  );
+  return `${startLine}\r\n${lines.join("")}\r\n`;
+}
+
+/** The values of a response's field. */
+export function fieldsOf(response: RawResponse, name: string): string[] {
+  return response.fields.filter(([other]) => other === name).map(([, value]) => value);
+}
+
+/** Sends a request, and gives the answer's head and the open connection. */
+export async function send(
+  port: number,
+  text: string,
+): Promise<{ client: RawClient; head: RawResponse }> {
+  const client = await RawClient.connect(port);
+  await client.write(latin1(text));
+  return { client, head: await client.readHead() };
+}
+
+/** Asserts that a request is answered with 101, and that frames work; gives the answer. */
+export async function assertAccepted(
+  text: string,
+  options: TestOptions = {},
+): Promise<RawResponse> {
+  await using server = echo("callbacks", options);
+  const { client, head } = await send(server.port, text);
+  await using _ = client;
+  assertEquals(head.statusLine, "HTTP/1.1 101 Switching Protocols");
+  // RFC 6455 §4.2.2: "An |Upgrade| header field with value "websocket"", "A |Connection| header field
+  // with value "Upgrade"".
+  assertEquals(fieldsOf(head, "upgrade"), ["websocket"]);
+  assertEquals(fieldsOf(head, "connection"), ["Upgrade"]);
+  assertEquals(fieldsOf(head, "sec-websocket-accept").length, 1);
+  // RFC 9110 §8.6, RFC 9112 §6.1: a 101 has no body.
+  assertEquals(fieldsOf(head, "content-length"), []);
+  assertEquals(fieldsOf(head, "transfer-encoding"), []);
+  await client.write(frame({ opcode: 1, payload: "Hi" }));
+  await assertFrame(client, 1, "48 69");
+  return head;
+}
+
+/** Asserts that an answer is a refusal: whole, well-formed, and the last thing on its connection. */
+export function assertRefusal(response: RawResponse, status: number, omitsBody = false): void {
+  assertEquals(response.status, status, `${response.statusLine}\n${response.body}`);
+  // A reason phrase for people.
+  assert(/^HTTP\/1\.1 \d{3} [A-Z][A-Za-z ]+$/.test(response.statusLine), response.statusLine);
+  const [connection = ""] = fieldsOf(response, "connection");
+  assert(connection.split(/\s*,\s*/).includes("close"), `Connection: ${connection}`);
+  const [length] = fieldsOf(response, "content-length");
+  assert(/^text\/plain(;|$)/.test(fieldsOf(response, "content-type")[0] ?? ""), "not text");
+  assert(!Number.isNaN(Date.parse(fieldsOf(response, "date")[0] ?? "")), "no Date");
+  assertEquals(fieldsOf(response, "sec-websocket-accept"), []);
+  if (omitsBody) return assertEquals(response.body, "");
+  assertEquals(length, `${new TextEncoder().encode(response.body).length}`);
+  assert(/^[\x20-\x7e]{10,}\n$/.test(response.body), `not a line of text: ${response.body}`);
+}
+
+/**
+ * Asserts that the request is refused with this status, and with a text that has `why` in it, that
+ * TCP ends then, and that the server serves on: `next` is accepted.
+ */
+export async function assertRefused(
+  text: string,
+  status: number,
+  why: string | RegExp,
+  options: TestOptions = {},
+  next: string = request(),
+): Promise<RawResponse> {
+  await using server = echo("callbacks", options);
+  const response = await exchange(server, text);
+  assertRefusal(response, status);
+  assert(response.body.search(why) >= 0, `${why} is not in: ${response.body}`);
+  assertEquals(server.server.connections.size, 0);
+  const { client, head } = await send(server.port, next);
+  await using _ = client;
+  assertEquals(head.status, 101);
+  return response;
+}
+
+/** Sends a request, and reads the answer to its end. */
+export async function exchange(server: TestServer, text: string): Promise<RawResponse> {
+  await using client = await RawClient.connect(server.port);
+  await client.write(latin1(text));
+  return await client.readResponse();
+}
