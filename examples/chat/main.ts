@@ -1,0 +1,84 @@
+// A chat with rooms. `deno run -A examples/chat/main.ts`, or `bun examples/chat/main.ts`, then open
+// the address that it prints. PORT and HOST say where it listens.
+import process from "node:process";
+import { ReadyState, serve } from "@sluice/websocket";
+import type { WebSocketConnection } from "@sluice/websocket";
+import { BadMessage, cleanName, MAX, parseClientMessage, Rooms } from "./chat.ts";
+import type { Room, ServerMessage } from "./chat.ts";
+import { answer, roomOf } from "./site.ts";
+
+const PROTOCOL = "chat.v1";
+
+/** What belongs to each connection: what its URL asks for, then the place it got. */
+interface Visit {
+  roomName: string;
+  wanted: string;
+  seat?: { room: Room<Socket>; name: string };
+}
+type Socket = WebSocketConnection<Visit>;
+
+const rooms = new Rooms<Socket>();
+
+function tell(sockets: Iterable<Socket>, message: ServerMessage): void {
+  const json = JSON.stringify(message);
+  // Nobody waits for the slowest: who lags too far behind is closed, by `maxBufferedAmount`.
+  for (const socket of sockets) socket.send(json);
+}
+
+const server = serve<Visit>({
+  port: Number(process.env.PORT || 8080),
+  ...(process.env.HOST ? { hostname: process.env.HOST } : {}),
+  // The longest text in JSON, every character escaped, is about 12 KB.
+  limits: { maxMessageSize: 16 * 1024, maxBufferedAmount: 1024 * 1024 },
+  fetch: answer,
+  upgrade(request, { protocols }) {
+    const url = new URL(request.url);
+    const roomName = roomOf(url);
+    if (roomName === undefined) return new Response("No such room\n", { status: 404 });
+    const wanted = cleanName(url.searchParams.get("name") ?? "", MAX.name);
+    if (wanted === undefined) return new Response("Expected a name\n", { status: 400 });
+    if (!protocols.includes(PROTOCOL)) {
+      return new Response(`Expected the subprotocol ${PROTOCOL}\n`, { status: 400 });
+    }
+    return { protocol: PROTOCOL, data: { roomName, wanted } };
+  },
+}, {
+  open(socket) {
+    const { roomName, wanted } = socket.data;
+    const { room, name } = socket.data.seat = rooms.join(roomName, wanted, socket);
+    const { people, history } = room;
+    tell([socket], { type: "welcome", room: roomName, name, people, history });
+    const others = room.members.filter((member) => member !== socket);
+    tell(others, { type: "joined", name, at: Date.now() });
+  },
+
+  message(socket, message) {
+    const { seat } = socket.data;
+    // What still comes while the connection closes is not said any more.
+    if (seat === undefined || socket.readyState !== ReadyState.Open) return;
+    if (typeof message !== "string") return void socket.close(1003, "Expected text");
+    try {
+      const entry = seat.room.say(seat.name, parseClientMessage(message), Date.now());
+      if (entry !== undefined) tell(seat.room.members, { type: "message", entry });
+    } catch (error) {
+      if (!(error instanceof BadMessage)) throw error;
+      socket.close(1008, error.message);
+    }
+  },
+
+  close(socket) {
+    const { seat } = socket.data;
+    if (seat === undefined) return;
+    rooms.leave(seat.room, seat.name);
+    tell(seat.room.members, { type: "left", name: seat.name, at: Date.now() });
+  },
+});
+
+// A first signal lets every connection close properly; a second one ends the process.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => server.shutdown({ reason: "The server is going away" }));
+}
+
+if (server.addr.transport === "tcp") console.log(`Chat at http://localhost:${server.addr.port}/`);
+await server.finished;
+process.exit(0);

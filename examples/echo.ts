@@ -1,0 +1,18 @@
+// An echo server: `deno run -A examples/echo.ts`, or `bun examples/echo.ts`.
+import process from "node:process";
+import { serve } from "@sluice/websocket";
+
+const server = serve({ port: Number(process.env.PORT || 8080) }, async (socket) => {
+  // Text is a string and goes back as text; binary is a Uint8Array and goes back as binary. Waiting
+  // for `send()` keeps a client that sends faster than it reads from filling the memory.
+  for await (const message of socket) await socket.send(message);
+});
+
+// A first signal lets every connection close properly; a second one ends the process.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => server.shutdown());
+}
+
+if (server.addr.transport === "tcp") console.log(`Echo at ws://localhost:${server.addr.port}/`);
+await server.finished;
+process.exit(0);
