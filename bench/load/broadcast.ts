@@ -1,0 +1,61 @@
+/** One connection sends, all receive; the next message is sent when the last one has it. */
+
+import type { Result, Task } from "../loads.ts";
+import { Client } from "./client.ts";
+import { makeFrame, makeKey, makePayload, SizeCounter } from "./frames.ts";
+import { percentiles, sleep, Stopwatch, within } from "./meter.ts";
+
+/** Runs the load. */
+export async function broadcast(task: Task): Promise<Result> {
+  const { load, port, pid } = task;
+  const clients = await Client.openMany({ port, websocket: true }, load.connections);
+  const payload = makePayload(load.payload, load.size, 0);
+  const message = makeFrame(0x82, payload, makeKey(0));
+  const expected = makeFrame(0x82, payload);
+  let missing = 0;
+  let onAll = (): void => {};
+  let onProblem = (_error: Error): void => {};
+  let isChecking = true;
+  for (const client of clients) {
+    const counter = new SizeCounter(expected.length);
+    client.onClose = () => onProblem(new Error("The server closed a connection"));
+    client.onData = (chunk) => {
+      // The first one is compared; a server that cuts 66 bytes in two has not been seen.
+      if (isChecking && !chunk.every((byte, i) => byte === expected[i])) {
+        return onProblem(new Error("Wrong message"));
+      }
+      missing -= counter.push(chunk);
+      if (missing === 0) onAll();
+    };
+  }
+  const send = (): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    onAll = resolve;
+    onProblem = reject;
+    missing = clients.length;
+    clients[0]!.write(message);
+    return promise;
+  };
+  // A server may learn of a connection a little after the connection has seen its 101.
+  await sleep(0.1);
+  await within(10, "The first broadcast", send());
+  isChecking = false;
+
+  const latencies: number[] = [];
+  const run = async (seconds: number): Promise<void> => {
+    const end = performance.now() + seconds * 1000;
+    latencies.length = 0;
+    for (let now = performance.now(); now < end;) {
+      await send();
+      const start = now;
+      now = performance.now();
+      latencies.push(now - start);
+    }
+  };
+  await within(task.warmUp + 10, "The warm-up", run(task.warmUp));
+  const stopwatch = new Stopwatch(pid);
+  await within(task.seconds + 10, "The load", run(task.seconds));
+  const { seconds, cpu } = stopwatch.stop();
+  const value = latencies.length * clients.length / seconds;
+  return { value, ...percentiles(latencies), ...cpu };
+}

@@ -1,0 +1,19 @@
+// The load generator, on Bun: `bun bench/load/main.ts TASK`, where TASK is JSON. Prints the result as
+// a line of JSON.
+import process from "node:process";
+import type { Kind, Result, Task } from "../loads.ts";
+import { broadcast } from "./broadcast.ts";
+import { echo } from "./echo.ts";
+import { handshakes } from "./handshakes.ts";
+import { idle } from "./idle.ts";
+
+const kinds: Record<Kind, (task: Task) => Promise<Result>> = { broadcast, echo, handshakes, idle };
+
+const task: Task = JSON.parse(process.argv[2] ?? "");
+try {
+  console.log(JSON.stringify(await kinds[task.load.kind](task)));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+process.exit();

@@ -1,0 +1,42 @@
+/** Bytes to frames, as a server gets them. */
+
+import { bench, do_not_optimize, group } from "mitata";
+import { FrameDecoder } from "@sluice/websocket/protocol";
+import type { Frame, FrameDecoderOptions } from "@sluice/websocket/protocol";
+import { maskedFrames, SHAPES } from "./inputs.ts";
+
+const sink = {
+  enqueue(frame: Frame): void {
+    do_not_optimize(frame.payload);
+  },
+};
+
+/** Declares them. */
+export function decoder(): void {
+  for (const [count, size] of SHAPES) {
+    group(`decoder: ${count} masked binary frames of ${size} B in one chunk`, () => {
+      const bytes = maskedFrames("binary", count, size);
+      // Who owns the chunk decides whether it's copied. Unmasked in place it's masked again by the next
+      // turn: that makes no difference to the decoder.
+      for (const chunks of ["given", "lent", "kept"] as const) {
+        bench(`decoder ${count} x ${size} B, chunk ${chunks}`, () => decode([bytes], { chunks }));
+      }
+    });
+  }
+  group("decoder: cut", () => {
+    const bytes = maskedFrames("binary", 1, 1024);
+    const single = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1));
+    bench("decoder 1 x 1024 B, byte by byte", () => decode(single, { chunks: "given" }));
+    const many = maskedFrames("binary", 64, 16);
+    const pieces = Array.from({ length: 100 }, (_, i) => many.subarray(i * 15, i * 15 + 15));
+    bench("decoder 64 x 16 B, 15 B a chunk", () => decode(pieces, { chunks: "given" }));
+  });
+}
+
+function decode(
+  chunks: readonly Uint8Array[],
+  options: Pick<FrameDecoderOptions, "chunks">,
+): void {
+  const decoder = new FrameDecoder({ role: "server", ...options });
+  for (const chunk of chunks) decoder.transform(chunk, sink);
+}

@@ -1,0 +1,61 @@
+/** What the package itself costs: the time until a server listens, and the bytes of a bundle. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { Peer } from "./peers.ts";
+import { commands, run, startServer } from "./processes.ts";
+import { table, withSpread } from "./table.ts";
+
+/** The time from before the process was started until it listened, in milliseconds, by peer. */
+export type StartTimes = Record<string, number[]>;
+
+/** Starts each peer `times` times, in turn. A first start, which may compile, doesn't count. */
+export async function measureStart(peers: readonly Peer[], times: number): Promise<StartTimes> {
+  const all: StartTimes = {};
+  for (let i = -1; i < times; i++) {
+    for (const { name, command, args } of peers) {
+      const server = await startServer(name, command, args("echo"));
+      await server.stop();
+      if (i >= 0) (all[name] ??= []).push(server.startTime);
+    }
+  }
+  return all;
+}
+
+/** The start times as a table. */
+export function startReport(times: StartTimes, peers: readonly Peer[]): string {
+  const rows = peers.map(({ name, title }) => [title, withSpread(times[name] ?? [])]);
+  return [
+    "### start",
+    `From the start of the process until it listens, median of ${times[peers[0]!.name]?.length}.`,
+    table(["peer", "ms"], rows),
+  ].join("\n\n");
+}
+
+/** How large `mod.ts` is with all that it imports, in bytes. */
+export interface BundleSize {
+  minified: number;
+  gzipped: number;
+}
+
+/** Bundles and minifies `mod.ts`. */
+export async function measureSize(): Promise<BundleSize> {
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  try {
+    const file = join(folder, "mod.js");
+    await run(commands.bun, ["build", "mod.ts", "--minify", "--target=bun", `--outfile=${file}`]);
+    const bytes = readFileSync(file);
+    return { minified: bytes.length, gzipped: gzipSync(bytes, { level: 9 }).length };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The size in a sentence. */
+export function sizeReport({ minified, gzipped }: BundleSize): string {
+  const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+  return "### size\n\n" +
+    `\`mod.ts\` with all that it imports: ${kib(minified)} minified, ${kib(gzipped)} with gzip.`;
+}

@@ -1,0 +1,124 @@
+/** What the measurements say. */
+
+import type { Load, Result } from "./loads.ts";
+import type { Peer } from "./peers.ts";
+import { median, short, spread, table, withSpread } from "./table.ts";
+
+/** What a peer's rounds with a load gave; nothing for a round that failed. */
+export type Rounds = (Result | undefined)[];
+
+/** A load, and for each peer by its name what it gave. */
+export interface Measured {
+  load: Load;
+  peers: Record<string, Rounds>;
+}
+
+function values(measured: Measured, peer: string): number[] {
+  return (measured.peers[peer] ?? []).filter(isValue).map(({ value }) => value);
+}
+
+function isValue(result: Result | undefined): result is Result {
+  return result !== undefined && result.skipped === undefined;
+}
+
+/** The ratio of the medians, and the spread of the rounds' own ratios. */
+function ratio(of: Rounds = [], to: Rounds = []): string {
+  const pairs = of.map((result, i) => [result, to[i]]).filter((pair) => pair.every(isValue));
+  if (pairs.length === 0) return "";
+  const [ours, theirs] = [0, 1].map((i) => pairs.map((pair) => pair[i]!.value));
+  const middle = digits2(median(ours!) / median(theirs!));
+  if (pairs.length === 1) return middle;
+  const each = ours!.map((value, i) => value / theirs![i]!);
+  return `${middle} (${digits2(Math.min(...each))}..${digits2(Math.max(...each))})`;
+}
+
+function digits2(value: number): string {
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** The median of one of a result's fields. */
+function middle(rounds: Rounds, field: "p50" | "p99" | "serverCpu" | "generatorCpu"): string {
+  const some = rounds.map((result) => result?.[field]).filter((value) => value !== undefined);
+  if (some.length === 0) return "";
+  const value = median(some);
+  if (field.startsWith("p")) return value < 1 ? `${short(value * 1000)} µs` : `${short(value)} ms`;
+  return `${Math.round(value * 100)} %`;
+}
+
+/** Whether the generator was at the end of its powers, and the server was not. */
+function isLimited(rounds: Rounds): boolean {
+  const some = rounds.filter(isValue);
+  const share = (field: "generatorCpu" | "serverCpu"): number =>
+    median(some.map((result) => result[field] ?? 0));
+  return share("generatorCpu") > 0.9 && share("serverCpu") < 0.9;
+}
+
+/** All about one load. */
+export function loadReport(measured: Measured, peers: readonly Peer[]): string {
+  const { load } = measured;
+  const rows: string[][] = [];
+  const notes: string[] = [];
+  for (const { name, title } of peers) {
+    const rounds = measured.peers[name];
+    if (rounds === undefined) continue;
+    const some = values(measured, name);
+    const skipped = rounds.find((result) => result?.skipped !== undefined)?.skipped;
+    const extensions = rounds.find((result) => result?.extensions)?.extensions;
+    if (extensions !== undefined) notes.push(`${title}: \`${extensions}\``);
+    if (skipped !== undefined) notes.push(`${title}: left out, ${skipped}`);
+    else if (some.length < rounds.length) {
+      notes.push(`${title}: ${rounds.length - some.length} of ${rounds.length} rounds FAILED`);
+    }
+    if (some.length === 0) continue;
+    if (isLimited(rounds)) notes.push(`${title}: the generator may be the limit, not the server`);
+    rows.push([
+      title,
+      short(median(some)),
+      some.length > 1 ? spread(some) : "",
+      name === "native" ? "" : ratio(rounds, measured.peers.native),
+      name === "raw" ? "" : ratio(rounds, measured.peers.raw),
+      middle(rounds, "p50"),
+      middle(rounds, "p99"),
+      middle(rounds, "serverCpu"),
+      middle(rounds, "generatorCpu"),
+    ]);
+  }
+  const header = ["peer", load.unit, "min..max", "/ native", "/ raw TCP", "p50", "p99"];
+  return [
+    `### ${load.name}`,
+    `${load.title}.`,
+    table([...header, "server CPU", "generator CPU"], rows),
+    ...notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join("\n")],
+  ].join("\n\n");
+}
+
+/** The medians of all loads, and the ratios that matter. */
+export function summary(all: readonly Measured[], peers: readonly Peer[]): string {
+  const medians = all.map((measured) => [
+    `${measured.load.name}, ${measured.load.unit}`,
+    ...peers.map(({ name }) => withSpread(values(measured, name))),
+  ]);
+  const ratios = all.map((measured) => {
+    const { peers: rounds, load } = measured;
+    const binary = all.find((other) => other.load.name === load.binary)?.peers.ours;
+    return [
+      load.name,
+      ratio(rounds.ours, rounds.native),
+      ratio(rounds.ours, rounds.raw),
+      ratio(rounds.ours, rounds.ws),
+      ratio(rounds.ours, rounds.uws),
+      ratio(rounds["ours-await"], rounds.ours),
+      ratio(rounds["ours-pipe"], rounds.ours),
+      ratio(rounds.ours, binary),
+    ];
+  });
+  const parts = ["## Medians", table(["load", ...peers.map(({ title }) => title)], medians)];
+  const header = ["load", "ours / native", "ours / raw TCP", "ours / `ws`", "ours / uws"];
+  if (ratios.some((row) => row.slice(1).some((cell) => cell !== ""))) {
+    parts.push(
+      "## Ratios of the medians",
+      table([...header, "`for await` / ours", "`pipeTo` / ours", "ours / its binary"], ratios),
+    );
+  }
+  return parts.join("\n\n");
+}

@@ -1,0 +1,25 @@
+// Bun's own server.
+import { Bun } from "../globals.ts";
+import type { BunServer } from "../globals.ts";
+import { mode, ready } from "./ready.mjs";
+
+const compress = mode === "compressed";
+
+const server: BunServer = Bun.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  fetch(request, server) {
+    return server.upgrade(request) ? undefined : new Response(null, { status: 426 });
+  },
+  websocket: {
+    ...(mode === "broadcast" && { open: (socket) => socket.subscribe("all") }),
+    message: mode === "broadcast"
+      ? (_socket, message) => server.publish("all", message)
+      : (socket, message) => socket.send(message, compress),
+    // By default it drops what exceeds 1 MiB: two messages of that size in flight are more.
+    backpressureLimit: 16 * 1024 * 1024,
+    // Of its own contexts, "dedicated" is the one that is kept from message to message.
+    ...(compress && { perMessageDeflate: { compress: "dedicated", decompress: "dedicated" } }),
+  },
+});
+ready(server.port);

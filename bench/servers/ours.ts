@@ -1,0 +1,33 @@
+// Ours, on Deno or on Bun: `ours.ts MODE FORM`.
+import process from "node:process";
+import { serve } from "@sluice/websocket";
+import type { ServeOptions, SocketFunction, SocketHandler } from "@sluice/websocket";
+import { mode, ready } from "./ready.mjs";
+
+const forms: Record<string, SocketHandler | SocketFunction> = {
+  callback: {
+    message(socket, message) {
+      socket.send(message);
+    },
+  },
+  await: async (socket) => {
+    for await (const message of socket) await socket.send(message);
+  },
+  pipe: (socket) => socket.readable.pipeTo(socket.writable),
+  broadcast: {
+    message(_socket, message) {
+      for (const socket of server.connections) socket.send(message);
+    },
+  },
+};
+
+const options: ServeOptions = {
+  hostname: "127.0.0.1",
+  port: 0,
+  // Not an option of every version: the load is left out where the extension isn't agreed on.
+  ...(mode === "compressed" ? { compression: true } : {}),
+};
+
+const form = mode === "broadcast" ? "broadcast" : process.argv[3] ?? "callback";
+const server = serve(options, forms[form]!);
+ready((server.addr as { port: number }).port);

@@ -1,0 +1,2 @@
+export const mode: string;
+export function ready(port: number): void;

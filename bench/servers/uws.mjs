@@ -1,0 +1,18 @@
+// uWebSockets.js, on Node: not a dependency, since npm has no build by its makers. See README.md.
+import { mode, ready } from "./ready.mjs";
+
+const { default: uws } = await import("uWebSockets.js");
+const compressed = mode === "compressed";
+
+const app = uws.App().ws("/*", {
+  maxPayloadLength: 16 * 1024 * 1024,
+  maxBackpressure: 16 * 1024 * 1024,
+  // A context each, kept from message to message.
+  ...(compressed && { compression: uws.DEDICATED_COMPRESSOR | uws.DEDICATED_DECOMPRESSOR }),
+  open: (socket) => mode === "broadcast" && socket.subscribe("all"),
+  message: (socket, message, binary) =>
+    mode === "broadcast"
+      ? app.publish("all", message, binary)
+      : socket.send(message, binary, compressed),
+});
+app.listen("127.0.0.1", 0, (listening) => ready(uws.us_socket_local_port(listening)));
