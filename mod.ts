@@ -22,6 +22,7 @@ export {
   type UpgradeOptions,
   type UpgradeResult,
 } from "./src/accept.ts";
+export { connect, type ConnectOptions, connectOver, type HandshakeOptions } from "./src/client.ts";
 export {
   type CloseInfo,
   ReadyState,
@@ -66,7 +67,9 @@ export type { DenoAddr, DenoConn } from "./src/transport/deno.ts";
 export type { Conn } from "./src/transport/runtime.ts";
 export type {
   Addr,
+  ClientTls,
   ListenOptions,
+  ServerTls,
   TcpAddr,
   Transport,
   TransportHandler,

@@ -81,6 +81,12 @@ export interface AcceptOptions<Data = unknown> {
    * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-10.2 RFC 6455 §10.2}
    */
   origins?: OriginPolicy;
+  /**
+   * The scheme of the requests' URLs: `"https"` where TLS ends here, or at a proxy in front.
+   *
+   * @default {"http"} and `"https"` where `serve()` has `tls`
+   */
+  scheme?: "http" | "https";
   /** The bounds of a connection; each has a default. */
   limits?: Partial<Limits>;
 }
@@ -90,6 +96,7 @@ export interface AcceptSettings<Data> {
   readonly upgrade: AcceptOptions<Data>["upgrade"];
   readonly protocols: readonly string[];
   readonly checkOrigin: OriginCheck;
+  readonly scheme: "http" | "https";
   readonly limits: Readonly<Limits>;
 }
 
@@ -104,6 +111,7 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
     upgrade: options.upgrade,
     protocols: options.protocols ?? [],
     checkOrigin: createOriginCheck(options.origins),
+    scheme: options.scheme ?? "http",
     limits: resolveLimits(options.limits),
   };
 }
@@ -159,10 +167,13 @@ export class Handshake<Data> implements OpeningOwner {
       if (!isUpgrade(head)) return this.#plain(head);
       const request = parseUpgradeRequest(head);
       this.#settings.checkOrigin(request.origin, request.host);
-      const { upgrade } = this.#settings;
+      const { upgrade, scheme } = this.#settings;
       if (upgrade === undefined) return this.#decide(request, undefined);
       const { remoteAddr } = this.#transport;
-      const result = upgrade(toRequest(head), { remoteAddr, protocols: request.protocols });
+      const result = upgrade(toRequest(head, { scheme }), {
+        remoteAddr,
+        protocols: request.protocols,
+      });
       if (!(result instanceof Promise)) return this.#decide(request, result);
       result.then((result) => this.#decide(request, result)).catch((error) => this.#failed(error));
     } catch (error) {
@@ -207,15 +218,16 @@ export class Handshake<Data> implements OpeningOwner {
       ...(protocol === undefined ? {} : { protocol }),
       ...(result?.headers === undefined ? {} : { headers: result.headers }),
     });
+    const { limits, scheme } = this.#settings;
     this.#opening.done();
     const socket = openConnection<Data>({
       role: "server",
       transport: this.#transport,
-      limits: this.#settings.limits,
+      limits,
       protocol: protocol ?? "",
       extensions: "",
       data: result?.data as Data,
-      request: () => toRequest(head),
+      request: () => toRequest(head, { scheme }),
       onError: this.#outcome.onError,
       onClosed: this.#outcome.onClosed,
     });

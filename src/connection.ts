@@ -200,7 +200,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
     if (!this.#endpoint.isOpen) return refused(notOpen("Cannot send"));
     const { outgoing } = this.#endpoint;
-    if (outgoing.bufferedAmount + message.length > this.#maxBufferedAmount) {
+    if (isLonger(message, this.#maxBufferedAmount - outgoing.bufferedAmount)) {
       const error = notOpen(
         `Cannot send: the peer has stopped reading, ${outgoing.bufferedAmount} bytes wait, at ` +
           `most ${this.#maxBufferedAmount} may`,
@@ -300,20 +300,22 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     });
   }
 
-  #take(message: Message): void {
+  /** Whether there is room for more. */
+  #take(message: Message): boolean {
     const handler = this.#handler;
     if (handler === undefined) {
       // After our Close there is no holding back: what nobody has room for is dropped.
       if (this.#endpoint.isOpen || !this.#incoming.isFull) this.#incoming.push(message);
-      return;
+      return !this.#incoming.isFull;
     }
-    if (handler.message === undefined) return;
+    if (handler.message === undefined) return true;
     try {
       const result = handler.message(this, message);
       if (result instanceof Promise) result.catch((error) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }
+    return true;
   }
 
   /** Calls a callback of the handler's, whatever it does. */
@@ -330,16 +332,22 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #fail(error: unknown): void {
     const isOurs = error instanceof DOMException && error.name === "InvalidStateError";
     // To use a connection that the peer has closed meanwhile is no fault of the handler's.
-    if (!(isOurs && !this.#endpoint.isOpen)) this.#report(error);
+    // Nor is how it ended, which `readable` rejects with: `closed` has it, and who breaks the protocol
+    // has been reported.
+    const isEnd = this.#closeInfo !== undefined && error === this.#closeInfo.error;
+    if (!(isOurs && !this.#endpoint.isOpen) && !isEnd) this.#report(error);
     this.#endpoint.sendClose(encodeClosePayload(1011));
   }
 
+  /** Tells of what went wrong; a callback that fails over it is one thing more to tell of. */
   #report(error: unknown): void {
     try {
-      this.#handler?.error?.(this, error);
-    } finally {
-      this.#onError(error, this);
+      const result = this.#handler?.error?.(this, error);
+      if (result instanceof Promise) result.catch((error) => this.#onError(error, this));
+    } catch (thrown) {
+      this.#onError(thrown, this);
     }
+    this.#onError(error, this);
   }
 
   #end(info: CloseInfo): void {
@@ -360,6 +368,12 @@ function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   throw new TypeError(
     `Cannot send: expected a string, an ArrayBuffer or a view of one, got ${describe(data)}`,
   );
+}
+
+/** Whether a message has more bytes than that; text is looked at only where it could. */
+function isLonger(message: Message, max: number): boolean {
+  if (message.length > max || typeof message !== "string") return message.length > max;
+  return message.length * 3 > max && new TextEncoder().encode(message).length > max;
 }
 
 function describe(value: unknown): string {

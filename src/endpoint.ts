@@ -29,8 +29,8 @@ export interface CloseInfo extends ClosePayload {
 
 /** Who an {@linkcode Endpoint} works for. */
 export interface EndpointOwner {
-  /** A message has come. */
-  message(message: Message): void;
+  /** A message has come; `false` where the owner can take no more for now. */
+  message(message: Message): boolean;
   /** Whether the owner can take no more messages for now. */
   readonly isFull: boolean;
   /** Whether the owner is done with every message so far, so that a Close may be answered. */
@@ -43,8 +43,11 @@ export interface EndpointOwner {
   closed(info: CloseInfo): void;
 }
 
-/** What the closing handshake waits for. */
-type Wait = "answer" | "close" | "end";
+/** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
+const SHORT_COPY = 64;
+
+/** What the closing handshake waits for: first for the owner, then for the peer. */
+type Wait = "turn" | "answer" | "close" | "end";
 
 /**
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
@@ -84,8 +87,14 @@ export class Endpoint implements TransportHandler {
     this.#transport = transport;
     this.#limits = limits;
     this.#owner = owner;
-    this.#decoder = new FrameDecoder({ role, ownsChunks: true });
-    this.#assembler = new MessageAssembler(limits);
+    this.#decoder = new FrameDecoder({
+      role,
+      chunks: transport.lendsChunks ? "lent" : "given",
+    });
+    this.#assembler = new MessageAssembler({
+      ...limits,
+      copyUpTo: transport.lendsChunks ? 0 : SHORT_COPY,
+    });
     this.outgoing = new Outgoing(
       transport,
       new FrameEncoder({ role }),
@@ -160,18 +169,21 @@ export class Endpoint implements TransportHandler {
    * The owner wants more: what was held back comes now.
    */
   wanted(): void {
+    if (this.#isPaused || this.#decoder.isPaused) this.#resume();
+    if (!this.#owner.isSettled) return;
     // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
     this.outgoing.flush();
-    if (this.#isPaused) this.#resume();
     // Whoever took the last message may yet answer it, within this turn.
-    if (this.#closeReceived !== undefined && this.isOpen && this.#owner.isSettled) {
-      this.#wait("answer", 0);
-    }
+    if (this.#closeReceived !== undefined && this.isOpen) this.#wait("turn", 0);
   }
 
   /** Transport: bytes. */
   data(chunk: Uint8Array): void {
+    const wasPaused = this.#decoder.isPaused;
+    this.outgoing.hold();
     this.#decode(() => this.#decoder.transform(chunk, this.#frameSink));
+    this.outgoing.release();
+    this.#regulate(wasPaused);
   }
 
   /** Transport: the last write is done. */
@@ -179,7 +191,7 @@ export class Endpoint implements TransportHandler {
     // A peer that reads is alive: a long queue may take its time to go out.
     if (this.#timer !== undefined && this.#closeSent) this.#wait(this.#waitsFor);
     this.outgoing.drained();
-    if (this.#pong !== undefined && !this.outgoing.isBusy) {
+    if (this.#pong !== undefined && !this.outgoing.isFull) {
       const payload = this.#pong;
       this.#pong = undefined;
       this.#sendPong(payload);
@@ -215,32 +227,44 @@ export class Endpoint implements TransportHandler {
 
   #decode(run: () => void): void {
     if (this.#isClosed || this.#error !== undefined) return;
-    this.outgoing.hold();
     try {
       run();
     } catch (error) {
       this.#fail(error);
     }
-    this.outgoing.release();
-    this.#regulate();
+  }
+
+  /**
+   * Whether to read would be to write more for a peer that has not read what there is. A server holds
+   * such a peer back. A client doesn't, or the two could wait for each other: what it's sent waits in
+   * its own incoming queue, which is bounded. After our Close, a full queue must not keep the peer's
+   * Close, and its end, from us.
+   */
+  get #isBehind(): boolean {
+    return this.#role === "server" && this.outgoing.isFull && this.isOpen;
   }
 
   /** Reads or doesn't, by what waits on either side. */
-  #regulate(): void {
+  #regulate(wasPaused: boolean): void {
     if (this.#isPaused || this.#isClosed) return;
-    if (this.outgoing.isFull || this.#decoder.isPaused) {
+    // What waits in the decoder is a part of one chunk: reading stops when a second joins it, since to
+    // stop and go on for each would cost two system calls.
+    if (this.#isBehind || (wasPaused && this.#decoder.isPaused)) {
       this.#isPaused = true;
       this.#transport.pause();
     }
   }
 
   #resume(): void {
-    if (this.outgoing.isFull && this.isOpen) return;
-    this.#isPaused = false;
+    if (this.#isBehind) return;
     if (this.#decoder.isPaused) this.#decode(() => this.#decoder.resume(this.#frameSink));
-    if (this.#isPaused || this.#isClosed) return;
-    if (this.#hasEnded) this.#takeEnd();
-    else this.#transport.resume();
+    if (this.#decoder.isPaused || this.#isClosed) return;
+    if (this.#hasEnded) {
+      this.#takeEnd();
+    } else if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#transport.resume();
+    }
   }
 
   #takeFrame(frame: Frame): void {
@@ -257,18 +281,17 @@ export class Endpoint implements TransportHandler {
   }
 
   #takeMessage(message: Message): void {
-    this.#owner.message(message);
     // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
-    if (this.#owner.isFull && this.isOpen) this.#decoder.pause();
+    if (!this.#owner.message(message) && this.isOpen) this.#decoder.pause();
   }
 
   #takePing(payload: Uint8Array): void {
     if (this.#isClosed) return;
     // RFC 6455 §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
     // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
-    // most recently processed Ping frame." So a flood of pings by a peer that reads nothing costs 125
-    // bytes.
-    if (this.outgoing.isBusy) this.#pong = payload.slice();
+    // most recently processed Ping frame." So a flood of pings by a peer that reads nothing costs no
+    // more than the queue's mark.
+    if (this.outgoing.isFull) this.#pong = payload.slice();
     else this.#sendPong(payload);
   }
 
@@ -348,7 +371,8 @@ export class Endpoint implements TransportHandler {
     if (this.#isClosed) return;
     if (this.#closeSent) return this.#advance();
     if (wasFull) this.#owner.drain();
-    if (this.#isPaused && !this.#owner.isFull) this.#resume();
+    const { isFull, isSettled } = this.#owner;
+    if (!isFull && (isSettled || this.#isPaused)) this.#resume();
   }
 
   /** Takes the next step of the closing handshake, once our Close frame is on its way. */
@@ -376,7 +400,8 @@ export class Endpoint implements TransportHandler {
 
   #late(wait: Wait): void {
     this.#timer = undefined;
-    if (wait === "answer") this.#answerClose();
+    if (wait === "turn" && !this.#owner.isSettled) this.#wait("answer");
+    else if (wait === "turn" || wait === "answer") this.#answerClose();
     else this.#transport.abort();
   }
 }

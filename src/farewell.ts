@@ -15,6 +15,7 @@ export class Farewell implements TransportHandler {
   #isLast = false;
   #hasEnded = false;
   #isGone = false;
+  readonly #gone = Promise.withResolvers<void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #room: (() => void) | undefined;
 
@@ -34,6 +35,11 @@ export class Farewell implements TransportHandler {
   /** Whether the connection is gone. */
   get isGone(): boolean {
     return this.#isGone;
+  }
+
+  /** Resolves when the connection is gone. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
   }
 
   /** Writes the next bytes; resolves when there is room for more, or nobody there any more. */
@@ -78,6 +84,7 @@ export class Farewell implements TransportHandler {
     this.#isGone = true;
     clearTimeout(this.#timer);
     this.#room?.();
+    this.#gone.resolve();
     this.#onGone();
   }
 

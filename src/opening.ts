@@ -62,7 +62,7 @@ export class Opening implements TransportHandler {
     try {
       const used = this.#parser.push(chunk);
       if (used === -1) return;
-      this.early = chunk.subarray(used);
+      this.early = chunk.slice(used); // The chunk may be lent.
     } catch (error) {
       return this.#refuse(error as HandshakeError);
     }

@@ -64,11 +64,6 @@ export class Outgoing {
     return this.bufferedAmount > this.#mark;
   }
 
-  /** Whether a write is under way, which means that the peer, or the kernel, is behind. */
-  get isBusy(): boolean {
-    return this.#writing !== undefined;
-  }
-
   /** Pending while the queue is above its mark; rejects where the connection is closed before that. */
   get ready(): Promise<void> {
     if (!this.isFull || this.#isClosed) return READY;
@@ -85,6 +80,7 @@ export class Outgoing {
 
   /** Sends bytes as they are, before any message; they are not the caller's any more. */
   sendRaw(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length === 0) return;
     this.#segments.push(bytes);
     this.#segmentsLength += bytes.length;
   }
@@ -144,7 +140,9 @@ export class Outgoing {
     const segment = this.#segments.shift();
     if (segment !== undefined) {
       this.#segmentsLength -= segment.length;
-      return segment;
+      // Only what was sent raw is as short as that: one write for it and the messages after it.
+      const isAlone = this.#segments.length > 0 || this.#encoder.length === 0;
+      return segment.length >= SEGMENT || isAlone ? segment : join(segment, this.#encoder.take());
     }
     return this.#encoder.length > 0 ? this.#encoder.take() : undefined;
   }
@@ -171,6 +169,15 @@ export class Outgoing {
     this.#isScheduled = false;
     this.flush();
   };
+}
+
+/** Both in one; the second goes back to the encoders' pool. */
+function join(first: Uint8Array, second: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  FrameEncoder.recycle(second);
+  return both;
 }
 
 /** Its rejection is for whoever awaits it: nobody has to. */

@@ -73,7 +73,10 @@ export class WebSocketServer<Data = unknown> {
     }
     this.#options = options;
     this.#handler = handler;
-    this.#settings = resolveAcceptOptions(options);
+    this.#settings = resolveAcceptOptions({
+      ...options,
+      scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#onFinished = resolve;
@@ -85,7 +88,12 @@ export class WebSocketServer<Data = unknown> {
     this.addr = this.#listener.addr;
     if (signal?.aborted) this.shutdown();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
-    onListen?.(this.addr);
+    try {
+      onListen?.(this.addr);
+    } catch (error) {
+      this.shutdown();
+      throw error;
+    }
   }
 
   /** The open connections, and those that are closing. */
@@ -179,7 +187,7 @@ export class WebSocketServer<Data = unknown> {
     try {
       let response: Response;
       try {
-        response = await fetch(toRequest(head), { remoteAddr });
+        response = await fetch(toRequest(head, { scheme: this.#settings.scheme }), { remoteAddr });
         if (!(response instanceof Response)) {
           throw new TypeError(`Cannot answer: expected fetch() to give a Response`);
         }
@@ -196,10 +204,12 @@ export class WebSocketServer<Data = unknown> {
 
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
     const { onError = printError } = this.#options;
+    const failed = (thrown: unknown) => console.error("onError() has thrown", thrown);
     try {
-      onError(error, socket);
+      const result: unknown = onError(error, socket);
+      if (result instanceof Promise) result.catch(failed);
     } catch (thrown) {
-      console.error("onError() has thrown", thrown);
+      failed(thrown);
     }
   }
 

@@ -4,10 +4,12 @@ import { WebSocketError } from "../protocol/errors.ts";
 export interface HandshakeErrorOptions {
   /** A stable name for the rule that was broken, such as `"ERR_HANDSHAKE_METHOD"`. */
   code: string;
-  /** The HTTP status that a server answers with. Default: 400. */
+  /** The HTTP status that a server answers with, or that a client got. Default: 400. */
   status?: number;
-  /** Header fields that the answer must carry, such as `["Allow", "GET"]`. Default: none. */
+  /** Header fields of the answer, such as `["Allow", "GET"]`. Default: none. */
   headers?: readonly (readonly [name: string, value: string])[];
+  /** What a client got of the answer's body. Default: nothing. */
+  body?: Uint8Array<ArrayBuffer>;
   /** The error behind this one. */
   cause?: unknown;
 }
@@ -21,6 +23,8 @@ export interface HandshakeErrorOptions {
  * ASCII, at most 64 characters of it) and what was expected; the answer's body repeats it to the
  * client. The close code is 1002, and is never sent: there are no frames before the handshake is
  * done.
+ *
+ * At a client it tells what the server, or the proxy, answered in place of a WebSocket.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
  *
@@ -40,10 +44,15 @@ export interface HandshakeErrorOptions {
 export class HandshakeError extends WebSocketError {
   /** `"HandshakeError"`. */
   override readonly name = "HandshakeError";
-  /** The HTTP status that a server answers with. */
+  /**
+   * The HTTP status: at a server, the one to answer with; at a client, the one that came, or 0 where
+   * what came is no HTTP answer.
+   */
   readonly status: number;
-  /** Header fields that the answer must carry. */
+  /** Header fields: at a server, those that the answer must carry; at a client, all that came. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** At a client, the first bytes of the answer's body, at most 4,096; else empty. */
+  readonly body: Uint8Array<ArrayBuffer>;
 
   /**
    * Makes an error with a text for people and an answer for the client.
@@ -55,5 +64,6 @@ export class HandshakeError extends WebSocketError {
     super(message, { code: options.code, closeCode: 1002, cause: options.cause });
     this.status = options.status ?? 400;
     this.headers = options.headers ?? [];
+    this.body = options.body ?? new Uint8Array(0);
   }
 }

@@ -56,6 +56,8 @@ export { HeaderList } from "./header_list.ts";
 export { checkOrigin, createOriginCheck, type OriginCheck, type OriginPolicy } from "./origin.ts";
 export { toRequest, type ToRequestOptions } from "./request.ts";
 export { type RequestHead, RequestHeadParser } from "./request_head_parser.ts";
+export { ResponseBody } from "./response_body.ts";
+export { type ResponseHead, ResponseHeadParser } from "./response_head_parser.ts";
 export {
   type ErrorResponseOptions,
   type HeaderFields,
@@ -74,3 +76,16 @@ export {
   upgradeRequired,
   validateHttpRequest,
 } from "./upgrade_request.ts";
+export {
+  createKey,
+  upgradeRequestFields,
+  type UpgradeRequestInit,
+  writeRequest,
+} from "./upgrade_request_writer.ts";
+export {
+  parseUpgradeResponse,
+  type UpgradeAgreement,
+  type UpgradeOffer,
+  upgradeRefused,
+} from "./upgrade_response.ts";
+export { parseProxyUrl, parseWebSocketUrl, type ProxyUrl, type WebSocketUrl } from "./url.ts";

@@ -1,8 +1,14 @@
 import { consistsOf, FIELD_VALUE, isToken, quote } from "./characters.ts";
 import type { HandshakeError } from "./errors.ts";
+import {
+  CONNECTION_FIELDS,
+  encodeLatin1,
+  field,
+  type HeaderFields,
+  pairs,
+} from "./header_writer.ts";
 
-/** Header fields to write: `Headers`, a list of [name, value] pairs, or an object. */
-export type HeaderFields = Iterable<readonly string[]> | Readonly<Record<string, string>>;
+export type { HeaderFields } from "./header_writer.ts";
 
 /** What {@linkcode writeUpgradeResponse} writes. */
 export interface UpgradeResponse {
@@ -40,6 +46,8 @@ export interface ResponseHeadOptions {
   date?: Date | undefined;
   /** The length of the body in bytes, where it is known. Default: the response's own, if any. */
   contentLength?: number | undefined;
+  /** Whether the body comes in chunks (RFC 9112 §7.1), its length unknown. Default: `false`. */
+  chunked?: boolean | undefined;
 }
 
 /** The reason phrases of the statuses that are common here; any other is written without one. */
@@ -64,16 +72,6 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [500, "Internal Server Error"],
   [503, "Service Unavailable"],
   [505, "HTTP Version Not Supported"],
-]);
-
-/** What describes this one connection or frames the body: always written by us, or not at all. */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
 ]);
 
 const utf8: TextEncoder = new TextEncoder();
@@ -210,7 +208,8 @@ export function writeResponseHead(
   if (date !== undefined) fields += field("Date", date);
   // RFC 9110 §8.6: "A server MUST NOT send a Content-Length header field in any response with a
   // status code of 1xx (Informational) or 204 (No Content)."
-  if (length !== undefined && status !== 204) fields += field("Content-Length", length);
+  if (options.chunked) fields += field("Transfer-Encoding", "chunked");
+  else if (length !== undefined && status !== 204) fields += field("Content-Length", length);
   // RFC 9112 §4: the SP after the status is sent "even when the reason-phrase is absent".
   return encodeLatin1(
     `HTTP/1.1 ${status} ${reason}\r\n${fields}${field("Connection", connection)}\r\n`,
@@ -222,37 +221,4 @@ function isHandshakeField(lower: string): boolean {
   // RFC 9110 §8.6 and RFC 9112 §6.1: a 1xx has neither a Content-Length nor a Transfer-Encoding.
   return lower === "upgrade" || lower === "content-length" || lower.startsWith("sec-websocket-") ||
     CONNECTION_FIELDS.has(lower);
-}
-
-function* pairs(fields: HeaderFields = []): Generator<[name: string, value: string]> {
-  const list = Symbol.iterator in fields
-    ? fields as Iterable<readonly string[]>
-    : Object.entries(fields);
-  for (const pair of list) {
-    if (pair.length !== 2) {
-      throw new TypeError(`Cannot write header: ${pair.length} items, expected [name, value]`);
-    }
-    yield [String(pair[0]), String(pair[1])];
-  }
-}
-
-/** One field line. What would end it early, and so begin another one, is refused. */
-function field(name: string, value: string): string {
-  if (!isToken(name)) throw new TypeError(`Cannot write header ${quote(name)}: expected a token`);
-  if (!consistsOf(FIELD_VALUE, value)) {
-    throw new TypeError(
-      `Cannot write header ${name}: value ${
-        quote(value)
-      }, expected no control characters and none ` +
-        `beyond U+00FF`,
-    );
-  }
-  return `${name}: ${value}\r\n`;
-}
-
-/** One byte for each character; `field` has seen that they fit. */
-function encodeLatin1(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

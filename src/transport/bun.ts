@@ -39,8 +39,10 @@ export interface BunSocket {
 export interface BunSocketHandler {
   /** Chunks come as `Uint8Array`. */
   binaryType: "uint8array";
-  /** A connection has been accepted, or made. */
+  /** A connection has been accepted, or made; TLS is yet to come. */
   open(socket: BunSocket): void;
+  /** TLS is there, or has failed. Without this, `open` would wait for it, for as long as it takes. */
+  handshake(socket: BunSocket, success: boolean, error?: unknown): void;
   /** Bytes have come. */
   data(socket: BunSocket, chunk: Uint8Array): void;
   /** Bytes can be written again. */
@@ -64,13 +66,15 @@ interface BunNamespace {
   listen(options: Record<string, unknown>): BunListener;
 }
 
-const { Bun } = globalThis as { Bun?: BunNamespace };
+const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
 
 /** Whether this is Bun. */
 export const isBun: boolean = Bun !== undefined;
 
 /** A Bun socket as a {@linkcode Transport}. */
 export class BunTransport implements Transport {
+  /** Bun makes each chunk to measure. */
+  readonly lendsChunks = false;
   readonly localAddr: Addr;
   readonly remoteAddr: Addr;
   readonly #socket: BunSocket;
@@ -80,9 +84,8 @@ export class BunTransport implements Transport {
   #isPaused = false;
   #isShutdown = false;
   #isClosed = false;
-  /** What came before there was a handler. */
-  #early: Uint8Array[] | undefined;
-  #hasEnded = false;
+  /** What happened before there was a handler, which is held back meanwhile. */
+  #early: ((handler: TransportHandler) => void)[] | undefined;
 
   constructor(socket: BunSocket, path?: string) {
     this.#socket = socket;
@@ -103,12 +106,8 @@ export class BunTransport implements Transport {
 
   set handler(handler: TransportHandler | undefined) {
     this.#handler = handler;
-    const early = this.#early;
-    if (handler === undefined || early === undefined) return;
-    this.#early = undefined;
-    for (const chunk of early) this.#handler!.data(chunk);
-    if (this.#hasEnded) this.#handler!.end();
-    if (this.#isClosed) this.#handler!.close();
+    // Not within this call: whoever sets the handler may not be ready before it returns.
+    if (handler !== undefined && this.#early !== undefined) queueMicrotask(() => this.#catchUp());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -138,19 +137,33 @@ export class BunTransport implements Transport {
 
   close(): void {
     if (!this.#isClosed) this.#socket.end();
+    this.#early = undefined;
     this.gone();
   }
 
-  abort(): void {
+  abort(error?: unknown): void {
     if (!this.#isClosed) this.#socket.terminate();
-    this.gone();
+    this.#early = undefined;
+    this.gone(error);
+  }
+
+  /**
+   * Gives the socket away, for TLS to be started on it: this transport is of no use any more. Throws
+   * where the connection is gone.
+   */
+  release(): BunSocket {
+    if (this.#isClosed) throw new Error("Cannot start TLS: the peer has left");
+    this.#isClosed = true;
+    this.#socket.resume();
+    return this.#socket;
   }
 
   /** The socket's `data`. */
   data(chunk: Uint8Array): void {
     if (this.#isClosed) return;
-    if (this.#handler === undefined) (this.#early ??= []).push(chunk);
-    else this.#handler.data(chunk);
+    if (this.#handler !== undefined && this.#early === undefined) return this.#handler.data(chunk);
+    if (this.#early === undefined) this.#socket.pause();
+    this.#tell((handler) => handler.data(chunk));
   }
 
   /** The socket's `drain`. */
@@ -170,9 +183,7 @@ export class BunTransport implements Transport {
   /** The socket's `end`. */
   end(): void {
     if (this.#isClosed) return;
-    this.#hasEnded = true;
-    if (this.#handler === undefined) this.#early ??= [];
-    else this.#handler.end();
+    this.#tell((handler) => handler.end());
   }
 
   /** The socket's `close`; once only. */
@@ -180,8 +191,24 @@ export class BunTransport implements Transport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#rest = undefined;
-    if (this.#handler === undefined) this.#early ??= [];
-    else this.#handler.close(error);
+    this.#tell((handler) => handler.close(error));
+  }
+
+  #tell(event: (handler: TransportHandler) => void): void {
+    if (this.#handler === undefined || this.#early !== undefined) (this.#early ??= []).push(event);
+    else event(this.#handler);
+  }
+
+  #catchUp(): void {
+    while (this.#handler !== undefined && this.#early !== undefined) {
+      const event = this.#early.shift();
+      if (event !== undefined) {
+        event(this.#handler);
+      } else {
+        this.#early = undefined;
+        if (!this.#isPaused && !this.#isClosed) this.#socket.resume();
+      }
+    }
   }
 }
 
@@ -203,19 +230,22 @@ export function bunSocketHandler(
       socket.data = transport;
       connection(transport);
     },
+    // Bun closes a connection whose TLS has failed.
+    handshake() {},
     data: (socket, chunk) => (socket.data as BunTransport).data(chunk),
     drain: (socket) => (socket.data as BunTransport).drain(),
     end: (socket) => (socket.data as BunTransport).end(),
     close: (socket, error) => (socket.data as BunTransport).gone(error),
-    error: (socket, error) => (socket.data as BunTransport).gone(error),
+    error: (socket, error) => (socket.data as BunTransport).abort(error),
   };
 }
 
 /** Listens by `Bun.listen`. */
 export function listenBun(options: ListenOptions, handler: ListenHandler): Listener {
-  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false } = options;
+  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false, tls } = options;
   const listener = Bun!.listen({
     ...(path === undefined ? { hostname, port, reusePort } : { unix: path }),
+    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
     allowHalfOpen: true,
     socket: bunSocketHandler((transport) => {
       try {

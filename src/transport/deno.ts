@@ -47,10 +47,11 @@ interface DenoListener {
 /** What is used of the `Deno` namespace; named here so that other runtimes' checkers know it. */
 interface DenoNamespace {
   listen(options: Record<string, unknown>): DenoListener;
-  errors: Record<"BadResource" | "Interrupted", new () => Error>;
+  listenTls(options: Record<string, unknown>): DenoListener;
+  errors: Record<"UnexpectedEof", new () => Error>;
 }
 
-const { Deno } = globalThis as { Deno?: DenoNamespace };
+const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 
 /** Whether this is Deno. */
 export const isDeno: boolean = Deno !== undefined;
@@ -58,12 +59,16 @@ export const isDeno: boolean = Deno !== undefined;
 /** A read buffer's smallest size, in bytes: it's what an idle connection holds. */
 const MIN_READ = 1024;
 /** A read buffer's largest size, in bytes. */
-const MAX_READ = 64 * 1024;
+const MAX_READ = 256 * 1024;
+/** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
+const SMALL_READS = 16;
 /** How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE. */
 const ACCEPT_PAUSE = 50;
 
 /** A `Deno.Conn` as a {@linkcode Transport}. */
 export class DenoTransport implements Transport {
+  /** One buffer is read into again and again: to make one costs as much as to read. */
+  readonly lendsChunks = true;
   readonly localAddr: Addr;
   readonly remoteAddr: Addr;
   readonly #conn: DenoConn;
@@ -71,6 +76,8 @@ export class DenoTransport implements Transport {
   #isPaused = false;
   /** Ends the wait of a paused read loop. */
   #wake: (() => void) | undefined;
+  #isWriting = false;
+  #isShutdown = false;
   #isClosed = false;
 
   constructor(conn: DenoConn) {
@@ -107,8 +114,9 @@ export class DenoTransport implements Transport {
   }
 
   shutdown(): void {
-    // Rejects where the peer has reset the connection, which the read loop finds out as well.
-    if (!this.#isClosed) this.#conn.closeWrite().catch(() => {});
+    this.#isShutdown = true;
+    // It would not wait for a write that is under way, and cut it short.
+    if (!this.#isWriting) this.#closeWrite();
   }
 
   close(): void {
@@ -120,24 +128,54 @@ export class DenoTransport implements Transport {
     this.#close();
   }
 
+  /**
+   * Gives the connection away, for TLS to be started on it: this transport is of no use any more.
+   * No read may be under way, so it must have been paused from within the handler's `data()`.
+   */
+  release(): DenoConn {
+    this.#isClosed = true;
+    this.#wake?.();
+    return this.#conn;
+  }
+
   async #read(): Promise<void> {
     let buffer = new Uint8Array(MIN_READ);
+    let smallReads = 0;
     try {
       while (true) {
-        if (this.#isPaused) await new Promise<void>((resolve) => this.#wake = resolve);
+        while (this.#isPaused && !this.#isClosed) {
+          await new Promise<void>((resolve) => this.#wake = resolve);
+        }
         if (this.#isClosed) return;
         const count = await this.#conn.read(buffer);
         if (this.#isClosed) return;
         if (count === null) return this.#handler!.end();
-        this.#handler!.data(buffer.slice(0, count));
-        buffer = fit(buffer, count);
+        this.#handler!.data(buffer.subarray(0, count));
+        smallReads = count * 8 < buffer.length ? smallReads + 1 : 0;
+        if (count === buffer.length && count < MAX_READ) {
+          buffer = new Uint8Array(count * 4);
+        } else if (smallReads === SMALL_READS && buffer.length > MIN_READ) {
+          buffer = new Uint8Array(buffer.length / 4);
+          smallReads = 0;
+        }
       }
     } catch (error) {
+      // TLS has been ended without its own goodbye, by a FIN alone: WebSocket has its own, the Close
+      // frame, to tell whether something is missing.
+      if (Deno !== undefined && error instanceof Deno.errors.UnexpectedEof && !this.#isClosed) {
+        return this.#handler!.end();
+      }
       this.#close(error);
     }
   }
 
+  #closeWrite(): void {
+    // Rejects where the peer has reset the connection, which the read loop finds out as well.
+    if (!this.#isClosed) this.#conn.closeWrite().catch(() => {});
+  }
+
   async #write(bytes: Uint8Array): Promise<void> {
+    this.#isWriting = true;
     try {
       let rest = bytes;
       while (true) {
@@ -148,6 +186,8 @@ export class DenoTransport implements Transport {
     } catch (error) {
       return this.#close(error);
     }
+    this.#isWriting = false;
+    if (this.#isShutdown) this.#closeWrite();
     if (!this.#isClosed) this.#handler!.drain();
   }
 
@@ -165,15 +205,6 @@ export class DenoTransport implements Transport {
   }
 }
 
-/** A read that filled the buffer asks for a larger one, one that left most of it empty for a smaller. */
-function fit(buffer: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
-  if (count === buffer.length && count < MAX_READ) return new Uint8Array(count * 4);
-  if (count * 8 < buffer.length && buffer.length > MIN_READ) {
-    return new Uint8Array(buffer.length / 4);
-  }
-  return buffer;
-}
-
 function toAddr(addr: DenoAddr): Addr {
   return addr.transport === "unix"
     ? { transport: "unix", path: addr.path ?? "" }
@@ -182,10 +213,12 @@ function toAddr(addr: DenoAddr): Addr {
 
 /** Listens by `Deno.listen`. */
 export function listenDeno(options: ListenOptions, handler: ListenHandler): Listener {
-  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false } = options;
-  const listener = Deno!.listen(
-    path === undefined ? { hostname, port, reusePort } : { transport: "unix", path },
-  );
+  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false, tls } = options;
+  const listener = path !== undefined
+    ? Deno!.listen({ transport: "unix", path })
+    : tls === undefined
+    ? Deno!.listen({ hostname, port, reusePort })
+    : Deno!.listenTls({ hostname, port, reusePort, cert: tls.cert, key: tls.key });
   const stop = new AbortController();
 
   async function acceptAll(): Promise<void> {

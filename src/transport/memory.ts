@@ -15,6 +15,12 @@ export interface MemoryOptions {
    * @default {Infinity}
    */
   maxChunk?: number;
+  /**
+   * Whether the chunks that this end hands out are lent: they are overwritten once they are read.
+   *
+   * @default {false}
+   */
+  lendsChunks?: boolean;
   /** What `localAddr` says of this end. */
   addr?: Addr;
 }
@@ -29,7 +35,11 @@ const DEFAULT_ADDR: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
  * microtasks, in order.
  */
 export class MemoryTransport implements Transport {
+  /** Whether the chunks that it hands out are lent. */
+  readonly lendsChunks: boolean;
+  /** The address of this end. */
   readonly localAddr: Addr;
+  /** The address of the other end. */
   remoteAddr: Addr = DEFAULT_ADDR;
   readonly #capacity: number;
   readonly #maxChunk: number;
@@ -52,6 +62,7 @@ export class MemoryTransport implements Transport {
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
     this.#maxChunk = options.maxChunk ?? Infinity;
     this.localAddr = options.addr ?? DEFAULT_ADDR;
+    this.lendsChunks = options.lendsChunks ?? false;
   }
 
   /** @internal Joins two ends. */
@@ -62,6 +73,7 @@ export class MemoryTransport implements Transport {
     b.remoteAddr = a.localAddr;
   }
 
+  /** Who is told what happens. */
   get handler(): TransportHandler | undefined {
     return this.#handler;
   }
@@ -76,6 +88,7 @@ export class MemoryTransport implements Transport {
     return this.#isClosed;
   }
 
+  /** Sends bytes. */
   write(bytes: Uint8Array): boolean {
     if (this.#isClosed || this.#isShutdown) return true;
     if (this.#peer!.#isClosed) {
@@ -95,10 +108,12 @@ export class MemoryTransport implements Transport {
     return false;
   }
 
+  /** Stops reading. */
   pause(): void {
     this.#isPaused = true;
   }
 
+  /** Reads again. */
   resume(): void {
     this.#isPaused = false;
     if (this.#peer !== undefined) this.#peer.#schedule();
@@ -115,12 +130,14 @@ export class MemoryTransport implements Transport {
     this.#schedule();
   }
 
+  /** Ends this direction, after what has been written. */
   shutdown(): void {
     if (this.#isShutdown) return;
     this.#isShutdown = true;
     this.#schedule();
   }
 
+  /** Closes both directions. */
   close(): void {
     if (this.#isClosed) return;
     this.shutdown();
@@ -132,6 +149,7 @@ export class MemoryTransport implements Transport {
     peer.#rest = undefined;
   }
 
+  /** Resets the connection. */
   abort(): void {
     this.reset();
   }
@@ -174,6 +192,7 @@ export class MemoryTransport implements Transport {
       this.#refill();
       this.#schedule();
       handler.data(chunk);
+      if (peer.lendsChunks) chunk.fill(0xff);
     } else if (this.#isShutdown && this.#rest === undefined && !this.#endDelivered) {
       this.#endDelivered = true;
       handler.end();

@@ -21,14 +21,18 @@
 export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./bun.ts";
 export type { DenoAddr, DenoConn } from "./deno.ts";
 export { type MemoryOptions, memoryPair, MemoryTransport } from "./memory.ts";
-export { type Conn, listen, toTransport } from "./runtime.ts";
-export type {
-  Addr,
-  Listener,
-  ListenHandler,
-  ListenOptions,
-  TcpAddr,
-  Transport,
-  TransportHandler,
-  UnixAddr,
+export { type Conn, connect, listen, startTls, toTransport } from "./runtime.ts";
+export {
+  type Addr,
+  type ClientTls,
+  type ConnectTarget,
+  type Listener,
+  type ListenHandler,
+  type ListenOptions,
+  type ServerTls,
+  type TcpAddr,
+  TlsError,
+  type Transport,
+  type TransportHandler,
+  type UnixAddr,
 } from "./transport.ts";

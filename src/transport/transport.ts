@@ -21,7 +21,10 @@ export type Addr = TcpAddr | UnixAddr;
 
 /** What a {@linkcode Transport} tells of. None of its methods may throw. */
 export interface TransportHandler {
-  /** Bytes have come. They are the handler's: nothing else will write to them. */
+  /**
+   * Bytes have come. They are the handler's, to write to as well: until this returns where the
+   * transport lends its chunks, else for good.
+   */
   data(chunk: Uint8Array): void;
   /** What `write()` kept has gone out: it takes bytes again. May be called without need. */
   drain(): void;
@@ -45,6 +48,8 @@ export interface Transport {
   readonly localAddr: Addr;
   /** The address of the other end. */
   readonly remoteAddr: Addr;
+  /** Whether a chunk is the handler's only until `data()` returns: the transport reads into it again. */
+  readonly lendsChunks: boolean;
   /**
    * Who is told what happens. Reading starts when it's first set; what has happened before then is
    * not lost. It may be replaced at any time.
@@ -69,6 +74,48 @@ export interface Transport {
   abort(): void;
 }
 
+/** What a server shows of itself over TLS. */
+export interface ServerTls {
+  /** The certificate, with those of the authorities between it and a root, in PEM. */
+  cert: string;
+  /** The private key of the certificate, in PEM. */
+  key: string;
+}
+
+/** Whom a client trusts over TLS. A certificate's chain, dates and name are always checked. */
+export interface ClientTls {
+  /**
+   * Certificates of authorities to trust beside those that the runtime trusts, in PEM.
+   *
+   * @default {[]} none
+   */
+  caCerts?: readonly string[] | undefined;
+  /**
+   * The name that the server's certificate must be for, which the server is also told (SNI).
+   *
+   * @default {undefined} the host to connect to
+   */
+  serverName?: string | undefined;
+}
+
+/** TLS could not be established: the certificate is not to be trusted, or the peer speaks no TLS. */
+export class TlsError extends Error {
+  /** The name of the class. */
+  override readonly name = "TlsError";
+}
+
+/** Where to connect to. */
+export interface ConnectTarget {
+  /** The host: a name, or an IP address without brackets. */
+  hostname: string;
+  /** The port. */
+  port: number;
+  /** The path of a Unix domain socket, in place of `hostname` and `port`. */
+  path?: string | undefined;
+  /** Encrypts the connection, where it's there. */
+  tls?: ClientTls | undefined;
+}
+
 /** Where and how to listen. */
 export interface ListenOptions {
   /**
@@ -87,10 +134,17 @@ export interface ListenOptions {
   path?: string;
   /**
    * Whether several processes may listen at the same port, each getting a share of the connections.
+   * On Deno this takes `--unstable-net`: without that flag, Deno ends the process.
    *
    * @default {false}
    */
   reusePort?: boolean;
+  /**
+   * Encrypts all connections: `wss:` in place of `ws:`. Not for a Unix domain socket.
+   *
+   * @default {undefined} no TLS
+   */
+  tls?: ServerTls;
 }
 
 /** Who is told of connections. */

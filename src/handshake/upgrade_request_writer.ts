@@ -1,0 +1,168 @@
+import { encodeBase64 } from "@std/encoding/base64";
+import { consistsOf, isToken, quote, TARGET } from "./characters.ts";
+import {
+  CONNECTION_FIELDS,
+  encodeLatin1,
+  field,
+  type HeaderFields,
+  pairs,
+} from "./header_writer.ts";
+
+/** What {@linkcode upgradeRequestFields} makes fields of. */
+export interface UpgradeRequestInit {
+  /** The Host: the URL's host, with its port where that is not the scheme's own. */
+  host: string;
+  /** The Sec-WebSocket-Key, from {@linkcode createKey}. */
+  key: string;
+  /** The subprotocols to offer, the one liked best first. Default: none. */
+  protocols?: readonly string[] | undefined;
+  /** The Sec-WebSocket-Extensions to offer; none when empty. Default: none. */
+  extensions?: string | undefined;
+  /** The Origin. Default: none, which is what tells a server that this is no browser. */
+  origin?: string | undefined;
+  /** The Authorization, unless `headers` has one. Default: none. */
+  authorization?: string | undefined;
+  /** Further header fields, such as Cookie. Default: none. */
+  headers?: HeaderFields | undefined;
+}
+
+/** Fields that the handshake writes, or that an upgrade must not have, beside those of a connection. */
+const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
+  "content-length",
+  "expect",
+  "host",
+  "origin",
+  "upgrade",
+]);
+
+/**
+ * Makes a Sec-WebSocket-Key.
+ *
+ * RFC 6455 §4.1: "a nonce consisting of a randomly selected 16-byte value that has been
+ * base64-encoded"; "The nonce MUST be selected randomly for each connection."
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ *
+ * @example
+ * ```ts
+ * import { createKey, isValidKey } from "@sluice/websocket/handshake";
+ * import { assert } from "@std/assert";
+ *
+ * assert(isValidKey(createKey()));
+ * ```
+ */
+export function createKey(): string {
+  return encodeBase64(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/**
+ * The header fields of the client's opening handshake, in the order in which RFC 6455 §4.1 has them.
+ *
+ * @param init What to ask for. See {@linkcode UpgradeRequestInit}.
+ * @returns The fields, as [name, value] pairs, for {@linkcode writeRequest} and for a Web `Request`.
+ * @throws {TypeError} When a field's name or value is invalid, or the handshake's own to write.
+ * @throws {DOMException} A "SyntaxError" for a subprotocol that is not a token, or is there twice.
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ *
+ * @example
+ * ```ts
+ * import { upgradeRequestFields } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fields = upgradeRequestFields({ host: "example.com", key: "dGhlIHNhbXBsZSBub25jZQ==" });
+ * assertEquals(fields[0], ["Host", "example.com"]);
+ * assertEquals(fields[4], ["Sec-WebSocket-Version", "13"]);
+ * ```
+ */
+export function upgradeRequestFields(init: UpgradeRequestInit): [name: string, value: string][] {
+  const { host, key, protocols = [], extensions, origin, authorization } = init;
+  const further = [...pairs(init.headers)];
+  for (const [name] of further) {
+    const lower = name.toLowerCase();
+    if (
+      HANDSHAKE_FIELDS.has(lower) || CONNECTION_FIELDS.has(lower) ||
+      lower.startsWith("sec-websocket-")
+    ) {
+      throw new TypeError(`Cannot write header ${quote(name)}: the handshake writes it`);
+    }
+  }
+  const fields: [string, string][] = [
+    // RFC 6455 §4.1: "The request MUST contain a |Host| header field whose value contains /host/ plus
+    // optionally ":" followed by /port/ (when not using the default port)."
+    ["Host", host],
+    // "The request MUST contain an |Upgrade| header field whose value MUST include the "websocket"
+    // keyword." "a |Connection| header field whose value MUST include the "Upgrade" token."
+    ["Upgrade", "websocket"],
+    ["Connection", "Upgrade"],
+    ["Sec-WebSocket-Key", key],
+    // "The value of this header field MUST be 13."
+    ["Sec-WebSocket-Version", "13"],
+  ];
+  // "The request MUST include a header field with the name |Origin| [RFC6454] if the request is coming
+  // from a browser client." "If the connection is from a non-browser client, the request MAY include
+  // this header field".
+  if (origin !== undefined) fields.push(["Origin", origin]);
+  if (protocols.length > 0) {
+    checkProtocols(protocols);
+    fields.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
+  }
+  if (extensions) fields.push(["Sec-WebSocket-Extensions", extensions]);
+  const hasOwn = further.some(([name]) => name.toLowerCase() === "authorization");
+  if (authorization !== undefined && !hasOwn) fields.push(["Authorization", authorization]);
+  fields.push(...further);
+  for (const [name, value] of fields) field(name, value); // Throws, before anything is connected.
+  return fields;
+}
+
+/**
+ * Writes a request without a body.
+ *
+ * @param method The method.
+ * @param target The request-target.
+ * @param fields The header fields.
+ * @throws {TypeError} When the method, the target, or a field's name or value is invalid.
+ *
+ * @example
+ * ```ts
+ * import { writeRequest } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = writeRequest("GET", "/chat", [["Host", "example.com"]]);
+ * const text = new TextDecoder().decode(bytes);
+ * assertEquals(text, "GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
+ * ```
+ */
+export function writeRequest(
+  method: string,
+  target: string,
+  fields: HeaderFields,
+): Uint8Array<ArrayBuffer> {
+  if (!isToken(method)) throw new TypeError(`Cannot write request: method ${quote(method)}`);
+  if (target === "" || !consistsOf(TARGET, target)) {
+    throw new TypeError(`Cannot write request: request-target ${quote(target)}`);
+  }
+  // RFC 6455 §4.1: "The method of the request MUST be GET, and the HTTP version MUST be at least 1.1."
+  let text = `${method} ${target} HTTP/1.1\r\n`;
+  for (const [name, value] of pairs(fields)) text += field(name, value);
+  return encodeLatin1(`${text}\r\n`);
+}
+
+function checkProtocols(protocols: readonly string[]): void {
+  for (const [i, protocol] of protocols.entries()) {
+    // RFC 6455 §4.1: "The elements that comprise this value MUST be non-empty strings with characters
+    // in the range U+0021 to U+007E not including separator characters as defined in [RFC2616] and
+    // MUST all be unique strings."
+    if (!isToken(protocol)) {
+      throw new DOMException(
+        `Cannot offer subprotocol ${quote(protocol)}: expected a token`,
+        "SyntaxError",
+      );
+    }
+    if (protocols.indexOf(protocol) < i) {
+      throw new DOMException(
+        `Cannot offer subprotocol ${quote(protocol)}: it is there twice`,
+        "SyntaxError",
+      );
+    }
+  }
+}

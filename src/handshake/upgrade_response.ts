@@ -1,0 +1,198 @@
+import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
+import { computeAcceptKey } from "./accept_key.ts";
+import { quote } from "./characters.ts";
+import { HandshakeError } from "./errors.ts";
+import { type ExtensionOffer, includesToken, parseExtensions } from "./header_grammar.ts";
+import type { ResponseHead } from "./response_head_parser.ts";
+
+/** What the client has asked for, to check the answer against. */
+export interface UpgradeOffer {
+  /** The Sec-WebSocket-Key that was sent. */
+  key: string;
+  /** The subprotocols that were offered. Default: none. */
+  protocols?: readonly string[] | undefined;
+  /** The extensions that were offered. Default: none. */
+  extensions?: readonly ExtensionOffer[] | undefined;
+}
+
+/** What the server has agreed to. */
+export interface UpgradeAgreement {
+  /** The subprotocol: one of those offered, or empty for none. */
+  readonly protocol: string;
+  /** The extensions, in order; their parameters are still to be checked by each of them. */
+  readonly extensions: readonly ExtensionOffer[];
+}
+
+const encoder: TextEncoder = new TextEncoder();
+
+/**
+ * Validates the server's opening handshake.
+ *
+ * @param head The head of the answer.
+ * @param offer What the client has asked for. See {@linkcode UpgradeOffer}.
+ * @returns What the server has agreed to.
+ * @throws {HandshakeError} When the answer opens no WebSocket; it has the status and the fields.
+ * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ *
+ * @example
+ * ```ts
+ * import { HeaderList, parseUpgradeResponse } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const headers = new HeaderList([
+ *   ["Upgrade", "websocket"],
+ *   ["Connection", "Upgrade"],
+ *   ["Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
+ *   ["Sec-WebSocket-Protocol", "chat"],
+ * ]);
+ * const head = { status: 101, reason: "Switching Protocols", minorVersion: 1, headers };
+ * const offer = { key: "dGhlIHNhbXBsZSBub25jZQ==", protocols: ["chat", "superchat"] };
+ * assertEquals(parseUpgradeResponse(head, offer).protocol, "chat");
+ * ```
+ */
+export function parseUpgradeResponse(head: ResponseHead, offer: UpgradeOffer): UpgradeAgreement {
+  const { headers, status, minorVersion } = head;
+  // RFC 6455 §4.1: "If the status code received from the server is not 101, the client handles the
+  // response per HTTP [RFC2616] procedures."
+  if (status !== 101) throw upgradeRefused(head);
+  // RFC 6455 §4.2.2 has "HTTP/1.1 101 Switching Protocols": HTTP/1.0 knows of no Upgrade.
+  if (minorVersion === 0) {
+    throw invalid(head, "HTTP_VERSION", "version HTTP/1.0, expected HTTP/1.1");
+  }
+  // RFC 6455 §4.1: "If the response lacks an |Upgrade| header field or the |Upgrade| header field
+  // contains a value that is not an ASCII case-insensitive match for the value "websocket", the
+  // client MUST _Fail the WebSocket Connection_."
+  const upgrade = headers.get("upgrade");
+  if (upgrade?.toLowerCase() !== "websocket") {
+    throw invalid(head, "UPGRADE", `Upgrade ${quoteField(upgrade)}, expected "websocket"`);
+  }
+  // RFC 6455 §4.1: "If the response lacks a |Connection| header field or the |Connection| header
+  // field doesn't contain a token that is an ASCII case-insensitive match for the value "Upgrade",
+  // the client MUST _Fail the WebSocket Connection_."
+  const connection = headers.get("connection");
+  if (!includesToken(connection, "upgrade")) {
+    const found = `Connection ${quoteField(connection)}, expected "Upgrade" in it`;
+    throw invalid(head, "CONNECTION", found);
+  }
+  checkAccept(head, offer.key);
+  return {
+    protocol: parseProtocol(head, offer.protocols ?? []),
+    extensions: parseAgreedExtensions(head, offer.extensions ?? []),
+  };
+}
+
+/**
+ * The error for an answer other than 101: the server, or what stands before it, wants no WebSocket
+ * here. Redirects are among them: RFC 6455 lets a client follow them, and to send a user's headers
+ * to another host is not for a library to decide.
+ *
+ * @param head The head of the answer.
+ * @param body What has come of its body. Default: nothing.
+ *
+ * @example
+ * ```ts
+ * import { HeaderList, upgradeRefused } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const head = { status: 404, reason: "Not Found", minorVersion: 1, headers: new HeaderList() };
+ * assertEquals(upgradeRefused(head).status, 404);
+ * ```
+ */
+export function upgradeRefused(head: ResponseHead, body?: Uint8Array<ArrayBuffer>): HandshakeError {
+  const reason = head.reason === "" ? "" : ` ${quote(head.reason)}`;
+  return invalid(head, "STATUS", `status ${head.status}${reason}, expected 101`, body);
+}
+
+function checkAccept(head: ResponseHead, key: string): void {
+  const accepts = head.headers.getAll("sec-websocket-accept");
+  // RFC 6455 §11.3.3: "The |Sec-WebSocket-Accept| header MUST NOT appear more than once in an HTTP
+  // response."
+  if (accepts.length !== 1) {
+    const found = `${accepts.length} Sec-WebSocket-Accept header lines, expected 1`;
+    throw invalid(head, "ACCEPT", found);
+  }
+  // RFC 6455 §4.1: "If the response lacks a |Sec-WebSocket-Accept| header field or the
+  // |Sec-WebSocket-Accept| contains a value other than the base64-encoded SHA-1 of the concatenation
+  // of the |Sec-WebSocket-Key| (as a string, not base64-decoded) with the string [...], the client
+  // MUST _Fail the WebSocket Connection_."
+  const expected = computeAcceptKey(key);
+  if (!timingSafeEqual(encoder.encode(accepts[0]), encoder.encode(expected))) {
+    const found = `Sec-WebSocket-Accept ${quote(accepts[0])}, expected ${quote(expected)}`;
+    throw invalid(head, "ACCEPT", found);
+  }
+}
+
+function parseProtocol(head: ResponseHead, offered: readonly string[]): string {
+  const protocols = head.headers.getAll("sec-websocket-protocol");
+  // RFC 6455 §11.3.4: "the |Sec-WebSocket-Protocol| header field MUST NOT appear more than once in
+  // an HTTP response."
+  if (protocols.length > 1) {
+    const found = `${protocols.length} Sec-WebSocket-Protocol header lines, expected at most 1`;
+    throw invalid(head, "PROTOCOL", found);
+  }
+  // RFC 6455 §4.1: "If the response includes a |Sec-WebSocket-Protocol| header field and this header
+  // field indicates the use of a subprotocol that was not present in the client's handshake (the
+  // server has indicated a subprotocol not requested by the client), the client MUST _Fail the
+  // WebSocket Connection_."
+  if (protocols.length === 1 && !offered.includes(protocols[0])) {
+    const list = offered.length === 0 ? "none" : offered.map(quote).join(" or ");
+    const found = `Sec-WebSocket-Protocol ${quote(protocols[0])}, expected ${list}`;
+    throw invalid(head, "PROTOCOL", found);
+  }
+  return protocols[0] ?? "";
+}
+
+function parseAgreedExtensions(
+  head: ResponseHead,
+  offered: readonly ExtensionOffer[],
+): readonly ExtensionOffer[] {
+  const values = head.headers.getAll("sec-websocket-extensions");
+  // RFC 6455 §11.3.2: "the |Sec-WebSocket-Extensions| header field MUST NOT appear more than once in
+  // an HTTP response."
+  if (values.length > 1) {
+    const found = `${values.length} Sec-WebSocket-Extensions header lines, expected at most 1`;
+    throw invalid(head, "EXTENSIONS", found);
+  }
+  if (values.length === 0) return [];
+  const agreed = parseAgreed(head, values[0]);
+  const names = new Set<string>();
+  for (const { name } of agreed) {
+    // RFC 6455 §4.1: "If the response includes a |Sec-WebSocket-Extensions| header field and this
+    // header field indicates the use of an extension that was not present in the client's handshake
+    // (the server has indicated an extension not requested by the client), the client MUST _Fail the
+    // WebSocket Connection_."
+    if (!offered.some((offer) => offer.name === name)) {
+      throw invalid(head, "EXTENSIONS", `extension ${quote(name)}, which was not offered`);
+    }
+    // An extension that is offered twice, as a fallback, is still to be used once.
+    if (names.has(name)) throw invalid(head, "EXTENSIONS", `extension ${quote(name)}, twice`);
+    names.add(name);
+  }
+  return agreed;
+}
+
+function parseAgreed(head: ResponseHead, value: string): readonly ExtensionOffer[] {
+  try {
+    return parseExtensions(value);
+  } catch (error) {
+    throw invalid(head, "EXTENSIONS", (error as HandshakeError).message);
+  }
+}
+
+function invalid(
+  head: ResponseHead,
+  rule: string,
+  reason: string,
+  body?: Uint8Array<ArrayBuffer>,
+): HandshakeError {
+  return new HandshakeError(`Cannot open WebSocket: ${reason}`, {
+    code: `ERR_HANDSHAKE_${rule}`,
+    status: head.status,
+    headers: [...head.headers],
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+function quoteField(value: string | null): string {
+  return value === null ? "is missing" : quote(value);
+}

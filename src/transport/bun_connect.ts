@@ -1,0 +1,164 @@
+import { BunTransport } from "./bun.ts";
+import type { BunSocket, BunSocketHandler } from "./bun.ts";
+import { TlsError } from "./transport.ts";
+import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
+
+/** What is used of the `Bun` namespace; named here so that other runtimes' checkers know it. */
+interface BunNamespace {
+  connect(options: Record<string, unknown>): Promise<BunSocket>;
+}
+
+const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
+
+/** What a socket of `Bun.connect` has beside. */
+interface BunClientSocket extends BunSocket {
+  /** Starts TLS; the old socket is of no use from then on. */
+  upgradeTLS(options: Record<string, unknown>): unknown;
+  /** What the server's certificate says. */
+  getPeerCertificate(): unknown;
+}
+
+/** The callbacks of a socket that is being connected. */
+interface ConnectHandler extends BunSocketHandler {
+  connectError(socket: BunSocket, error: unknown): void;
+}
+
+/** How Bun is told whom to trust, and how its answer is checked. */
+interface Trust {
+  readonly options: Record<string, unknown>;
+  /** What is wrong with the certificate's name, if anything. */
+  check(socket: BunSocket): Error | undefined;
+}
+
+/** Connects by `Bun.connect`. */
+export async function connectBun(target: ConnectTarget, signal: AbortSignal): Promise<Transport> {
+  const { hostname, port, path, tls } = target;
+  const trust = tls === undefined ? undefined : await trustOf(tls, hostname);
+  signal.throwIfAborted();
+  const attempt = new Attempt(trust, signal, path);
+  Bun!.connect({
+    ...(path === undefined ? { hostname, port } : { unix: path }),
+    ...(trust === undefined ? {} : { tls: trust.options }),
+    allowHalfOpen: true,
+    socket: attempt.handler,
+  }).catch((error) => attempt.fail(error));
+  return await attempt.done;
+}
+
+/** Starts TLS by `socket.upgradeTLS`. */
+export async function startTlsBun(
+  transport: BunTransport,
+  tls: ClientTls,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const trust = await trustOf(tls, hostname);
+  signal.throwIfAborted();
+  const attempt = new Attempt(trust, signal);
+  const socket = transport.release() as BunClientSocket;
+  socket.upgradeTLS({ tls: trust.options, socket: attempt.handler });
+  return await attempt.done;
+}
+
+async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
+  // Only here, since on Deno, where this is never called, to load it takes time and memory.
+  const { checkServerIdentity, rootCertificates } = await import("node:tls");
+  const { caCerts = [], serverName = hostname } = tls;
+  return {
+    options: {
+      serverName,
+      // Bun's default, unless an environment variable says otherwise.
+      rejectUnauthorized: true,
+      // To Bun, these replace those that it trusts.
+      ...(caCerts.length === 0 ? {} : { ca: [...rootCertificates, ...caCerts] }),
+    },
+    check(socket) {
+      type Peer = Parameters<typeof checkServerIdentity>[1];
+      const certificate = (socket as BunClientSocket).getPeerCertificate();
+      return checkServerIdentity(serverName, certificate as Peer);
+    },
+  };
+}
+
+/** One attempt to connect, to start TLS, or both. */
+class Attempt {
+  readonly done: Promise<Transport>;
+  readonly #resolve: (transport: Transport) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #trust: Trust | undefined;
+  readonly #signal: AbortSignal;
+  readonly #path: string | undefined;
+  #socket: BunSocket | undefined;
+  #transport: BunTransport | undefined;
+  #isDone = false;
+
+  constructor(trust: Trust | undefined, signal: AbortSignal, path?: string) {
+    this.#trust = trust;
+    this.#signal = signal;
+    this.#path = path;
+    const { promise, resolve, reject } = Promise.withResolvers<Transport>();
+    this.done = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    signal.addEventListener("abort", this.#onAbort);
+  }
+
+  readonly handler: ConnectHandler = {
+    binaryType: "uint8array",
+    open: (socket) => {
+      this.#socket = socket;
+      // Bun can't be told to give an attempt up: this one has been, meanwhile.
+      if (this.#isDone) socket.terminate();
+      else if (this.#trust === undefined) this.#succeed(socket);
+    },
+    handshake: (socket, success, error) => {
+      if (this.#isDone) return;
+      const cause = success ? error ?? this.#trust!.check(socket) : error;
+      if (success && !cause) return this.#succeed(socket);
+      this.fail(new TlsError(`Cannot start TLS: ${text(cause)}`, { cause }));
+    },
+    data: (_, chunk) => this.#transport?.data(chunk),
+    drain: () => this.#transport?.drain(),
+    end: () => this.#transport?.end(),
+    close: (_, error) => {
+      this.#transport?.gone(error);
+      this.fail(this.#lost(error));
+    },
+    error: (_, error) => {
+      this.#transport?.abort(error);
+      this.fail(this.#lost(error));
+    },
+    connectError: (_, error) => this.fail(error),
+  };
+
+  /** It has not come to anything. */
+  fail(error: unknown): void {
+    if (this.#isDone) return;
+    this.#finish();
+    this.#reject(error);
+    this.#socket?.terminate();
+  }
+
+  readonly #onAbort = (): void => this.fail(this.#signal.reason);
+
+  #succeed(socket: BunSocket): void {
+    this.#finish();
+    this.#transport = new BunTransport(socket, this.#path);
+    socket.data = this.#transport;
+    this.#resolve(this.#transport);
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  #lost(cause: unknown): Error {
+    const message = `Cannot start TLS: ${cause === undefined ? "the peer has left" : text(cause)}`;
+    return new TlsError(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : "the peer's certificate is not to be trusted";
+}

@@ -1,0 +1,107 @@
+import { Farewell } from "../src/farewell.ts";
+import { assert, assertEquals, delay, test, toHex } from "./harness.ts";
+import { FakeTransport } from "./support/fake_transport.ts";
+import { turns } from "./support/open.ts";
+
+/** A Farewell over a transport that goes nowhere. */
+function makeFarewell(timeout = 1000) {
+  const transport = new FakeTransport();
+  const gone = { count: 0 };
+  const farewell = new Farewell(transport, timeout, () => gone.count++);
+  return { transport, farewell, gone };
+}
+
+const bytes = new Uint8Array([1, 2]);
+
+test("Farewell reads on, writes, half-closes, and closes at the peer's end", async () => {
+  const { transport, farewell, gone } = makeFarewell();
+  await farewell.write(bytes);
+  assertEquals(transport.writes.map(toHex), ["01 02"]);
+  farewell.finish();
+  assertEquals(transport.calls, ["resume", "shutdown"]);
+  transport.handler!.data(new Uint8Array([9]));
+  assertEquals(gone.count, 0);
+  transport.handler!.end();
+  assertEquals(transport.calls, ["resume", "shutdown", "close"]);
+  assertEquals(farewell.isGone, true);
+  assertEquals(gone.count, 1);
+});
+
+test("Farewell closes at once where the peer has ended before", () => {
+  const { transport, farewell, gone } = makeFarewell();
+  transport.handler!.end();
+  assertEquals(transport.calls, ["resume"]);
+  farewell.write(bytes);
+  farewell.finish();
+  assertEquals(transport.calls, ["resume", "close"]);
+  assertEquals(gone.count, 1);
+});
+
+test("Farewell's write waits for room, and finish for all that is written", async () => {
+  const { transport, farewell } = makeFarewell();
+  transport.takes = false;
+  let hasRoom = false;
+  farewell.write(bytes).then(() => hasRoom = true);
+  farewell.finish();
+  await turns();
+  assertEquals(hasRoom, false);
+  assertEquals(transport.calls, ["resume"]);
+  transport.drained();
+  await turns();
+  assertEquals(hasRoom, true);
+  assertEquals(transport.calls, ["resume", "shutdown"]);
+  farewell.abort();
+});
+
+test("Farewell writes in order what comes while it writes", () => {
+  const { transport, farewell } = makeFarewell();
+  transport.takes = false;
+  farewell.write(new Uint8Array([1]));
+  farewell.write(new Uint8Array([2]));
+  farewell.write(new Uint8Array([3]));
+  for (let i = 0; i < 3; i++) transport.drained();
+  assertEquals(transport.writes.map(toHex), ["01", "02", "03"]);
+  farewell.abort();
+});
+
+test("Farewell drops a peer that does not read", async () => {
+  const { transport, farewell, gone } = makeFarewell(20);
+  transport.takes = false;
+  const written = farewell.write(bytes);
+  const started = performance.now();
+  await written;
+  assert(performance.now() - started > 10);
+  assertEquals(transport.calls, ["resume", "abort"]);
+  assertEquals(gone.count, 1);
+  await farewell.write(bytes);
+  farewell.finish();
+  assertEquals(transport.writes.length, 1);
+});
+
+test("Farewell drops a peer that does not end", async () => {
+  const { transport, farewell } = makeFarewell(20);
+  farewell.write(bytes);
+  farewell.finish();
+  await delay(60);
+  assertEquals(transport.calls, ["resume", "shutdown", "abort"]);
+});
+
+test("Farewell gives whoever writes slowly all the time", async () => {
+  const { transport, farewell } = makeFarewell(20);
+  farewell.write(bytes);
+  await delay(60);
+  assertEquals(transport.calls, ["resume"]);
+  farewell.abort();
+  assertEquals(transport.calls, ["resume", "abort"]);
+});
+
+test("Farewell is told of a connection that is lost, once", async () => {
+  const { transport, farewell, gone } = makeFarewell();
+  transport.takes = false;
+  const written = farewell.write(bytes);
+  transport.gone(new Error("reset"));
+  await written;
+  transport.handler!.close();
+  assertEquals(gone.count, 1);
+  assertEquals(farewell.isGone, true);
+});

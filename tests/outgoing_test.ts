@@ -1,0 +1,168 @@
+import { Outgoing } from "../src/outgoing.ts";
+import { FrameEncoder } from "../src/protocol/frame_encoder.ts";
+import { DEFAULT_LIMITS } from "../src/protocol/limits.ts";
+import { Opcode } from "../src/protocol/opcode.ts";
+import { assert, assertEquals, assertRejects, test, toHex } from "./harness.ts";
+import { FakeTransport } from "./support/fake_transport.ts";
+import { turns } from "./support/open.ts";
+
+/** An Outgoing over a transport that goes nowhere, and what it told of. */
+function makeOutgoing(limits = {}) {
+  const transport = new FakeTransport();
+  const drains: boolean[] = [];
+  const outgoing = new Outgoing(
+    transport,
+    new FrameEncoder({ role: "server" }),
+    { ...DEFAULT_LIMITS, ...limits },
+    (wasFull) => drains.push(wasFull),
+  );
+  transport.handler = {
+    data() {},
+    end() {},
+    close() {},
+    drain: () => outgoing.drained(),
+  };
+  return { transport, outgoing, drains };
+}
+
+test("Outgoing writes what one turn sends at once, when the turn is over", async () => {
+  const { outgoing, transport } = makeOutgoing();
+  outgoing.send("a");
+  await Promise.resolve();
+  outgoing.send({ opcode: Opcode.Ping });
+  await Promise.resolve();
+  outgoing.send(new Uint8Array([1]));
+  assertEquals(transport.writes, []);
+  assertEquals(outgoing.bufferedAmount, 8);
+  await turns();
+  assertEquals(transport.writes.map(toHex), ["81 01 61 89 00 82 01 01"]);
+  assertEquals(outgoing.bufferedAmount, 0);
+});
+
+test("Outgoing writes the next turn's on its own", async () => {
+  const { outgoing, transport } = makeOutgoing();
+  outgoing.send("a");
+  await turns();
+  outgoing.send("b");
+  await turns();
+  assertEquals(transport.writes.map(toHex), ["81 01 61", "81 01 62"]);
+});
+
+test("Outgoing holds back until it is released", async () => {
+  const { outgoing, transport } = makeOutgoing();
+  outgoing.hold();
+  outgoing.send("a");
+  await turns();
+  assertEquals(transport.writes, []);
+  outgoing.release();
+  assertEquals(transport.writes.map(toHex), ["81 01 61"]);
+});
+
+test("Outgoing sends raw bytes before the messages, and with them", () => {
+  const { outgoing, transport } = makeOutgoing();
+  outgoing.hold();
+  outgoing.sendRaw(new Uint8Array([1, 2, 3]));
+  outgoing.send("a");
+  assertEquals(outgoing.bufferedAmount, 6);
+  outgoing.release();
+  assertEquals(transport.writes.map(toHex), ["01 02 03 81 01 61"]);
+});
+
+test("Outgoing gathers while a write is under way", async () => {
+  const { outgoing, transport } = makeOutgoing();
+  transport.takes = false;
+  outgoing.send("a");
+  outgoing.flush();
+  outgoing.send("b");
+  await turns();
+  outgoing.send("c");
+  await turns();
+  assertEquals(transport.writes.map(toHex), ["81 01 61"]);
+  assertEquals(outgoing.bufferedAmount, 9);
+  transport.drained();
+  assertEquals(transport.writes.map(toHex), ["81 01 61", "81 01 62 81 01 63"]);
+  transport.drained();
+  assertEquals(outgoing.bufferedAmount, 0);
+});
+
+test("Outgoing takes a drain without a write", () => {
+  const { outgoing, transport } = makeOutgoing();
+  transport.drained();
+  assertEquals(outgoing.bufferedAmount, 0);
+  assertEquals(transport.writes, []);
+});
+
+test("Outgoing writes much at once, without waiting for the turn's end", () => {
+  const { outgoing, transport } = makeOutgoing();
+  outgoing.send(new Uint8Array(100_000));
+  assertEquals(transport.writes.map((bytes) => bytes.length), [100_010]);
+});
+
+test("Outgoing puts much aside in parts while a write is under way, in order", () => {
+  const { outgoing, transport } = makeOutgoing();
+  transport.takes = false;
+  for (let i = 0; i < 40; i++) outgoing.send(new Uint8Array(10_000).fill(i));
+  assertEquals(outgoing.bufferedAmount, 400_160);
+  const marks: number[] = [];
+  for (let i = 0; outgoing.bufferedAmount > 0; i++) {
+    assert(i < 20);
+    const bytes = transport.writes[i];
+    for (let at = 4; at < bytes.length; at += 10_004) marks.push(bytes[at]);
+    transport.drained();
+  }
+  assertEquals(marks, Array.from({ length: 40 }, (_, i) => i));
+  assert(transport.writes.length > 3, `${transport.writes.length} writes`);
+});
+
+test("Outgoing is ready while it is below its mark", async () => {
+  const { outgoing, transport, drains } = makeOutgoing({ outgoingHighWaterMark: 10 });
+  transport.takes = false;
+  outgoing.send("12345678");
+  assertEquals(outgoing.isFull, false, "10 bytes are not above 10");
+  await outgoing.ready;
+  outgoing.send("");
+  assertEquals(outgoing.isFull, true);
+  let isReady = false;
+  const { ready } = outgoing;
+  assert(ready === outgoing.ready, "one promise for all who wait");
+  ready.then(() => isReady = true);
+  outgoing.flush();
+  await turns();
+  assertEquals(isReady, false);
+  assertEquals(drains, []);
+  transport.drained();
+  await ready;
+  assertEquals(drains, [true]);
+});
+
+test("Outgoing tells when everything is out", async () => {
+  const { outgoing, drains } = makeOutgoing();
+  outgoing.send("a");
+  await turns();
+  assertEquals(drains, [false]);
+});
+
+test("Outgoing's close tells who waits, and writes nothing more", async () => {
+  const { outgoing, transport } = makeOutgoing({ outgoingHighWaterMark: 10 });
+  transport.takes = false;
+  for (let i = 0; i < 10; i++) outgoing.send(new Uint8Array(40_000));
+  const { ready } = outgoing;
+  const gone = new Error("gone");
+  outgoing.close(gone);
+  assertEquals(await assertRejects(() => ready), gone);
+  assertEquals(outgoing.bufferedAmount, 0);
+  outgoing.send("late");
+  transport.drained();
+  await turns();
+  assertEquals(transport.writes.length, 1);
+  await outgoing.ready;
+});
+
+test("Outgoing's close needs nobody who looks at ready", async () => {
+  const { outgoing } = makeOutgoing({ outgoingHighWaterMark: 1 });
+  outgoing.hold();
+  outgoing.send("a");
+  outgoing.ready;
+  outgoing.close(new Error("gone"));
+  await turns();
+});

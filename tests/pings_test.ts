@@ -1,0 +1,43 @@
+import { Pings } from "../src/pings.ts";
+import { assertEquals, assertRejects, delay, test } from "./harness.ts";
+import { turns } from "./support/open.ts";
+
+test("Pings numbers its frames, and resolves to the time until the Pong", async () => {
+  const pings = new Pings();
+  const first = pings.make();
+  const second = pings.make();
+  assertEquals(first.frame, { opcode: 9, payload: new Uint8Array([0, 0, 0, 0]) });
+  assertEquals(second.frame, { opcode: 9, payload: new Uint8Array([0, 0, 0, 1]) });
+  await delay(20);
+  pings.pong(second.frame.payload!);
+  const [one, two] = await Promise.all([first.roundTrip, second.roundTrip]);
+  assertEquals(one >= two && two >= 15, true, `${one} and ${two} ms`);
+});
+
+test("Pings reads the number wherever it stands in its buffer", async () => {
+  const pings = new Pings();
+  const { roundTrip } = pings.make();
+  pings.pong(new Uint8Array([9, 9, 0, 0, 0, 0]).subarray(2));
+  await roundTrip;
+});
+
+test("Pings ignores a Pong that answers nothing", async () => {
+  const pings = new Pings();
+  let isAnswered = false;
+  pings.make().roundTrip.then(() => isAnswered = true, () => {});
+  for (const payload of [[], [0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0, 0]]) {
+    pings.pong(new Uint8Array(payload));
+  }
+  await turns();
+  assertEquals(isAnswered, false);
+});
+
+test("Pings' close rejects all, whether somebody looks or not", async () => {
+  const pings = new Pings();
+  const { roundTrip } = pings.make();
+  pings.make();
+  const gone = new Error("gone");
+  pings.close(gone);
+  assertEquals(await assertRejects(() => roundTrip), gone);
+  pings.pong(new Uint8Array(4));
+});

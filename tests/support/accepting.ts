@@ -1,0 +1,24 @@
+import { accept } from "../../src/accept.ts";
+import type { AcceptOptions } from "../../src/accept.ts";
+import { HandshakeError } from "../../src/handshake/errors.ts";
+import { assertEquals, assertRejects } from "../harness.ts";
+import { HttpPeer } from "./http.ts";
+import { turns } from "./open.ts";
+
+/** Asserts that the handshake is refused: what the caller is told, and what the client. */
+export async function assertRefused(
+  request: string,
+  options: AcceptOptions,
+  status: number,
+  code: string,
+): Promise<{ peer: HttpPeer; error: HandshakeError }> {
+  const peer = new HttpPeer();
+  const accepting = accept(peer.conn, options);
+  peer.send(request);
+  const error = await assertRejects(() => accepting, HandshakeError);
+  assertEquals([error.code, error.status], [code, status]);
+  assertEquals(await peer.answered(), status);
+  await turns();
+  assertEquals(peer.conn.isClosed, true, "the connection is closed");
+  return { peer, error };
+}

@@ -1,0 +1,59 @@
+import type { Addr, Transport, TransportHandler } from "../../src/transport/transport.ts";
+
+/** A transport that goes nowhere, and writes down what is asked of it. */
+export class FakeTransport implements Transport {
+  readonly lendsChunks = false;
+  readonly localAddr: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  readonly remoteAddr: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 2 };
+  handler: TransportHandler | undefined;
+  /** What was written, a copy of each buffer. */
+  readonly writes: Uint8Array[] = [];
+  /** The other calls, in order. */
+  readonly calls: string[] = [];
+  /** Whether `write()` takes the bytes at once; else it keeps them until `drained()`. */
+  takes = true;
+  #isWriting = false;
+  #isClosed = false;
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isWriting) throw new Error("write() was called before drain()");
+    this.writes.push(bytes.slice());
+    this.#isWriting = !this.takes;
+    return this.takes;
+  }
+
+  /** Ends the write under way. */
+  drained(): void {
+    this.#isWriting = false;
+    this.handler?.drain();
+  }
+
+  pause(): void {
+    this.calls.push("pause");
+  }
+
+  resume(): void {
+    this.calls.push("resume");
+  }
+
+  shutdown(): void {
+    this.calls.push("shutdown");
+  }
+
+  close(): void {
+    this.calls.push("close");
+    this.gone();
+  }
+
+  abort(): void {
+    this.calls.push("abort");
+    this.gone();
+  }
+
+  /** The connection is gone, by whoever. */
+  gone(error?: unknown): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.handler?.close(error);
+  }
+}

@@ -1,0 +1,98 @@
+import { memoryPair } from "../../src/transport/memory.ts";
+import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
+import { deadline, onTestEnd } from "../harness.ts";
+
+/** The text of a request that opens a WebSocket; `fields` are more lines, or others in place of some. */
+export function upgradeRequest(fields: Record<string, string> = {}, target = "/chat"): string {
+  const all = {
+    "Host": "example.com",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+    ...fields,
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
+
+/** What RFC 6455 §1.3 has the server answer to that key. */
+export const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/** An HTTP client over memory, to one connection of a server's. */
+export class HttpPeer {
+  /** The server's end. */
+  readonly conn: MemoryTransport;
+  readonly transport: MemoryTransport;
+  /** All that has come, a character for each byte. */
+  text = "";
+  hasEnded = false;
+  isClosed = false;
+  #changed: (() => void)[] = [];
+
+  constructor(options: MemoryOptions = {}) {
+    [this.conn, this.transport] = memoryPair(options);
+    this.transport.handler = {
+      data: (chunk) => {
+        for (const byte of chunk) this.text += String.fromCharCode(byte);
+        this.#tell();
+      },
+      drain() {},
+      end: () => {
+        this.hasEnded = true;
+        this.#tell();
+      },
+      close: () => {
+        this.isClosed = true;
+        this.#tell();
+      },
+    };
+    onTestEnd(() => {
+      this.transport.abort();
+      this.conn.abort();
+    });
+  }
+
+  /** The status of the answer; 0 where there is none. */
+  get status(): number {
+    return Number(/^HTTP\/1\.1 (\d+) /.exec(this.text)?.[1] ?? 0);
+  }
+
+  /** What came after the head of the answer. */
+  get body(): string {
+    return this.text.slice(this.text.indexOf("\r\n\r\n") + 4);
+  }
+
+  /** Sends text, a byte for each character, or bytes. */
+  send(data: string | Uint8Array): void {
+    const bytes = typeof data === "string"
+      ? Uint8Array.from(data, (char) => char.charCodeAt(0))
+      : data;
+    this.transport.write(bytes);
+  }
+
+  /** Resolves once the condition holds. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const met = async () => {
+      while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
+    };
+    await deadline(met(), 5000, what);
+  }
+
+  /** Resolves once the whole answer is there, then ends as well. */
+  async answered(): Promise<number> {
+    await this.until(() => this.hasEnded || this.isClosed, "the end of the answer");
+    this.transport.close();
+    return this.status;
+  }
+
+  /** Resolves once the head of the answer is there. */
+  async headed(): Promise<number> {
+    await this.until(() => this.text.includes("\r\n\r\n"), "the head of the answer");
+    return this.status;
+  }
+
+  #tell(): void {
+    for (const changed of this.#changed.splice(0)) changed();
+  }
+}

@@ -1,0 +1,84 @@
+import { openConnection, startConnection } from "../../src/connection.ts";
+import type { SocketHandler, WebSocketConnection } from "../../src/connection.ts";
+import type { Role } from "../../src/protocol/frame.ts";
+import { resolveLimits } from "../../src/protocol/limits.ts";
+import type { Limits } from "../../src/protocol/limits.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
+import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
+import { delay, onTestEnd } from "../harness.ts";
+import { Peer } from "./peer.ts";
+
+/** How a connection under test is made. */
+export interface OpenOptions {
+  /** Its role; a server where left out. */
+  role?: Role;
+  limits?: Partial<Limits>;
+  handler?: SocketHandler<string>;
+  opened?: (socket: WebSocketConnection<string>) => void;
+  /** Bytes that came with the opening handshake. */
+  early?: Uint8Array;
+  /** How both ends of the memory behave. */
+  memory?: MemoryOptions;
+  /** How the peer's end does, where that is another way. */
+  peerMemory?: MemoryOptions;
+}
+
+/** A connection under test, and what is known of it. */
+export interface Opened {
+  readonly socket: WebSocketConnection<string>;
+  readonly peer: Peer;
+  /** The connection's end of the memory. */
+  readonly transport: MemoryTransport;
+  /** What `onError` was told. */
+  readonly errors: unknown[];
+  /** How many bytes each write of the connection has had. */
+  readonly writes: number[];
+}
+
+/** Opens a connection over memory; it's dropped at the end of the test. */
+export function open(options: OpenOptions = {}): Opened {
+  const { role = "server", handler, opened, early = new Uint8Array(0), memory = {} } = options;
+  const [transport, there] = memoryPair(memory, options.peerMemory ?? memory);
+  const writes: number[] = [];
+  const write = transport.write.bind(transport);
+  transport.write = (bytes) => {
+    writes.push(bytes.length);
+    return write(bytes);
+  };
+  const answer = new TextEncoder().encode("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  const peer = new Peer(there, role === "server" ? "client" : "server", answer.length);
+  const errors: unknown[] = [];
+  const socket = openConnection<string>({
+    role,
+    transport,
+    limits: resolveLimits(options.limits),
+    protocol: "chat",
+    extensions: "",
+    data: "data",
+    request: () => new Request("http://example.com/path"),
+    onError: (error) => errors.push(error),
+    onClosed: undefined,
+  });
+  onTestEnd(() => socket.abort());
+  startConnection(socket, {
+    answer,
+    early,
+    handler,
+    opened: () => opened?.(socket),
+  });
+  return { socket, peer, transport, errors, writes };
+}
+
+/** Lets everything happen that is under way and takes no time. */
+export async function turns(count = 3): Promise<void> {
+  for (let i = 0; i < count; i++) await delay(0);
+}
+
+/** Resolves with the messages as a loop takes them; the loop ends with the connection. */
+export async function collect(
+  socket: AsyncIterable<string | Uint8Array>,
+): Promise<(string | Uint8Array)[]> {
+  const messages: (string | Uint8Array)[] = [];
+  for await (const message of socket) messages.push(message);
+  return messages;
+}

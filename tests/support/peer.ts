@@ -1,0 +1,164 @@
+import type { Role } from "../../src/protocol/frame.ts";
+import type { MemoryTransport } from "../../src/transport/memory.ts";
+import { deadline } from "../harness.ts";
+import { join, rawFrame } from "../protocol/frames.ts";
+import type { ParsedFrame, RawFrame } from "../protocol/frames.ts";
+import { frameWords, wholeFrames } from "./frame_text.ts";
+
+/** How long to wait for what should come at once, in milliseconds. */
+const PATIENCE = 5000;
+
+/** First bytes of frames: FIN and opcode, or the opcode alone. */
+export const First = {
+  Text: 0x81,
+  Binary: 0x82,
+  Close: 0x88,
+  Ping: 0x89,
+  Pong: 0x8a,
+  TextStart: 0x01,
+  Continuation: 0x00,
+  ContinuationEnd: 0x80,
+} as const;
+
+/** A Close frame; without a code where it's left out. */
+export function closeFrame(code?: number, reason = ""): RawFrame {
+  const payload = code === undefined
+    ? new Uint8Array(0)
+    : join(new Uint8Array([code >> 8, code & 0xff]), new TextEncoder().encode(reason));
+  return { first: First.Close, payload };
+}
+
+/** A text frame. */
+export function textFrame(payload: string): RawFrame {
+  return { first: First.Text, payload };
+}
+
+/** The other end of a connection under test: raw frames over memory. It answers nothing by itself. */
+export class Peer {
+  readonly transport: MemoryTransport;
+  /** The frames that have come. */
+  readonly frames: ParsedFrame[] = [];
+  /** Whether the connection under test has ended its direction. */
+  hasEnded = false;
+  /** Whether the connection is gone. */
+  isClosed = false;
+  /** What the transport said of that. */
+  error: unknown;
+  readonly #role: Role;
+  #rest: Uint8Array = new Uint8Array(0);
+  #unread: number;
+  #queue: Uint8Array[] = [];
+  #isWriting = false;
+  #changed: (() => void)[] = [];
+
+  /**
+   * @param role What it is.
+   * @param skip How many bytes to skip: the answer to the opening handshake.
+   */
+  constructor(transport: MemoryTransport, role: Role, skip = 0) {
+    this.transport = transport;
+    this.#role = role;
+    this.#unread = skip;
+    transport.handler = {
+      data: (chunk) => this.#read(chunk),
+      drain: () => {
+        this.#isWriting = false;
+        this.#flush();
+        this.#tell();
+      },
+      end: () => {
+        this.hasEnded = true;
+        this.#tell();
+      },
+      close: (error) => {
+        this.isClosed = true;
+        this.error = error;
+        this.#tell();
+      },
+    };
+  }
+
+  /** The frames that have come, in words. */
+  get words(): string[] {
+    return this.frames.map(frameWords);
+  }
+
+  /** Whether the connection under test has not taken all that was sent. */
+  get isStuck(): boolean {
+    return this.#isWriting;
+  }
+
+  /** Sends frames, as the role has it, in one write. */
+  send(...frames: RawFrame[]): void {
+    const to = this.#role === "client" ? "server" : "client";
+    this.sendBytes(join(...frames.map((frame) => rawFrame(frame, to))));
+  }
+
+  /** Sends bytes. */
+  sendBytes(bytes: Uint8Array): void {
+    this.#queue.push(bytes);
+    this.#flush();
+  }
+
+  /** Answers the Close frame, once it has come, and ends TCP as its role has it. */
+  async closeBack(): Promise<void> {
+    const isClose = ({ first }: ParsedFrame) => first === First.Close;
+    await this.until(() => this.frames.some(isClose), "a Close frame");
+    const { payload } = this.frames.find(isClose)!;
+    this.send({ first: First.Close, payload });
+    await this.end();
+  }
+
+  /** Ends TCP: a server first, a client after it. */
+  async end(): Promise<void> {
+    await this.until(() => !this.isStuck || this.isClosed, "room for what was sent");
+    if (this.#role === "client") await this.until(() => this.hasEnded || this.isClosed, "the end");
+    this.transport.close();
+  }
+
+  /** From now on, takes no more than so many bytes in a millisecond. */
+  readSlowly(bytes: number): void {
+    const handler = this.transport.handler!;
+    const { data } = handler;
+    handler.data = (chunk) => {
+      data(chunk);
+      this.transport.pause();
+      setTimeout(() => this.transport.resume(), chunk.length / bytes);
+    };
+  }
+
+  /** Resolves once the condition holds; it's looked at whenever something comes. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const met = async () => {
+      while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
+    };
+    await deadline(met(), PATIENCE, what);
+  }
+
+  /** Waits for as many frames, and gives all that have come, in words. */
+  async received(count: number): Promise<string[]> {
+    await this.until(() => this.frames.length >= count, `frame ${count}`);
+    return this.words;
+  }
+
+  #read(chunk: Uint8Array): void {
+    const skipped = Math.min(this.#unread, chunk.length);
+    this.#unread -= skipped;
+    const { frames, rest } = wholeFrames(join(this.#rest, chunk.subarray(skipped)));
+    this.frames.push(...frames);
+    this.#rest = rest;
+    this.#tell();
+  }
+
+  #flush(): void {
+    while (!this.#isWriting) {
+      const bytes = this.#queue.shift();
+      if (bytes === undefined) return;
+      this.#isWriting = !this.transport.write(bytes);
+    }
+  }
+
+  #tell(): void {
+    for (const changed of this.#changed.splice(0)) changed();
+  }
+}

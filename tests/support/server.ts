@@ -1,0 +1,112 @@
+import { serve } from "../../mod.ts";
+import type {
+  ServeOptions,
+  SocketFunction,
+  SocketHandler,
+  TcpAddr,
+  WebSocketConnection,
+  WebSocketServer,
+} from "../../mod.ts";
+import { deadline, onTestEnd } from "../harness.ts";
+import { rawFrame } from "../protocol/frames.ts";
+import type { RawFrame } from "../protocol/frames.ts";
+import { upgradeRequest } from "./http.ts";
+import { tcpConnect } from "./tcp.ts";
+import type { TcpClient } from "./tcp.ts";
+
+/** A server under test, and what `onError` was told. */
+export interface Served<Data> {
+  server: WebSocketServer<Data>;
+  url: string;
+  errors: { error: unknown; socket: WebSocketConnection<Data> | undefined }[];
+}
+
+/** Serves at a free port of the loopback until the end of the test. */
+export function serving<Data = unknown>(
+  handler: SocketFunction<Data> | SocketHandler<Data>,
+  options: ServeOptions<Data> = {},
+): Served<Data> {
+  const errors: Served<Data>["errors"] = [];
+  const server = serve<Data>({
+    hostname: "127.0.0.1",
+    port: 0,
+    onError: (error, socket) => errors.push({ error, socket }),
+    ...options,
+  }, handler);
+  onTestEnd(() => {
+    const finished = deadline(server.shutdown(), 10_000, "the server's end");
+    for (const socket of server.connections) socket.abort();
+    return finished;
+  });
+  return { server, url: `ws://127.0.0.1:${(server.addr as TcpAddr).port}`, errors };
+}
+
+/** Opens a WebSocket by hand: the client is past the handshake. */
+export async function openRaw<Data>(
+  server: WebSocketServer<Data>,
+  fields: Record<string, string> = {},
+): Promise<RawClient> {
+  const client = await tcpConnect(server.addr);
+  client.write(upgradeRequest(fields));
+  await client.until(({ text }) => text.includes("\r\n\r\n"), "the answer");
+  return new RawClient(client);
+}
+
+/** A client past its handshake, which answers nothing by itself. */
+export class RawClient {
+  constructor(readonly tcp: TcpClient) {}
+
+  /** Sends frames. */
+  send(...frames: RawFrame[]): void {
+    for (const frame of frames) this.tcp.write(rawFrame(frame, "server"));
+  }
+
+  /** What came after the answer to the handshake, as text. */
+  get text(): string {
+    return this.tcp.text.slice(this.tcp.text.indexOf("\r\n\r\n") + 4);
+  }
+
+  /** Resolves once this has come, a character for each byte. */
+  async received(text: string): Promise<void> {
+    await this.tcp.until(() => this.text.includes(text), JSON.stringify(text));
+  }
+}
+
+/** The platform's own WebSocket to a server, with events as promises. */
+export class PlatformClient {
+  readonly socket: WebSocket;
+  readonly opened: Promise<Event>;
+  readonly closed: Promise<CloseEvent>;
+  readonly messages: (string | ArrayBuffer)[] = [];
+  #changed: (() => void)[] = [];
+
+  constructor(url: string, protocols?: string | string[]) {
+    this.socket = new WebSocket(url, protocols);
+    this.socket.binaryType = "arraybuffer";
+    this.opened = new Promise((resolve, reject) => {
+      this.socket.onopen = resolve;
+      this.socket.onerror = reject;
+    });
+    this.opened.catch(() => {});
+    this.closed = new Promise((resolve) => this.socket.onclose = resolve);
+    this.socket.onmessage = (event) => {
+      this.messages.push(event.data);
+      for (const changed of this.#changed.splice(0)) changed();
+    };
+    onTestEnd(async () => {
+      this.socket.close();
+      await deadline(this.closed, 10_000, "the client's close event");
+    });
+  }
+
+  /** Waits for so many messages, and gives all that have come. */
+  async received(count: number): Promise<(string | ArrayBuffer)[]> {
+    const met = async () => {
+      while (this.messages.length < count) {
+        await new Promise<void>((resolve) => this.#changed.push(resolve));
+      }
+    };
+    await deadline(met(), 10_000, `message ${count}`);
+    return this.messages;
+  }
+}
