@@ -25,11 +25,14 @@ export {
 export { connect, type ConnectOptions, connectOver, type HandshakeOptions } from "./src/client.ts";
 export {
   type CloseInfo,
+  type MessageStream,
   ReadyState,
   type Sendable,
+  type SendOptions,
   type SocketHandler,
   WebSocketConnection,
 } from "./src/connection.ts";
+export type { PerMessageDeflateOptions } from "./src/extensions/deflate_options.ts";
 export { HandshakeError, type HandshakeErrorOptions } from "./src/handshake/errors.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
 export type { HeaderFields } from "./src/handshake/response.ts";

@@ -1,4 +1,9 @@
+import type { PerMessageDeflateOptions } from "./extensions/deflate_options.ts";
+import type { Extension } from "./extensions/extension.ts";
+import { acceptOffers } from "./extensions/negotiation.ts";
 import { HandshakeError } from "./handshake/errors.ts";
+import { serializeExtensions } from "./handshake/header_grammar.ts";
+import { resolveCompression } from "./compression.ts";
 import { computeAcceptKey } from "./handshake/accept_key.ts";
 import { createOriginCheck } from "./handshake/origin.ts";
 import type { OriginCheck, OriginPolicy } from "./handshake/origin.ts";
@@ -87,6 +92,13 @@ export interface AcceptOptions<Data = unknown> {
    * @default {"http"} and `"https"` where `serve()` has `tls`
    */
   scheme?: "http" | "https";
+  /**
+   * Whether, and how, messages are compressed for clients that offer permessage-deflate (RFC 7692).
+   * It costs memory for each connection that uses it, and processor time.
+   *
+   * @default {false}
+   */
+  compression?: boolean | PerMessageDeflateOptions;
   /** The bounds of a connection; each has a default. */
   limits?: Partial<Limits>;
 }
@@ -97,6 +109,7 @@ export interface AcceptSettings<Data> {
   readonly protocols: readonly string[];
   readonly checkOrigin: OriginCheck;
   readonly scheme: "http" | "https";
+  readonly extensions: readonly Extension[];
   readonly limits: Readonly<Limits>;
 }
 
@@ -112,6 +125,7 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
     protocols: options.protocols ?? [],
     checkOrigin: createOriginCheck(options.origins),
     scheme: options.scheme ?? "http",
+    extensions: resolveCompression(options.compression),
     limits: resolveLimits(options.limits),
   };
 }
@@ -213,8 +227,10 @@ export class Handshake<Data> implements OpeningOwner {
       offered,
       result?.protocol ?? chooseProtocol(offered, this.#settings.protocols),
     );
+    const agreements = acceptOffers(this.#settings.extensions, request.extensions);
     const answer = writeUpgradeResponse({
       acceptKey: computeAcceptKey(key),
+      extensions: serializeExtensions(agreements.map(({ response }) => response)),
       ...(protocol === undefined ? {} : { protocol }),
       ...(result?.headers === undefined ? {} : { headers: result.headers }),
     });
@@ -225,7 +241,7 @@ export class Handshake<Data> implements OpeningOwner {
       transport: this.#transport,
       limits,
       protocol: protocol ?? "",
-      extensions: "",
+      agreements,
       data: result?.data as Data,
       request: () => toRequest(head, { scheme }),
       onError: this.#outcome.onError,

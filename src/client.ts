@@ -1,3 +1,7 @@
+import type { PerMessageDeflateOptions } from "./extensions/deflate_options.ts";
+import type { Extension, ExtensionAgreement } from "./extensions/extension.ts";
+import { acceptResponses } from "./extensions/negotiation.ts";
+import { HandshakeError } from "./handshake/errors.ts";
 import { serializeExtensions } from "./handshake/header_grammar.ts";
 import type { ExtensionOffer } from "./handshake/header_grammar.ts";
 import type { HeaderFields } from "./handshake/header_writer.ts";
@@ -17,13 +21,12 @@ import { connect as connectTransport, startTls, toTransport } from "./transport/
 import type { Conn } from "./transport/runtime.ts";
 import { TlsError } from "./transport/transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport/transport.ts";
+import { resolveCompression } from "./compression.ts";
 import { openConnection, startConnection } from "./connection.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { exchange } from "./exchange.ts";
 import { openTunnel } from "./tunnel.ts";
-
-/** The longest delay that a timer can have, in milliseconds. */
-const MAX_DELAY = 2 ** 31 - 1;
+import { within } from "./within.ts";
 
 /** Options of {@linkcode connectOver}, and those of {@linkcode connect} that are about the handshake. */
 export interface HandshakeOptions {
@@ -46,7 +49,13 @@ export interface HandshakeOptions {
    * @default {undefined} none
    */
   origin?: string;
-  /** Gives the attempt up, at any point, and frees all that it holds. Without effect once it's open. */
+  /**
+   * Gives the attempt up, at any point, and frees what it holds. Without effect once it's open.
+   *
+   * Two things the runtimes don't give back at once: Bun a TCP connection that the kernel is still
+   * trying to make, and Deno one whose TLS handshake is under way, which it keeps until the server
+   * answers or leaves.
+   */
   signal?: AbortSignal;
   /**
    * How long it may take until the connection is open, in milliseconds, from the look-up of the name
@@ -55,6 +64,13 @@ export interface HandshakeOptions {
    * @default {30000} 30 s
    */
   timeout?: number;
+  /**
+   * Whether, and how, to offer permessage-deflate (RFC 7692), so that messages are compressed where the
+   * server agrees.
+   *
+   * @default {false}
+   */
+  compression?: boolean | PerMessageDeflateOptions;
   /** The bounds of the connection; each has a default. `handshakeTimeout` is not used: see `timeout`. */
   limits?: Partial<Limits>;
 }
@@ -83,11 +99,12 @@ export interface ConnectOptions extends HandshakeOptions {
 }
 
 /** What is to be asked for. */
-interface Plan {
+export interface Plan {
   readonly url: WebSocketUrl;
   readonly key: string;
   readonly protocols: readonly string[];
-  readonly extensions: readonly ExtensionOffer[];
+  readonly extensions: readonly Extension[];
+  readonly offers: readonly ExtensionOffer[];
   readonly fields: [name: string, value: string][];
   readonly limits: Readonly<Limits>;
 }
@@ -205,48 +222,24 @@ export async function connectOver(
 }
 
 /** Checks all options before anything is connected. */
-function makePlan(url: string | URL, options: HandshakeOptions): Plan {
+export function makePlan(url: string | URL, options: HandshakeOptions): Plan {
   const { protocols = [], headers, origin } = options;
   const parsed = parseWebSocketUrl(url);
   const key = createKey();
   const offered = typeof protocols === "string" ? [protocols] : [...protocols];
-  // None is known here yet.
-  const extensions: readonly ExtensionOffer[] = [];
+  const extensions = resolveCompression(options.compression);
+  const offers = extensions.flatMap((extension) => extension.offers());
   const fields = upgradeRequestFields({
     host: parsed.host,
     key,
     protocols: offered,
-    extensions: serializeExtensions(extensions),
+    extensions: serializeExtensions(offers),
     origin,
     authorization: parsed.authorization,
     headers,
   });
   const limits = resolveLimits(options.limits);
-  return { url: parsed, key, protocols: offered, extensions, fields, limits };
-}
-
-/** Runs `attempt` with a signal for everything that ends it early. */
-async function within<Result>(
-  { signal, timeout = 30_000 }: HandshakeOptions,
-  attempt: (signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  if (typeof timeout !== "number" || !(timeout > 0)) {
-    throw new RangeError(`Cannot use timeout: expected a number above 0, got ${timeout}`);
-  }
-  signal?.throwIfAborted();
-  const stop = new AbortController();
-  const onAbort = () => stop.abort(signal!.reason);
-  const onTimeout = () => {
-    stop.abort(new DOMException(`Cannot open WebSocket within ${timeout} ms`, "TimeoutError"));
-  };
-  signal?.addEventListener("abort", onAbort);
-  const timer = timeout > MAX_DELAY ? undefined : setTimeout(onTimeout, timeout);
-  try {
-    return await attempt(stop.signal);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
-  }
+  return { url: parsed, key, protocols: offered, extensions, offers, fields, limits };
 }
 
 /** Runs `connect`, and makes of what the runtime throws an error of ours. */
@@ -270,7 +263,7 @@ async function reach(
 
 /** The client's half of the opening handshake. */
 function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<WebSocketConnection> {
-  const { url, key, protocols, extensions, fields, limits } = plan;
+  const { url, key, protocols, extensions, offers, fields, limits } = plan;
   return exchange(transport, {
     request: writeRequest("GET", url.target, fields),
     limits,
@@ -278,13 +271,13 @@ function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<We
     peer: "The server",
     isWanted: (status) => status === 101,
     take(head, early) {
-      const agreed = parseUpgradeResponse(head, { key, protocols, extensions });
+      const agreed = parseUpgradeResponse(head, { key, protocols, extensions: offers });
       const socket = openConnection<unknown>({
         role: "client",
         transport,
         limits,
         protocol: agreed.protocol,
-        extensions: serializeExtensions(agreed.extensions),
+        agreements: agree(extensions, agreed.extensions),
         data: undefined,
         request: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
         onError() {}, // It's in `closed`, for who wants to know.
@@ -295,4 +288,20 @@ function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<We
     },
     refuse: upgradeRefused,
   });
+}
+
+/** RFC 6455 §4.1: an extension that was not asked for, or not in that way, fails the handshake. */
+function agree(
+  extensions: readonly Extension[],
+  responses: readonly ExtensionOffer[],
+): ExtensionAgreement[] {
+  try {
+    return acceptResponses(extensions, responses);
+  } catch (cause) {
+    throw new HandshakeError((cause as Error).message, {
+      code: "ERR_HANDSHAKE_EXTENSIONS",
+      status: 101,
+      cause,
+    });
+  }
 }

@@ -1,13 +1,25 @@
 import { encodeClosePayload } from "./protocol/close_code.ts";
 import type { Role } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
-import type { Message } from "./protocol/message.ts";
+import type { Message, MessagePart } from "./protocol/message.ts";
+import type { ExtensionAgreement } from "./extensions/extension.ts";
+import { useExtensions } from "./extensions/extension_chain.ts";
+import { serializeExtensions } from "./handshake/header_grammar.ts";
 import { Endpoint, notOpen } from "./endpoint.ts";
 import type { CloseInfo } from "./endpoint.ts";
 import { Incoming } from "./incoming.ts";
+import { IncomingStreams } from "./incoming_streams.ts";
+import type { MessageStream } from "./incoming_streams.ts";
+import { isLonger, toBytes } from "./sendable.ts";
+import type { Sendable, SendOptions } from "./sendable.ts";
+import type { SocketHandler } from "./socket_handler.ts";
+import { StreamSender } from "./stream_sender.ts";
 import type { Addr, Transport } from "./transport/transport.ts";
 
 export type { CloseInfo } from "./endpoint.ts";
+export type { MessageStream } from "./incoming_streams.ts";
+export type { Sendable, SendOptions } from "./sendable.ts";
+export type { SocketHandler } from "./socket_handler.ts";
 
 /** The values of {@linkcode WebSocketConnection.readyState}, as of the platform's `WebSocket`. */
 export const ReadyState = {
@@ -22,33 +34,14 @@ export const ReadyState = {
 /** One of the values of {@linkcode ReadyState}. */
 export type ReadyState = typeof ReadyState[keyof typeof ReadyState];
 
-/** What can be sent: text, or bytes. */
-export type Sendable = string | ArrayBuffer | ArrayBufferView;
-
-/**
- * A connection's callbacks: the fastest way to be told of messages. None is awaited; one that
- * throws, or whose promise rejects, closes the connection with 1011.
- */
-export interface SocketHandler<Data = unknown> {
-  /** The connection is open. */
-  open?(socket: WebSocketConnection<Data>): unknown;
-  /** A message has come. */
-  message?(socket: WebSocketConnection<Data>, message: Message): unknown;
-  /** The outgoing queue, which was above its high-water mark, is below it again. */
-  drain?(socket: WebSocketConnection<Data>): unknown;
-  /** The connection has ended. */
-  close?(socket: WebSocketConnection<Data>, info: CloseInfo): unknown;
-  /** The peer broke the protocol or a limit, or a callback has thrown; `close` follows. */
-  error?(socket: WebSocketConnection<Data>, error: unknown): unknown;
-}
-
 /** What a connection is made from, by the handshake of either role. */
 export interface ConnectionInit<Data> {
   role: Role;
   transport: Transport;
   limits: Readonly<Limits>;
   protocol: string;
-  extensions: string;
+  /** What the handshake agreed to, in the order of the server's response. */
+  agreements: readonly ExtensionAgreement[];
   data: Data;
   /** Makes the opening handshake's request when somebody asks for it. */
   request: () => Request;
@@ -101,7 +94,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   readonly #endpoint: Endpoint;
   readonly #incoming: Incoming;
-  readonly #maxBufferedAmount: number;
+  /** In the place of `#incoming`, where messages are read as they arrive. */
+  #streams: IncomingStreams | undefined;
+  readonly #limits: Readonly<Limits>;
   readonly #onError: ConnectionInit<Data>["onError"];
   readonly #onClosed: ConnectionInit<Data>["onClosed"];
   #handler: SocketHandler<Data> | undefined;
@@ -112,6 +107,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #writable: WritableStream<Sendable> | undefined;
   /** Whether a write to `writable` waits for room. */
   #isWriting = false;
+  /** Made when a stream is sent for the first time. */
+  #sender: StreamSender | undefined;
+  /** Whether a close waits for a stream that is being sent. */
+  #isFinishing = false;
 
   static {
     openConnection = (init) => new WebSocketConnection(init);
@@ -122,24 +121,23 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
         opened?.();
       });
     };
-    finishConnection = (connection) => connection.#endpoint.finish();
+    finishConnection = (connection) => connection.#finish(() => connection.#endpoint.finish());
     failConnection = (connection, error) => connection.#fail(error);
   }
 
   private constructor(init: ConnectionInit<Data>) {
     const { role, transport, limits } = init;
     this.protocol = init.protocol;
-    this.extensions = init.extensions;
+    this.extensions = serializeExtensions(init.agreements.map(({ response }) => response));
     this.data = init.data;
     this.localAddr = transport.localAddr;
     this.remoteAddr = transport.remoteAddr;
     this.#request = init.request;
     this.#onError = init.onError;
     this.#onClosed = init.onClosed;
-    this.#maxBufferedAmount = limits.maxBufferedAmount;
-    const isSettled = () =>
-      this.#handler !== undefined || (this.#incoming.isSettled && !this.#isWriting);
-    const isFull = () => this.#handler === undefined && this.#incoming.isFull;
+    this.#limits = limits;
+    const isSettled = () => this.#isSettled;
+    const isFull = () => this.#handler === undefined && (this.#streams ?? this.#incoming).isFull;
     this.#endpoint = new Endpoint(role, transport, limits, {
       get isSettled() {
         return isSettled();
@@ -148,16 +146,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
         return isFull();
       },
       message: (message) => this.#take(message),
+      part: (part) => this.#takePart(part),
       drain: () => this.#call(() => this.#handler?.drain?.(this)),
       failed: (error) => this.#report(error),
       closed: (info) => this.#end(info),
-    });
+    }, useExtensions(init.agreements, { maxMessageSize: limits.maxMessageSize }));
     this.#incoming = new Incoming(this.#endpoint, limits);
   }
 
   /** `Open`, `Closing` or `Closed`, of {@linkcode ReadyState}. */
   get readyState(): ReadyState {
-    if (this.#endpoint.isOpen) return ReadyState.Open;
+    if (this.#isOpen) return ReadyState.Open;
     return this.#endpoint.isClosed ? ReadyState.Closed : ReadyState.Closing;
   }
 
@@ -169,7 +168,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** How many bytes have been sent and wait for the peer, frame headers included. */
   get bufferedAmount(): number {
-    return this.#endpoint.outgoing.bufferedAmount;
+    return this.#endpoint.outgoing.bufferedAmount + (this.#sender?.queuedBytes ?? 0);
   }
 
   /**
@@ -190,27 +189,32 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Sends a message: text for a string, else binary. The bytes are copied before `send()` returns.
    *
+   * A stream, of strings or of bytes, is sent as one message, in fragments, while it's produced: as fast
+   * as the peer reads it, and no faster. What is sent after it waits for its end. Where it errors, the
+   * connection is closed with 1011, since a message that has begun can't be taken back.
+   *
+   * @param data The message. A stream without a chunk is an empty binary message.
+   * @param options What is to be different for this one message.
    * @returns a promise that resolves at once, or when the queue is below its high-water mark again:
    * await it, and a slow peer slows you down. It rejects with an `InvalidStateError` where the
-   * connection is not open; nobody has to look at that.
+   * connection is not open; nobody has to look at that. For a stream it resolves at its end, and
+   * rejects with its error.
    * @throws {TypeError} where `data` is something else.
    */
-  send(data: Sendable): Promise<void> {
+  send(
+    data: Sendable | ReadableStream<string> | ReadableStream<Uint8Array>,
+    options?: SendOptions,
+  ): Promise<void> {
+    if (data instanceof ReadableStream) return this.#sendStream(data, options);
     const message = typeof data === "string" ? data : toBytes(data);
     // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
-    if (!this.#endpoint.isOpen) return refused(notOpen("Cannot send"));
-    const { outgoing } = this.#endpoint;
-    if (isLonger(message, this.#maxBufferedAmount - outgoing.bufferedAmount)) {
-      const error = notOpen(
-        `Cannot send: the peer has stopped reading, ${outgoing.bufferedAmount} bytes wait, at ` +
-          `most ${this.#maxBufferedAmount} may`,
-      );
-      // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
-      this.#endpoint.sendClose(encodeClosePayload(1013));
-      return refused(error);
+    if (!this.#isOpen) return refused(notOpen("Cannot send"));
+    if (isLonger(message, this.#limits.maxBufferedAmount - this.bufferedAmount)) {
+      return refused(this.#overflow());
     }
-    outgoing.send(message);
-    return outgoing.ready;
+    if (this.#sender?.isBusy) return handled(this.#sender.sendMessage(message, options));
+    this.#endpoint.send(message, options);
+    return this.#endpoint.outgoing.ready;
   }
 
   /**
@@ -235,7 +239,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {DOMException} a `SyntaxError` where the reason is too long.
    */
   close(code?: number, reason?: string): Promise<CloseInfo> {
-    this.#endpoint.sendClose(encodeClosePayload(code, reason));
+    const payload = encodeClosePayload(code, reason);
+    this.#finish(() => this.#endpoint.sendClose(payload));
     return this.closed;
   }
 
@@ -250,6 +255,39 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     return this.#incoming;
+  }
+
+  /**
+   * From the next message on, each message as a stream, handed over when it begins: for messages that
+   * are too large to hold, or too slow to wait for. Whoever does not read holds the peer back.
+   *
+   * To ask for the next message discards what has not been read of the one before it. A message that
+   * the connection's end cuts short errors. `maxMessageSize` holds: set it to what you are ready to
+   * take, `Infinity` for anything.
+   *
+   * @throws {DOMException} an `InvalidStateError` where the connection has callbacks.
+   *
+   * @example
+   * ```ts ignore
+   * for await (const { type, readable } of socket.messageStreams()) {
+   *   if (type === "binary") await readable.pipeTo(file.writable, { preventClose: true });
+   * }
+   * ```
+   */
+  messageStreams(): AsyncIterableIterator<MessageStream, undefined> {
+    if (this.#handler !== undefined) {
+      throw new DOMException(
+        "Cannot stream messages: the connection's callbacks take them",
+        "InvalidStateError",
+      );
+    }
+    if (this.#streams === undefined) {
+      this.#streams = new IncomingStreams(this.#endpoint, this.#limits.incomingHighWaterMark);
+      for (const data of this.#incoming.takeAll()) this.#streams.push(toPart(data));
+      if (this.#closeInfo !== undefined) this.#streams.end(this.#closeInfo.error);
+      this.#endpoint.streamMessages();
+    }
+    return this.#streams;
   }
 
   /**
@@ -268,7 +306,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
         );
       },
       cancel: async () => {
-        this.#endpoint.finish();
+        this.#finish(() => this.#endpoint.finish());
         await this.closed;
       },
     }, { highWaterMark: 0 });
@@ -282,17 +320,63 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     return this.#writable ??= new WritableStream<Sendable>({
       write: (data) => this.#write(data),
       close: async () => {
-        this.#endpoint.finish();
+        this.#finish(() => this.#endpoint.finish());
         await this.closed;
       },
       abort: async () => void await this.close(1011),
     }, { highWaterMark: 64 });
   }
 
+  get #isOpen(): boolean {
+    return this.#endpoint.isOpen && !this.#isFinishing;
+  }
+
+  get #isSettled(): boolean {
+    if (this.#sender?.isBusy) return false;
+    if (this.#handler !== undefined) return true;
+    return (this.#streams ?? this.#incoming).isSettled && !this.#isWriting;
+  }
+
+  #sendStream(stream: ReadableStream<unknown>, options?: SendOptions): Promise<void> {
+    if (!this.#isOpen) {
+      stream.cancel().catch(() => {});
+      return refused(notOpen("Cannot send"));
+    }
+    this.#sender ??= new StreamSender(this.#endpoint);
+    return handled(this.#sender.sendStream(stream, options));
+  }
+
+  /** Closes, after the streams that are being sent. */
+  #finish(close: () => void): void {
+    const sender = this.#sender;
+    if (!sender?.isBusy) return close();
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    // A stream that makes no progress must not keep the connection open for good.
+    const timer = setTimeout(() => {
+      sender.abort(notOpen("The connection is being closed"));
+      close();
+    }, this.#limits.closeTimeout);
+    sender.after(() => {
+      clearTimeout(timer);
+      close();
+    }).catch(() => {});
+  }
+
+  #overflow(): DOMException {
+    const error = notOpen(
+      `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
+        `${this.#limits.maxBufferedAmount} may`,
+    );
+    // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
+    this.#endpoint.sendClose(encodeClosePayload(1013));
+    return error;
+  }
+
   #write(data: Sendable): Promise<void> | void {
     const sent = this.send(data);
     // A promise costs the stream a turn: none where there is room.
-    if (this.#endpoint.isOpen && !this.#endpoint.outgoing.isFull) return;
+    if (this.#isOpen && !this.#endpoint.outgoing.isFull && !this.#sender?.isBusy) return;
     this.#isWriting = true;
     return sent.finally(() => {
       this.#isWriting = false;
@@ -316,6 +400,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       this.#fail(error);
     }
     return true;
+  }
+
+  #takePart(part: MessagePart): boolean {
+    this.#streams!.push(part);
+    return !this.#streams!.isFull;
   }
 
   /** Calls a callback of the handler's, whatever it does. */
@@ -353,37 +442,24 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #end(info: CloseInfo): void {
     this.#closeInfo = info;
     this.#closed?.resolve(info);
+    this.#sender?.abort(notOpen("The connection was closed"));
     this.#incoming.end();
+    this.#streams?.end(info.error);
     this.#call(() => this.#handler?.close?.(this, info));
     this.#onClosed?.(this);
   }
 }
 
-function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (data instanceof Uint8Array) return data;
-  if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  throw new TypeError(
-    `Cannot send: expected a string, an ArrayBuffer or a view of one, got ${describe(data)}`,
-  );
+function toPart(data: Message): MessagePart {
+  return { type: typeof data === "string" ? "text" : "binary", data, fin: true };
 }
 
-/** Whether a message has more bytes than that; text is looked at only where it could. */
-function isLonger(message: Message, max: number): boolean {
-  if (message.length > max || typeof message !== "string") return message.length > max;
-  return message.length * 3 > max && new TextEncoder().encode(message).length > max;
-}
-
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  return typeof value === "object" ? value.constructor?.name ?? "an object" : typeof value;
-}
-
-/** A rejection that nobody has to look at. */
-function refused(error: unknown): Promise<never> {
-  const promise = Promise.reject(error);
+/** Its rejection is for whoever awaits it: nobody has to. */
+function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
+}
+
+function refused(error: unknown): Promise<never> {
+  return handled(Promise.reject(error));
 }

@@ -1,13 +1,16 @@
 import { CloseCode, decodeClosePayload, encodeClosePayload } from "./protocol/close_code.ts";
 import type { ClosePayload } from "./protocol/close_code.ts";
 import { closeCodeOf, WebSocketError } from "./protocol/errors.ts";
-import type { Frame, Role } from "./protocol/frame.ts";
+import type { Frame, FrameInit, Role } from "./protocol/frame.ts";
 import { FrameDecoder } from "./protocol/frame_decoder.ts";
+import type { FrameSink } from "./protocol/frame_decoder.ts";
 import { FrameEncoder } from "./protocol/frame_encoder.ts";
 import type { Limits } from "./protocol/limits.ts";
-import type { Message } from "./protocol/message.ts";
+import type { Message, MessagePart } from "./protocol/message.ts";
 import { MessageAssembler } from "./protocol/message_assembler.ts";
+import { MessagePartDecoder } from "./protocol/message_part_decoder.ts";
 import { Opcode } from "./protocol/opcode.ts";
+import type { ExtensionInUse, ExtensionSendOptions } from "./extensions/extension.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
@@ -31,6 +34,8 @@ export interface CloseInfo extends ClosePayload {
 export interface EndpointOwner {
   /** A message has come; `false` where the owner can take no more for now. */
   message(message: Message): boolean;
+  /** The next part of a message has come, after `streamMessages()`; `false` as of `message()`. */
+  part(part: MessagePart): boolean;
   /** Whether the owner can take no more messages for now. */
   readonly isFull: boolean;
   /** Whether the owner is done with every message so far, so that a Close may be answered. */
@@ -42,6 +47,8 @@ export interface EndpointOwner {
   /** The connection is gone. */
   closed(info: CloseInfo): void;
 }
+
+const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
 const SHORT_COPY = 64;
@@ -61,7 +68,14 @@ export class Endpoint implements TransportHandler {
   readonly #owner: EndpointOwner;
   readonly #decoder: FrameDecoder;
   readonly #assembler: MessageAssembler;
+  /** In the assembler's place, from the next message on, where messages are read as they arrive. */
+  #partDecoder: MessagePartDecoder | undefined;
+  readonly #partSink = { enqueue: (part: MessagePart): void => this.#takePart(part) };
+  readonly #extensions: ExtensionInUse | undefined;
+  /** Where the decoder's frames go: through the extensions, where there are any. */
+  readonly #decodedSink: FrameSink;
   readonly #frameSink = { enqueue: (frame: Frame): void => this.#takeFrame(frame) };
+  readonly #sendSink = { enqueue: (frame: FrameInit): void => this.outgoing.send(frame) };
   readonly #messageSink = { enqueue: (message: Message): void => this.#takeMessage(message) };
 
   #closeSent = false;
@@ -82,13 +96,19 @@ export class Endpoint implements TransportHandler {
     transport: Transport,
     limits: Readonly<Limits>,
     owner: EndpointOwner,
+    extensions?: ExtensionInUse,
   ) {
     this.#role = role;
     this.#transport = transport;
     this.#limits = limits;
     this.#owner = owner;
+    this.#extensions = extensions;
+    this.#decodedSink = extensions === undefined
+      ? this.#frameSink
+      : { enqueue: (frame) => extensions.receive(frame, this.#frameSink) };
     this.#decoder = new FrameDecoder({
       role,
+      rsv: extensions?.rsv ?? 0,
       chunks: transport.lendsChunks ? "lent" : "given",
     });
     this.#assembler = new MessageAssembler({
@@ -130,6 +150,36 @@ export class Endpoint implements TransportHandler {
     if (!this.#isPaused && !this.#isClosed) this.#transport.resume();
   }
 
+  /** Sends a message, by way of the extensions that would change it. */
+  send(message: Message, options?: ExtensionSendOptions): void {
+    const extensions = this.#extensions;
+    const isText = typeof message === "string";
+    // At most three bytes a character: a rough answer is enough to leave the extensions out.
+    if (!extensions?.changes(isText ? message.length * 3 : message.length)) {
+      this.outgoing.send(message);
+      return;
+    }
+    const payload = isText ? textEncoder.encode(message) : message;
+    const opcode = isText ? Opcode.Text : Opcode.Binary;
+    extensions.send({ opcode, payload }, this.#sendSink, options);
+  }
+
+  /** Sends a frame of the owner's own making, by way of the extensions. */
+  sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void {
+    if (this.#extensions === undefined) this.outgoing.send(frame);
+    else this.#extensions.send(frame, this.#sendSink, options);
+  }
+
+  /** From the next message on, messages are handed over in parts, as they arrive. */
+  streamMessages(): void {
+    this.#partDecoder ??= new MessagePartDecoder(this.#limits);
+  }
+
+  /** What the owner has begun to send can't be ended: 1011. */
+  giveUp(): void {
+    this.sendClose(encodeClosePayload(CloseCode.InternalError));
+  }
+
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
   ping(): Promise<number> {
     const { frame, roundTrip } = this.#pings.make();
@@ -169,7 +219,7 @@ export class Endpoint implements TransportHandler {
    * The owner wants more: what was held back comes now.
    */
   wanted(): void {
-    if (this.#isPaused || this.#decoder.isPaused) this.#resume();
+    if (this.#isPaused || this.#holdsBack) this.#resume();
     if (!this.#owner.isSettled) return;
     // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
     this.outgoing.flush();
@@ -181,7 +231,7 @@ export class Endpoint implements TransportHandler {
   data(chunk: Uint8Array): void {
     const wasPaused = this.#decoder.isPaused;
     this.outgoing.hold();
-    this.#decode(() => this.#decoder.transform(chunk, this.#frameSink));
+    this.#decode(() => this.#decoder.transform(chunk, this.#decodedSink));
     this.outgoing.release();
     this.#regulate(wasPaused);
   }
@@ -222,6 +272,7 @@ export class Endpoint implements TransportHandler {
     const gone = notOpen("The connection was closed");
     this.outgoing.close(gone);
     this.#pings.close(gone);
+    this.#extensions?.close();
     this.#owner.closed(info);
   }
 
@@ -255,10 +306,20 @@ export class Endpoint implements TransportHandler {
     }
   }
 
+  /** Whether something that has arrived waits until the owner wants more. */
+  get #holdsBack(): boolean {
+    return this.#decoder.isPaused || this.#extensions?.isPaused === true;
+  }
+
   #resume(): void {
     if (this.#isBehind) return;
-    if (this.#decoder.isPaused) this.#decode(() => this.#decoder.resume(this.#frameSink));
-    if (this.#decoder.isPaused || this.#isClosed) return;
+    if (this.#holdsBack) {
+      this.#decode(() => {
+        if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
+        if (!this.#extensions?.isPaused) this.#decoder.resume(this.#decodedSink);
+      });
+    }
+    if (this.#holdsBack || this.#isClosed) return;
     if (this.#hasEnded) {
       this.#takeEnd();
     } else if (this.#isPaused) {
@@ -270,7 +331,11 @@ export class Endpoint implements TransportHandler {
   #takeFrame(frame: Frame): void {
     if (frame.opcode < Opcode.Close) {
       if (this.#isClosed) return;
-      this.#assembler.transform(frame, this.#messageSink);
+      if (this.#partDecoder !== undefined && this.#assembler.isIdle) {
+        this.#partDecoder.transform(frame, this.#partSink);
+      } else {
+        this.#assembler.transform(frame, this.#messageSink);
+      }
     } else if (frame.opcode === Opcode.Ping) {
       this.#takePing(frame.payload);
     } else if (frame.opcode === Opcode.Pong) {
@@ -283,6 +348,15 @@ export class Endpoint implements TransportHandler {
   #takeMessage(message: Message): void {
     // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
     if (!this.#owner.message(message) && this.isOpen) this.#decoder.pause();
+  }
+
+  #takePart(part: MessagePart): void {
+    const { data } = part;
+    // The parts are kept until they're read, and the chunk may be lent.
+    const own = typeof data === "string" || !this.#transport.lendsChunks ? data : data.slice();
+    if (this.#owner.part({ ...part, data: own }) || !this.isOpen) return;
+    this.#decoder.pause();
+    this.#extensions?.pause();
   }
 
   #takePing(payload: Uint8Array): void {

@@ -58,6 +58,15 @@ export class Incoming implements AsyncIterableIterator<Message, undefined> {
     this.#bytes += message.length;
   }
 
+  /** Gives away all that wait. */
+  takeAll(): Message[] {
+    const all = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    this.#bytes = 0;
+    return all;
+  }
+
   /** No further message will come; those in the queue are still delivered. */
   end(): void {
     this.#hasEnded = true;

@@ -24,6 +24,7 @@ function makeEndpoint(limits: Partial<Limits> = {}) {
       owner.onMessage();
       return !owner.isFull;
     },
+    part: () => true,
     drain: () => {},
     failed: (error: unknown) => owner.log.push((error as { code: string }).code),
     closed: ({ closeCode, wasClean }: CloseInfo) =>

@@ -1,65 +1,31 @@
 // TLS, of the server and of the client. The certificates are made here.
-import { Buffer } from "node:buffer";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { connect, HandshakeError, WebSocketError } from "../mod.ts";
-import type { ServeOptions, SocketFunction, TcpAddr } from "../mod.ts";
+import type { TcpAddr } from "../mod.ts";
 import {
   assert,
   assertEquals,
   assertRejects,
-  assertThrows,
-  canRun,
   deadline,
   delay,
   onTestEnd,
   runtime,
-  spawn,
   test,
-  testIf,
 } from "./harness.ts";
-import { certificate } from "./support/certificates.ts";
 import { collect } from "./support/open.ts";
 import { rawServer } from "./support/raw_server.ts";
 import { serving } from "./support/server.ts";
-import { tcpConnect } from "./support/tcp.ts";
-
-const HOUR = 60 * 60 * 1000;
-const ca = certificate({ subject: "Test CA" });
-const otherCa = certificate({ subject: "Other CA" });
-const names = ["localhost", "127.0.0.1"];
-const good = certificate({ subject: "good", names, issuer: ca });
-const elsewhere = certificate({ subject: "localhost", names: ["elsewhere.test"], issuer: ca });
-const expired = certificate({
-  subject: "expired",
-  names,
-  issuer: ca,
-  notAfter: new Date(Date.now() - HOUR),
-});
-const future = certificate({
-  subject: "future",
-  names,
-  issuer: ca,
-  notBefore: new Date(Date.now() + HOUR),
-});
-const selfSigned = certificate({ subject: "self", names });
-
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
-
-/** Serves over TLS; its URL is `wss:`, by address. */
-function servingTls(
-  handler: SocketFunction = echo,
-  { cert, key } = good,
-  options: ServeOptions = {},
-) {
-  const served = serving(handler, { tls: { cert, key }, ...options });
-  const { port } = served.server.addr as TcpAddr;
-  return { ...served, port, url: `wss://127.0.0.1:${port}/` };
-}
-
-const trust = { tls: { caCerts: [ca.cert] } };
+import {
+  ca,
+  echo,
+  elsewhere,
+  expired,
+  future,
+  good,
+  otherCa,
+  selfSigned,
+  servingTls,
+  trust,
+} from "./support/tls.ts";
 
 test("connect and serve get along over TLS", async () => {
   const urls: string[] = [];
@@ -114,8 +80,7 @@ test("the server closes cleanly over TLS", async () => {
   assertEquals(errors, []);
 });
 
-test("backpressure goes through TLS, both ways", async () => {
-  const { promise: go, resolve } = Promise.withResolvers<void>();
+test("backpressure goes through TLS", async () => {
   const big = new Uint8Array(1024 * 1024);
   let sent = 0;
   const { url } = servingTls(async (socket) => {
@@ -127,36 +92,8 @@ test("backpressure goes through TLS, both ways", async () => {
   const socket = await connect(url, trust);
   await delay(300);
   assert(sent < 32, `${sent} messages have been sent to a client that reads nothing`);
-  resolve();
-  await go;
   assertEquals((await collect(socket)).length, 32);
   assertEquals((await socket.closed).wasClean, true);
-});
-
-test("serve answers plain HTTP over TLS, and says https", async () => {
-  const { port } = servingTls(echo, good, { fetch: ({ url }) => new Response(url) });
-  const error = await assertRejects(
-    () =>
-      connect(`wss://localhost:${port}/`, {
-        ...trust,
-        headers: { "X-A": "b" },
-        timeout: 5000,
-        protocols: ["x"],
-      })
-        .then((socket) => socket.close().then(() => Promise.reject(new Error("opened")))),
-  );
-  assertEquals((error as Error).message, "opened");
-  const folder = await mkdtemp(`${tmpdir()}/sluice-`);
-  onTestEnd(() => rm(folder, { recursive: true }));
-  await writeFile(`${folder}/ca.pem`, ca.cert);
-  if (canRun("curl") !== true) return;
-  const child = spawn("curl", [
-    "-sS",
-    "--cacert",
-    `${folder}/ca.pem`,
-    `https://localhost:${port}/a`,
-  ]);
-  assertEquals(await child.exited, { code: 0, stdout: `https://localhost:${port}/a`, stderr: "" });
 });
 
 const refused: [name: string, certificate: typeof good, tls: Parameters<typeof connect>[1]][] = [
@@ -278,75 +215,4 @@ test("connect rejects where the server leaves in the middle of the TLS handshake
     );
     assertEquals(error.code, "ERR_TLS");
   }
-});
-
-/** The beginning of a ClientHello. */
-const HELLO = Buffer.from("160301020001", "hex");
-
-const bad: [name: string, bytes: Uint8Array | string, end: "fin" | "reset" | "none"][] = [
-  ["speaks plain HTTP", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "none"],
-  ["speaks plain HTTP, and leaves", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "fin"],
-  ["sends garbage", "\x80\x00garbage".repeat(100), "none"],
-  ["leaves in the middle of the TLS handshake", HELLO, "fin"],
-  ["resets in the middle of the TLS handshake", HELLO, "reset"],
-  ["leaves at once", "", "fin"],
-  ["resets at once", "", "reset"],
-  ["says nothing", "", "none"],
-  ["says nothing after the beginning of a TLS handshake", HELLO, "none"],
-];
-
-for (const [name, bytes, end] of bad) {
-  test(`a client that ${name} harms nobody`, async () => {
-    const { url, server, errors } = servingTls(echo, good, {
-      limits: { handshakeTimeout: 60, closeTimeout: 60 },
-    });
-    for (let i = 0; i < 5; i++) {
-      const client = await tcpConnect(server.addr);
-      if (bytes.length > 0) client.write(bytes);
-      if (end === "fin") client.end();
-      else if (end === "reset") client.reset();
-      const isHeld = runtime === "deno" && end === "none" &&
-        (bytes === "" || bytes === HELLO);
-      // Deno goes on with a handshake, by itself, until the other end says or ends something.
-      if (!isHeld) await client.until(({ hasEnded, isClosed }) => hasEnded || isClosed, "the end");
-    }
-    const socket = await connect(url, trust);
-    await socket.send("still there?");
-    assertEquals((await socket[Symbol.asyncIterator]().next()).value, "still there?");
-    assertEquals((await socket.close()).wasClean, true);
-    const tooLate = errors.filter(({ error }) => (error as HandshakeError).status !== 408);
-    assertEquals(tooLate, []);
-  });
-}
-
-testIf(canRun("openssl", ["version"]), "a FIN without TLS's own goodbye is a 1006", async () => {
-  const { port, server, errors } = servingTls();
-  const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet"], {
-    input: "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-  });
-  const opened = async () => {
-    while (server.connections.size === 0) await delay(1);
-  };
-  await deadline(opened(), 5000, "a connection");
-  const [socket] = server.connections;
-  await client.kill("SIGKILL");
-  const { closeCode, wasClean } = await deadline(socket.closed, 5000, "closed");
-  assertEquals([closeCode, wasClean, errors], [1006, false, []]);
-});
-
-test("serve refuses a certificate that is none, and TLS on a Unix socket", () => {
-  const { cert, key } = good;
-  assertThrows(() => servingTls(echo, { ...good, cert: "nonsense" }));
-  assertThrows(() => servingTls(echo, { ...good, key: "nonsense" }));
-  const options = { tls: { cert, key }, path: "/tmp/never" };
-  assertThrows(() => serving(echo, options), TypeError, "TLS is for TCP");
-});
-
-test("serve says https where a proxy in front ends TLS", async () => {
-  const { url } = serving(async (socket) => {
-    await socket.send(socket.request.url);
-  }, { scheme: "https" });
-  const socket = await connect(url);
-  assertEquals(await collect(socket), [`${url.replace("ws:", "https:")}/`]);
 });

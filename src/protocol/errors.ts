@@ -1,9 +1,19 @@
 /** What a {@linkcode WebSocketError} is made with. */
 export interface WebSocketErrorOptions {
-  /** A stable name for programs, such as `"ERR_RESERVED_OPCODE"`. */
-  code: string;
-  /** The close code that tells the peer of this error. */
+  /**
+   * A stable name for programs, such as `"ERR_RESERVED_OPCODE"`.
+   *
+   * @default {"ERR_WEBSOCKET"}
+   */
+  code?: string;
+  /** The close code that tells the peer of this error, or that the peer told it with. */
   closeCode: number;
+  /**
+   * The reason that goes with the close code.
+   *
+   * @default {""} none
+   */
+  reason?: string;
   /** The error behind this one, where there is one. */
   cause?: unknown;
 }
@@ -18,14 +28,17 @@ export class WebSocketError extends Error {
   override readonly name: string = "WebSocketError";
   /** A stable name for programs, such as `"ERR_RESERVED_OPCODE"`. The message may change; this won't. */
   readonly code: string;
-  /** The close code that this error is answered with (RFC 6455 §7.4.1). */
+  /** The close code that this error is answered with, or was told with (RFC 6455 §7.4.1). */
   readonly closeCode: number;
+  /** The reason that goes with it, in a Close frame; empty where there is none. */
+  readonly reason: string;
 
   /** Makes an error with a text for people and a code for programs. */
   constructor(message: string, options: WebSocketErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = options.code;
+    this.code = options.code ?? "ERR_WEBSOCKET";
     this.closeCode = options.closeCode;
+    this.reason = options.reason ?? "";
   }
 }
 

@@ -65,6 +65,11 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     this.#onControlFrame = options.onControlFrame;
   }
 
+  /** Whether every message that has begun has ended. */
+  get isIdle(): boolean {
+    return this.#fragments === 0;
+  }
+
   /**
    * Takes the next frame, or part of one.
    *

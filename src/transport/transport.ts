@@ -142,6 +142,10 @@ export interface ListenOptions {
   /**
    * Encrypts all connections: `wss:` in place of `ws:`. Not for a Unix domain socket.
    *
+   * On Deno, two things are the runtime's and can't be changed: a TLS handshake that has stalled keeps
+   * its socket until the peer leaves, though not the connection made of it; and Nagle's algorithm is
+   * on. Where strangers connect, let a proxy end TLS, or use Bun.
+   *
    * @default {undefined} no TLS
    */
   tls?: ServerTls;

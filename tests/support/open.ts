@@ -53,7 +53,7 @@ export function open(options: OpenOptions = {}): Opened {
     transport,
     limits: resolveLimits(options.limits),
     protocol: "chat",
-    extensions: "",
+    agreements: [],
     data: "data",
     request: () => new Request("http://example.com/path"),
     onError: (error) => errors.push(error),

@@ -1,0 +1,166 @@
+import type { ExtensionSendOptions } from "./extensions/extension.ts";
+import type { FrameInit } from "./protocol/frame.ts";
+import type { Message } from "./protocol/message.ts";
+import { Opcode } from "./protocol/opcode.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { notOpen } from "./endpoint.ts";
+import { toBytes } from "./sendable.ts";
+
+/** The most bytes of a chunk that go into one frame: a Ping, or a Close, can come in between. */
+const FRAME_SIZE = 64 * 1024;
+
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
+const textEncoder = /* @__PURE__ */ new TextEncoder();
+
+/**
+ * Sends messages that come as streams, each as a series of fragments while it's produced, and holds
+ * what is sent meanwhile until they're done.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
+ */
+export class StreamSender {
+  readonly #endpoint: Endpoint;
+  /** Ends with the last of what is to be sent. */
+  #tail: Promise<unknown> = Promise.resolve();
+  #pending = 0;
+  #queuedBytes = 0;
+  #reader: ReadableStreamDefaultReader<unknown> | undefined;
+  #aborted: unknown;
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  /** Whether a stream is being sent, so that whatever else is to be sent has to wait. */
+  get isBusy(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** How many bytes of messages wait for the streams before them. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Sends a stream, after those before it. */
+  sendStream(stream: ReadableStream<unknown>, options?: ExtensionSendOptions): Promise<void> {
+    return this.after(() => this.#sendStream(stream, options));
+  }
+
+  /** Sends a message, after the streams before it. The bytes are copied. */
+  sendMessage(message: Message, options?: ExtensionSendOptions): Promise<void> {
+    const own = typeof message === "string" ? message : message.slice();
+    this.#queuedBytes += own.length;
+    return this.after(() => {
+      this.#queuedBytes -= own.length;
+      if (this.#aborted !== undefined || !this.#endpoint.isOpen) throw notOpen("Cannot send");
+      this.#endpoint.send(own, options);
+      return this.#endpoint.outgoing.ready;
+    });
+  }
+
+  /** Does something after all that is to be sent so far. */
+  after(run: () => Promise<void> | void): Promise<void> {
+    this.#pending++;
+    const done = this.#tail.then(run);
+    this.#tail = done.catch(() => {}).finally(() => {
+      if (--this.#pending === 0) this.#endpoint.wanted();
+    });
+    return done;
+  }
+
+  /** Gives up what is to be sent. */
+  abort(error: unknown): void {
+    this.#aborted ??= error;
+    this.#reader?.cancel(error).catch(() => {});
+  }
+
+  async #sendStream(
+    stream: ReadableStream<unknown>,
+    options: ExtensionSendOptions | undefined,
+  ): Promise<void> {
+    const reader = this.#reader = stream.getReader();
+    const message = new Fragments((frame) => this.#endpoint.sendFrame(frame, options));
+    try {
+      this.#check();
+      while (true) {
+        const { done, value } = await reader.read();
+        this.#check();
+        if (done) break;
+        for (const part of message.split(value)) {
+          message.add(part);
+          await this.#endpoint.outgoing.ready;
+          this.#check();
+        }
+      }
+      message.end();
+      await this.#endpoint.outgoing.ready;
+    } catch (error) {
+      reader.cancel(error).catch(() => {});
+      // A message that has begun can't be taken back.
+      if (message.hasBegun) this.#endpoint.giveUp();
+      throw error;
+    } finally {
+      this.#reader = undefined;
+    }
+  }
+
+  #check(): void {
+    if (this.#aborted !== undefined) throw this.#aborted;
+    if (!this.#endpoint.isOpen) throw notOpen("Cannot send");
+  }
+}
+
+/** One message, in fragments. */
+class Fragments {
+  readonly #send: (frame: FrameInit) => void;
+  #opcode: Opcode | undefined;
+  #isFirst = true;
+  /** The first half of a character that the chunks have cut in two. */
+  #surrogate = "";
+
+  constructor(send: (frame: FrameInit) => void) {
+    this.#send = send;
+  }
+
+  get hasBegun(): boolean {
+    return !this.#isFirst;
+  }
+
+  /** The bytes of a chunk, in parts that are sent one by one. */
+  *split(chunk: unknown): Generator<Uint8Array> {
+    const isText = typeof chunk === "string";
+    const bytes = isText
+      ? textEncoder.encode(this.#whole(chunk))
+      : toBytes(chunk as ArrayBuffer | ArrayBufferView);
+    this.#opcode ??= isText ? Opcode.Text : Opcode.Binary;
+    if (isText !== (this.#opcode === Opcode.Text)) {
+      throw new TypeError("Cannot send stream: expected all chunks to be strings, or all bytes");
+    }
+    for (let start = 0; start < bytes.length; start += FRAME_SIZE) {
+      yield bytes.subarray(start, start + FRAME_SIZE);
+    }
+  }
+
+  add(payload: Uint8Array): void {
+    // RFC 6455 §5.4: "a single frame with the FIN bit clear and an opcode other than 0, followed by
+    // zero or more frames with the FIN bit clear and the opcode set to 0".
+    const opcode = this.#isFirst ? this.#opcode! : Opcode.Continuation;
+    this.#isFirst = false;
+    this.#send({ opcode, fin: false, payload });
+  }
+
+  end(): void {
+    const opcode = this.#isFirst ? this.#opcode ?? Opcode.Binary : Opcode.Continuation;
+    const payload = this.#surrogate === "" ? NO_BYTES : textEncoder.encode(this.#surrogate);
+    this.#send({ opcode, fin: true, payload });
+  }
+
+  /** The chunk, with what the one before it has left, and without what is left for the next. */
+  #whole(chunk: string): string {
+    const text = this.#surrogate + chunk;
+    const last = text.charCodeAt(text.length - 1);
+    const isCut = last >= 0xd800 && last <= 0xdbff;
+    this.#surrogate = isCut ? text.slice(-1) : "";
+    return isCut ? text.slice(0, -1) : text;
+  }
+}

@@ -1,0 +1,57 @@
+/** Certificates of all sorts, made here, and servers that show them. */
+
+import type { ConnectOptions, ServeOptions, SocketFunction, TcpAddr } from "../../mod.ts";
+import { certificate } from "./certificates.ts";
+import type { Certificate } from "./certificates.ts";
+import { serving } from "./server.ts";
+import type { Served } from "./server.ts";
+
+const HOUR = 60 * 60 * 1000;
+/** The authority that `trust` trusts. */
+export const ca: Certificate = certificate({ subject: "Test CA" });
+/** An authority that signs nothing. */
+export const otherCa: Certificate = certificate({ subject: "Other CA" });
+const names = ["localhost", "127.0.0.1"];
+/** For this host. */
+export const good: Certificate = certificate({ subject: "good", names, issuer: ca });
+/** For another name. */
+export const elsewhere: Certificate = certificate({
+  subject: "localhost",
+  names: ["elsewhere.test"],
+  issuer: ca,
+});
+/** No longer valid. */
+export const expired: Certificate = certificate({
+  subject: "expired",
+  names,
+  issuer: ca,
+  notAfter: new Date(Date.now() - HOUR),
+});
+/** Not valid yet. */
+export const future: Certificate = certificate({
+  subject: "future",
+  names,
+  issuer: ca,
+  notBefore: new Date(Date.now() + HOUR),
+});
+/** Signed by itself. */
+export const selfSigned: Certificate = certificate({ subject: "self", names });
+
+/** A handler that echoes. */
+export const echo: SocketFunction = async (socket) => {
+  for await (const message of socket) await socket.send(message);
+};
+
+/** Serves over TLS; its URL is `wss:`, by address. */
+export function servingTls(
+  handler: SocketFunction = echo,
+  { cert, key } = good,
+  options: ServeOptions = {},
+): Served<unknown> & { port: number } {
+  const served = serving(handler, { tls: { cert, key }, ...options });
+  const { port } = served.server.addr as TcpAddr;
+  return { ...served, port, url: `wss://127.0.0.1:${port}/` };
+}
+
+/** What makes a client trust `ca`. */
+export const trust: ConnectOptions = { tls: { caCerts: [ca.cert] } };
