@@ -2,17 +2,14 @@ import { CloseCode, decodeClosePayload, encodeClosePayload } from "./protocol/cl
 import type { ClosePayload } from "./protocol/close_code.ts";
 import { closeCodeOf, WebSocketError } from "./protocol/errors.ts";
 import type { Frame, FrameInit, Role } from "./protocol/frame.ts";
-import { FrameDecoder } from "./protocol/frame_decoder.ts";
-import type { FrameSink } from "./protocol/frame_decoder.ts";
 import { FrameEncoder } from "./protocol/frame_encoder.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
-import { MessageAssembler } from "./protocol/message_assembler.ts";
-import { MessagePartDecoder } from "./protocol/message_part_decoder.ts";
 import { Opcode } from "./protocol/opcode.ts";
 import type { ExtensionInUse, ExtensionSendOptions } from "./extensions/extension.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
+import { Receiver } from "./receiver.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
 /** How a connection ended. */
@@ -50,9 +47,6 @@ export interface EndpointOwner {
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
-/** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
-const SHORT_COPY = 64;
-
 /** What the closing handshake waits for: first for the owner, then for the peer. */
 type Wait = "turn" | "answer" | "close" | "end";
 
@@ -66,17 +60,9 @@ export class Endpoint implements TransportHandler {
   readonly #transport: Transport;
   readonly #limits: Readonly<Limits>;
   readonly #owner: EndpointOwner;
-  readonly #decoder: FrameDecoder;
-  readonly #assembler: MessageAssembler;
-  /** In the assembler's place, from the next message on, where messages are read as they arrive. */
-  #partDecoder: MessagePartDecoder | undefined;
-  readonly #partSink = { enqueue: (part: MessagePart): void => this.#takePart(part) };
+  readonly #receiver: Receiver;
   readonly #extensions: ExtensionInUse | undefined;
-  /** Where the decoder's frames go: through the extensions, where there are any. */
-  readonly #decodedSink: FrameSink;
-  readonly #frameSink = { enqueue: (frame: Frame): void => this.#takeFrame(frame) };
   readonly #sendSink = { enqueue: (frame: FrameInit): void => this.outgoing.send(frame) };
-  readonly #messageSink = { enqueue: (message: Message): void => this.#takeMessage(message) };
 
   #closeSent = false;
   #closeReceived: ClosePayload | undefined;
@@ -103,17 +89,12 @@ export class Endpoint implements TransportHandler {
     this.#limits = limits;
     this.#owner = owner;
     this.#extensions = extensions;
-    this.#decodedSink = extensions === undefined
-      ? this.#frameSink
-      : { enqueue: (frame) => extensions.receive(frame, this.#frameSink) };
-    this.#decoder = new FrameDecoder({
-      role,
-      rsv: extensions?.rsv ?? 0,
-      chunks: transport.lendsChunks ? "lent" : "given",
-    });
-    this.#assembler = new MessageAssembler({
-      ...limits,
-      copyUpTo: transport.lendsChunks ? 0 : SHORT_COPY,
+    const { lendsChunks } = transport;
+    this.#receiver = new Receiver({ role, limits, extensions, lendsChunks }, {
+      control: (frame) => this.#takeControl(frame),
+      // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
+      message: (message) => this.#isClosed || owner.message(message) || !this.isOpen,
+      part: (part) => this.#isClosed || owner.part(part) || !this.isOpen,
     });
     this.outgoing = new Outgoing(
       transport,
@@ -172,7 +153,7 @@ export class Endpoint implements TransportHandler {
 
   /** From the next message on, messages are handed over in parts, as they arrive. */
   streamMessages(): void {
-    this.#partDecoder ??= new MessagePartDecoder(this.#limits);
+    this.#receiver.streamMessages();
   }
 
   /** What the owner has begun to send can't be ended: 1011. */
@@ -219,7 +200,7 @@ export class Endpoint implements TransportHandler {
    * The owner wants more: what was held back comes now.
    */
   wanted(): void {
-    if (this.#isPaused || this.#holdsBack) this.#resume();
+    if (this.#isPaused || this.#receiver.holdsBack) this.#resume();
     if (!this.#owner.isSettled) return;
     // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
     this.outgoing.flush();
@@ -229,11 +210,11 @@ export class Endpoint implements TransportHandler {
 
   /** Transport: bytes. */
   data(chunk: Uint8Array): void {
-    const wasPaused = this.#decoder.isPaused;
+    const heldBack = this.#receiver.holdsBack;
     this.outgoing.hold();
-    this.#decode(() => this.#decoder.transform(chunk, this.#decodedSink));
+    this.#receive(() => this.#receiver.take(chunk));
     this.outgoing.release();
-    this.#regulate(wasPaused);
+    this.#regulate(heldBack);
   }
 
   /** Transport: the last write is done. */
@@ -252,7 +233,7 @@ export class Endpoint implements TransportHandler {
   end(): void {
     this.#hasEnded = true;
     // What came before the end, perhaps a Close, may wait behind a slow owner.
-    if (!this.#decoder.isPaused) this.#takeEnd();
+    if (!this.#receiver.holdsBack) this.#takeEnd();
   }
 
   /** Transport: gone. */
@@ -276,7 +257,7 @@ export class Endpoint implements TransportHandler {
     this.#owner.closed(info);
   }
 
-  #decode(run: () => void): void {
+  #receive(run: () => void): void {
     if (this.#isClosed || this.#error !== undefined) return;
     try {
       run();
@@ -296,30 +277,20 @@ export class Endpoint implements TransportHandler {
   }
 
   /** Reads or doesn't, by what waits on either side. */
-  #regulate(wasPaused: boolean): void {
+  #regulate(heldBack: boolean): void {
     if (this.#isPaused || this.#isClosed) return;
     // What waits in the decoder is a part of one chunk: reading stops when a second joins it, since to
     // stop and go on for each would cost two system calls.
-    if (this.#isBehind || (wasPaused && this.#decoder.isPaused)) {
+    if (this.#isBehind || (heldBack && this.#receiver.holdsBack)) {
       this.#isPaused = true;
       this.#transport.pause();
     }
   }
 
-  /** Whether something that has arrived waits until the owner wants more. */
-  get #holdsBack(): boolean {
-    return this.#decoder.isPaused || this.#extensions?.isPaused === true;
-  }
-
   #resume(): void {
     if (this.#isBehind) return;
-    if (this.#holdsBack) {
-      this.#decode(() => {
-        if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
-        if (!this.#extensions?.isPaused) this.#decoder.resume(this.#decodedSink);
-      });
-    }
-    if (this.#holdsBack || this.#isClosed) return;
+    if (this.#receiver.holdsBack) this.#receive(() => this.#receiver.resume());
+    if (this.#receiver.holdsBack || this.#isClosed) return;
     if (this.#hasEnded) {
       this.#takeEnd();
     } else if (this.#isPaused) {
@@ -328,35 +299,10 @@ export class Endpoint implements TransportHandler {
     }
   }
 
-  #takeFrame(frame: Frame): void {
-    if (frame.opcode < Opcode.Close) {
-      if (this.#isClosed) return;
-      if (this.#partDecoder !== undefined && this.#assembler.isIdle) {
-        this.#partDecoder.transform(frame, this.#partSink);
-      } else {
-        this.#assembler.transform(frame, this.#messageSink);
-      }
-    } else if (frame.opcode === Opcode.Ping) {
-      this.#takePing(frame.payload);
-    } else if (frame.opcode === Opcode.Pong) {
-      this.#takePong(frame.payload);
-    } else {
-      this.#takeClose(frame.payload);
-    }
-  }
-
-  #takeMessage(message: Message): void {
-    // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
-    if (!this.#owner.message(message) && this.isOpen) this.#decoder.pause();
-  }
-
-  #takePart(part: MessagePart): void {
-    const { data } = part;
-    // The parts are kept until they're read, and the chunk may be lent.
-    const own = typeof data === "string" || !this.#transport.lendsChunks ? data : data.slice();
-    if (this.#owner.part({ ...part, data: own }) || !this.isOpen) return;
-    this.#decoder.pause();
-    this.#extensions?.pause();
+  #takeControl({ opcode, payload }: Frame): void {
+    if (opcode === Opcode.Ping) this.#takePing(payload);
+    else if (opcode === Opcode.Pong) this.#takePong(payload);
+    else this.#takeClose(payload);
   }
 
   #takePing(payload: Uint8Array): void {

@@ -35,13 +35,6 @@ export interface WebSocketCloseInfo {
   reason?: string;
 }
 
-/** What a stream is, once it's open. */
-interface Pipes {
-  readonly connection: WebSocketConnection;
-  readonly readable: ReadableStream<Message>;
-  readonly writable: WritableStream<Sendable>;
-}
-
 /** How it ended: `error` where that was not clean. */
 interface End extends ClosePayload {
   readonly error: WebSocketError | undefined;
@@ -148,10 +141,12 @@ export class WebSocketStream {
       if (signal?.aborted) onAbort();
       else signal?.addEventListener("abort", onAbort);
       const connection = await connect(url, { ...options, signal: this.#stop.signal });
+      if (this.#stop.signal.aborted) {
+        connection.abort();
+        throw this.#stop.signal.reason;
+      }
       this.#connection = connection;
-      const { protocol, extensions } = connection;
-      const { readable, writable } = this.#pipes(connection);
-      this.#opened.resolve({ readable, writable, extensions, protocol });
+      this.#opened.resolve(this.#pipes(connection));
     } catch (error) {
       this.#opened.reject(error);
       this.#closed.reject(error);
@@ -161,12 +156,13 @@ export class WebSocketStream {
   }
 
   /** Makes the two streams, and ties them to each other's end. */
-  #pipes(connection: WebSocketConnection): Pipes {
-    /** Whether a write was lost with the connection. */
-    let hasLost = false;
-    const ended = connection.closed.then((info) => endOf(info, hasLost));
+  #pipes(connection: WebSocketConnection): WebSocketOpenInfo {
+    /** Whether a write waits: one that waits at the end is lost. */
+    let isWriting = false;
+    const ended = connection.closed.then((info) => endOf(info, isWriting));
+    const closeWith = (reason: unknown) => this.#closeWith(reason);
     const closeFor = async (reason: unknown) => {
-      this.#closeFor(reason);
+      closeWith(reason);
       const { error } = await ended;
       if (error !== undefined) throw error;
     };
@@ -180,15 +176,18 @@ export class WebSocketStream {
     const writable = new WritableStream<Sendable>({
       start(own) {
         controller = own;
+        // abort() itself comes only after a write that waits, perhaps for good.
+        own.signal.addEventListener("abort", () => closeWith(own.signal.reason));
       },
       async write(chunk) {
-        const wasOpen = connection.readyState === ReadyState.Open;
+        const { readyState } = connection;
+        const sent = connection.send(chunk);
+        isWriting = readyState === ReadyState.Open;
         try {
-          await connection.send(chunk);
+          await sent;
+          isWriting = false;
         } catch (error) {
-          if (!wasOpen || connection.readyState === ReadyState.Open) throw error;
-          hasLost = true;
-          throw (await ended).error;
+          throw isWriting ? (await ended).error : error;
         }
       },
       close() {
@@ -210,11 +209,12 @@ export class WebSocketStream {
       if (error !== undefined) this.#closed.reject(error);
       else this.#closed.resolve({ closeCode, reason });
     });
-    return { connection, readable, writable };
+    const { protocol, extensions } = connection;
+    return { readable, writable, extensions, protocol };
   }
 
   /** Closes with what the reason of a cancelled or an aborted stream tells, where it may be sent. */
-  #closeFor(cause: unknown): void {
+  #closeWith(cause: unknown): void {
     if (!(cause instanceof WebSocketError)) return this.close();
     const { closeCode, reason } = cause;
     try {
@@ -234,6 +234,7 @@ class Source implements UnderlyingDefaultSource<Message> {
   #isPulling = false;
   #end: End | undefined;
   #isDone = false;
+  #finishing: Promise<void> | undefined;
 
   constructor(
     connection: WebSocketConnection,
@@ -253,16 +254,15 @@ class Source implements UnderlyingDefaultSource<Message> {
   }
 
   async pull(): Promise<void> {
+    if (this.#end !== undefined) return await this.#finish(this.#end);
     this.#isPulling = true;
     const { done, value } = await this.#messages.next();
-    if (this.#isDone) return;
-    if (!done) {
-      this.#controller.enqueue(value);
-      // Who reads a stream need not read on to be told of the end: a Close is answered now.
-      void this.#messages.return!();
-    }
     this.#isPulling = false;
-    if (done) this.#end = await this.#ended;
+    if (this.#isDone) return;
+    if (done) return await this.#finish(await this.#ended);
+    this.#controller.enqueue(value);
+    // Who reads a stream need not read on to be told of the end: a Close is answered now.
+    void this.#messages.return!();
     if (this.#end !== undefined) await this.#finish(this.#end);
   }
 
@@ -272,7 +272,11 @@ class Source implements UnderlyingDefaultSource<Message> {
     if (!this.#isPulling) void this.#finish(end);
   }
 
-  async #finish({ error }: End): Promise<void> {
+  #finish(end: End): Promise<void> {
+    return this.#finishing ??= this.#drain(end).finally(() => this.#finishing = undefined);
+  }
+
+  async #drain({ error }: End): Promise<void> {
     // An error drops what waits in the stream: then it follows once that has been read.
     while (!this.#isDone && (error === undefined || this.#controller.desiredSize === 0)) {
       const { done, value } = await this.#messages.next();
@@ -289,8 +293,8 @@ class Source implements UnderlyingDefaultSource<Message> {
 }
 
 /** What a connection's end is to a stream. */
-function endOf({ closeCode, reason, wasClean, error: cause }: CloseInfo, hasLost: boolean): End {
-  if (wasClean && !hasLost) return { closeCode, reason, error: undefined };
+function endOf({ closeCode, reason, wasClean, error: cause }: CloseInfo, isWriting: boolean): End {
+  if (wasClean && !isWriting) return { closeCode, reason, error: undefined };
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   const error = new WebSocketError(`The WebSocket was not closed cleanly (${closeCode})${why}`, {
     code: cause instanceof WebSocketError ? cause.code : "ERR_UNCLEAN_CLOSE",

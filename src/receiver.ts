@@ -1,0 +1,123 @@
+import type { ExtensionInUse } from "./extensions/extension.ts";
+import type { Frame, Role } from "./protocol/frame.ts";
+import { FrameDecoder } from "./protocol/frame_decoder.ts";
+import type { FrameSink } from "./protocol/frame_decoder.ts";
+import type { Limits } from "./protocol/limits.ts";
+import type { Message, MessagePart } from "./protocol/message.ts";
+import { MessageAssembler } from "./protocol/message_assembler.ts";
+import { MessagePartDecoder } from "./protocol/message_part_decoder.ts";
+import { isControl } from "./protocol/opcode.ts";
+
+/** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
+const SHORT_COPY = 64;
+
+/** Where a {@linkcode Receiver} hands on what it has received. */
+export interface ReceiverTarget {
+  /** A control frame has come. */
+  control(frame: Frame): void;
+  /** A message has come; `false` to be given no further one for now. */
+  message(message: Message): boolean;
+  /** The next part of a message has come; `false` to be given no further one for now. */
+  part(part: MessagePart): boolean;
+}
+
+/** What a {@linkcode Receiver} has to know of its connection. */
+export interface ReceiverOptions {
+  role: Role;
+  limits: Readonly<Limits>;
+  extensions: ExtensionInUse | undefined;
+  /** Whether chunks are the receiver's only until `take()` returns. */
+  lendsChunks: boolean;
+}
+
+/**
+ * The way in: bytes to frames, through the extensions, to messages, in one synchronous call for each
+ * chunk; and what is held back of a chunk while its messages can't be taken.
+ */
+export class Receiver {
+  readonly #target: ReceiverTarget;
+  readonly #limits: Readonly<Limits>;
+  readonly #lendsChunks: boolean;
+  readonly #decoder: FrameDecoder;
+  readonly #extensions: ExtensionInUse | undefined;
+  readonly #assembler: MessageAssembler;
+  /** In the assembler's place, from the next message on, where messages are read as they arrive. */
+  #partDecoder: MessagePartDecoder | undefined;
+  /** Where the decoder's frames go: through the extensions, where there are any. */
+  readonly #decodedSink: FrameSink;
+  readonly #frameSink = { enqueue: (frame: Frame): void => this.#takeFrame(frame) };
+  readonly #messageSink = { enqueue: (message: Message): void => this.#takeMessage(message) };
+  readonly #partSink = { enqueue: (part: MessagePart): void => this.#takePart(part) };
+
+  constructor(options: ReceiverOptions, target: ReceiverTarget) {
+    const { role, limits, extensions, lendsChunks } = options;
+    this.#target = target;
+    this.#limits = limits;
+    this.#lendsChunks = lendsChunks;
+    this.#extensions = extensions;
+    this.#decodedSink = extensions === undefined
+      ? this.#frameSink
+      : { enqueue: (frame) => extensions.receive(frame, this.#frameSink) };
+    this.#decoder = new FrameDecoder({
+      role,
+      rsv: extensions?.rsv ?? 0,
+      chunks: lendsChunks ? "lent" : "given",
+    });
+    this.#assembler = new MessageAssembler({ ...limits, copyUpTo: lendsChunks ? 0 : SHORT_COPY });
+  }
+
+  /** Whether something that has arrived waits for `resume()`. */
+  get holdsBack(): boolean {
+    return this.#decoder.isPaused || this.#extensions?.isPaused === true;
+  }
+
+  /**
+   * Takes the next bytes.
+   *
+   * @throws {WebSocketError} where the peer has done something wrong; further bytes are ignored.
+   */
+  take(chunk: Uint8Array): void {
+    this.#decoder.transform(chunk, this.#decodedSink);
+  }
+
+  /**
+   * Goes on with what has been held back.
+   *
+   * @throws {WebSocketError} as `take()` does.
+   */
+  resume(): void {
+    if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
+    if (!this.#extensions?.isPaused) this.#decoder.resume(this.#decodedSink);
+  }
+
+  /** From the next message on, messages are handed on in parts, as they arrive. */
+  streamMessages(): void {
+    this.#partDecoder ??= new MessagePartDecoder(this.#limits);
+  }
+
+  #takeFrame(frame: Frame): void {
+    if (isControl(frame.opcode)) {
+      this.#target.control(frame);
+    } else if (this.#partDecoder !== undefined && this.#assembler.isIdle) {
+      this.#partDecoder.transform(frame, this.#partSink);
+    } else {
+      this.#assembler.transform(frame, this.#messageSink);
+    }
+  }
+
+  #takeMessage(message: Message): void {
+    if (!this.#target.message(message)) this.#holdBack();
+  }
+
+  #takePart(part: MessagePart): void {
+    const { data } = part;
+    // A part is kept until it's read, and the chunk may be lent.
+    const own = typeof data === "string" || !this.#lendsChunks ? data : data.slice();
+    if (!this.#target.part({ ...part, data: own })) this.#holdBack();
+  }
+
+  #holdBack(): void {
+    this.#decoder.pause();
+    this.#extensions?.pause();
+  }
+}
