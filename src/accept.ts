@@ -133,13 +133,18 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
 /** What becomes of a {@linkcode Handshake}. */
 export interface HandshakeOutcome<Data> {
   /** It's a WebSocket: to be started with the answer to send and the bytes that came early. */
-  open(socket: WebSocketConnection<Data>, answer: Uint8Array<ArrayBuffer>, early: Uint8Array): void;
+  open(
+    socket: WebSocketConnection<Data>,
+    answer: Uint8Array<ArrayBuffer>,
+    early: Uint8Array,
+    handshake: Handshake<Data>,
+  ): void;
   /** It's plain HTTP; without this, that is refused. The head has been validated. */
-  plain?(head: RequestHead, farewell: Farewell): void;
+  plain?(head: RequestHead, farewell: Farewell, remoteAddr: Addr): void;
   /** It has been refused, and is being answered. */
   refused(error: HandshakeError): void;
   /** The TCP connection is gone, and it was no WebSocket. */
-  gone(error: unknown): void;
+  gone(error: unknown, handshake: Handshake<Data>): void;
   /** Who is told what goes wrong with the WebSocket. */
   onError: ConnectionInit<Data>["onError"];
   /** Who is told that the WebSocket has ended. */
@@ -208,7 +213,7 @@ export class Handshake<Data> implements OpeningOwner {
 
   /** Opening: the peer has left. */
   left(error: unknown): void {
-    this.#outcome.gone(error);
+    this.#outcome.gone(error, this);
   }
 
   #plain(head: RequestHead): void {
@@ -216,7 +221,7 @@ export class Handshake<Data> implements OpeningOwner {
     const { plain } = this.#outcome;
     if (plain === undefined) throw upgradeRequired();
     this.#opening.done();
-    plain.call(this.#outcome, head, this.#farewell());
+    plain.call(this.#outcome, head, this.#farewell(), this.#transport.remoteAddr);
   }
 
   #decide(request: UpgradeRequest, result: UpgradeResult<Data>): void {
@@ -247,7 +252,7 @@ export class Handshake<Data> implements OpeningOwner {
       onError: this.#outcome.onError,
       onClosed: this.#outcome.onClosed,
     });
-    this.#outcome.open(socket, answer, this.#opening.early);
+    this.#outcome.open(socket, answer, this.#opening.early, this);
   }
 
   #refuseWith(response: Response): void {
@@ -272,7 +277,7 @@ export class Handshake<Data> implements OpeningOwner {
 
   #farewell(): Farewell {
     const { closeTimeout } = this.#settings.limits;
-    return new Farewell(this.#transport, closeTimeout, () => this.#outcome.gone(undefined));
+    return new Farewell(this.#transport, closeTimeout, () => this.#outcome.gone(undefined, this));
   }
 }
 

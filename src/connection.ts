@@ -6,7 +6,7 @@ import type { ExtensionAgreement } from "./extensions/extension.ts";
 import { useExtensions } from "./extensions/extension_chain.ts";
 import { serializeExtensions } from "./handshake/header_grammar.ts";
 import { Endpoint, notOpen } from "./endpoint.ts";
-import type { CloseInfo } from "./endpoint.ts";
+import type { CloseInfo, EndpointOwner } from "./endpoint.ts";
 import { Incoming } from "./incoming.ts";
 import { IncomingStreams } from "./incoming_streams.ts";
 import type { MessageStream } from "./incoming_streams.ts";
@@ -112,6 +112,47 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Whether a close waits for a stream that is being sent. */
   #isFinishing = false;
 
+  /** What the endpoint sees of a connection: a class, so that one object is all it costs. */
+  static readonly #Owner = class implements EndpointOwner {
+    // deno-lint-ignore no-explicit-any
+    readonly #socket: WebSocketConnection<any>;
+
+    // deno-lint-ignore no-explicit-any
+    constructor(socket: WebSocketConnection<any>) {
+      this.#socket = socket;
+    }
+
+    get isSettled(): boolean {
+      return this.#socket.#isSettled;
+    }
+
+    get isFull(): boolean {
+      const socket = this.#socket;
+      return socket.#handler === undefined && (socket.#streams ?? socket.#incoming).isFull;
+    }
+
+    message(message: Message): boolean {
+      return this.#socket.#take(message);
+    }
+
+    part(part: MessagePart): boolean {
+      return this.#socket.#takePart(part);
+    }
+
+    drain(): void {
+      const socket = this.#socket;
+      socket.#call(() => socket.#handler?.drain?.(socket));
+    }
+
+    failed(error: unknown): void {
+      this.#socket.#report(error);
+    }
+
+    closed(info: CloseInfo): void {
+      this.#socket.#end(info);
+    }
+  };
+
   static {
     openConnection = (init) => new WebSocketConnection(init);
     startConnection = (connection, { answer, early, handler, opened }) => {
@@ -136,21 +177,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.#onError = init.onError;
     this.#onClosed = init.onClosed;
     this.#limits = limits;
-    const isSettled = () => this.#isSettled;
-    const isFull = () => this.#handler === undefined && (this.#streams ?? this.#incoming).isFull;
-    this.#endpoint = new Endpoint(role, transport, limits, {
-      get isSettled() {
-        return isSettled();
-      },
-      get isFull() {
-        return isFull();
-      },
-      message: (message) => this.#take(message),
-      part: (part) => this.#takePart(part),
-      drain: () => this.#call(() => this.#handler?.drain?.(this)),
-      failed: (error) => this.#report(error),
-      closed: (info) => this.#end(info),
-    }, useExtensions(init.agreements, { maxMessageSize: limits.maxMessageSize }));
+    this.#endpoint = new Endpoint(
+      role,
+      transport,
+      limits,
+      new WebSocketConnection.#Owner(this),
+      useExtensions(init.agreements, { maxMessageSize: limits.maxMessageSize }),
+    );
     this.#incoming = new Incoming(this.#endpoint, limits);
   }
 

@@ -6,10 +6,16 @@ import { FrameEncoder } from "./protocol/frame_encoder.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
 import { Opcode } from "./protocol/opcode.ts";
-import type { ExtensionInUse, ExtensionSendOptions } from "./extensions/extension.ts";
+import type {
+  ExtensionInUse,
+  ExtensionSendOptions,
+  FrameInitSink,
+} from "./extensions/extension.ts";
 import { Outgoing } from "./outgoing.ts";
+import type { OutgoingOwner } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
 import { Receiver } from "./receiver.ts";
+import type { ReceiverTarget } from "./receiver.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
 /** How a connection ended. */
@@ -54,7 +60,7 @@ type Wait = "turn" | "answer" | "close" | "end";
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
  * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.
  */
-export class Endpoint implements TransportHandler {
+export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner {
   readonly outgoing: Outgoing;
   readonly #role: Role;
   readonly #transport: Transport;
@@ -62,7 +68,8 @@ export class Endpoint implements TransportHandler {
   readonly #owner: EndpointOwner;
   readonly #receiver: Receiver;
   readonly #extensions: ExtensionInUse | undefined;
-  readonly #sendSink = { enqueue: (frame: FrameInit): void => this.outgoing.send(frame) };
+  /** Where the extensions hand on what is to be sent; made when it's first needed. */
+  #sendSink: FrameInitSink | undefined;
 
   #closeSent = false;
   #closeReceived: ClosePayload | undefined;
@@ -90,17 +97,12 @@ export class Endpoint implements TransportHandler {
     this.#owner = owner;
     this.#extensions = extensions;
     const { lendsChunks } = transport;
-    this.#receiver = new Receiver({ role, limits, extensions, lendsChunks }, {
-      control: (frame) => this.#takeControl(frame),
-      // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
-      message: (message) => this.#isClosed || owner.message(message) || !this.isOpen,
-      part: (part) => this.#isClosed || owner.part(part) || !this.isOpen,
-    });
+    this.#receiver = new Receiver({ role, limits, extensions, lendsChunks }, this);
     this.outgoing = new Outgoing(
       transport,
       new FrameEncoder({ role }),
       limits,
-      (wasFull) => this.#written(wasFull),
+      this,
     );
   }
 
@@ -142,13 +144,17 @@ export class Endpoint implements TransportHandler {
     }
     const payload = isText ? textEncoder.encode(message) : message;
     const opcode = isText ? Opcode.Text : Opcode.Binary;
-    extensions.send({ opcode, payload }, this.#sendSink, options);
+    extensions.send({ opcode, payload }, this.#sink, options);
   }
 
   /** Sends a frame of the owner's own making, by way of the extensions. */
   sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void {
     if (this.#extensions === undefined) this.outgoing.send(frame);
-    else this.#extensions.send(frame, this.#sendSink, options);
+    else this.#extensions.send(frame, this.#sink, options);
+  }
+
+  get #sink(): FrameInitSink {
+    return this.#sendSink ??= { enqueue: (frame) => this.outgoing.send(frame) };
   }
 
   /** From the next message on, messages are handed over in parts, as they arrive. */
@@ -299,7 +305,19 @@ export class Endpoint implements TransportHandler {
     }
   }
 
-  #takeControl({ opcode, payload }: Frame): void {
+  /** Receiver: a message. */
+  message(message: Message): boolean {
+    // Once our own Close is sent, to wait for a slow owner would keep the peer's Close from us.
+    return this.#isClosed || this.#owner.message(message) || !this.isOpen;
+  }
+
+  /** Receiver: a part of a message. */
+  part(part: MessagePart): boolean {
+    return this.#isClosed || this.#owner.part(part) || !this.isOpen;
+  }
+
+  /** Receiver: a control frame. */
+  control({ opcode, payload }: Frame): void {
     if (opcode === Opcode.Ping) this.#takePing(payload);
     else if (opcode === Opcode.Pong) this.#takePong(payload);
     else this.#takeClose(payload);
@@ -386,8 +404,8 @@ export class Endpoint implements TransportHandler {
     }
   }
 
-  /** Everything has been written, or there is room again. */
-  #written(wasFull: boolean): void {
+  /** Outgoing: everything has been written, or there is room again. */
+  written(wasFull: boolean): void {
     if (this.#isClosed) return;
     if (this.#closeSent) return this.#advance();
     if (wasFull) this.#owner.drain();

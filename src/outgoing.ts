@@ -14,6 +14,16 @@ const QUIET = 8;
 
 const READY: Promise<void> = Promise.resolve();
 
+/** Who an {@linkcode Outgoing} works for. */
+export interface OutgoingOwner {
+  /**
+   * Everything has been written out, or the queue is below its mark again.
+   *
+   * @param wasFull Whether somebody has waited for that.
+   */
+  written(wasFull: boolean): void;
+}
+
 /** A promise and its functions, for whoever waits for room in the queue. */
 type Waiter = PromiseWithResolvers<void>;
 
@@ -25,7 +35,7 @@ export class Outgoing {
   readonly #transport: Transport;
   readonly #encoder: FrameEncoder;
   readonly #mark: number;
-  readonly #onDrain: (wasFull: boolean) => void;
+  readonly #owner: OutgoingOwner;
   /** What the transport is working on. */
   #writing: Uint8Array<ArrayBuffer> | undefined;
   /** What comes after that, before what the encoder holds. */
@@ -34,24 +44,22 @@ export class Outgoing {
   #waiter: Waiter | undefined;
   #isHeld = false;
   #isScheduled = false;
+  /** Made when something is first sent outside of a turn. */
+  #settle: (() => void) | undefined;
   #seen = 0;
   #quiet = 0;
   #isClosed = false;
 
-  /**
-   * @param onDrain Told whenever everything has been written out or the queue is below its mark
-   * again: `true` where it had been above.
-   */
   constructor(
     transport: Transport,
     encoder: FrameEncoder,
     limits: Readonly<Limits>,
-    onDrain: (wasFull: boolean) => void,
+    owner: OutgoingOwner,
   ) {
     this.#transport = transport;
     this.#encoder = encoder;
     this.#mark = limits.outgoingHighWaterMark;
-    this.#onDrain = onDrain;
+    this.#owner = owner;
   }
 
   /** How many bytes the runtime has not taken yet, frame headers included. */
@@ -107,12 +115,12 @@ export class Outgoing {
     const { isFull } = this;
     const waiter = this.#waiter;
     if (waiter === undefined || isFull) {
-      if (this.bufferedAmount === 0) this.#onDrain(false);
+      if (this.bufferedAmount === 0) this.#owner.written(false);
       return;
     }
     this.#waiter = undefined;
     waiter.resolve();
-    this.#onDrain(true);
+    this.#owner.written(true);
   }
 
   /** The transport has written what it kept. */
@@ -158,17 +166,17 @@ export class Outgoing {
     if (this.#isHeld || this.#isScheduled || this.#writing !== undefined) return;
     this.#isScheduled = true;
     this.#seen = -1;
-    queueMicrotask(this.#settle);
+    queueMicrotask(this.#settle ??= () => this.#whenQuiet());
   }
 
-  readonly #settle = (): void => {
+  #whenQuiet(): void {
     const { length } = this.#encoder;
     this.#quiet = length === this.#seen ? this.#quiet + 1 : 0;
     this.#seen = length;
-    if (this.#quiet < QUIET && length > 0) return queueMicrotask(this.#settle);
+    if (this.#quiet < QUIET && length > 0) return queueMicrotask(this.#settle!);
     this.#isScheduled = false;
     this.flush();
-  };
+  }
 }
 
 /** Both in one; the second goes back to the encoders' pool. */

@@ -4,6 +4,7 @@ import { FrameDecoder } from "./protocol/frame_decoder.ts";
 import type { FrameSink } from "./protocol/frame_decoder.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
+import type { MessageSink } from "./protocol/message_sequence.ts";
 import { MessageAssembler } from "./protocol/message_assembler.ts";
 import { MessagePartDecoder } from "./protocol/message_part_decoder.ts";
 import { isControl } from "./protocol/opcode.ts";
@@ -45,9 +46,8 @@ export class Receiver {
   #partDecoder: MessagePartDecoder | undefined;
   /** Where the decoder's frames go: through the extensions, where there are any. */
   readonly #decodedSink: FrameSink;
-  readonly #frameSink = { enqueue: (frame: Frame): void => this.#takeFrame(frame) };
-  readonly #messageSink = { enqueue: (message: Message): void => this.#takeMessage(message) };
-  readonly #partSink = { enqueue: (part: MessagePart): void => this.#takePart(part) };
+  readonly #frameSink: FrameSink;
+  readonly #messageSink: MessageSink<Message>;
 
   constructor(options: ReceiverOptions, target: ReceiverTarget) {
     const { role, limits, extensions, lendsChunks } = options;
@@ -55,6 +55,8 @@ export class Receiver {
     this.#limits = limits;
     this.#lendsChunks = lendsChunks;
     this.#extensions = extensions;
+    this.#frameSink = { enqueue: (frame) => this.#takeFrame(frame) };
+    this.#messageSink = { enqueue: (message) => this.#takeMessage(message) };
     this.#decodedSink = extensions === undefined
       ? this.#frameSink
       : { enqueue: (frame) => extensions.receive(frame, this.#frameSink) };
@@ -99,7 +101,7 @@ export class Receiver {
     if (isControl(frame.opcode)) {
       this.#target.control(frame);
     } else if (this.#partDecoder !== undefined && this.#assembler.isIdle) {
-      this.#partDecoder.transform(frame, this.#partSink);
+      this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
       this.#assembler.transform(frame, this.#messageSink);
     }

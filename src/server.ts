@@ -5,7 +5,7 @@ import { WebSocketError } from "./protocol/errors.ts";
 import { listen } from "./transport/runtime.ts";
 import type { Addr, Listener, ListenOptions, Transport } from "./transport/transport.ts";
 import { Handshake, internal, resolveAcceptOptions } from "./accept.ts";
-import type { AcceptOptions, AcceptSettings, RequestInfo } from "./accept.ts";
+import type { AcceptOptions, AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
 import { failConnection, finishConnection, startConnection } from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
 import type { Farewell } from "./farewell.ts";
@@ -60,6 +60,7 @@ export class WebSocketServer<Data = unknown> {
   readonly #options: ServeOptions<Data>;
   readonly #handler: SocketFunction<Data> | SocketHandler<Data>;
   readonly #listener: Listener;
+  readonly #outcome: HandshakeOutcome<Data>;
   readonly #connections = new Set<WebSocketConnection<Data>>();
   /** The TCP connections that are no WebSockets, or not yet. */
   readonly #others = new Set<{ abort(): void }>();
@@ -77,6 +78,7 @@ export class WebSocketServer<Data = unknown> {
       ...options,
       scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),
     });
+    this.#outcome = this.#makeOutcome();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#onFinished = resolve;
@@ -130,16 +132,21 @@ export class WebSocketServer<Data = unknown> {
 
   #accept(transport: Transport): void {
     if (this.#isShutdown) return transport.abort();
+    this.#others.add(new Handshake<Data>(transport, this.#settings, this.#outcome));
+  }
+
+  /** One for all connections: a closure for each would be with it for as long as it lives. */
+  #makeOutcome(): HandshakeOutcome<Data> {
     const { fetch } = this.#options;
-    const handshake = new Handshake<Data>(transport, this.#settings, {
-      open: (socket, answer, early) => {
+    return {
+      open: (socket, answer, early, handshake) => {
         this.#others.delete(handshake);
         this.#open(socket, answer, early);
       },
       refused: (error) => {
         if (error.code !== "ERR_HANDSHAKE_REFUSED") this.#report(error);
       },
-      gone: () => {
+      gone: (_error, handshake) => {
         this.#others.delete(handshake);
         this.#checkFinished();
       },
@@ -149,12 +156,11 @@ export class WebSocketServer<Data = unknown> {
         this.#checkFinished();
       },
       ...(fetch === undefined ? {} : {
-        plain: (head: RequestHead, farewell: Farewell) => {
-          this.#fetch(fetch, head, farewell, transport.remoteAddr);
+        plain: (head: RequestHead, farewell: Farewell, remoteAddr: Addr) => {
+          this.#fetch(fetch, head, farewell, remoteAddr);
         },
       }),
-    });
-    this.#others.add(handshake);
+    };
   }
 
   #open(

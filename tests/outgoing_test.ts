@@ -14,7 +14,7 @@ function makeOutgoing(limits = {}) {
     transport,
     new FrameEncoder({ role: "server" }),
     { ...DEFAULT_LIMITS, ...limits },
-    (wasFull) => drains.push(wasFull),
+    { written: (wasFull) => drains.push(wasFull) },
   );
   transport.handler = {
     data() {},
