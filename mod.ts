@@ -22,6 +22,7 @@ export {
   type UpgradeOptions,
   type UpgradeResult,
 } from "./src/accept.ts";
+export { type BackoffOptions, isFinalClose } from "./src/backoff.ts";
 export { connect, type ConnectOptions, connectOver, type HandshakeOptions } from "./src/client.ts";
 export {
   type CloseInfo,
@@ -52,6 +53,14 @@ export { DEFAULT_LIMITS, type Limits } from "./src/protocol/limits.ts";
 export type { Message, MessagePart } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";
 export { Opcode } from "./src/protocol/opcode.ts";
+export type { PerAttempt } from "./src/per_attempt.ts";
+export type {
+  ReconnectCloseEvent,
+  ReconnectEvent,
+  ReconnectMessageEvent,
+  ReconnectOpenEvent,
+} from "./src/reconnect_events.ts";
+export { ReconnectingWebSocket, type ReconnectOptions } from "./src/reconnecting_websocket.ts";
 export {
   serve,
   type ServeOptions,
@@ -78,3 +87,8 @@ export type {
   TransportHandler,
   UnixAddr,
 } from "./src/transport/transport.ts";
+export {
+  type WebSocketCloseInfo,
+  type WebSocketOpenInfo,
+  WebSocketStream,
+} from "./src/websocket_stream.ts";

@@ -139,12 +139,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       return this.#socket.#takePart(part);
     }
 
+    cut(): void {
+      this.#socket.#streams?.cut(notOpen("The peer has closed inside a message"));
+    }
+
     drain(): void {
       const socket = this.#socket;
       socket.#call(() => socket.#handler?.drain?.(socket));
     }
 
     failed(error: unknown): void {
+      this.#socket.#streams?.cut(error);
       this.#socket.#report(error);
     }
 
@@ -386,10 +391,18 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     if (this.#isFinishing) return;
     this.#isFinishing = true;
     // A stream that makes no progress must not keep the connection open for good.
-    const timer = setTimeout(() => {
+    let timer: ReturnType<typeof setTimeout>;
+    let seen = -1;
+    const look = (): void => {
+      if (sender.progress !== seen) {
+        seen = sender.progress;
+        timer = setTimeout(look, this.#limits.closeTimeout);
+        return;
+      }
       sender.abort(notOpen("The connection is being closed"));
       close();
-    }, this.#limits.closeTimeout);
+    };
+    look();
     sender.after(() => {
       clearTimeout(timer);
       close();
@@ -420,6 +433,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Whether there is room for more. */
   #take(message: Message): boolean {
     const handler = this.#handler;
+    // The message that was under way when the first stream was asked for.
+    if (this.#streams !== undefined) return this.#takePart(toPart(message));
     if (handler === undefined) {
       // After our Close there is no holding back: what nobody has room for is dropped.
       if (this.#endpoint.isOpen || !this.#incoming.isFull) this.#incoming.push(message);
@@ -436,8 +451,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   #takePart(part: MessagePart): boolean {
-    this.#streams!.push(part);
-    return !this.#streams!.isFull;
+    const streams = this.#streams!;
+    if (this.#endpoint.isOpen || !streams.isFull) streams.push(part);
+    else streams.drop(part);
+    return !streams.isFull;
   }
 
   /** Calls a callback of the handler's, whatever it does. */

@@ -39,6 +39,8 @@ export interface EndpointOwner {
   message(message: Message): boolean;
   /** The next part of a message has come, after `streamMessages()`; `false` as of `message()`. */
   part(part: MessagePart): boolean;
+  /** The message whose parts have come will not end. */
+  cut(): void;
   /** Whether the owner can take no more messages for now. */
   readonly isFull: boolean;
   /** Whether the owner is done with every message so far, so that a Close may be answered. */
@@ -206,7 +208,8 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
    * The owner wants more: what was held back comes now.
    */
   wanted(): void {
-    if (this.#isPaused || this.#receiver.holdsBack) this.#resume();
+    const isFull = this.#owner.isFull && this.isOpen;
+    if (!isFull && (this.#isPaused || this.#receiver.holdsBack)) this.#resume();
     if (!this.#owner.isSettled) return;
     // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
     this.outgoing.flush();
@@ -252,7 +255,9 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     const info: CloseInfo = {
       closeCode: received?.closeCode ?? CloseCode.AbnormalClosure,
       reason: received?.reason ?? "",
-      wasClean: received !== undefined && this.#closeSent && this.#error === undefined,
+      // Our Close may be written and not be sent: the peer has stopped reading.
+      wasClean: received !== undefined && this.#closeSent && this.#error === undefined &&
+        this.outgoing.bufferedAmount === 0,
     };
     const cause = this.#error ?? (info.wasClean ? undefined : error);
     if (cause !== undefined) info.error = cause;
@@ -287,7 +292,11 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     if (this.#isPaused || this.#isClosed) return;
     // What waits in the decoder is a part of one chunk: reading stops when a second joins it, since to
     // stop and go on for each would cost two system calls.
-    if (this.#isBehind || (heldBack && this.#receiver.holdsBack)) {
+    // Where messages are streamed, all of the chunk has been taken, and is all that's wanted.
+    const isEnough = this.#receiver.isStreaming
+      ? this.#owner.isFull && this.isOpen
+      : heldBack && this.#receiver.holdsBack;
+    if (this.#isBehind || isEnough) {
       this.#isPaused = true;
       this.#transport.pause();
     }
@@ -349,6 +358,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
 
   #takeClose(payload: Uint8Array): void {
     this.#closeReceived = decodeClosePayload(payload);
+    if (this.#receiver.isInStream) this.#owner.cut();
     if (!this.isOpen) return this.#advance();
     if (this.#owner.isSettled) return this.#answerClose();
     // The messages before the Close are delivered first, and may be answered.

@@ -7,6 +7,7 @@ export type MessageStream =
   | { readonly type: "text"; readonly readable: ReadableStream<string> }
   | { readonly type: "binary"; readonly readable: ReadableStream<Uint8Array> };
 
+type Controller = ReadableStreamDefaultController<string | Uint8Array>;
 type Result = IteratorResult<MessageStream, undefined>;
 
 const DONE: Result = Object.freeze({ done: true, value: undefined });
@@ -19,13 +20,15 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
   readonly #source: IncomingSource;
   readonly #mark: number;
   /** Messages that nobody has asked for yet. */
-  #ready: MessageStream[] = [];
+  #ready: { message: MessageStream; controller: Controller }[] = [];
   #waiting: ((result: Result) => void)[] = [];
-  /** Where the message goes that arrives now. */
-  #current: ReadableStreamDefaultController<string | Uint8Array> | undefined;
-  /** Whether whoever has the message that arrives now wants no more of it. */
-  #isDiscarding = false;
+  /** Where the message goes that arrives now; nowhere, if whoever has it wants no more of it. */
+  #current: Controller | undefined;
   #inMessage = false;
+  /** The message that was handed over last. */
+  #given: Controller | undefined;
+  /** Whether whoever has that may not be done with it. */
+  #isBusy = false;
   #hasEnded = false;
 
   /** @param mark How many bytes, or characters, of a message may wait to be read. */
@@ -40,9 +43,12 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
       (this.#current !== undefined && (this.#current.desiredSize ?? 0) <= 0);
   }
 
-  /** Whether everything has been delivered, and the next message has been asked for. */
+  /**
+   * Whether everything has been delivered, and whoever took the last message is done with it, as far
+   * as one can see: it has asked for the next one, or it has left.
+   */
   get isSettled(): boolean {
-    return this.#waiting.length > 0 && !this.#inMessage;
+    return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
   }
 
   /** Takes the next part; its bytes are the streams' own. */
@@ -51,21 +57,30 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
       this.#inMessage = true;
       this.#begin(part.type);
     }
-    if (!this.#isDiscarding && part.data.length > 0) this.#current?.enqueue(part.data);
+    if (part.data.length > 0) this.#current?.enqueue(part.data);
     if (!part.fin) return;
     this.#inMessage = false;
-    if (!this.#isDiscarding) this.#current?.close();
-    this.#isDiscarding = false;
+    this.#current?.close();
     this.#current = undefined;
+  }
+
+  /** Takes no notice of the next part, nor of what follows of its message. */
+  drop(part: MessagePart): void {
+    this.cut(notOpen("The message has not been read in time"));
+    this.#inMessage = !part.fin;
+  }
+
+  /** The message that has begun will not end. */
+  cut(error: unknown): void {
+    this.#current?.error(error);
+    this.#current = undefined;
+    this.#inMessage = false;
   }
 
   /** Nothing more will come: a message that has not ended errors. */
   end(error: unknown): void {
     this.#hasEnded = true;
-    if (!this.#isDiscarding) {
-      this.#current?.error(error ?? notOpen("The connection ended inside a message"));
-    }
-    this.#current = undefined;
+    this.cut(error ?? notOpen("The connection has ended inside a message"));
     for (const waiting of this.#waiting.splice(0)) waiting(DONE);
   }
 
@@ -73,20 +88,24 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
    * The next message, as soon as it begins; what has not been read of the one before it is discarded.
    */
   next(): Promise<Result> {
+    this.#discard();
     const ready = this.#ready.shift();
     if (ready !== undefined) {
+      this.#give(ready.controller);
       this.#source.wanted();
-      return Promise.resolve({ done: false, value: ready });
+      return Promise.resolve({ done: false, value: ready.message });
     }
-    if (this.#inMessage) this.#discard();
+    this.#isBusy = false;
     if (this.#hasEnded) return Promise.resolve(DONE);
     const next = new Promise<Result>((resolve) => this.#waiting.push(resolve));
     this.#source.wanted();
     return next;
   }
 
-  /** The consumer leaves; it may come back. */
+  /** The consumer leaves; it may come back. What it has of a message it may read on. */
   return(): Promise<Result> {
+    this.#isBusy = false;
+    this.#source.wanted();
     return Promise.resolve(DONE);
   }
 
@@ -96,25 +115,40 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
   }
 
   #begin(type: MessagePart["type"]): void {
+    let own!: Controller;
     const readable = new ReadableStream<string | Uint8Array>({
       start: (controller) => {
-        this.#current = controller;
+        this.#current = own = controller;
       },
-      pull: () => this.#source.wanted(),
+      // Not for each part that has been read: a chunk of many comes at a time.
+      pull: () => {
+        if (own.desiredSize === this.#mark) this.#source.wanted();
+      },
       cancel: () => {
-        this.#isDiscarding = true;
+        if (this.#current === own) this.#current = undefined;
         this.#source.wanted();
       },
-    }, { highWaterMark: this.#mark, size: (chunk) => chunk?.length ?? 0 });
+    }, { highWaterMark: this.#mark, size: (chunk) => chunk!.length });
     const message = { type, readable } as MessageStream;
     const waiting = this.#waiting.shift();
-    if (waiting === undefined) this.#ready.push(message);
-    else waiting({ done: false, value: message });
+    if (waiting === undefined) {
+      this.#ready.push({ message, controller: own });
+    } else {
+      this.#give(own);
+      waiting({ done: false, value: message });
+    }
+  }
+
+  #give(controller: Controller): void {
+    this.#given = controller;
+    this.#isBusy = true;
   }
 
   #discard(): void {
-    if (this.#isDiscarding) return;
-    this.#isDiscarding = true;
-    this.#current?.error(notOpen("The next message has been asked for"));
+    const given = this.#given;
+    if (given === undefined) return;
+    this.#given = undefined;
+    if (this.#current === given) this.#current = undefined;
+    given.error(new DOMException("The next message has been asked for", "AbortError"));
   }
 }

@@ -12,6 +12,12 @@ import { isControl } from "./protocol/opcode.ts";
 /** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
 const SHORT_COPY = 64;
 
+/**
+ * The largest part, in bytes, that is copied at once. V8 lets tens of MiB of large buffers become garbage
+ * before it looks, and looks sooner where they are small and many.
+ */
+const PART_SIZE = 16 * 1024;
+
 /** Where a {@linkcode Receiver} hands on what it has received. */
 export interface ReceiverTarget {
   /** A control frame has come. */
@@ -94,7 +100,20 @@ export class Receiver {
 
   /** From the next message on, messages are handed on in parts, as they arrive. */
   streamMessages(): void {
-    this.#partDecoder ??= new MessagePartDecoder(this.#limits);
+    this.#partDecoder ??= new MessagePartDecoder({
+      ...this.#limits,
+      maxPartSize: this.#lendsChunks ? PART_SIZE : Infinity,
+    });
+  }
+
+  /** Whether messages are handed on in parts. */
+  get isStreaming(): boolean {
+    return this.#partDecoder !== undefined;
+  }
+
+  /** Whether a message has begun, of which parts have been handed on, and has not ended. */
+  get isInStream(): boolean {
+    return this.#partDecoder?.isIdle === false;
   }
 
   #takeFrame(frame: Frame): void {
@@ -115,7 +134,10 @@ export class Receiver {
     const { data } = part;
     // A part is kept until it's read, and the chunk may be lent.
     const own = typeof data === "string" || !this.#lendsChunks ? data : data.slice();
-    if (!this.#target.part({ ...part, data: own })) this.#holdBack();
+    if (this.#target.part({ type: part.type, data: own, fin: part.fin } as MessagePart)) return;
+    // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
+    // what an extension can make a thousand times as much of, nor any number of messages.
+    if (part.fin || this.#extensions !== undefined) this.#holdBack();
   }
 
   #holdBack(): void {

@@ -9,6 +9,9 @@ import { toBytes } from "./sendable.ts";
 /** The most bytes of a chunk that go into one frame: a Ping, or a Close, can come in between. */
 const FRAME_SIZE = 64 * 1024;
 
+/** For how many milliseconds a stream is sent before the event loop has its turn. */
+const LONGEST_TURN = 10;
+
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
@@ -25,6 +28,9 @@ export class StreamSender {
   #pending = 0;
   #queuedBytes = 0;
   #reader: ReadableStreamDefaultReader<unknown> | undefined;
+  /** The message that is being sent. */
+  #message: Fragments | undefined;
+  #progress = 0;
   #aborted: unknown;
 
   constructor(endpoint: Endpoint) {
@@ -41,9 +47,19 @@ export class StreamSender {
     return this.#queuedBytes;
   }
 
-  /** Sends a stream, after those before it. */
+  /** A number that changes whenever something of a stream has been sent. */
+  get progress(): number {
+    return this.#progress;
+  }
+
+  /**
+   * Sends a stream, after those before it.
+   *
+   * @throws {TypeError} where somebody else reads the stream.
+   */
   sendStream(stream: ReadableStream<unknown>, options?: ExtensionSendOptions): Promise<void> {
-    return this.after(() => this.#sendStream(stream, options));
+    const reader = stream.getReader();
+    return this.after(() => this.#sendStream(reader, options));
   }
 
   /** Sends a message, after the streams before it. The bytes are copied. */
@@ -61,10 +77,10 @@ export class StreamSender {
   /** Does something after all that is to be sent so far. */
   after(run: () => Promise<void> | void): Promise<void> {
     this.#pending++;
-    const done = this.#tail.then(run);
-    this.#tail = done.catch(() => {}).finally(() => {
+    const done = this.#tail.then(run).finally(() => {
       if (--this.#pending === 0) this.#endpoint.wanted();
     });
+    this.#tail = done.catch(() => {});
     return done;
   }
 
@@ -72,14 +88,17 @@ export class StreamSender {
   abort(error: unknown): void {
     this.#aborted ??= error;
     this.#reader?.cancel(error).catch(() => {});
+    if (this.#message?.hasBegun) this.#endpoint.giveUp();
   }
 
   async #sendStream(
-    stream: ReadableStream<unknown>,
+    reader: ReadableStreamDefaultReader<unknown>,
     options: ExtensionSendOptions | undefined,
   ): Promise<void> {
-    const reader = this.#reader = stream.getReader();
+    this.#reader = reader;
     const message = new Fragments((frame) => this.#endpoint.sendFrame(frame, options));
+    this.#message = message;
+    let turn = performance.now();
     try {
       this.#check();
       while (true) {
@@ -88,7 +107,13 @@ export class StreamSender {
         if (done) break;
         for (const part of message.split(value)) {
           message.add(part);
+          this.#progress++;
           await this.#endpoint.outgoing.ready;
+          // A source that is always ready, and a peer that is faster, must not keep everybody else out.
+          if (performance.now() - turn > LONGEST_TURN) {
+            await new Promise((resolve) => setTimeout(resolve, 0));
+            turn = performance.now();
+          }
           this.#check();
         }
       }
@@ -100,7 +125,7 @@ export class StreamSender {
       if (message.hasBegun) this.#endpoint.giveUp();
       throw error;
     } finally {
-      this.#reader = undefined;
+      this.#reader = this.#message = undefined;
     }
   }
 
@@ -117,6 +142,8 @@ class Fragments {
   #isFirst = true;
   /** The first half of a character that the chunks have cut in two. */
   #surrogate = "";
+  /** Where text is encoded. */
+  #buffer: Uint8Array | undefined;
 
   constructor(send: (frame: FrameInit) => void) {
     this.#send = send;
@@ -126,19 +153,15 @@ class Fragments {
     return !this.#isFirst;
   }
 
-  /** The bytes of a chunk, in parts that are sent one by one. */
-  *split(chunk: unknown): Generator<Uint8Array> {
+  /** The bytes of a chunk, in parts that are sent one by one: each is good until the next. */
+  split(chunk: unknown): Iterable<Uint8Array> {
     const isText = typeof chunk === "string";
-    const bytes = isText
-      ? textEncoder.encode(this.#whole(chunk))
-      : toBytes(chunk as ArrayBuffer | ArrayBufferView);
+    const bytes = isText ? undefined : toBytes(chunk as ArrayBuffer | ArrayBufferView);
     this.#opcode ??= isText ? Opcode.Text : Opcode.Binary;
     if (isText !== (this.#opcode === Opcode.Text)) {
       throw new TypeError("Cannot send stream: expected all chunks to be strings, or all bytes");
     }
-    for (let start = 0; start < bytes.length; start += FRAME_SIZE) {
-      yield bytes.subarray(start, start + FRAME_SIZE);
-    }
+    return bytes === undefined ? this.#encode(this.#whole(chunk as string)) : cut(bytes);
   }
 
   add(payload: Uint8Array): void {
@@ -155,12 +178,33 @@ class Fragments {
     this.#send({ opcode, fin: true, payload });
   }
 
+  /** Text as UTF-8, in one buffer for all parts: they would be so much garbage. */
+  *#encode(text: string): Generator<Uint8Array> {
+    if (text.length > 0) this.#buffer ??= new Uint8Array(FRAME_SIZE);
+    for (let start = 0; start < text.length;) {
+      let end = Math.min(start + FRAME_SIZE, text.length);
+      if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--;
+      const { read, written } = textEncoder.encodeInto(text.slice(start, end), this.#buffer!);
+      start += read;
+      yield this.#buffer!.subarray(0, written);
+    }
+  }
+
   /** The chunk, with what the one before it has left, and without what is left for the next. */
   #whole(chunk: string): string {
     const text = this.#surrogate + chunk;
-    const last = text.charCodeAt(text.length - 1);
-    const isCut = last >= 0xd800 && last <= 0xdbff;
+    const isCut = isHighSurrogate(text.charCodeAt(text.length - 1));
     this.#surrogate = isCut ? text.slice(-1) : "";
     return isCut ? text.slice(0, -1) : text;
   }
+}
+
+function* cut(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += FRAME_SIZE) {
+    yield bytes.subarray(start, start + FRAME_SIZE);
+  }
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }

@@ -3,7 +3,7 @@ import type { CloseInfo } from "../src/endpoint.ts";
 import { resolveLimits } from "../src/protocol/limits.ts";
 import type { Limits } from "../src/protocol/limits.ts";
 import type { Message } from "../src/protocol/message.ts";
-import { assertEquals, test } from "./harness.ts";
+import { assertEquals, delay, test } from "./harness.ts";
 import { join, rawFrame } from "./protocol/frames.ts";
 import type { RawFrame } from "./protocol/frames.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
@@ -25,6 +25,7 @@ function makeEndpoint(limits: Partial<Limits> = {}) {
       return !owner.isFull;
     },
     part: () => true,
+    cut() {},
     drain: () => {},
     failed: (error: unknown) => owner.log.push((error as { code: string }).code),
     closed: ({ closeCode, wasClean }: CloseInfo) =>
@@ -142,4 +143,14 @@ test("Endpoint answers a Close at the end of the turn that settles it, if it is 
   await turns();
   assertEquals(sent(), ["close 1000"]);
   endpoint.abort();
+});
+
+test("Endpoint's end is not clean where our Close has not left", async () => {
+  const { transport, owner, endpoint, receive } = makeEndpoint({ closeTimeout: 10 });
+  transport.takes = false;
+  endpoint.outgoing.send("x");
+  endpoint.outgoing.flush();
+  receive(closeFrame(1000));
+  await delay(30);
+  assertEquals(owner.log, ["closed 1000 false"]);
 });

@@ -16,6 +16,10 @@ const layers: Record<string, string[]> = {
   client: ["client", "connection", "streams", "handshake", "extensions", "protocol", "transport"],
   transport: ["transport"],
 };
+// What is made of connect() is a client's too.
+for (const name of ["websocket_stream", "reconnecting_websocket"]) {
+  layers[name] = [name, ...layers.client!];
+}
 
 /** The transports' interface, and the two names a module that chooses among them may have. */
 const transportInterface = "src/transport/transport.ts";
@@ -111,6 +115,7 @@ const good: [path: string, source: string][] = [
   ["src/server.ts", 'import { A } from "./connection.ts";\nimport { B } from "./close_info.ts";'],
   ["src/server/serve.ts", 'import { A } from "../connection.ts";\nimport "./options.ts";'],
   ["src/client.ts", 'import { connectTcp } from "./transport/mod.ts";'],
+  ["src/websocket_stream.ts", 'import { connect } from "./client.ts";'],
   ["src/transport/deno.ts", 'import type { Transport } from "./transport.ts"; Deno.listen;'],
   ["src/transport/mod.ts", 'await import("./deno.ts"); await import("./bun.ts");'],
   ["src/transport/bun_connect.ts", 'import { BunTransport } from "./bun.ts";'],
@@ -140,6 +145,7 @@ const bad: [path: string, source: string][] = [
   ["src/close_info.ts", 'import { serve } from "./server/serve.ts";'],
   ["src/connection.ts", 'import "../mod.ts";'],
   ["src/server.ts", 'import { connect } from "./client.ts";'],
+  ["src/client.ts", 'import { WebSocketStream } from "./websocket_stream.ts";'],
   ["src/client.ts", 'const a = await import("./server.ts");'],
   ["src/client.ts", "await import(name);"],
   ["src/client.ts", "await Deno.connect({ port: 1 });"],

@@ -12,6 +12,7 @@ import { root, run, setUp } from "./setup.mjs";
 const groups = [
   { folder: "src/protocol/", least: 100 },
   { folder: "src/handshake/", least: 100 },
+  { folder: "src/extensions/", least: 100 },
   { folder: "src/", least: 95 },
 ];
 

@@ -7,14 +7,16 @@ import { MAX_WINDOW_BITS } from "./deflate_parameters.ts";
  */
 export interface PerMessageDeflateOptions {
   /**
-   * Whether the server compresses each message by itself. It then needs no memory between two
-   * messages, but short messages compress much less.
+   * Whether the server compresses each message by itself. It then keeps no window between two messages
+   * (0.6 KiB a connection instead of about 3), nor does the client, but short messages compress much
+   * less.
    *
    * @default {false}
    */
   serverNoContextTakeover?: boolean;
   /**
-   * Whether the client compresses each message by itself.
+   * Whether the client compresses each message by itself. The server then keeps no window of what it
+   * has received: 0.7 to 8 KiB a connection instead of 5 to 10, or of 33 for a window of 15.
    *
    * @default {false}
    */
@@ -29,7 +31,8 @@ export interface PerMessageDeflateOptions {
   serverMaxWindowBits?: number;
   /**
    * The client's window, 8 to 15. Where it's set, a server declines an offer without
-   * "client_max_window_bits"; where it's not, it takes such a client's messages with a window of 15.
+   * "client_max_window_bits"; where it's not, it takes such a client's messages with a window of 15,
+   * which is kept: 23 to 33 KiB for each such connection.
    *
    * @default {12} 4 KiB, where a client lets itself be limited
    */

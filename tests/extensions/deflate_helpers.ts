@@ -7,7 +7,7 @@ import type {
   InflaterOptions,
   ZlibBackend,
 } from "../../src/extensions/deflate_codec.ts";
-import type { ExtensionInUse, ExtensionSendOptions } from "../../src/extensions/extension.ts";
+import type { ExtensionInUse, ExtensionSendOptions } from "@sluice/websocket/extensions";
 import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_backend.ts";
 import { Z_SYNC_FLUSH } from "../../src/extensions/zlib_stream.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";

@@ -1,8 +1,10 @@
-import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
-import type { PerMessageDeflateOptions } from "../../src/extensions/deflate_options.ts";
-import type { ExtensionInUse } from "../../src/extensions/extension.ts";
-import { acceptOffers, acceptResponses } from "../../src/extensions/negotiation.ts";
-import { useExtensions } from "../../src/extensions/extension_chain.ts";
+import {
+  acceptOffers,
+  acceptResponses,
+  PerMessageDeflate,
+  useExtensions,
+} from "@sluice/websocket/extensions";
+import type { ExtensionInUse, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import type { Message } from "../../src/protocol/message.ts";
 import { oneShotBackend } from "../../src/extensions/zlib_backend.ts";
 import { assert, assertEquals, test } from "../harness.ts";

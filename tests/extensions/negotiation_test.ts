@@ -1,13 +1,16 @@
+import {
+  acceptOffers,
+  acceptResponses,
+  PerMessageDeflate,
+  useExtensions,
+} from "@sluice/websocket/extensions";
 import type {
   Extension,
   ExtensionAgreement,
   ExtensionInUse,
   ExtensionOffer,
   FrameInitSink,
-} from "../../src/extensions/extension.ts";
-import { useExtensions } from "../../src/extensions/extension_chain.ts";
-import { acceptOffers, acceptResponses } from "../../src/extensions/negotiation.ts";
-import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
+} from "@sluice/websocket/extensions";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { Rsv } from "../../src/protocol/frame.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";

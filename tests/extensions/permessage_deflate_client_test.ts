@@ -1,5 +1,5 @@
-import type { PerMessageDeflateOptions } from "../../src/extensions/deflate_options.ts";
-import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
+import { PerMessageDeflate } from "@sluice/websocket/extensions";
+import type { PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { parseExtensions, serializeExtensions } from "../../src/handshake/header_grammar.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";

@@ -1,6 +1,5 @@
-import type { PerMessageDeflateOptions } from "../../src/extensions/deflate_options.ts";
-import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
-import type { ExtensionOffer } from "../../src/extensions/extension.ts";
+import { PerMessageDeflate } from "@sluice/websocket/extensions";
+import type { ExtensionOffer, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import { parseExtensions, serializeExtensions } from "../../src/handshake/header_grammar.ts";
 import { assertEquals, test } from "../harness.ts";
 

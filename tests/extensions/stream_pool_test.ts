@@ -1,8 +1,8 @@
 import { StreamLease, StreamPool } from "../../src/extensions/stream_pool.ts";
 import type { PooledStream } from "../../src/extensions/stream_pool.ts";
-import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
+import { PerMessageDeflate } from "@sluice/websocket/extensions";
+import type { ExtensionInUse } from "@sluice/websocket/extensions";
 import { contextBackend } from "../../src/extensions/zlib_backend.ts";
-import type { ExtensionInUse } from "../../src/extensions/extension.ts";
 import { Z_SYNC_FLUSH, ZlibStream } from "../../src/extensions/zlib_stream.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
 import { encode, json, makeDeflate, Receiver, sendAll, toFrames } from "./deflate_helpers.ts";

@@ -1,9 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
-import type { PerMessageDeflateOptions } from "../../src/extensions/deflate_options.ts";
-import type { ExtensionAgreement } from "../../src/extensions/extension.ts";
-import { acceptOffers, acceptResponses } from "../../src/extensions/negotiation.ts";
-import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
+import { acceptOffers, acceptResponses, PerMessageDeflate } from "@sluice/websocket/extensions";
+import type { ExtensionAgreement, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import { parseExtensions, serializeExtensions } from "../../src/handshake/header_grammar.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, canRun, run, testIf } from "../harness.ts";

@@ -3,9 +3,18 @@
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { CloseInfo, SocketFunction, SocketHandler, WebSocketConnection } from "../../mod.ts";
-import { assertEquals, canRun, deadline, run, runtime } from "../harness.ts";
+import type {
+  CloseInfo,
+  ServeOptions,
+  SocketFunction,
+  SocketHandler,
+  TcpAddr,
+  WebSocketConnection,
+  WebSocketError,
+} from "../../mod.ts";
+import { assertEquals, canRun, deadline, delay, run, runtime } from "../harness.ts";
 import { serving } from "../support/server.ts";
+import { streamOf } from "../support/streams.ts";
 
 /** How long a client may take for all of its exchanges, in milliseconds. */
 const PATIENCE = 50_000;
@@ -46,17 +55,30 @@ function makeHandler(
   }
 }
 
-/** A server for a client to try, and how the clients' connections ended. */
-export function interopServer(drive: Drive): { url: string; closes: CloseInfo[] } {
+/** A server for a client to try, and what became of the clients' connections. */
+export interface InteropServer {
+  url: string;
+  /** How each ended. */
+  closes: CloseInfo[];
+  /** What `extensions` was, of each. */
+  extensions: string[];
+}
+
+/** Starts one; it ends with the test. */
+export function interopServer(drive: Drive, options: ServeOptions<Data> = {}): InteropServer {
   const closes: CloseInfo[] = [];
+  const extensions: string[] = [];
   const greet = (socket: Socket): void => {
     const { path, headers } = socket.data;
+    extensions.push(socket.extensions);
     socket.closed.then((info) => closes.push(info));
     if (path === "/headers") socket.send(JSON.stringify(headers));
     if (path === "/server-close") socket.close(4001, "server says bye");
     if (path === "/server-ping") socket.ping().then(() => socket.send("answered"));
+    if (path === "/fragments") socket.send(streamOf(["Hello ", "wör", "ld"]));
   };
-  const { url } = serving<Data>(makeHandler(drive, greet), {
+  const { server } = serving<Data>(makeHandler(drive, greet), {
+    ...options,
     protocols: ["chat.v2", "chat.v1"],
     upgrade(request) {
       const { pathname: path } = new URL(request.url);
@@ -65,7 +87,25 @@ export function interopServer(drive: Drive): { url: string; closes: CloseInfo[] 
       return { data: { path, headers: Object.fromEntries(request.headers) } };
     },
   });
-  return { url, closes };
+  const { port } = server.addr as TcpAddr;
+  const url = options.tls === undefined ? `ws://127.0.0.1:${port}` : `wss://localhost:${port}`;
+  return { url, closes, extensions };
+}
+
+/** Asserts that the server has seen the client's close, and nothing unclean but what it should. */
+export async function assertCloses(closes: readonly CloseInfo[]): Promise<void> {
+  const seen = async () => {
+    while (!closes.some(({ closeCode }) => closeCode === 4321)) await delay(5);
+  };
+  await deadline(seen(), 5000, "the client's close");
+  const { reason, wasClean } = closes.find(({ closeCode }) => closeCode === 4321)!;
+  assertEquals([reason, wasClean], ["client says bye", true]);
+  const unclean = closes.filter(({ wasClean }) => !wasClean);
+  assertEquals(
+    unclean.map(({ error }) => (error as WebSocketError | undefined)?.code),
+    ["ERR_MESSAGE_TOO_BIG"],
+    "the message over the limit, and no other",
+  );
 }
 
 /** What every client should report of a server that echoes. */
@@ -92,6 +132,7 @@ const MORE: Report = {
   "subprotocol, none offered": "",
   "subprotocol, two offered": "chat.v2",
   "the server's ping": "answered",
+  "the server's fragments": "Hello wörld",
   "the server's close": { code: 4001, reason: "server says bye" },
   "a message over the limit": 1009,
   "a handshake refused with 401": "refused",
@@ -112,6 +153,8 @@ export interface Client {
   condition: true | string;
   /** Runs its exchanges with a server, all of them or the echoes alone, and gives its report. */
   run(url: string, only: "echoes" | "all"): Promise<Report>;
+  /** Why it can't compress, where it can't. */
+  declines?: string;
   /** What it should report. */
   expected: Record<"echoes" | "all", Report>;
 }
@@ -129,14 +172,17 @@ function child(command: string, args: string[]): Client["run"] {
 }
 
 /** Where a runtime's executable is; its bare name where it has to be in the PATH. */
-function executable(name: "deno" | "bun"): string {
+export function executable(name: "deno" | "bun"): string {
   if (runtime === name) return process.execPath;
   const local = fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url));
   return existsSync(local) ? local : name;
 }
 
+const declines = (name: string) =>
+  name === "deno" ? { declines: "Deno's WebSocket has no permessage-deflate" } : {};
 const other = runtime === "deno" ? "bun" : "deno";
-const python = "/usr/bin/python3";
+/** Debian's, which has its packages. */
+export const python = "/usr/bin/python3";
 const platform = { echoes: ECHOES, all: { ...ECHOES, ...MORE } };
 const full = {
   echoes: { ...ECHOES, ...PINGS_AND_FRAGMENTS },
@@ -174,6 +220,7 @@ export const CLIENTS: readonly Client[] = [
       peer("platform_client.mjs"),
     ]),
     expected: platform,
+    ...declines(other),
   },
   {
     name: `the WebSocket of this very ${runtime}`,
@@ -187,6 +234,7 @@ export const CLIENTS: readonly Client[] = [
       return only === "echoes" ? echoes : { ...echoes, ...await exchangeMore(url, kit) };
     },
     expected: platform,
+    ...declines(runtime),
   },
 ];
 

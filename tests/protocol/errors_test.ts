@@ -43,3 +43,10 @@ test("closeCodeOf answers anything else with 1011", () => {
     assertEquals(closeCodeOf(error), 1011);
   }
 });
+
+test("WebSocketError has no reason and a code of its own, unless told", () => {
+  const bare = new WebSocketError("text", { closeCode: 4000 });
+  assertEquals([bare.code, bare.closeCode, bare.reason], ["ERR_WEBSOCKET", 4000, ""]);
+  const full = new WebSocketError("text", { closeCode: 4000, reason: "bye" });
+  assertEquals([full.closeCode, full.reason], [4000, "bye"]);
+});

@@ -97,6 +97,10 @@ export async function exchangeMore(url, kit) {
   results["the server's ping"] = await pinged.next();
   await pinged.close(1000);
 
+  const inParts = await open("/fragments");
+  results["the server's fragments"] = await inParts.next();
+  await inParts.close(1000);
+
   const told = await open("/server-close");
   results["the server's close"] = await told.closed;
 

@@ -54,9 +54,10 @@ if (globalThis.Deno !== undefined) {
       return server.upgrade(request, { data, headers }) ? undefined : new Response("no");
     },
     websocket: {
+      perMessageDeflate: true, // Off by default.
       maxPayloadLength: 2 * 1024 * 1024,
       open: (socket) => greet(socket, socket.data.pathname, socket.data.headers),
-      message: (socket, message) => void socket.send(message),
+      message: (socket, message) => void socket.send(message, true),
     },
   });
   console.log(`listening on ${server.port}`);

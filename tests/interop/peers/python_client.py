@@ -68,6 +68,8 @@ async def exchange_more(url):
         results["subprotocol, two offered"] = socket.subprotocol
     async with connect(f"{url}/server-ping") as socket:
         results["the server's ping"] = await socket.recv()
+    async with connect(f"{url}/fragments") as socket:
+        results["the server's fragments"] = await socket.recv()
     async with connect(f"{url}/server-close") as socket:
         await socket.wait_closed()
         results["the server's close"] = closing(socket)

@@ -11,6 +11,7 @@ const server = cert === undefined
   : https.createServer({ cert: readFileSync(cert), key: readFileSync(key) });
 const sockets = new WebSocketServer({
   noServer: true,
+  perMessageDeflate: { threshold: 0 }, // Off by default.
   maxPayload: 2 * 1024 * 1024,
   handleProtocols: (offered) => offered.has("chat.v2") ? "chat.v2" : false,
 });

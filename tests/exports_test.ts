@@ -1,0 +1,29 @@
+import * as root from "@sluice/websocket";
+import * as extensions from "@sluice/websocket/extensions";
+import * as handshake from "@sluice/websocket/handshake";
+import * as protocol from "@sluice/websocket/protocol";
+import * as streams from "@sluice/websocket/streams";
+import * as transport from "@sluice/websocket/transport";
+import { assert, assertEquals, test } from "./harness.ts";
+
+test("each entry of the package exports what its README and its docs name", () => {
+  const entries: [module: Record<string, unknown>, names: string[]][] = [
+    [root, ["serve", "accept", "connect", "WebSocketConnection", "CloseCode", "HandshakeError"]],
+    [extensions, ["PerMessageDeflate", "acceptOffers", "acceptResponses", "useExtensions"]],
+    [handshake, ["RequestHeadParser", "parseUpgradeRequest", "writeUpgradeResponse"]],
+    [protocol, ["FrameDecoder", "MessageAssembler", "MessagePartDecoder", "FrameEncoder"]],
+    [streams, ["FrameDecoderStream", "MessageAssemblerStream", "FrameEncoderStream"]],
+    [transport, ["listen", "memoryPair", "bunSocketHandler"]],
+  ];
+  for (const [module, names] of entries) {
+    for (const name of names) assert(name in module, name);
+  }
+});
+
+test("the entries share one module for each name", () => {
+  const shared = Object.entries(root).filter(([name]) => name in protocol || name in streams);
+  assert(shared.length > 5);
+  for (const [name, value] of shared) {
+    assertEquals((name in protocol ? protocol : streams)[name as never] === value, true, name);
+  }
+});
