@@ -140,7 +140,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     try {
       while (position < bytes.length && !this.#ended) {
         if (this.#isLent && (this.#paused || this.#startsWholeBinary(bytes, position))) {
-          bytes = bytes.slice(position);
+          bytes = copyFrom(bytes, position);
           position = 0;
           this.#isLent = false;
         }
@@ -242,6 +242,13 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     if ((first & 0x0f) === Opcode.Close) this.#ended = true;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
+}
+
+/** Twice as fast as `slice()` on Deno. */
+function copyFrom(bytes: Uint8Array, start: number): Uint8Array {
+  const copy = new Uint8Array(bytes.length - start);
+  copy.set(bytes.subarray(start));
+  return copy;
 }
 
 function concat(first: Uint8Array, second: Uint8Array): Uint8Array {

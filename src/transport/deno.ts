@@ -59,7 +59,7 @@ export const isDeno: boolean = Deno !== undefined;
 /** A read buffer's smallest size, in bytes: it's what an idle connection holds. */
 const MIN_READ = 1024;
 /** A read buffer's largest size, in bytes. */
-const MAX_READ = 256 * 1024;
+const MAX_READ = 64 * 1024;
 /** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
 const SMALL_READS = 16;
 /** How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE. */
