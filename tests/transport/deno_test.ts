@@ -137,10 +137,10 @@ test("DenoTransport reads from when it has a handler until the end", async () =>
 
 test("DenoTransport's buffer grows with full reads, and shrinks with small ones", async () => {
   const { conn, transport } = makeTransport();
-  while (conn.reads.at(-1)! < 256 * 1024) await conn.endReadWith(conn.reads.at(-1)!);
-  assertEquals(conn.reads, [1024, 4096, 16384, 65536, 262144]);
-  await conn.endReadWith(262144);
-  assertEquals(conn.reads.at(-1), 262144, "and no further");
+  for (let i = 0; i < 3; i++) await conn.endReadWith(conn.reads.at(-1)!);
+  assertEquals(conn.reads, [1024, 4096, 16384, 65536]);
+  await conn.endReadWith(65536);
+  assertEquals(conn.reads.at(-1), 65536, "and no further");
   for (let i = 0; i < 200; i++) await conn.endReadWith(1);
   assertEquals(conn.reads.at(-1), 1024);
   transport.close();
