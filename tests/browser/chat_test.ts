@@ -3,32 +3,13 @@ import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
-import { chromium } from "playwright-core";
 import type { Browser, Page } from "playwright-core";
 import { startExample } from "../example_process.ts";
-import { assert, assertEquals, canRun, deadline, delay, onTestEnd, testIf } from "../harness.ts";
-
-const executablePath = "/usr/bin/chromium";
-const args = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const browserIsHere = canRun(executablePath);
+import { browserIsHere, launch } from "./browser.ts";
+import { assert, assertEquals, deadline, delay, onTestEnd, testIf } from "../harness.ts";
 
 /** How long the page may take to show something, in milliseconds; its waits are random. */
 const PATIENCE = 20_000;
-
-async function launch(): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath, args });
-  onTestEnd(() => browser.close());
-  return browser;
-}
 
 /** A visitor's page. Each has a browser profile of its own, and so a name of its own. */
 class Visitor {
