@@ -1,8 +1,6 @@
 import { encodeClosePayload } from "./protocol/close_code.ts";
-import type { Role } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
-import type { ExtensionAgreement } from "./extensions/extension.ts";
 import { useExtensions } from "./extensions/extension_chain.ts";
 import { serializeExtensions } from "./handshake/header_grammar.ts";
 import { Endpoint, notOpen } from "./endpoint.ts";
@@ -14,52 +12,17 @@ import { isLonger, toBytes } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
 import type { SocketHandler } from "./socket_handler.ts";
 import { StreamSender } from "./stream_sender.ts";
-import type { Addr, Transport } from "./transport/transport.ts";
+import { makeReadable } from "./readable.ts";
+import { ReadyState } from "./ready_state.ts";
+import type { Addr } from "./transport/transport.ts";
+import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
 
+export type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
 export type { CloseInfo } from "./endpoint.ts";
 export type { MessageStream } from "./incoming_streams.ts";
+export { ReadyState } from "./ready_state.ts";
 export type { Sendable, SendOptions } from "./sendable.ts";
 export type { SocketHandler } from "./socket_handler.ts";
-
-/** The values of {@linkcode WebSocketConnection.readyState}, as of the platform's `WebSocket`. */
-export const ReadyState = {
-  /** Messages can be sent. */
-  Open: 1,
-  /** Our Close frame has been sent. */
-  Closing: 2,
-  /** The TCP connection has ended. */
-  Closed: 3,
-} as const;
-
-/** One of the values of {@linkcode ReadyState}. */
-export type ReadyState = typeof ReadyState[keyof typeof ReadyState];
-
-/** What a connection is made from, by the handshake of either role. */
-export interface ConnectionInit<Data> {
-  role: Role;
-  transport: Transport;
-  limits: Readonly<Limits>;
-  protocol: string;
-  /** What the handshake agreed to, in the order of the server's response. */
-  agreements: readonly ExtensionAgreement[];
-  data: Data;
-  /** Makes the opening handshake's request when somebody asks for it. */
-  request: () => Request;
-  onError: (error: unknown, socket: WebSocketConnection<Data>) => void;
-  onClosed: ((socket: WebSocketConnection<Data>) => void) | undefined;
-}
-
-/** What a connection starts with. */
-export interface ConnectionStart<Data> {
-  /** Bytes to send before all others: the answer to the opening handshake. */
-  answer: Uint8Array<ArrayBuffer>;
-  /** Bytes that came with the opening handshake. */
-  early: Uint8Array;
-  /** The callbacks, if that is how it's used. */
-  handler?: SocketHandler<Data> | undefined;
-  /** Called once messages can be sent, before any comes. */
-  opened?: () => void;
-}
 
 /** How the handshake makes a connection: its constructor is nobody else's. */
 export let openConnection: <Data>(init: ConnectionInit<Data>) => WebSocketConnection<Data>;
@@ -333,21 +296,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * Cancelling it closes the connection.
    */
   get readable(): ReadableStream<Message> {
-    return this.#readable ??= new ReadableStream<Message>({
-      pull: async (controller) => {
-        const { done, value } = await this.#incoming.next();
-        if (!done) return controller.enqueue(value);
-        const { wasClean, closeCode, error } = await this.closed;
-        if (wasClean) return controller.close();
-        controller.error(
-          error ?? notOpen(`The connection was lost (${closeCode})`),
-        );
-      },
-      cancel: async () => {
-        this.#finish(() => this.#endpoint.finish());
-        await this.closed;
-      },
-    }, { highWaterMark: 0 });
+    return this.#readable ??= makeReadable(this.#incoming, () => this.closed, this.#endAll);
   }
 
   /**
@@ -357,12 +306,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   get writable(): WritableStream<Sendable> {
     return this.#writable ??= new WritableStream<Sendable>({
       write: (data) => this.#write(data),
-      close: async () => {
-        this.#finish(() => this.#endpoint.finish());
-        await this.closed;
-      },
+      close: this.#endAll,
       abort: async () => void await this.close(1011),
     }, { highWaterMark: 64 });
+  }
+
+  /** Closes, as its streams' end or cancel has it. */
+  get #endAll(): () => Promise<void> {
+    return async () => {
+      this.#finish(() => this.#endpoint.finish());
+      await this.closed;
+    };
   }
 
   get #isOpen(): boolean {

@@ -1,0 +1,33 @@
+import type { WebSocketConnection } from "./connection.ts";
+import type { ExtensionAgreement } from "./extensions/extension.ts";
+import type { Role } from "./protocol/frame.ts";
+import type { Limits } from "./protocol/limits.ts";
+import type { SocketHandler } from "./socket_handler.ts";
+import type { Transport } from "./transport/transport.ts";
+
+/** What a connection is made from, by the handshake of either role. */
+export interface ConnectionInit<Data> {
+  role: Role;
+  transport: Transport;
+  limits: Readonly<Limits>;
+  protocol: string;
+  /** What the handshake agreed to, in the order of the server's response. */
+  agreements: readonly ExtensionAgreement[];
+  data: Data;
+  /** Makes the opening handshake's request when somebody asks for it. */
+  request: () => Request;
+  onError: (error: unknown, socket: WebSocketConnection<Data>) => void;
+  onClosed: ((socket: WebSocketConnection<Data>) => void) | undefined;
+}
+
+/** What a connection starts with. */
+export interface ConnectionStart<Data> {
+  /** Bytes to send before all others: the answer to the opening handshake. */
+  answer: Uint8Array<ArrayBuffer>;
+  /** Bytes that came with the opening handshake. */
+  early: Uint8Array;
+  /** The callbacks, if that is how it's used. */
+  handler?: SocketHandler<Data> | undefined;
+  /** Called once messages can be sent, before any comes. */
+  opened?: () => void;
+}

@@ -1,0 +1,12 @@
+/** The values of {@linkcode WebSocketConnection.readyState}, as of the platform's `WebSocket`. */
+export const ReadyState = {
+  /** Messages can be sent. */
+  Open: 1,
+  /** Our Close frame has been sent. */
+  Closing: 2,
+  /** The TCP connection has ended. */
+  Closed: 3,
+} as const;
+
+/** One of the values of {@linkcode ReadyState}. */
+export type ReadyState = typeof ReadyState[keyof typeof ReadyState];
