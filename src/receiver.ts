@@ -50,6 +50,8 @@ export class Receiver {
   readonly #assembler: MessageAssembler;
   /** In the assembler's place, from the next message on, where messages are read as they arrive. */
   #partDecoder: MessagePartDecoder | undefined;
+  /** What the chunk at hand is a view of, where it's only lent. */
+  #lentBuffer: ArrayBufferLike | undefined;
   /** Where the decoder's frames go: through the extensions, where there are any. */
   readonly #decodedSink: FrameSink;
   readonly #frameSink: FrameSink;
@@ -85,6 +87,7 @@ export class Receiver {
    * @throws {WebSocketError} where the peer has done something wrong; further bytes are ignored.
    */
   take(chunk: Uint8Array): void {
+    if (this.#lendsChunks) this.#lentBuffer = chunk.buffer;
     this.#decoder.transform(chunk, this.#decodedSink);
   }
 
@@ -132,8 +135,9 @@ export class Receiver {
 
   #takePart(part: MessagePart): void {
     const { data } = part;
-    // A part is kept until it's read, and the chunk may be lent.
-    const own = typeof data === "string" || !this.#lendsChunks ? data : data.slice();
+    // A part is kept until it's read: a view of a chunk that is only lent is not enough.
+    const isLent = typeof data !== "string" && data.buffer === this.#lentBuffer;
+    const own = isLent ? data.slice() : data;
     if (this.#target.part({ type: part.type, data: own, fin: part.fin } as MessagePart)) return;
     // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
     // what an extension can make a thousand times as much of, nor any number of messages.

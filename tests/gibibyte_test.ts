@@ -18,7 +18,7 @@ const canMeasure = existsSync("/proc/self/status") ? canRun("node") : "there is 
  * does nothing but allocate as much grows by 70 to 80 MiB on Deno and by 18 to 33 MiB on Bun. So the
  * limits for what is read tell a message that is held from one that is not, and no more.
  */
-const LIMITS = { read: 40, send: runtime === "deno" ? 320 : 128 };
+const LIMITS = { read: 40, send: MIB / 2 };
 
 for (
   const [way, type, coding] of [
