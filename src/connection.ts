@@ -260,7 +260,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * From the next message on, each message as a stream, handed over when it begins: for messages that
-   * are too large to hold, or too slow to wait for. Whoever does not read holds the peer back.
+   * are too large to hold, or too slow to wait for. Whoever does not read holds the peer back. The
+   * stream of a binary message is a byte stream: a BYOB reader that brings the same buffer again and
+   * again has it filled from the network's, and leaves no garbage.
    *
    * To ask for the next message discards what has not been read of the one before it. A message that
    * the connection's end cuts short errors. `maxMessageSize` holds: set it to what you are ready to

@@ -1,13 +1,14 @@
 import type { MessagePart } from "./protocol/message.ts";
 import { notOpen } from "./endpoint.ts";
 import type { IncomingSource } from "./incoming.ts";
+import { makeFeed } from "./message_feed.ts";
+import type { MessageFeed } from "./message_feed.ts";
 
 /** A message that is read while it arrives: {@linkcode WebSocketConnection.messageStreams}. */
 export type MessageStream =
   | { readonly type: "text"; readonly readable: ReadableStream<string> }
   | { readonly type: "binary"; readonly readable: ReadableStream<Uint8Array> };
 
-type Controller = ReadableStreamDefaultController<string | Uint8Array>;
 type Result = IteratorResult<MessageStream, undefined>;
 
 const DONE: Result = Object.freeze({ done: true, value: undefined });
@@ -20,13 +21,13 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
   readonly #source: IncomingSource;
   readonly #mark: number;
   /** Messages that nobody has asked for yet. */
-  #ready: { message: MessageStream; controller: Controller }[] = [];
+  #ready: { message: MessageStream; feed: MessageFeed }[] = [];
   #waiting: ((result: Result) => void)[] = [];
   /** Where the message goes that arrives now; nowhere, if whoever has it wants no more of it. */
-  #current: Controller | undefined;
+  #current: MessageFeed | undefined;
   #inMessage = false;
   /** The message that was handed over last. */
-  #given: Controller | undefined;
+  #given: MessageFeed | undefined;
   /** Whether whoever has that may not be done with it. */
   #isBusy = false;
   #hasEnded = false;
@@ -39,8 +40,7 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
 
   /** Whether what has arrived has not been read. */
   get isFull(): boolean {
-    return this.#ready.length > 0 ||
-      (this.#current !== undefined && (this.#current.desiredSize ?? 0) <= 0);
+    return this.#ready.length > 0 || this.#current?.isFull === true;
   }
 
   /**
@@ -51,13 +51,13 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
     return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
   }
 
-  /** Takes the next part; its bytes are the streams' own. */
+  /** Takes the next part; its bytes are copied. */
   push(part: MessagePart): void {
     if (!this.#inMessage) {
       this.#inMessage = true;
       this.#begin(part.type);
     }
-    if (part.data.length > 0) this.#current?.enqueue(part.data);
+    if (part.data.length > 0) this.#current?.push(part.data);
     if (!part.fin) return;
     this.#inMessage = false;
     this.#current?.close();
@@ -91,7 +91,7 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
     this.#discard();
     const ready = this.#ready.shift();
     if (ready !== undefined) {
-      this.#give(ready.controller);
+      this.#give(ready.feed);
       this.#source.wanted();
       return Promise.resolve({ done: false, value: ready.message });
     }
@@ -115,32 +115,26 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
   }
 
   #begin(type: MessagePart["type"]): void {
-    let own!: Controller;
-    const readable = new ReadableStream<string | Uint8Array>({
-      start: (controller) => {
-        this.#current = own = controller;
-      },
-      // Not for each part that has been read: a chunk of many comes at a time.
-      pull: () => {
-        if (own.desiredSize === this.#mark) this.#source.wanted();
-      },
-      cancel: () => {
-        if (this.#current === own) this.#current = undefined;
+    const feed: MessageFeed = makeFeed(type, this.#mark, {
+      wanted: () => this.#source.wanted(),
+      cancelled: () => {
+        if (this.#current === feed) this.#current = undefined;
         this.#source.wanted();
       },
-    }, { highWaterMark: this.#mark, size: (chunk) => chunk!.length });
-    const message = { type, readable } as MessageStream;
+    });
+    this.#current = feed;
+    const message = { type, readable: feed.readable } as MessageStream;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) {
-      this.#ready.push({ message, controller: own });
+      this.#ready.push({ message, feed });
     } else {
-      this.#give(own);
+      this.#give(feed);
       waiting({ done: false, value: message });
     }
   }
 
-  #give(controller: Controller): void {
-    this.#given = controller;
+  #give(feed: MessageFeed): void {
+    this.#given = feed;
     this.#isBusy = true;
   }
 

@@ -12,19 +12,16 @@ import { isControl } from "./protocol/opcode.ts";
 /** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
 const SHORT_COPY = 64;
 
-/**
- * The largest part, in bytes, that is copied at once. V8 lets tens of MiB of large buffers become garbage
- * before it looks, and looks sooner where they are small and many.
- */
-const PART_SIZE = 16 * 1024;
-
 /** Where a {@linkcode Receiver} hands on what it has received. */
 export interface ReceiverTarget {
   /** A control frame has come. */
   control(frame: Frame): void;
   /** A message has come; `false` to be given no further one for now. */
   message(message: Message): boolean;
-  /** The next part of a message has come; `false` to be given no further one for now. */
+  /**
+   * The next part of a message has come, whose bytes are good until the call returns; `false` to be
+   * given no further one for now.
+   */
   part(part: MessagePart): boolean;
 }
 
@@ -44,24 +41,20 @@ export interface ReceiverOptions {
 export class Receiver {
   readonly #target: ReceiverTarget;
   readonly #limits: Readonly<Limits>;
-  readonly #lendsChunks: boolean;
   readonly #decoder: FrameDecoder;
   readonly #extensions: ExtensionInUse | undefined;
   readonly #assembler: MessageAssembler;
   /** In the assembler's place, from the next message on, where messages are read as they arrive. */
   #partDecoder: MessagePartDecoder | undefined;
-  /** What the chunk at hand is a view of, where it's only lent. */
-  #lentBuffer: ArrayBufferLike | undefined;
   /** Where the decoder's frames go: through the extensions, where there are any. */
   readonly #decodedSink: FrameSink;
-  readonly #frameSink: FrameSink;
+  #frameSink: FrameSink;
   readonly #messageSink: MessageSink<Message>;
 
   constructor(options: ReceiverOptions, target: ReceiverTarget) {
     const { role, limits, extensions, lendsChunks } = options;
     this.#target = target;
     this.#limits = limits;
-    this.#lendsChunks = lendsChunks;
     this.#extensions = extensions;
     this.#frameSink = { enqueue: (frame) => this.#takeFrame(frame) };
     this.#messageSink = { enqueue: (message) => this.#takeMessage(message) };
@@ -87,7 +80,6 @@ export class Receiver {
    * @throws {WebSocketError} where the peer has done something wrong; further bytes are ignored.
    */
   take(chunk: Uint8Array): void {
-    if (this.#lendsChunks) this.#lentBuffer = chunk.buffer;
     this.#decoder.transform(chunk, this.#decodedSink);
   }
 
@@ -103,10 +95,8 @@ export class Receiver {
 
   /** From the next message on, messages are handed on in parts, as they arrive. */
   streamMessages(): void {
-    this.#partDecoder ??= new MessagePartDecoder({
-      ...this.#limits,
-      maxPartSize: this.#lendsChunks ? PART_SIZE : Infinity,
-    });
+    this.#frameSink = { enqueue: (frame) => this.#takeFrame(frame), copies: true };
+    this.#partDecoder ??= new MessagePartDecoder(this.#limits);
   }
 
   /** Whether messages are handed on in parts. */
@@ -134,11 +124,7 @@ export class Receiver {
   }
 
   #takePart(part: MessagePart): void {
-    const { data } = part;
-    // A part is kept until it's read: a view of a chunk that is only lent is not enough.
-    const isLent = typeof data !== "string" && data.buffer === this.#lentBuffer;
-    const own = isLent ? data.slice() : data;
-    if (this.#target.part({ type: part.type, data: own, fin: part.fin } as MessagePart)) return;
+    if (this.#target.part(part)) return;
     // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
     // what an extension can make a thousand times as much of, nor any number of messages.
     if (part.fin || this.#extensions !== undefined) this.#holdBack();

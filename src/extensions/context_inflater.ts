@@ -90,7 +90,7 @@ export class ContextInflater implements Inflater {
       this.#size += room - availableOut;
       if (this.#size > this.#maxMessageSize) throw inflatesTooFar(this.#maxMessageSize);
       const isLast = availableIn === 0 && availableOut > 0;
-      const bytes = this.#taken(buffer, room - availableOut);
+      const bytes = taken(buffer, room - availableOut, target.copies === true);
       if (this.#takesContextOver || !(isLast && endsMessage)) this.#window.append(bytes);
       // zlib stops with both left over behind a final block alone.
       if (availableIn > 0 && availableOut > 0) this.#restart(zlib);
@@ -145,13 +145,14 @@ export class ContextInflater implements Inflater {
     this.#window.copyTo(primer, header.length);
     zlib.write(Z_SYNC_FLUSH, primer.subarray(0, size), 0, outputBuffer(), OUTPUT_SIZE);
   }
+}
 
-  /** The buffer's first bytes, for somebody to keep. */
-  #taken(buffer: Uint8Array, length: number): Uint8Array {
-    if (length < OUTPUT_SIZE / 2) return buffer.slice(0, length);
-    output = undefined;
-    return buffer.subarray(0, length);
-  }
+/** The buffer's first bytes, for somebody who keeps them, or who copies them himself. */
+function taken(buffer: Uint8Array, length: number, isCopied: boolean): Uint8Array {
+  if (isCopied) return buffer.subarray(0, length);
+  if (length < OUTPUT_SIZE / 2) return buffer.slice(0, length);
+  output = undefined;
+  return buffer.subarray(0, length);
 }
 
 function outputBuffer(): Uint8Array {

@@ -37,12 +37,14 @@ export interface Deflater {
 /** Where an {@linkcode Inflater}'s output goes. */
 export interface InflaterTarget {
   /**
-   * Takes the next bytes, which are its own.
+   * Takes the next bytes, which are its own, unless it copies.
    *
    * @param bytes The bytes, perhaps none.
    * @param isLast Whether they are the last of what was pushed.
    */
   inflated(bytes: Uint8Array, isLast: boolean): void;
+  /** Whether the bytes may be written over as soon as `inflated()` has returned; else they're kept. */
+  readonly copies?: boolean;
   /** Whether the inflater shall stop and keep the rest for `resume()`. */
   readonly isPaused: boolean;
 }

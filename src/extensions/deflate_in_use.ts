@@ -90,6 +90,11 @@ export class DeflateInUse implements ExtensionInUse, InflaterTarget {
     if (this.#frame !== undefined) this.#inflate(sink, () => this.#inflater!.resume(this));
   }
 
+  /** Whether what's inflated is copied. */
+  get copies(): boolean {
+    return this.#sink?.copies === true;
+  }
+
   /** The inflater has put out the next bytes. */
   inflated(bytes: Uint8Array, isLast: boolean): void {
     const frame = this.#frame!;

@@ -9,6 +9,8 @@ import { isControl, Opcode } from "./opcode.ts";
 export interface FrameSink {
   /** Takes the next frame or part of one. */
   enqueue(frame: Frame): void;
+  /** Whether the payload may be written over as soon as `enqueue()` has returned; else it's kept. */
+  readonly copies?: boolean;
 }
 
 /** Options of {@linkcode FrameDecoder}. */

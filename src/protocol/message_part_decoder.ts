@@ -1,17 +1,7 @@
 import { MessageSequence } from "./message_sequence.ts";
 import { invalidText } from "./text.ts";
-import type { MessageOptions, MessageSink } from "./message_sequence.ts";
+import type { MessageSink } from "./message_sequence.ts";
 import type { MessagePart } from "./message.ts";
-
-/** Options of {@linkcode MessagePartDecoder}. */
-export interface MessagePartOptions extends MessageOptions {
-  /**
-   * The largest part, in bytes: what arrives as more is cut up, though not copied.
-   *
-   * @default {Infinity} a part is as large as what has arrived of a frame
-   */
-  maxPartSize?: number;
-}
 
 /**
  * Hands messages on in the parts that they arrive in, for messages that are too large to hold, or
@@ -41,14 +31,7 @@ export interface MessagePartOptions extends MessageOptions {
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
 export class MessagePartDecoder extends MessageSequence<MessagePart> {
-  readonly #maxPartSize: number;
   #decoder: TextDecoder | undefined;
-
-  /** Makes one for the messages of one direction of one connection. */
-  constructor(options: MessagePartOptions = {}) {
-    super(options);
-    this.#maxPartSize = options.maxPartSize ?? Infinity;
-  }
 
   /** A message that is a single frame, whole. */
   protected override whole(
@@ -69,14 +52,6 @@ export class MessagePartDecoder extends MessageSequence<MessagePart> {
     _announced: number,
     sink: MessageSink<MessagePart>,
   ): void {
-    let start = 0;
-    for (; payload.length - start > this.#maxPartSize; start += this.#maxPartSize) {
-      this.#part(text, payload.subarray(start, start + this.#maxPartSize), false, sink);
-    }
-    this.#part(text, start === 0 ? payload : payload.subarray(start), fin, sink);
-  }
-
-  #part(text: boolean, payload: Uint8Array, fin: boolean, sink: MessageSink<MessagePart>): void {
     if (!text) {
       sink.enqueue({ type: "binary", data: payload, fin });
       return;

@@ -38,7 +38,7 @@ export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./limits.ts";
 export { mask } from "./mask.ts";
 export type { Message, MessagePart } from "./message.ts";
 export { MessageAssembler } from "./message_assembler.ts";
-export { MessagePartDecoder, type MessagePartOptions } from "./message_part_decoder.ts";
+export { MessagePartDecoder } from "./message_part_decoder.ts";
 export { type MessageOptions, MessageSequence, type MessageSink } from "./message_sequence.ts";
 export { isControl, Opcode } from "./opcode.ts";
 export { isValidUtf8, Utf8Validator } from "./utf8.ts";

@@ -26,7 +26,7 @@ function frame(first, payload) {
 /** The payload of one frame: text of all lengths of UTF-8, or all bytes. */
 function block() {
   const payload = Buffer.alloc(FRAME);
-  if (type === "binary") return payload.map((_, i) => (i * 7 + (i >> 8)) & 0xff);
+  if (type !== "text") return payload.map((_, i) => (i * 7 + (i >> 8)) & 0xff);
   payload.fill("grüße, 世界 and 🌍! ");
   return payload.fill(0x2e, Buffer.from(payload.toString().replace(/\ufffd+$/, "")).length);
 }

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { serve } from "../../../mod.ts";
-import type { TcpAddr, WebSocketConnection } from "../../../mod.ts";
+import type { Message, TcpAddr, WebSocketConnection } from "../../../mod.ts";
 
 const MIB = 1024 * 1024;
 const total = Number(process.argv[2]) * MIB;
@@ -27,10 +27,22 @@ function look(count: number): void {
   peak = Math.max(peak, rss());
 }
 
-async function read(socket: WebSocketConnection): Promise<number> {
+/** Reads a message: into one buffer again and again, or into whatever comes. */
+async function read(socket: WebSocketConnection, isByob: boolean): Promise<number> {
   let count = 0;
-  for await (const { readable } of socket.messageStreams()) {
-    const reader = readable.getReader();
+  for await (const { type, readable } of socket.messageStreams()) {
+    if (isByob && type === "binary") {
+      const reader = readable.getReader({ mode: "byob" });
+      let buffer = new ArrayBuffer(64 * 1024);
+      while (true) {
+        const { done, value } = await reader.read(new Uint8Array(buffer));
+        if (done) return count;
+        buffer = value.buffer;
+        count += value.length;
+        look(value.length);
+      }
+    }
+    const reader = (readable as ReadableStream<Message>).getReader();
     while (true) {
       const { done, value } = await reader.read();
       if (done) return count;
@@ -70,7 +82,9 @@ const server = serve({
   const isText = pathname.endsWith("text");
   before = peak = rss();
   start = performance.now();
-  const count = pathname.startsWith("/read") ? await send(socket, isText) : await read(socket);
+  const count = pathname.startsWith("/read")
+    ? await send(socket, isText)
+    : await read(socket, pathname.endsWith("byob"));
   const seconds = (performance.now() - start) / 1000;
   peak = Math.max(peak, rss());
   console.log(
