@@ -100,10 +100,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   /** Goes on after a {@linkcode FrameDecoder.pause}. */
   resume(sink: FrameSink): void {
     this.#paused = false;
-    const rest = this.#rest;
-    if (rest.length === 0) return;
-    this.#rest = NO_BYTES;
-    this.#decode(rest, false, sink);
+    const rest = this.#takeRest();
+    if (rest.length > 0) this.#decode(rest, false, sink);
   }
 
   /**
@@ -111,13 +109,23 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
    *
    * @throws {ProtocolError} where the bytes break a rule of RFC 6455 §5.
    * @throws {MessageTooBigError} where a frame claims more bytes than a number can count.
+   * @throws {TypeError} where the sink has transferred a payload's buffer that others are views of.
    */
   transform(chunk: Uint8Array, sink: FrameSink): void {
     if (this.#ended) return;
     const isLent = this.#chunks === "lent" && !this.#paused;
     const bytes = isLent || this.#chunks === "given" ? chunk : new Uint8Array(chunk);
-    if (this.#paused) this.#rest = concat(this.#rest, bytes);
-    else this.#decode(bytes, isLent, sink);
+    if (!this.#paused) this.#decode(bytes, isLent, sink);
+    else if (bytes.length > 0) this.#rest = concat(this.#takeRest(), bytes);
+  }
+
+  /** What a pause has left, which is never empty unless there was none. */
+  #takeRest(): Uint8Array {
+    const rest = this.#rest;
+    this.#rest = NO_BYTES;
+    if (rest.length > 0 || rest === NO_BYTES) return rest;
+    this.#ended = true;
+    throw transferred();
   }
 
   /**
@@ -137,13 +145,16 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
 
   #decode(chunk: Uint8Array, isLent: boolean, sink: FrameSink): void {
     let bytes = chunk;
+    let { length } = bytes;
     let position = 0;
     this.#isLent = isLent;
     try {
-      while (position < bytes.length && !this.#ended) {
+      while (position < length && !this.#ended) {
+        if (bytes.length < length) throw transferred();
         if (this.#isLent && (this.#paused || this.#startsWholeBinary(bytes, position))) {
           bytes = copyFrom(bytes, position);
           position = 0;
+          length = bytes.length;
           this.#isLent = false;
         }
         if (this.#paused) {
@@ -244,6 +255,14 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     if ((first & 0x0f) === Opcode.Close) this.#ended = true;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
+}
+
+/** Somebody has given away what is not his alone; the bytes are lost, and with them what comes next. */
+function transferred(): TypeError {
+  return new TypeError(
+    "Cannot decode frame: the buffer of a message has been transferred, and with it what came in " +
+      "the same chunk: expected the buffer of a copy, message.slice()",
+  );
 }
 
 /** Twice as fast as `slice()` on Deno. */

@@ -117,3 +117,19 @@ for (const role of ROLES) {
     });
   }
 }
+
+test("FrameDecoder throws where what a pause has left was transferred with a message", () => {
+  for (const go of ["transform", "resume"] as const) {
+    const { decoder, frames, sink } = pausing({ role: "client", chunks: "given" }, (n) => n === 1);
+    decoder.transform(hex("82 01 41 82 01 42"), sink);
+    const { buffer } = frames[0].payload as Uint8Array<ArrayBuffer>;
+    structuredClone(buffer, { transfer: [buffer] });
+    assertThrows(
+      () => go === "resume" ? decoder.resume(sink) : decoder.transform(hex("82 01 43"), sink),
+      TypeError,
+      "Cannot decode frame: the buffer of a message has been transferred",
+    );
+    decoder.resume(sink);
+    assertEquals(frames.length, 1);
+  }
+});

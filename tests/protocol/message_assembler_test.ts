@@ -16,11 +16,19 @@ import { rawFrame, ROLES, utf8 } from "./frames.ts";
 const client = { role: "client" } as const;
 
 /** A decoder that feeds an assembler, and the messages so far. */
-function pipeline(options?: MessageOptions & Pick<FrameDecoderOptions, "chunks">) {
+function pipeline(
+  options?: MessageOptions & Pick<FrameDecoderOptions, "chunks">,
+  received?: (message: Uint8Array<ArrayBuffer>) => void,
+) {
   const decoder = new FrameDecoder({ ...client, ...options });
   const assembler = new MessageAssembler(options);
   const messages: Message[] = [];
-  const sink = { enqueue: (message: Message) => messages.push(message) };
+  const sink = {
+    enqueue(message: Message) {
+      messages.push(message);
+      received?.(message as Uint8Array<ArrayBuffer>);
+    },
+  };
   const take = (chunk: Uint8Array) =>
     decoder.transform(chunk, { enqueue: (frame) => assembler.transform(frame, sink) });
   return { take, messages };
@@ -245,6 +253,20 @@ test("MessageAssembler's binary messages do not change after they are given out"
       if (chunks === "lent") own.fill(0xff);
     }
     assertMessages(messages, payloads);
+  }
+});
+
+test("FrameDecoder throws where a message's buffer is transferred that others are views of", () => {
+  for (const chunks of ["kept", "given", "lent"] as const) {
+    const { take, messages } = pipeline({ chunks }, ({ buffer }) => {
+      structuredClone(buffer, { transfer: [buffer] });
+    });
+    assertThrows(
+      () => take(hex("82 01 07 82 01 08 82 01 09")),
+      TypeError,
+      "Cannot decode frame: the buffer of a message has been transferred",
+    );
+    assertEquals(messages.length, 1);
   }
 });
 
