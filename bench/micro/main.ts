@@ -4,12 +4,13 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { run } from "mitata";
 import { decoder } from "./decoder.ts";
+import { deflate } from "./deflate.ts";
 import { encoder } from "./encoder.ts";
 import { masking } from "./masking.ts";
 import { text } from "./text.ts";
 import { utf8 } from "./utf8.ts";
 
-const groups: Record<string, () => void> = { decoder, encoder, masking, utf8, text };
+const groups: Record<string, () => void> = { decoder, encoder, masking, utf8, text, deflate };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
