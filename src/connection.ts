@@ -16,6 +16,7 @@ import { makeReadable } from "./readable.ts";
 import { ReadyState } from "./ready_state.ts";
 import type { Addr } from "./transport/transport.ts";
 import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
+import { Writable } from "./writable.ts";
 
 export type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
 export type { CloseInfo } from "./endpoint.ts";
@@ -67,9 +68,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #closeInfo: CloseInfo | undefined;
   #closed: PromiseWithResolvers<CloseInfo> | undefined;
   #readable: ReadableStream<Message> | undefined;
-  #writable: WritableStream<Sendable> | undefined;
-  /** Whether a write to `writable` waits for room. */
-  #isWriting = false;
+  #writable: Writable | undefined;
   /** Made when a stream is sent for the first time. */
   #sender: StreamSender | undefined;
   /** Whether a close waits for a stream that is being sent. */
@@ -303,14 +302,16 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Where messages are sent as a stream, with backpressure. Closing it closes the connection with
-   * 1000, aborting it drops the connection with 1011.
+   * 1000, aborting it with 1011, whether or not a write waits. It errors when the connection has
+   * ended, so that a pipe to it ends even where its source has nothing to say.
    */
   get writable(): WritableStream<Sendable> {
-    return this.#writable ??= new WritableStream<Sendable>({
-      write: (data) => this.#write(data),
-      close: this.#endAll,
-      abort: async () => void await this.close(1011),
-    }, { highWaterMark: 64 });
+    this.#writable ??= new Writable(this, {
+      hasRoom: () => this.#isOpen && !this.#endpoint.outgoing.isFull && !this.#sender?.isBusy,
+      written: () => this.#endpoint.wanted(),
+      finish: this.#endAll,
+    });
+    return this.#writable.stream;
   }
 
   /** Closes, as its streams' end or cancel has it. */
@@ -328,7 +329,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   get #isSettled(): boolean {
     if (this.#sender?.isBusy) return false;
     if (this.#handler !== undefined) return true;
-    return (this.#streams ?? this.#incoming).isSettled && !this.#isWriting;
+    return (this.#streams ?? this.#incoming).isSettled && !this.#writable?.isWriting;
   }
 
   #sendStream(stream: ReadableStream<unknown>, options?: SendOptions): Promise<void> {
@@ -373,17 +374,6 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
     this.#endpoint.sendClose(encodeClosePayload(1013));
     return error;
-  }
-
-  #write(data: Sendable): Promise<void> | void {
-    const sent = this.send(data);
-    // A promise costs the stream a turn: none where there is room.
-    if (this.#isOpen && !this.#endpoint.outgoing.isFull && !this.#sender?.isBusy) return;
-    this.#isWriting = true;
-    return sent.finally(() => {
-      this.#isWriting = false;
-      this.#endpoint.wanted();
-    });
   }
 
   /** Whether there is room for more. */

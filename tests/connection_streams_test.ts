@@ -1,5 +1,5 @@
 import { ProtocolError } from "../src/protocol/errors.ts";
-import { assert, assertEquals, assertRejects, delay, test } from "./harness.ts";
+import { assert, assertEquals, assertRejects, deadline, delay, test } from "./harness.ts";
 import { assertMessages } from "./protocol/frames.ts";
 import { open, turns } from "./support/open.ts";
 import { closeFrame, First, textFrame } from "./support/peer.ts";
@@ -136,6 +136,47 @@ test("writable errors where the connection is closed", async () => {
   await socket.closed;
   const error = await assertRejects(() => writer.write("two"), DOMException);
   assertEquals(error.name, "InvalidStateError");
+});
+
+test("writable errors when the peer closes, though nothing is written", async () => {
+  const { socket, peer } = open();
+  const { closed } = socket.writable.getWriter();
+  peer.send(closeFrame(1000));
+  await peer.end();
+  const error = await assertRejects(() => deadline(closed, 1000, "its end"), DOMException);
+  assertEquals(error.name, "InvalidStateError");
+});
+
+test("writable errors when the peer is lost, though nothing is written", async () => {
+  const { socket, peer } = open();
+  const { closed } = socket.writable.getWriter();
+  peer.transport.reset(new Error("Connection reset by peer"));
+  await assertRejects(() => deadline(closed, 1000, "its end"), Error, "reset by peer");
+});
+
+test("pipeTo a connection that has ended cancels a source that has nothing to say", async () => {
+  const { socket, peer } = open();
+  const cancelled = Promise.withResolvers<void>();
+  const source = new ReadableStream<string>({ cancel: () => cancelled.resolve() });
+  const piping = source.pipeTo(socket.writable);
+  peer.send(closeFrame(1001));
+  await peer.end();
+  await deadline(cancelled.promise, 1000, "the source's cancel");
+  await assertRejects(() => piping, DOMException);
+});
+
+test("abort of writable closes with 1011 while a write waits for the peer", async () => {
+  const { socket, peer } = open({
+    memory: { capacity: 100 },
+    limits: { outgoingHighWaterMark: 1000, closeTimeout: 50 },
+  });
+  peer.transport.pause();
+  const writer = socket.writable.getWriter();
+  const writing = assertRejects(() => writer.write("x".repeat(2000)), DOMException);
+  await turns();
+  await deadline(writer.abort(new Error("oops")), 1000, "its end");
+  await writing;
+  assertEquals((await socket.closed).closeCode, 1006);
 });
 
 test("abort of writable closes with 1011", async () => {
