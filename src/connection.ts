@@ -334,8 +334,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   #sendStream(stream: ReadableStream<unknown>, options?: SendOptions): Promise<void> {
     if (!this.#isOpen) {
-      stream.cancel().catch(() => {});
-      return refused(notOpen("Cannot send"));
+      const error = notOpen("Cannot send");
+      stream.cancel(error).catch(() => {});
+      return refused(error);
     }
     this.#sender ??= new StreamSender(this.#endpoint);
     return handled(this.#sender.sendStream(stream, options));
