@@ -1,0 +1,76 @@
+/** Many sessions at the same time, and what they leave together. */
+
+import { assert, assertEquals, deadline, fail } from "../harness.ts";
+import type { Fault } from "../support/fault_transport.ts";
+import { CountedSignal, TimerWatch, unwatchedDelay, watchRejections } from "../support/leaks.ts";
+import { check } from "./check.ts";
+import { play } from "./sessions.ts";
+import type { Played, PlayOptions, Session } from "./sessions.ts";
+
+/** What ends a stall. */
+const SHORT = { closeTimeout: 20, handshakeTimeout: 30 };
+/** Where nothing stalls, nothing has to wait: a timer that is left is seen. */
+const LONG = { closeTimeout: 60_000, handshakeTimeout: 60_000 };
+/** How many failures are told of. */
+const ENOUGH = 10;
+
+/** Plays a session with each of the faults, all at the same time, and checks what comes of each. */
+export async function playAll(
+  session: Session,
+  faults: readonly (Fault | undefined)[],
+  options: Partial<PlayOptions> = {},
+): Promise<void> {
+  const timers = new TimerWatch();
+  watchRejections();
+  const signals: CountedSignal[] = [];
+  const all = faults.map((fault, i): Played => {
+    const signal = new CountedSignal();
+    signals.push(signal);
+    const memory = { lendsChunks: i % 2 === 0, ...options.memory };
+    const limits = fault?.kind.includes("stall") ? SHORT : LONG;
+    return play(session, { limits, ...options, memory, fault, signal: signal.signal });
+  });
+  await struck(all);
+  // What has stalled is ended by whoever uses it.
+  for (const { subject } of all) {
+    const { app, socket } = subject;
+    if (socket !== undefined) app.promises.watch("close()", socket.close(1001, "given up"));
+  }
+  const failed: string[] = [];
+  for (const [i, played] of all.entries()) {
+    if (failed.length === ENOUGH) break;
+    const fault = faults[i];
+    try {
+      const info = await deadline(played.subject.over, 10_000, "the end");
+      await settled(played);
+      await check(session, played, info);
+      assertEquals(signals[i].listeners, 0, "listeners of the signal");
+      if (fault === undefined) assert(info.wasClean, "it was not clean");
+      else if (!options.isEager) assert(played.transport.isHit, "the fault was not met");
+    } catch (error) {
+      const where = fault === undefined ? "no fault" : `${fault.kind} after byte ${fault.at}`;
+      failed.push(`${session.name}: ${where}: ${(error as Error).message}`);
+    }
+  }
+  assert(timers.count > 0);
+  assert(
+    failed.length === 0,
+    `${failed.length} of ${all.length}:\n${failed.join("\n")}`,
+  );
+  await timers.assertNone(session.name);
+}
+
+/** Resolves once each session is over, or has met its fault. */
+async function struck(all: readonly Played[]): Promise<void> {
+  const since = performance.now();
+  while (!all.every(({ transport }) => transport.isGone || transport.isHit)) {
+    if (performance.now() - since > 20_000) fail("A session neither ends nor meets its fault");
+    await unwatchedDelay(1);
+  }
+}
+
+/** Lets everything happen that follows the end: what is refused is answered, and heard out. */
+async function settled({ subject, transport }: Played): Promise<void> {
+  const isDone = () => transport.isGone && subject.app.promises.pending.length === 0;
+  for (let i = 0; i < 100 && !isDone(); i++) await unwatchedDelay(i >> 3);
+}

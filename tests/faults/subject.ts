@@ -1,0 +1,117 @@
+/** A connection under test, from its handshake to its end, and whatever it leaves behind. */
+
+import { accept, Handshake, resolveAcceptOptions } from "../../src/accept.ts";
+import { connectOver } from "../../src/client.ts";
+import { failConnection, finishConnection, startConnection } from "../../src/connection.ts";
+import type { CloseInfo, WebSocketConnection } from "../../src/connection.ts";
+import type { Role } from "../../src/protocol/frame.ts";
+import type { Limits } from "../../src/protocol/limits.ts";
+import type { Transport } from "../../src/transport/transport.ts";
+import { App, callbacks, DRIVES } from "./drives.ts";
+
+/** How the connection comes to be, and is used: `serve` is a handshake as `serve()` does it. */
+export type Use =
+  | "serve with callbacks"
+  | "serve with a function"
+  | "for await"
+  | "readable and writable"
+  | "messageStreams";
+
+/** What a subject is made with. */
+export interface SubjectOptions {
+  readonly role: Role;
+  readonly use: Use;
+  readonly isCompressed: boolean;
+  readonly limits: Partial<Limits>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A connection under test. */
+export class Subject {
+  readonly app: App = new App();
+  /** Those that `serve()` would count. */
+  readonly counted: Set<unknown> = new Set();
+  socket: WebSocketConnection | undefined;
+  /** What the handshake has failed with. */
+  handshakeError: unknown;
+  readonly #over: PromiseWithResolvers<CloseInfo> = Promise.withResolvers();
+
+  /** Resolves when it has ended; where it never opened, to a code of 0. */
+  get over(): Promise<CloseInfo> {
+    return this.#over.promise;
+  }
+
+  open(socket: WebSocketConnection): void {
+    this.socket = socket;
+    this.app.promises.watch("closed", socket.closed).then(this.#over.resolve);
+  }
+
+  failed(error: unknown): void {
+    this.handshakeError = error;
+    this.#over.resolve({ closeCode: 0, reason: "", wasClean: false });
+  }
+}
+
+/** Starts a connection over a transport. */
+export function startSubject(transport: Transport, options: SubjectOptions): Subject {
+  const { role, use, isCompressed, limits, signal } = options;
+  const subject = new Subject();
+  const compression = isCompressed ? { threshold: 0 } : false;
+  if (use === "serve with callbacks" || use === "serve with a function") {
+    serveOne(transport, subject, options);
+    return subject;
+  }
+  const opening = role === "server"
+    ? accept(transport, { compression, limits })
+    : connectOver(transport, "ws://example.com/", {
+      compression,
+      limits,
+      timeout: limits.handshakeTimeout ?? 20_000,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  const { app } = subject;
+  app.promises.watch("the handshake", opening).then((socket) => {
+    subject.open(socket);
+    app.promises.watch("the application", DRIVES[use]!(socket, app));
+  }, (error) => subject.failed(error));
+  return subject;
+}
+
+/** What `serve()` does with one connection. */
+function serveOne(transport: Transport, subject: Subject, options: SubjectOptions): void {
+  const { use, isCompressed, limits } = options;
+  const { app, counted } = subject;
+  const compression = isCompressed ? { threshold: 0 } : false;
+  const handshake = new Handshake<unknown>(
+    transport,
+    resolveAcceptOptions({ compression, limits }),
+    {
+      open(socket, answer, early, handshake) {
+        counted.delete(handshake);
+        counted.add(socket);
+        subject.open(socket);
+        if (use === "serve with callbacks") {
+          return startConnection(socket, { answer, early, handler: callbacks(app) });
+        }
+        const run = async () => {
+          try {
+            await DRIVES["for await"](socket, app);
+            finishConnection(socket);
+          } catch (error) {
+            failConnection(socket, error);
+          }
+        };
+        const opened = () => void app.promises.watch("the handler", run());
+        startConnection(socket, { answer, early, opened });
+      },
+      refused() {},
+      gone(error, handshake) {
+        counted.delete(handshake);
+        subject.failed(error);
+      },
+      onError() {},
+      onClosed: (socket) => void counted.delete(socket),
+    },
+  );
+  if (subject.handshakeError === undefined) counted.add(handshake);
+}
