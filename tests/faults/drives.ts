@@ -41,7 +41,12 @@ export class App {
     if (message === QUIT) {
       this.promises.watch("close()", socket.close(1000, "done"));
     } else if (count === 1) {
-      const stream = ReadableStream.from(["str", "eam"]);
+      const stream = new ReadableStream<string>({
+        start(controller) {
+          for (const chunk of ["str", "eam"]) controller.enqueue(chunk);
+          controller.close();
+        },
+      });
       await this.promises.watch("send(stream)", socket.send(stream)).catch(() => {});
     }
   }
