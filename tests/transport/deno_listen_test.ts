@@ -54,6 +54,28 @@ if (runtime === "deno") {
     assertEquals([errors.length, fake.accepts, fake.isClosed], [1, 2, true]);
   });
 
+  test("listenDeno keeps nothing of the waits that are over", async () => {
+    const { prototype } = AbortSignal;
+    const { addEventListener, removeEventListener } = prototype;
+    onTestEnd(() => void Object.assign(prototype, { addEventListener, removeEventListener }));
+    let listeners = 0;
+    prototype.addEventListener = function (...args: unknown[]): void {
+      listeners++;
+      Reflect.apply(addEventListener, this, args);
+    };
+    prototype.removeEventListener = function (...args: unknown[]): void {
+      listeners--;
+      Reflect.apply(removeEventListener, this, args);
+    };
+    const { fake, listener } = fakeListening();
+    for (let i = 1; i <= 3; i++) {
+      await fake.fail(new Error("Too many open files"));
+      while (fake.accepts === i) await turns(1);
+    }
+    assertEquals(listeners, 0);
+    await listener.close();
+  });
+
   test("listenDeno can be closed while it waits", async () => {
     const { fake, listener } = fakeListening();
     await fake.fail(new Error("Too many open files"));
