@@ -109,8 +109,11 @@ export class Outgoing {
     while (this.#writing === undefined && !this.#isClosed) {
       const bytes = this.#next();
       if (bytes === undefined) break;
-      if (this.#transport.write(bytes)) FrameEncoder.recycle(bytes);
-      else this.#writing = bytes;
+      // Set before: a transport that fails within the call has not sent them.
+      this.#writing = bytes;
+      if (!this.#transport.write(bytes)) break;
+      this.#writing = undefined;
+      FrameEncoder.recycle(bytes);
     }
     const { isFull } = this;
     const waiter = this.#waiter;

@@ -166,3 +166,16 @@ test("Outgoing's close needs nobody who looks at ready", async () => {
   outgoing.close(new Error("gone"));
   await turns();
 });
+
+test("Outgoing counts what a transport fails over within the call, until it's closed", () => {
+  const { outgoing, transport } = makeOutgoing();
+  let during = 0;
+  transport.write = () => {
+    during = outgoing.bufferedAmount;
+    outgoing.close(new Error("gone"));
+    return false;
+  };
+  outgoing.send("a");
+  outgoing.flush();
+  assertEquals([during, outgoing.bufferedAmount], [3, 0]);
+});

@@ -210,8 +210,11 @@ export class FaultTransport implements Transport {
 
   #failWrite(kind: FaultKind): void {
     this.isHit = true;
-    // Runtimes differ in when they tell.
-    if (kind === "write error") queueMicrotask(() => this.#fail());
+    if (kind !== "write error") return;
+    // Runtimes differ in when they tell: within the call, after it, or in another turn.
+    if (this.sent % 3 === 0) this.#fail();
+    else if (this.sent % 3 === 1) queueMicrotask(() => this.#fail());
+    else setTimeout(() => this.#fail(), 0);
   }
 
   #fail(): void {
