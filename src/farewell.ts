@@ -92,7 +92,7 @@ export class Farewell implements TransportHandler {
     while (!this.#isWriting && !this.#isGone) {
       const bytes = this.#queue.shift();
       if (bytes === undefined) break;
-      this.#isWriting = !this.#transport.write(bytes);
+      this.#isWriting = !this.#transport.write(bytes) && !this.#isGone;
       if (this.#isWriting) this.#wait();
     }
     if (this.#isWriting || this.#isGone) return;

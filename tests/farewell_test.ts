@@ -1,6 +1,7 @@
 import { Farewell } from "../src/farewell.ts";
-import { assert, assertEquals, delay, test, toHex } from "./harness.ts";
+import { assert, assertEquals, deadline, delay, test, toHex } from "./harness.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
+import { TimerWatch } from "./support/leaks.ts";
 import { turns } from "./support/open.ts";
 
 /** A Farewell over a transport that goes nowhere. */
@@ -104,4 +105,18 @@ test("Farewell is told of a connection that is lost, once", async () => {
   transport.handler!.close();
   assertEquals(gone.count, 1);
   assertEquals(farewell.isGone, true);
+});
+
+test("Farewell leaves no timer where the transport fails within a write", async () => {
+  const timers = new TimerWatch();
+  const transport = new FakeTransport();
+  transport.write = () => {
+    transport.gone(new Error("EPIPE"));
+    return false;
+  };
+  const farewell = new Farewell(transport, 60_000, () => {});
+  await deadline(farewell.write(new Uint8Array(1)), 1000, "the write");
+  farewell.finish();
+  await deadline(farewell.gone, 1000, "the end");
+  await timers.assertNone("the farewell");
 });
