@@ -78,7 +78,8 @@ export class FaultTransport implements Transport {
       data: (chunk) => this.#take(chunk),
       drain: () => this.#drained(),
       end: () => this.#end(),
-      close: (error) => this.#isDeaf || this.#gone(error),
+      // A network that is cut silently tells nothing at all.
+      close: (error) => (this.isHit && this.fault?.kind === "stall") || this.#gone(error),
     };
     queueMicrotask(() => this.#strike());
   }
