@@ -13,7 +13,7 @@ test("TimerWatch sees a timer until it fires or is cleared", async () => {
   const interval = setInterval(() => {}, 60_000);
   await delay(1);
   assertEquals([timers.live.size, timers.count], [2, 3]);
-  const missed = assertRejects(() => timers.assertNone("a test"), Error, "2 timers are left");
+  const missed = assertRejects(() => timers.assertNone("a test", 20), Error, "2 timers are left");
   await missed;
   clearTimeout(timer);
   clearInterval(interval);

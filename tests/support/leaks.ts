@@ -57,10 +57,10 @@ export class TimerWatch {
   }
 
   /** Fails unless every timer has fired or is cleared, before long. */
-  async assertNone(what: string): Promise<void> {
+  async assertNone(what: string, ms: number = PATIENCE): Promise<void> {
     const since = performance.now();
     while (this.live.size > 0) {
-      if (performance.now() - since > PATIENCE) {
+      if (performance.now() - since > ms) {
         fail(`${what}: ${this.live.size} timers are left: ${[...new Set(this.live.values())]}`);
       }
       await new Promise((resolve) => realSetTimeout(resolve, 5));
