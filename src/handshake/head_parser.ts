@@ -22,8 +22,7 @@ const END_LF = 5;
 const COMPLETE = 6;
 const FAILED = 7;
 
-/** Decodes heads of pure ASCII, which nearly all are. */
-const ascii: TextDecoder = new TextDecoder();
+const decoder: TextDecoder = new TextDecoder();
 
 /**
  * Reads the head of an HTTP/1.1 message, from the start line to the empty line, out of chunks that
@@ -49,8 +48,6 @@ export abstract class HeadParser<Head> {
   #size = 0;
   /** The bytes of the earlier chunks, in the first `#size` bytes. */
   #kept: Uint8Array | null = null;
-  /** All the bytes of the field values, ored: below 0x80 when the head is ASCII. */
-  #bits = 0;
   #head: Head | null = null;
 
   /**
@@ -179,10 +176,8 @@ export abstract class HeadParser<Head> {
           marks.push(offset + i);
           state = VALUE;
           break;
-        case VALUE: {
-          let bits = this.#bits;
-          while (i < end && FIELD_VALUE[bytes[i]] === 1) bits |= bytes[i++];
-          this.#bits = bits;
+        case VALUE:
+          while (i < end && FIELD_VALUE[bytes[i]] === 1) i++;
           if (i === end) break;
           // RFC 9110 §5.5: CR, LF and NUL "are invalid and dangerous"; a CR ends the line.
           if (bytes[i] !== CR) throw this.unexpected(bytes, i, "header value");
@@ -190,7 +185,6 @@ export abstract class HeadParser<Head> {
           state = VALUE_LF;
           i++;
           break;
-        }
         default:
           // RFC 9112 §2.2: "A recipient of such a bare CR MUST consider that element to be
           // invalid".
@@ -217,7 +211,7 @@ export abstract class HeadParser<Head> {
     if (before > 0 || this.#state !== COMPLETE) bytes = this.#keep(bytes, before);
     if (this.#state !== COMPLETE) return;
     this.#kept = null;
-    const text = this.#bits < 0x80 ? ascii.decode(bytes) : decodeLatin1(bytes);
+    const text = decode(bytes);
     this.#head = this.finish(text, this.#headers(text));
   }
 
@@ -264,12 +258,13 @@ export abstract class HeadParser<Head> {
   }
 }
 
-/**
- * One character for each byte. Not `TextDecoder("latin1")`, which is windows-1252; in blocks, as an
- * engine's arguments are limited.
- */
-function decodeLatin1(bytes: Uint8Array): string {
-  let text = "";
+/** One character for each byte: marks are offsets of both. Not `TextDecoder("latin1")`: windows-1252. */
+function decode(bytes: Uint8Array): string {
+  let text = decoder.decode(bytes);
+  // Nearly all heads are ASCII, which UTF-8 leaves as it is; anything else gets shorter, or U+FFFD.
+  if (text.length === bytes.length && !text.includes("\ufffd")) return text;
+  text = "";
+  // In blocks, as an engine's arguments are limited.
   for (let i = 0; i < bytes.length; i += 4096) {
     text += String.fromCharCode(...bytes.subarray(i, i + 4096));
   }
