@@ -72,8 +72,10 @@ export class OneShotInflater implements Inflater {
     for (let rest = message;;) {
       const bound = this.#maxMessageSize - size;
       const { output, consumed } = this.#inflate(join([rest, ENDING]), bound + 1);
-      const isLast = consumed === rest.length + ENDING.length;
-      const bytes = isLast ? output.subarray(0, output.length - 1) : output;
+      const isWhole = consumed === rest.length + ENDING.length;
+      // RFC 7692 §7.2.1: the empty block whose lengths the tail is may itself be a final one.
+      const isLast = isWhole || consumed === rest.length + TAIL.length;
+      const bytes = isWhole ? output.subarray(0, output.length - 1) : output;
       // The tail, RFC 7692 §7.2.2, must be the end of a block: nothing comes out of it.
       if (isLast && this.#inflate(rest, bound + 1, Z_SYNC_FLUSH).output.length !== bytes.length) {
         throw truncatedDeflate();

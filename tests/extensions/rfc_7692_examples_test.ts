@@ -23,6 +23,7 @@ const examples: [name: string, bytes: string, messages: string[]][] = [
     "c1 0d f2 48 05 00 00 00 ff ff ca c9 c9 07 00",
     ["Hello"],
   ],
+  ["§7.2.1 a last block, empty, with BFINAL set to 1", "c1 07 f2 48 cd c9 c9 07 04", ["Hello"]],
   ["§7.2.3.6 an empty fragment", "c1 01 00", [""]],
   [
     "all of them, on one connection",
