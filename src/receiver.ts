@@ -89,7 +89,13 @@ export class Receiver {
    * @throws {WebSocketError} as `take()` does.
    */
   resume(): void {
-    if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
+    try {
+      if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
+    } catch (error) {
+      // This didn't come by way of the decoder, which would go on.
+      this.#decoder.end();
+      throw error;
+    }
     if (!this.#extensions?.isPaused) this.#decoder.resume(this.#decodedSink);
   }
 

@@ -104,6 +104,13 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     if (rest.length > 0) this.#decode(rest, false, sink);
   }
 
+  /** Ends it, as an error does: further bytes are ignored, and what a pause has left is dropped. */
+  end(): void {
+    this.#ended = true;
+    this.#paused = false;
+    this.#rest = NO_BYTES;
+  }
+
   /**
    * Takes the next bytes, and hands the frames and parts of frames that they hold to `sink`.
    *
