@@ -1,0 +1,85 @@
+import { mask } from "../../src/protocol/mask.ts";
+import { isValidUtf8, Utf8Validator } from "../../src/protocol/utf8.ts";
+import { badText, damage, joined, text } from "./arbitraries.ts";
+import { utf8Fault } from "./frame_model.ts";
+import { Random } from "./random.ts";
+import { ensure, pieces, same } from "./target.ts";
+import type { Target } from "./target.ts";
+
+const fatal = new TextDecoder("utf-8", { fatal: true });
+
+function isText(bytes: Uint8Array): boolean {
+  try {
+    fatal.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The validator, at any split, the platform's decoder and the model's table agree on any bytes. */
+export const utf8: Target = {
+  name: "utf8",
+  generate(seed, index) {
+    const random = new Random(seed, index);
+    const size = random.once(4) ? random.small(200) : random.small(40);
+    let bytes: Uint8Array = random.once(10)
+      ? random.bytes(random.small(12))
+      : random.once(3)
+      ? badText(random, size)
+      : text(random, size);
+    if (random.once(3)) bytes = damage(random, bytes);
+    // The place in its buffer decides how many bytes come before the first aligned word.
+    return joined(Uint8Array.from([random.below(256), random.below(4)]), bytes);
+  },
+  check(input) {
+    const [cut = 0, offset = 0] = input;
+    const buffer = new Uint8Array(input.length + 8);
+    const bytes = buffer.subarray(offset & 7, (offset & 7) + Math.max(0, input.length - 2));
+    bytes.set(input.subarray(2));
+    const valid = isText(bytes);
+    const fault = utf8Fault(bytes);
+    ensure((fault === -1) === valid, () => `the model says ${fault}, the platform ${valid}`);
+    ensure(isValidUtf8(bytes) === valid, () => `isValidUtf8() is ${!valid}`);
+    const validator = new Utf8Validator();
+    let taken = 0;
+    for (const piece of pieces(bytes, cut)) {
+      const holds = validator.push(piece);
+      const isFaulty = fault >= taken && fault < taken + piece.length;
+      ensure(holds !== isFaulty, () => `${holds} for bytes ${taken}-${taken + piece.length}`);
+      if (!holds) return "not UTF-8";
+      taken += piece.length;
+    }
+    ensure(validator.isComplete === valid, () => `complete: ${validator.isComplete}`);
+    return valid ? "UTF-8" : "cut";
+  },
+};
+
+/** Masking is an XOR, of any range at any place, and nothing else is touched. */
+export const masking: Target = {
+  name: "mask",
+  generate(seed, index) {
+    const random = new Random(seed, index);
+    const size = random.once(5) ? random.small(600) : random.small(140);
+    return joined(random.bytes(4), Uint8Array.from([random.below(256)]), random.bytes(size));
+  },
+  check(input) {
+    const key = joined(input.subarray(0, 4), new Uint8Array(4)).subarray(0, 4);
+    const place = input[4] ?? 0;
+    const bytes = input.slice(5);
+    const start = Math.min(bytes.length, (place >> 3) & 15);
+    const end = Math.max(start, bytes.length - (place >> 7) * 3);
+    const expected = bytes.map((byte, i) =>
+      i < start || i >= end ? byte : byte ^ key[(i - start) & 3]!
+    );
+    const range = new Uint8Array(bytes.length + 8).subarray(place & 7, (place & 7) + bytes.length);
+    range.set(bytes);
+    const [a = 0, b = 0, c = 0, d = 0] = key;
+    const octets = a | (b << 8) | (c << 16) | (d << 24);
+    mask(range, start, end, octets);
+    ensure(same(range, expected), () => "masked otherwise");
+    mask(range, start, end, octets);
+    ensure(same(range, bytes), () => "masked twice, it's another");
+    return end - start < 64 ? "short" : "long";
+  },
+};

@@ -1,0 +1,178 @@
+/** The ways that bytes can take through src/, each as a connection or a stream would take it. */
+
+import type { ExtensionInUse } from "../../src/extensions/extension.ts";
+import { Receiver } from "../../src/receiver.ts";
+import type { ReceiverTarget } from "../../src/receiver.ts";
+import { decodeClosePayload } from "../../src/protocol/close_code.ts";
+import { WebSocketError } from "../../src/protocol/errors.ts";
+import type { Frame } from "../../src/protocol/frame.ts";
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
+import type { Message, MessagePart } from "../../src/protocol/message.ts";
+import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
+import { Opcode } from "../../src/protocol/opcode.ts";
+import { ensure, pieces } from "./target.ts";
+
+/** The ways: the codec alone, and a connection's receiver, with all that it may be told. */
+export const WAYS = ["codec", "given", "lent", "parts", "lent parts"] as const;
+
+/** Who takes the bytes, and how. */
+export interface Drive {
+  way: typeof WAYS[number];
+  role: "server" | "client";
+  maxMessageSize: number;
+  maxFragments: number;
+  /** Where the bytes are cut: {@linkcode pieces}. */
+  cut: number;
+  /** When the messages can't be taken, by a seed; 0 for never. */
+  pauses: number;
+  extensions?: ExtensionInUse | undefined;
+}
+
+/** What a control frame was. */
+interface Control {
+  kind: "ping" | "pong" | "close";
+  bytes: Uint8Array;
+}
+
+/** What has come of the bytes. */
+export interface Driven {
+  events: (Message | Control)[];
+  /** The message that has begun, in parts, and not ended. */
+  rest: Message | undefined;
+  error: WebSocketError | undefined;
+  /** How many bytes had been taken with the piece that the error came of. */
+  taken: number;
+  /** Whether the bytes end inside of something; of the codec alone. */
+  isCut: boolean;
+}
+
+/** The close codes that a peer's bytes may be answered with. */
+const DOCUMENTED = [1002, 1007, 1008, 1009];
+
+/** Sends the bytes that way. */
+export function drive(bytes: Uint8Array, how: Drive): Driven {
+  const driven: Driven = { events: [], rest: undefined, error: undefined, taken: 0, isCut: false };
+  const take = how.way === "codec" ? codec(how, driven) : receiver(how, driven);
+  try {
+    for (const piece of pieces(bytes, how.cut)) {
+      driven.taken += piece.length;
+      take(piece);
+      // What is lent is somebody else's again; a control frame's payload was used by then.
+      if (how.way.startsWith("lent")) piece.fill(0xdd);
+    }
+    take(undefined);
+  } catch (error) {
+    ensure(error instanceof WebSocketError, () => `not a WebSocketError: ${describe(error)}`);
+    const told = error as WebSocketError;
+    ensure(DOCUMENTED.includes(told.closeCode), () => `close code ${told.closeCode}: ${told}`);
+    ensure(/^ERR_[A-Z0-9_]+$/.test(told.code), () => `code ${told.code}`);
+    driven.error = told;
+  }
+  assertSilent(driven, take, how.role);
+  return driven;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.stack}` : String(error);
+}
+
+/** After an error, or a Close, nothing comes of anything. */
+function assertSilent(
+  driven: Driven,
+  take: (piece: Uint8Array | undefined) => void,
+  role: "server" | "client",
+): void {
+  const last = driven.events.at(-1);
+  const isClosed = typeof last === "object" && "kind" in last && last.kind === "close";
+  if (driven.error === undefined && !isClosed) return;
+  const count = driven.events.length;
+  const rest = driven.rest;
+  const frame = role === "server" ? [0x81, 0x81, 0, 0, 0, 0, 0x61] : [0x81, 0x01, 0x61];
+  take(Uint8Array.from([...frame, ...frame, 0xff]));
+  ensure(driven.events.length === count && driven.rest === rest, () => "goes on after the end");
+}
+
+type Take = (piece: Uint8Array | undefined) => void;
+
+function control(frame: Frame, driven: Driven): void {
+  const { opcode, payload } = frame;
+  if (opcode === Opcode.Close) decodeClosePayload(payload);
+  const kind = opcode === Opcode.Close ? "close" : opcode === Opcode.Ping ? "ping" : "pong";
+  driven.events.push({ kind, bytes: payload.slice() });
+}
+
+/** The decoder and the assembler, as streams drive them. */
+function codec(how: Drive, driven: Driven): Take {
+  const decoder = new FrameDecoder({ role: how.role, rsv: how.extensions?.rsv ?? 0 });
+  const assembler = new MessageAssembler({
+    maxMessageSize: how.maxMessageSize,
+    maxFragments: how.maxFragments,
+    onControlFrame: (frame) => control(frame, driven),
+  });
+  const sink = { enqueue: (message: Message) => driven.events.push(message) };
+  const frames = { enqueue: (frame: Frame) => assembler.transform(frame, sink) };
+  const { extensions } = how;
+  const decoded = extensions === undefined
+    ? frames
+    : { enqueue: (frame: Frame) => extensions.receive(frame, frames) };
+  return (piece) => {
+    if (piece !== undefined) return decoder.transform(piece, decoded);
+    try {
+      decoder.flush();
+    } catch (error) {
+      ensure((error as WebSocketError).code === "ERR_TRUNCATED", () => describe(error));
+      driven.isCut = true;
+    }
+  };
+}
+
+/** A connection's way in, whose owner can take no more now and then. */
+function receiver(how: Drive, driven: Driven): Take {
+  let state = how.pauses;
+  const goesOn = () => {
+    if (how.pauses === 0) return true;
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 16) % 3 !== 0;
+  };
+  const target: ReceiverTarget = {
+    control: (frame) => control(frame, driven),
+    message: (message) => {
+      driven.events.push(message);
+      return goesOn();
+    },
+    part: (part: MessagePart) => {
+      driven.rest = added(driven.rest, part.data);
+      if (part.fin) {
+        driven.events.push(driven.rest);
+        driven.rest = undefined;
+      }
+      return goesOn();
+    },
+  };
+  const { role, extensions, maxMessageSize, maxFragments } = how;
+  const limits = { ...DEFAULT_LIMITS, maxMessageSize, maxFragments };
+  const lendsChunks = how.way.startsWith("lent");
+  const way = new Receiver({ role, limits, extensions, lendsChunks }, target);
+  if (how.way.endsWith("parts")) way.streamMessages();
+  return (piece) => {
+    if (piece === undefined) {
+      while (way.holdsBack) way.resume();
+      return;
+    }
+    // Reading goes on for a while after a pause, or not: both are a connection's ways.
+    while (way.holdsBack && goesOn()) way.resume();
+    way.take(piece);
+  };
+}
+
+/** The message so far, and its next part; copied at once, as its owner may do. */
+function added(before: Message | undefined, data: Message): Message {
+  if (before === undefined) return typeof data === "string" ? data : data.slice();
+  if (typeof before === "string" && typeof data === "string") return before + data;
+  ensure(typeof before !== "string" && typeof data !== "string", () => "parts of two types");
+  const both = new Uint8Array(before.length + data.length);
+  both.set(before as Uint8Array);
+  both.set(data as Uint8Array, before.length);
+  return both;
+}

@@ -1,0 +1,171 @@
+/**
+ * RFC 6455 §5 once more, in the plainest way: over all the bytes at once, with nothing from src/. What a
+ * decoder finds, however the bytes come, must be what this finds.
+ */
+
+/** What a stream holds. */
+export interface Found {
+  kind: "text" | "binary" | "ping" | "pong" | "close";
+  bytes: Uint8Array;
+}
+
+/** What there is to find in some bytes. */
+export interface Verdict {
+  found: Found[];
+  /** The close code of what is wrong; 0 where nothing is. */
+  code: number;
+  /** Which byte proves it wrong: its index. */
+  at: number;
+  /** Whether a Close frame has come, and ended it. */
+  isClosed: boolean;
+  /** Whether the bytes end inside of a frame, or of a message. */
+  isCut: boolean;
+}
+
+/** What the receiver insists on. */
+export interface Rules {
+  isServer: boolean;
+  maxMessageSize: number;
+  maxFragments: number;
+}
+
+class Wrong {
+  constructor(readonly code: number, readonly at: number) {}
+}
+
+/** What the bytes are. */
+export function judge(bytes: Uint8Array, rules: Rules): Verdict {
+  const found: Found[] = [];
+  const verdict = { found, code: 0, at: -1, isClosed: false, isCut: false };
+  try {
+    verdict.isCut = read(bytes, rules, found);
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    verdict.code = error.code;
+    verdict.at = error.at;
+  }
+  verdict.isClosed = found.at(-1)?.kind === "close";
+  return verdict;
+}
+
+/** Reads on to the end; gives back whether that is inside of something. */
+function read(bytes: Uint8Array, rules: Rules, found: Found[]): boolean {
+  /** The message so far, and its type: 0 between two. */
+  let type = 0;
+  let fragments = 0;
+  let content: number[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const first = bytes[at]!;
+    const opcode = first & 0x0f;
+    const fin = first >= 0x80;
+    // §5.2: RSV1-3, and the reserved opcodes; §5.5: control frames are whole; §5.4: who follows whom.
+    if ((first & 0x70) !== 0) throw new Wrong(1002, at);
+    if (![0, 1, 2, 8, 9, 10].includes(opcode)) throw new Wrong(1002, at);
+    if (opcode >= 8 ? !fin : (opcode === 0) !== (type !== 0)) throw new Wrong(1002, at);
+    if (++at === bytes.length) return true;
+    const second = bytes[at]!;
+    // §5.1: a client masks, and a server doesn't.
+    if ((second >= 0x80) !== rules.isServer) throw new Wrong(1002, at);
+    const short = second & 0x7f;
+    if (opcode >= 8 && short > 125) throw new Wrong(1002, at);
+    at++;
+    const size = short < 126 ? 0 : short === 126 ? 2 : 8;
+    const length = readLength(bytes, at, size, short);
+    if (length === undefined) return true;
+    at += size;
+    const key = rules.isServer ? bytes.subarray(at, at + 4) : new Uint8Array(4);
+    if (key.length < 4) return true;
+    if (rules.isServer) at += 4;
+    if (opcode < 8) {
+      if (opcode !== 0) type = opcode;
+      if (++fragments > rules.maxFragments) throw new Wrong(1008, at - 1);
+      if (content.length + length > rules.maxMessageSize) throw new Wrong(1009, at - 1);
+    }
+    const payload = bytes.slice(at, at + length);
+    for (let i = 0; i < payload.length; i++) payload[i] = payload[i]! ^ key[i % 4]!;
+    const isCut = payload.length < length;
+    if (opcode >= 8) {
+      if (isCut) return true;
+      at += length;
+      if (opcode === 8) {
+        const code = judgeClose(payload);
+        if (code !== 0) throw new Wrong(code, at - 1);
+        found.push({ kind: "close", bytes: payload });
+        return false;
+      }
+      found.push({ kind: opcode === 9 ? "ping" : "pong", bytes: payload });
+      continue;
+    }
+    const before = content.length;
+    for (const byte of payload) content.push(byte);
+    const isWhole = fin && !isCut;
+    if (type === 1) {
+      // §8.1: at the first byte that is not UTF-8, or at the end that comes too soon.
+      const fault = utf8Fault(content);
+      if (fault >= 0 && fault < content.length) throw new Wrong(1007, at + fault - before);
+      if (fault >= 0 && isWhole) throw new Wrong(1007, at + payload.length - 1);
+    }
+    if (isCut) return true;
+    at += length;
+    if (!isWhole) continue;
+    found.push({ kind: type === 1 ? "text" : "binary", bytes: Uint8Array.from(content) });
+    type = fragments = 0;
+    content = [];
+  }
+  return type !== 0;
+}
+
+/**
+ * The length, or `undefined` where it's cut. What the bytes so far leave possible is an interval: it is
+ * wrong as soon as nothing that is right is left in it.
+ */
+function readLength(
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+  short: number,
+): number | undefined {
+  if (size === 0) return short;
+  let value = 0;
+  for (let i = 0; i < size; i++) {
+    if (at + i === bytes.length) return undefined;
+    value = value * 256 + bytes[at + i]!;
+    const least = value * 256 ** (size - 1 - i);
+    const most = (value + 1) * 256 ** (size - 1 - i) - 1;
+    if (least >= 2 ** 63) throw new Wrong(1002, at + i);
+    if (least > Number.MAX_SAFE_INTEGER) throw new Wrong(1009, at + i);
+    if (most < (size === 2 ? 126 : 0x1_0000)) throw new Wrong(1002, at + i);
+  }
+  return value;
+}
+
+/** §5.5.1 and §7.4: what is wrong with the payload of a Close frame, or 0. */
+function judgeClose(payload: Uint8Array): number {
+  if (payload.length === 0) return 0;
+  if (payload.length === 1) return 1002;
+  const code = payload[0]! * 256 + payload[1]!;
+  const isRegistered = code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code);
+  if (!isRegistered && !(code >= 3000 && code <= 4999)) return 1002;
+  return utf8Fault(payload.subarray(2)) >= 0 ? 1007 : 0;
+}
+
+/**
+ * RFC 3629 §4, by its table: the index of the first byte that can't be, the length where the last
+ * character is cut, or -1.
+ */
+export function utf8Fault(bytes: ArrayLike<number>): number {
+  for (let i = 0; i < bytes.length;) {
+    const first = bytes[i++]!;
+    if (first < 0x80) continue;
+    const wanted = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    if (first < 0xc2 || first > 0xf4) return i - 1;
+    for (let k = 0; k < wanted; k++, i++) {
+      if (i === bytes.length) return i;
+      const lowest = k > 0 ? 0x80 : first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+      const highest = k > 0 ? 0xbf : first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+      if (bytes[i]! < lowest || bytes[i]! > highest) return i;
+    }
+  }
+  return -1;
+}
