@@ -84,10 +84,10 @@ export class OneShotInflater implements Inflater {
       outputs.push(bytes);
       size += bytes.length;
       if (isLast) return join(outputs);
+      if (consumed > rest.length) throw truncatedDeflate();
       // RFC 7692 §7.2.1: "DEFLATE blocks with the "BFINAL" bit set to 1 may be used": what follows
       // goes on with the same window. Each time, everything is copied.
       checkRestarts(outputs.length, 0);
-      if (consumed > rest.length) throw truncatedDeflate();
       rest = rest.subarray(consumed);
     }
   }

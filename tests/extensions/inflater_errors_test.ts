@@ -46,6 +46,11 @@ const invalid: [what: string, payload: string, code: string][] = [
   ["a stored block that takes in more", "00 0a 00 f5 ff 48 65 6c 6c 6f", "ERR_TRUNCATED_DEFLATE"],
   ["a final one that takes in more", "01 0f 00 f0 ff 48 65 6c 6c 6f", "ERR_TRUNCATED_DEFLATE"],
   ["a final block without a byte behind it", "f3 48 cd c9 c9 07 00", "ERR_TRUNCATED_DEFLATE"],
+  [
+    "a cut within as many final blocks as may be",
+    "03 00 ".repeat(64) + "03",
+    "ERR_TRUNCATED_DEFLATE",
+  ],
   ["nothing at all", "", "ERR_INVALID_DEFLATE"],
   ["a stored block's header, cut", "00 05", "ERR_INVALID_DEFLATE"],
 ];
