@@ -205,12 +205,13 @@ const LENGTHS = [
 export function badFrame(random: Random, masked: boolean, into: Bytes): void {
   const first = random.pick([0x81, 0x82, 0x01, 0x02, 0x80, 0x00, 0x88, 0x89, 0x8a]);
   const bit = masked ? 0x80 : 0;
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0: // Any first byte: reserved bits and opcodes, control frames without FIN.
       return frame(random, random.below(256), random.bytes(random.small(20)), masked, into);
     case 1:
       return frame(random, first, random.bytes(random.small(20)), !masked, into);
-    case 2: {
+    case 2:
+    case 9: {
       const [form, ...length] = random.pick(LENGTHS);
       into.push(first, bit | form!, ...length);
       return into.add(random.bytes(random.small(30)));

@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
-import { ensure, pieces } from "./target.ts";
+import { ensure, pieces, same } from "./target.ts";
 
 /** The ways: the codec alone, and a connection's receiver, with all that it may be told. */
 export const WAYS = ["codec", "given", "lent", "parts", "lent parts"] as const;
@@ -57,9 +57,12 @@ export function drive(bytes: Uint8Array, how: Drive): Driven {
   try {
     for (const piece of pieces(bytes, how.cut)) {
       driven.taken += piece.length;
+      const before = how.way === "codec" ? piece.slice() : undefined;
       take(piece);
+      // The codec copies what its caller keeps, and writes to nothing of it.
+      ensure(before === undefined || same(piece, before), () => "wrote to a chunk that is kept");
       // What is lent is somebody else's again; a control frame's payload was used by then.
-      if (how.way.startsWith("lent")) piece.fill(0xdd);
+      if (how.way !== "given" && how.way !== "parts") piece.fill(0xdd);
     }
     take(undefined);
   } catch (error) {

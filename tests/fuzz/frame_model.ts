@@ -20,6 +20,8 @@ export interface Verdict {
   isClosed: boolean;
   /** Whether the bytes end inside of a frame, or of a message. */
   isCut: boolean;
+  /** The longest payload of a data frame. */
+  longest: number;
 }
 
 /** What the receiver insists on. */
@@ -36,9 +38,9 @@ class Wrong {
 /** What the bytes are. */
 export function judge(bytes: Uint8Array, rules: Rules): Verdict {
   const found: Found[] = [];
-  const verdict = { found, code: 0, at: -1, isClosed: false, isCut: false };
+  const verdict: Verdict = { found, code: 0, at: -1, isClosed: false, isCut: false, longest: 0 };
   try {
-    verdict.isCut = read(bytes, rules, found);
+    verdict.isCut = read(bytes, rules, verdict);
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
     verdict.code = error.code;
@@ -49,7 +51,8 @@ export function judge(bytes: Uint8Array, rules: Rules): Verdict {
 }
 
 /** Reads on to the end; gives back whether that is inside of something. */
-function read(bytes: Uint8Array, rules: Rules, found: Found[]): boolean {
+function read(bytes: Uint8Array, rules: Rules, verdict: Verdict): boolean {
+  const { found } = verdict;
   /** The message so far, and its type: 0 between two. */
   let type = 0;
   let fragments = 0;
@@ -79,6 +82,7 @@ function read(bytes: Uint8Array, rules: Rules, found: Found[]): boolean {
     if (rules.isServer) at += 4;
     if (opcode < 8) {
       if (opcode !== 0) type = opcode;
+      verdict.longest = Math.max(verdict.longest, length);
       if (++fragments > rules.maxFragments) throw new Wrong(1008, at - 1);
       if (content.length + length > rules.maxMessageSize) throw new Wrong(1009, at - 1);
     }

@@ -43,6 +43,12 @@ export const REGRESSIONS: readonly Regression[] = [
     was: "the model counted a final block with nothing behind it",
   },
   {
+    target: "deflate",
+    input: `07000000${"000100"}${"0081"}${"0300".repeat(64)}03`,
+    was:
+      "a message cut within its 65th final block had too many to the one-shot inflater, not to the other",
+  },
+  {
     target: "ws",
     input: "030000810900000000000000c2800104000000808800",
     was: "text is wrong before its message ends, where ws still hears a control frame",
