@@ -225,8 +225,10 @@ export function badFrame(random: Random, masked: boolean, into: Bytes): void {
       const code = random.pick([0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]);
       return frame(random, 0x88, [code >> 8, code & 0xff], masked, into);
     }
-    case 6:
-      return frame(random, 0x88, random.bytes(random.small(6)), masked, into);
+    case 6: {
+      const code = [random.pick([0x03, 0x0c, 0x0f, 0x13, 0xff]), random.below(256)];
+      return frame(random, 0x88, code.slice(0, 1 + random.below(2)), masked, into);
+    }
     case 7:
       return frame(random, 0x88, [3, 0xe8, ...badText(random, 10)], masked, into);
     default:

@@ -11,6 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
+import { joined } from "./arbitraries.ts";
 import { ensure, pieces, same } from "./target.ts";
 
 /** The ways: the codec alone, and a connection's receiver, with all that it may be told. */
@@ -38,8 +39,8 @@ interface Control {
 /** What has come of the bytes. */
 export interface Driven {
   events: (Message | Control)[];
-  /** The message that has begun, in parts, and not ended. */
-  rest: Message | undefined;
+  /** How many parts of messages have come. */
+  parts: number;
   error: WebSocketError | undefined;
   /** How many bytes had been taken with the piece that the error came of. */
   taken: number;
@@ -52,8 +53,10 @@ const DOCUMENTED = [1002, 1007, 1008, 1009];
 
 /** Sends the bytes that way. */
 export function drive(bytes: Uint8Array, how: Drive): Driven {
-  const driven: Driven = { events: [], rest: undefined, error: undefined, taken: 0, isCut: false };
-  const take = how.way === "codec" ? codec(how, driven) : receiver(how, driven);
+  const driven: Driven = { events: [], parts: 0, error: undefined, taken: 0, isCut: false };
+  /** The parts of each message, by its place, to be looked at when all has come. */
+  const parts = new Map<number, Message[]>();
+  const take = how.way === "codec" ? codec(how, driven) : receiver(how, driven, parts);
   try {
     for (const piece of pieces(bytes, how.cut)) {
       driven.taken += piece.length;
@@ -72,6 +75,7 @@ export function drive(bytes: Uint8Array, how: Drive): Driven {
     ensure(/^ERR_[A-Z0-9_]+$/.test(told.code), () => `code ${told.code}`);
     driven.error = told;
   }
+  for (const [i, all] of parts) if (i < driven.events.length) driven.events[i] = whole(all);
   assertSilent(driven, take, how.role);
   return driven;
 }
@@ -90,10 +94,10 @@ function assertSilent(
   const isClosed = typeof last === "object" && "kind" in last && last.kind === "close";
   if (driven.error === undefined && !isClosed) return;
   const count = driven.events.length;
-  const rest = driven.rest;
+  const { parts } = driven;
   const frame = role === "server" ? [0x81, 0x81, 0, 0, 0, 0, 0x61] : [0x81, 0x01, 0x61];
   take(Uint8Array.from([...frame, ...frame, 0xff]));
-  ensure(driven.events.length === count && driven.rest === rest, () => "goes on after the end");
+  ensure(driven.events.length === count && driven.parts === parts, () => "goes on after the end");
 }
 
 type Take = (piece: Uint8Array | undefined) => void;
@@ -131,13 +135,14 @@ function codec(how: Drive, driven: Driven): Take {
 }
 
 /** A connection's way in, whose owner can take no more now and then. */
-function receiver(how: Drive, driven: Driven): Take {
+function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Take {
   let state = how.pauses;
   const goesOn = () => {
     if (how.pauses === 0) return true;
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
     return (state >>> 16) % 3 !== 0;
   };
+  let begun: Message[] = [];
   const target: ReceiverTarget = {
     control: (frame) => control(frame, driven),
     message: (message) => {
@@ -145,10 +150,12 @@ function receiver(how: Drive, driven: Driven): Take {
       return goesOn();
     },
     part: (part: MessagePart) => {
-      driven.rest = added(driven.rest, part.data);
+      driven.parts++;
+      begun.push(part.data);
       if (part.fin) {
-        driven.events.push(driven.rest);
-        driven.rest = undefined;
+        // Control frames may have come between: its place is where it ends.
+        parts.set(driven.events.push("") - 1, begun);
+        begun = [];
       }
       return goesOn();
     },
@@ -169,13 +176,9 @@ function receiver(how: Drive, driven: Driven): Take {
   };
 }
 
-/** The message so far, and its next part; copied at once, as its owner may do. */
-function added(before: Message | undefined, data: Message): Message {
-  if (before === undefined) return typeof data === "string" ? data : data.slice();
-  if (typeof before === "string" && typeof data === "string") return before + data;
-  ensure(typeof before !== "string" && typeof data !== "string", () => "parts of two types");
-  const both = new Uint8Array(before.length + data.length);
-  both.set(before as Uint8Array);
-  both.set(data as Uint8Array, before.length);
-  return both;
+/** What the parts of a message are together. */
+function whole(parts: readonly Message[]): Message {
+  const isText = typeof parts[0] === "string";
+  ensure(parts.every((part) => (typeof part === "string") === isText), () => "parts of two types");
+  return isText ? parts.join("") : joined(...parts as Uint8Array[]);
 }
