@@ -83,7 +83,9 @@ export function judgeRequest(head: RequestHead): string {
 /** It does not fail for a head that has been passed; and it goes where the Host says. */
 function assertRequest(head: RequestHead): void {
   const { url } = toRequest(head);
-  const host = new URL(`http://${head.headers.get("host")}/`);
+  const field = head.headers.get("host")!;
+  ensure(!/[@/?#\\,\s]/.test(field), () => `Host ${field} has been passed`);
+  const host = new URL(`http://${field}/`);
   ensure(new URL(url).host === host.host, () => `${url} for Host ${host.host}`);
 }
 

@@ -1,5 +1,5 @@
 import { HandshakeError, HeaderList, type RequestHead } from "../../src/handshake/mod.ts";
-import { assert, assertThrows } from "../harness.ts";
+import { assert, assertThrows, fail } from "../harness.ts";
 
 /** One byte for each character. */
 export function latin1(text: string): Uint8Array<ArrayBuffer> {
@@ -64,7 +64,13 @@ export function assertLinear(run: (size: number) => void, size: number): void {
     return best;
   };
   time(size);
-  const small = Math.max(time(size), 0.05);
-  const large = time(size * 16);
-  assert(large < small * 64, `${size}: ${small} ms, ${size * 16}: ${large} ms`);
+  // The machine may have other work, and larger tables take longer to reach: a quadratic one never passes.
+  const tried: string[] = [];
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const small = Math.max(time(size), 0.05);
+    const large = time(size * 16);
+    if (large < small * 64) return;
+    tried.push(`${size}: ${small} ms, ${size * 16}: ${large} ms`);
+  }
+  fail(tried.join("; "));
 }
