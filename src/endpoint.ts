@@ -1,5 +1,4 @@
 import { CloseCode, decodeClosePayload, encodeClosePayload } from "./protocol/close_code.ts";
-import type { ClosePayload } from "./protocol/close_code.ts";
 import { closeCodeOf, WebSocketError } from "./protocol/errors.ts";
 import type { Frame, FrameInit, Role } from "./protocol/frame.ts";
 import { FrameEncoder } from "./protocol/frame_encoder.ts";
@@ -11,61 +10,31 @@ import type {
   ExtensionSendOptions,
   FrameInitSink,
 } from "./extensions/extension.ts";
+import { Closing } from "./closing.ts";
+import type { ClosingOwner } from "./closing.ts";
+import type { CloseInfo, EndpointOwner } from "./endpoint_owner.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingOwner } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
 import { Receiver } from "./receiver.ts";
 import type { ReceiverTarget } from "./receiver.ts";
+import { timers } from "./timers.ts";
+import type { Timers } from "./timers.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
-/** How a connection ended. */
-export interface CloseInfo extends ClosePayload {
-  /**
-   * The code of the Close frame that came; 1005 where it had none, 1006 where none came (RFC 6455
-   * §7.1.5).
-   */
-  closeCode: number;
-  /** The reason in the Close frame that came, or empty. */
-  reason: string;
-  /** Whether both Close frames were exchanged before the TCP connection ended (RFC 6455 §7.1.4). */
-  wasClean: boolean;
-  /** What went wrong, where something did: the peer's fault, or the transport's. */
-  error?: unknown;
-}
-
-/** Who an {@linkcode Endpoint} works for. */
-export interface EndpointOwner {
-  /** A message has come; `false` where the owner can take no more for now. */
-  message(message: Message): boolean;
-  /** The next part of a message has come, after `streamMessages()`; `false` as of `message()`. */
-  part(part: MessagePart): boolean;
-  /** The message whose parts have come will not end. */
-  cut(): void;
-  /** Whether the owner can take no more messages for now. */
-  readonly isFull: boolean;
-  /** Whether the owner is done with every message so far, so that a Close may be answered. */
-  readonly isSettled: boolean;
-  /** The outgoing queue is below its mark again. */
-  drain(): void;
-  /** The peer, or the transport, has broken the connection; `closed()` follows. */
-  failed(error: unknown): void;
-  /** The connection is gone. */
-  closed(info: CloseInfo): void;
-}
+export type { CloseInfo, EndpointOwner } from "./endpoint_owner.ts";
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
-
-/** What the closing handshake waits for: first for the owner, then for the peer. */
-type Wait = "turn" | "answer" | "close" | "end";
 
 /**
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
  * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.
  */
-export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner {
+export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner, ClosingOwner {
+  readonly role: Role;
+  readonly transport: Transport;
   readonly outgoing: Outgoing;
-  readonly #role: Role;
-  readonly #transport: Transport;
+  readonly timers: Timers;
   readonly #limits: Readonly<Limits>;
   readonly #owner: EndpointOwner;
   readonly #receiver: Receiver;
@@ -73,14 +42,11 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   /** Where the extensions hand on what is to be sent; made when it's first needed. */
   #sendSink: FrameInitSink | undefined;
 
-  #closeSent = false;
-  #closeReceived: ClosePayload | undefined;
+  /** Made with the first Close frame, of either side. */
+  #closing: Closing | undefined;
   #hasEnded = false;
   #isClosed = false;
-  #isShutdown = false;
   #error: unknown;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #waitsFor: Wait = "answer";
   #isPaused = false;
   /** The payload of a Ping whose Pong waits until the peer reads again. */
   #pong: Uint8Array | undefined;
@@ -92,9 +58,11 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     limits: Readonly<Limits>,
     owner: EndpointOwner,
     extensions?: ExtensionInUse,
+    clock: Timers = timers,
   ) {
-    this.#role = role;
-    this.#transport = transport;
+    this.role = role;
+    this.transport = transport;
+    this.timers = clock;
     this.#limits = limits;
     this.#owner = owner;
     this.#extensions = extensions;
@@ -110,12 +78,32 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
 
   /** Whether data may be sent: our Close frame has not been, and the connection is there. */
   get isOpen(): boolean {
-    return !this.#closeSent && !this.#isClosed;
+    return this.#closing?.isSent !== true && !this.#isClosed;
   }
 
   /** Whether the TCP connection has ended. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Closing: whether the peer has ended its direction of TCP. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Closing: whether the connection has failed. */
+  get hasFailed(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** Closing: whether the owner is done with every message so far. */
+  get isSettled(): boolean {
+    return this.#owner.isSettled;
+  }
+
+  /** Closing: how long each of its waits may take, in milliseconds. */
+  get closeTimeout(): number {
+    return this.#limits.closeTimeout;
   }
 
   /**
@@ -126,13 +114,13 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
    * @param opened Called before the first message is taken: what it sends goes out with the answer.
    */
   start(answer: Uint8Array<ArrayBuffer>, early: Uint8Array, opened: () => void): void {
-    this.#transport.handler = this;
+    this.transport.handler = this;
     this.outgoing.hold();
     this.outgoing.sendRaw(answer);
     opened();
     this.outgoing.release();
     if (early.length > 0) this.data(early);
-    if (!this.#isPaused && !this.#isClosed) this.#transport.resume();
+    if (!this.#isPaused && !this.#isClosed) this.transport.resume();
   }
 
   /** Sends a message, by way of the extensions that would change it. */
@@ -183,25 +171,25 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
    */
   sendClose(payload: Uint8Array): void {
     if (!this.isOpen) return;
-    this.outgoing.send({ opcode: Opcode.Close, payload });
-    this.#closeSent = true;
+    const closing = this.#beginClosing();
+    closing.send(payload);
     this.outgoing.flush();
     if (this.#isClosed) return;
-    this.#advance();
+    closing.advance();
     this.wanted();
   }
 
   /** The owner is done: the peer's Close is answered, where it has come, or ours is sent. */
   finish(): void {
     if (!this.isOpen) return;
-    if (this.#closeReceived !== undefined) this.#answerClose();
+    if (this.#closing?.received !== undefined) this.#closing.answer();
     else this.sendClose(encodeClosePayload(CloseCode.NormalClosure));
   }
 
   /** Ends the connection at once, without a closing handshake. */
   abort(error?: unknown): void {
     this.#error ??= error;
-    this.#transport.abort();
+    this.transport.abort();
   }
 
   /**
@@ -214,7 +202,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
     this.outgoing.flush();
     // Whoever took the last message may yet answer it, within this turn.
-    if (this.#closeReceived !== undefined && this.isOpen) this.#wait("turn", 0);
+    if (this.#closing?.received !== undefined && this.isOpen) this.#closing.settled();
   }
 
   /** Transport: bytes. */
@@ -228,8 +216,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
 
   /** Transport: the last write is done. */
   drain(): void {
-    // A peer that reads is alive: a long queue may take its time to go out.
-    if (this.#timer !== undefined && this.#closeSent) this.#wait(this.#waitsFor);
+    this.#closing?.progressed();
     this.outgoing.drained();
     if (this.#pong !== undefined && !this.outgoing.isFull) {
       const payload = this.#pong;
@@ -249,14 +236,14 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const received = this.#closeReceived;
+    this.#closing?.end();
+    const received = this.#closing?.received;
     const info: CloseInfo = {
       closeCode: received?.closeCode ?? CloseCode.AbnormalClosure,
       reason: received?.reason ?? "",
       // Our Close may be written and not be sent: the peer has stopped reading.
-      wasClean: received !== undefined && this.#closeSent && this.#error === undefined &&
+      wasClean: received !== undefined && this.#closing?.isSent === true &&
+        this.#error === undefined &&
         this.outgoing.bufferedAmount === 0,
     };
     const cause = this.#error ?? (info.wasClean ? undefined : error);
@@ -284,7 +271,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
    * Close, and its end, from us.
    */
   get #isBehind(): boolean {
-    return this.#role === "server" && this.outgoing.isFull && this.isOpen;
+    return this.role === "server" && this.outgoing.isFull && this.isOpen;
   }
 
   /** Reads or doesn't, by what waits on either side. */
@@ -298,7 +285,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       : heldBack && this.#receiver.holdsBack;
     if (this.#isBehind || isEnough) {
       this.#isPaused = true;
-      this.#transport.pause();
+      this.transport.pause();
     }
   }
 
@@ -310,7 +297,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       this.#takeEnd();
     } else if (this.#isPaused) {
       this.#isPaused = false;
-      this.#transport.resume();
+      this.transport.resume();
     }
   }
 
@@ -345,7 +332,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   #sendPong(payload: Uint8Array): void {
     // RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it already received a
     // Close frame."
-    if (this.#closeReceived !== undefined) return;
+    if (this.#closing?.received !== undefined) return;
     // RFC 6455 §5.5.3: "identical "Application data" as found in the message body of the Ping frame".
     this.outgoing.send({ opcode: Opcode.Pong, payload });
   }
@@ -357,24 +344,18 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   }
 
   #takeClose(payload: Uint8Array): void {
-    this.#closeReceived = decodeClosePayload(payload);
+    const received = decodeClosePayload(payload);
+    const closing = this.#beginClosing();
+    closing.received = received;
     if (this.#receiver.isInStream) this.#owner.cut();
-    if (!this.isOpen) return this.#advance();
-    if (this.#owner.isSettled) return this.#answerClose();
+    if (!this.isOpen) return closing.advance();
+    if (this.#owner.isSettled) return closing.answer();
     // The messages before the Close are delivered first, and may be answered.
-    this.#wait("answer");
+    closing.waitForOwner();
   }
 
-  /**
-   * RFC 6455 §5.5.1: "If an endpoint receives a Close frame and did not previously send a Close frame,
-   * the endpoint MUST send a Close frame in response." It "typically echos the status code it
-   * received".
-   */
-  #answerClose(): void {
-    const { closeCode } = this.#closeReceived!;
-    this.sendClose(
-      closeCode === CloseCode.NoStatusReceived ? new Uint8Array(0) : encodeClosePayload(closeCode),
-    );
+  #beginClosing(): Closing {
+    return this.#closing ??= new Closing(this);
   }
 
   /**
@@ -385,72 +366,37 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   #fail(error: unknown): void {
     if (this.#isClosed || this.#error !== undefined) return;
     this.#error = error;
-    const isOpen = this.isOpen;
-    if (isOpen) {
-      this.outgoing.send({
-        opcode: Opcode.Close,
-        payload: encodeClosePayload(closeCodeOf(error)),
-      });
-      this.#closeSent = true;
-    }
+    const closing = this.#beginClosing();
+    if (this.isOpen) closing.send(encodeClosePayload(closeCodeOf(error)));
     if (this.#isPaused) {
       this.#isPaused = false;
-      this.#transport.resume();
+      this.transport.resume();
     }
     this.#owner.failed(error);
-    this.#advance();
+    closing.advance();
   }
 
   #takeEnd(): void {
     // RFC 6455 §7.1.5: no Close frame came, so the code is 1006. With one, the answer still goes out.
-    if (this.#closeReceived === undefined) {
+    const closing = this.#closing;
+    if (closing?.received === undefined) {
       this.#error ??= new WebSocketError("The peer ended the connection without a Close frame", {
         code: "ERR_NO_CLOSE_FRAME",
         closeCode: CloseCode.AbnormalClosure,
       });
-      this.#transport.close();
+      this.transport.close();
     } else {
-      this.#advance();
+      closing.advance();
     }
   }
 
   /** Outgoing: everything has been written, or there is room again. */
   written(wasFull: boolean): void {
     if (this.#isClosed) return;
-    if (this.#closeSent) return this.#advance();
+    if (this.#closing?.isSent) return this.#closing.advance();
     if (wasFull) this.#owner.drain();
     const { isFull, isSettled } = this.#owner;
     if (!isFull && (isSettled || this.#isPaused)) this.#resume();
-  }
-
-  /** Takes the next step of the closing handshake, once our Close frame is on its way. */
-  #advance(): void {
-    if (!this.#closeSent || this.#isClosed) return;
-    if (this.#closeReceived === undefined && this.#error === undefined) return this.#wait("close");
-    if (this.outgoing.bufferedAmount > 0) return this.#wait("end");
-    // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
-    // the server". A half-close, then read until the peer's end: to close at once with something
-    // unread would reset the connection, and could destroy our Close frame on its way.
-    if ((this.#role === "server" || this.#error !== undefined) && !this.#isShutdown) {
-      this.#isShutdown = true;
-      this.#transport.shutdown();
-    }
-    if (this.#hasEnded) this.#transport.close();
-    else this.#wait("end");
-  }
-
-  /** Bounds the wait for the next step; a wait that begins ends the one before. */
-  #wait(wait: Wait, ms: number = this.#limits.closeTimeout): void {
-    clearTimeout(this.#timer);
-    this.#waitsFor = wait;
-    this.#timer = setTimeout(() => this.#late(wait), ms);
-  }
-
-  #late(wait: Wait): void {
-    this.#timer = undefined;
-    if (wait === "turn" && !this.#owner.isSettled) this.#wait("answer");
-    else if (wait === "turn" || wait === "answer") this.#answerClose();
-    else this.#transport.abort();
   }
 }
 

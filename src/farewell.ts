@@ -1,3 +1,4 @@
+import { Timer, timers } from "./timers.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
 /**
@@ -6,7 +7,7 @@ import type { Transport, TransportHandler } from "./transport/transport.ts";
  * close at once with something unread would reset the connection, and could destroy the answer on
  * its way.
  */
-export class Farewell implements TransportHandler {
+export class Farewell extends Timer implements TransportHandler {
   readonly #transport: Transport;
   readonly #timeout: number;
   readonly #onGone: () => void;
@@ -16,7 +17,6 @@ export class Farewell implements TransportHandler {
   #hasEnded = false;
   #isGone = false;
   readonly #gone = Promise.withResolvers<void>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #room: (() => void) | undefined;
 
   /**
@@ -25,6 +25,7 @@ export class Farewell implements TransportHandler {
    * @param onGone Told when the connection is gone.
    */
   constructor(transport: Transport, timeout: number, onGone: () => void) {
+    super();
     this.#transport = transport;
     this.#timeout = timeout;
     this.#onGone = onGone;
@@ -68,7 +69,7 @@ export class Farewell implements TransportHandler {
   /** Transport: the last write is done. */
   drain(): void {
     this.#isWriting = false;
-    clearTimeout(this.#timer);
+    this.stopTimer();
     this.#flush();
   }
 
@@ -82,7 +83,7 @@ export class Farewell implements TransportHandler {
   close(): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    clearTimeout(this.#timer);
+    this.stopTimer();
     this.#room?.();
     this.#gone.resolve();
     this.#onGone();
@@ -104,8 +105,12 @@ export class Farewell implements TransportHandler {
     this.#wait();
   }
 
+  /** Timers: the peer has taken too long. */
+  timeUp(): void {
+    this.#transport.abort();
+  }
+
   #wait(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#transport.abort(), this.#timeout);
+    timers.start(this, this.#timeout);
   }
 }

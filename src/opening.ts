@@ -2,6 +2,7 @@ import { HandshakeError } from "./handshake/errors.ts";
 import { RequestHeadParser } from "./handshake/request_head_parser.ts";
 import type { RequestHead } from "./handshake/request_head_parser.ts";
 import type { Limits } from "./protocol/limits.ts";
+import { Timer, timers } from "./timers.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
 /** What becomes of an {@linkcode Opening}. */
@@ -18,23 +19,23 @@ export interface OpeningOwner {
  * A connection from which a request is to come, or whose request is being decided: reads the head, and
  * holds what comes after it, within a time.
  */
-export class Opening implements TransportHandler {
+export class Opening extends Timer implements TransportHandler {
   /** What came after the head: the first bytes of the first frames. */
   early: Uint8Array = new Uint8Array(0);
   readonly #transport: Transport;
   readonly #limits: Readonly<Limits>;
   readonly #owner: OpeningOwner;
   readonly #parser: RequestHeadParser;
-  readonly #timer: ReturnType<typeof setTimeout>;
   #hasHead = false;
   #isDone = false;
 
   constructor(transport: Transport, limits: Readonly<Limits>, owner: OpeningOwner) {
+    super();
     this.#transport = transport;
     this.#limits = limits;
     this.#owner = owner;
     this.#parser = new RequestHeadParser(limits);
-    this.#timer = setTimeout(() => this.#late(), limits.handshakeTimeout);
+    timers.start(this, limits.handshakeTimeout);
     transport.handler = this;
   }
 
@@ -46,7 +47,7 @@ export class Opening implements TransportHandler {
   /** The request has been decided: the transport is the caller's, to set another handler at once. */
   done(): void {
     this.#isDone = true;
-    clearTimeout(this.#timer);
+    this.stopTimer();
   }
 
   /** Transport: bytes. */
@@ -87,7 +88,8 @@ export class Opening implements TransportHandler {
     this.#owner.left(error);
   }
 
-  #late(): void {
+  /** Timers: it has taken too long. */
+  timeUp(): void {
     const { handshakeTimeout } = this.#limits;
     this.#refuse(
       this.#hasHead

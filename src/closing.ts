@@ -1,0 +1,133 @@
+import { CloseCode, encodeClosePayload } from "./protocol/close_code.ts";
+import type { ClosePayload } from "./protocol/close_code.ts";
+import type { Role } from "./protocol/frame.ts";
+import { Opcode } from "./protocol/opcode.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { Timer } from "./timers.ts";
+import type { Timers } from "./timers.ts";
+import type { Transport } from "./transport/transport.ts";
+
+/** What the closing handshake waits for: first for the owner, then for the peer. */
+type Wait = "answer" | "close" | "end";
+
+/** The connection that is being closed. */
+export interface ClosingOwner {
+  readonly role: Role;
+  readonly transport: Transport;
+  readonly outgoing: Outgoing;
+  readonly timers: Timers;
+  /** How long each wait may take, in milliseconds. */
+  readonly closeTimeout: number;
+  /** Whether its user is done with every message so far, so that a Close may be answered. */
+  readonly isSettled: boolean;
+  /** Whether it has failed: no Close of the peer's is waited for. */
+  readonly hasFailed: boolean;
+  /** Whether the peer has ended its direction of TCP. */
+  readonly hasEnded: boolean;
+  /** Whether TCP has ended. */
+  readonly isClosed: boolean;
+  /** Sends a Close frame, and takes the next steps. */
+  sendClose(payload: Uint8Array): void;
+}
+
+/**
+ * The closing handshake of a connection, from its first Close frame on, sent or received, to the end
+ * of TCP (RFC 6455 §7): a chain of steps, each with a wait that is bounded.
+ */
+export class Closing extends Timer {
+  /** The peer's Close, once it has come. */
+  received: ClosePayload | undefined;
+  readonly #owner: ClosingOwner;
+  #isSent = false;
+  #isShutdown = false;
+  #waitsFor: Wait = "answer";
+  /** Runs until the end of the turn. */
+  #turn: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(owner: ClosingOwner) {
+    super();
+    this.#owner = owner;
+  }
+
+  /** Whether our Close frame has been sent. */
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
+  /** Sends our Close frame: no data may follow it. */
+  send(payload: Uint8Array): void {
+    this.#owner.outgoing.send({ opcode: Opcode.Close, payload });
+    this.#isSent = true;
+    clearTimeout(this.#turn);
+  }
+
+  /**
+   * RFC 6455 §5.5.1: "If an endpoint receives a Close frame and did not previously send a Close frame,
+   * the endpoint MUST send a Close frame in response." It "typically echos the status code it
+   * received".
+   */
+  answer(): void {
+    const { closeCode } = this.received!;
+    this.#owner.sendClose(
+      closeCode === CloseCode.NoStatusReceived ? new Uint8Array(0) : encodeClosePayload(closeCode),
+    );
+  }
+
+  /** The peer's Close has come, and ours has not been sent: the messages before it come first. */
+  waitForOwner(): void {
+    this.#wait("answer");
+  }
+
+  /** The owner is done with the last message; it may yet answer it, within this turn. */
+  settled(): void {
+    this.stopTimer();
+    clearTimeout(this.#turn);
+    this.#turn = setTimeout(() => this.#turned(), 0);
+  }
+
+  /** Takes the next step, once our Close frame is on its way. */
+  advance(): void {
+    const owner = this.#owner;
+    if (!this.#isSent || owner.isClosed) return;
+    if (this.received === undefined && !owner.hasFailed) return this.#wait("close");
+    if (owner.outgoing.bufferedAmount > 0) return this.#wait("end");
+    // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
+    // the server". A half-close, then read until the peer's end: to close at once with something
+    // unread would reset the connection, and could destroy our Close frame on its way.
+    if ((owner.role === "server" || owner.hasFailed) && !this.#isShutdown) {
+      this.#isShutdown = true;
+      owner.transport.shutdown();
+    }
+    if (owner.hasEnded) owner.transport.close();
+    else this.#wait("end");
+  }
+
+  /** A peer that reads is alive: a long queue, or a long message, may take its time to go out. */
+  progressed(): void {
+    if (this.#isSent && this.wheel !== undefined) this.#wait(this.#waitsFor);
+  }
+
+  /** The connection is gone. */
+  end(): void {
+    this.stopTimer();
+    clearTimeout(this.#turn);
+  }
+
+  /** Timers: the wait has been long enough. */
+  timeUp(): void {
+    if (this.#waitsFor === "answer") this.answer();
+    else this.#owner.transport.abort();
+  }
+
+  /** Bounds the wait for the next step; a wait that begins ends the one before. */
+  #wait(wait: Wait): void {
+    clearTimeout(this.#turn);
+    this.#waitsFor = wait;
+    this.#owner.timers.start(this, this.#owner.closeTimeout);
+  }
+
+  #turned(): void {
+    if (this.#owner.isSettled) this.answer();
+    else this.#wait("answer");
+  }
+}
