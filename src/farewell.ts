@@ -73,6 +73,11 @@ export class Farewell extends Timer implements TransportHandler {
     this.#flush();
   }
 
+  /** Transport: a part of it is. */
+  progress(): void {
+    if (this.#isWriting) this.#wait();
+  }
+
   /** Transport: the peer's FIN. */
   end(): void {
     this.#hasEnded = true;

@@ -79,6 +79,20 @@ test("Farewell drops a peer that does not read", async () => {
   assertEquals(transport.writes.length, 1);
 });
 
+test("Farewell gives a peer that reads a long answer slowly its time anew with each part", async () => {
+  const { transport, farewell } = makeFarewell(300);
+  transport.takes = false;
+  farewell.write(bytes);
+  farewell.finish();
+  for (let i = 0; i < 12; i++) {
+    await delay(30);
+    transport.handler!.progress!();
+  }
+  assertEquals(transport.calls, ["resume"]);
+  await farewell.gone;
+  assertEquals(transport.calls, ["resume", "abort"]);
+});
+
 test("Farewell drops a peer that does not end", async () => {
   const { transport, farewell } = makeFarewell(20);
   farewell.write(bytes);

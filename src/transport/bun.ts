@@ -173,6 +173,7 @@ export class BunTransport implements Transport {
     const written = this.#socket.write(rest);
     if (written < rest.length) {
       this.#rest = rest.subarray(Math.max(written, 0));
+      if (written > 0) this.#handler?.progress?.();
       return;
     }
     this.#rest = undefined;

@@ -182,6 +182,7 @@ export class DenoTransport implements Transport {
         const count = await this.#conn.write(rest);
         if (count === rest.length) break;
         rest = rest.subarray(count);
+        if (!this.#isClosed) this.#handler!.progress?.();
       }
     } catch (error) {
       return this.#close(error);

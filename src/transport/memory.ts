@@ -207,7 +207,11 @@ export class MemoryTransport implements Transport {
     this.#isShutdown = false;
     const taken = this.write(rest);
     this.#isShutdown = wasShutdown;
-    if (taken) queueMicrotask(() => this.#isClosed || this.#handler?.drain());
+    queueMicrotask(() => {
+      if (this.#isClosed) return;
+      if (taken) this.#handler?.drain();
+      else this.#handler?.progress?.();
+    });
   }
 }
 

@@ -28,6 +28,11 @@ export interface TransportHandler {
   data(chunk: Uint8Array): void;
   /** What `write()` kept has gone out: it takes bytes again. May be called without need. */
   drain(): void;
+  /**
+   * A part of what `write()` kept has gone out: the peer reads. Only for transports that see it, and
+   * handlers that care.
+   */
+  progress?(): void;
   /** The peer has ended its direction of the connection (its FIN). Writing still works. */
   end(): void;
   /**

@@ -7,6 +7,8 @@ export class Events implements TransportHandler {
   readonly log: string[] = [];
   /** How many bytes have come. */
   received = 0;
+  /** How often a part of a write has gone out. */
+  parts = 0;
   /** Called after each event. */
   onEvent: (event: string) => void = () => {};
   #changed: (() => void)[] = [];
@@ -21,6 +23,11 @@ export class Events implements TransportHandler {
 
   drain(): void {
     this.#add("drain");
+  }
+
+  progress(): void {
+    this.parts++;
+    for (const changed of this.#changed.splice(0)) changed();
   }
 
   end(): void {

@@ -174,10 +174,10 @@ test("DenoTransport writes the rest of a short write, then drains", async () => 
   const { conn, transport, events } = makeTransport();
   assertEquals(transport.write(bytes), false);
   await conn.endWrite(1);
-  assertEquals(events.log, []);
+  assertEquals([events.log, events.parts], [[], 1]);
   await conn.endWrite(2);
   assertEquals(conn.writes, ["01 02 03", "02 03"]);
-  assertEquals(events.log, ["drain"]);
+  assertEquals([events.log, events.parts], [["drain"], 1]);
   transport.close();
 });
 

@@ -38,6 +38,7 @@ test("memoryPair's write keeps what is beyond the capacity until the other end r
   await turns();
   assertEquals(atB.log.join(" ").replaceAll("data ", ""), "01 02 03 04 05 06 07 08");
   assertEquals(atA.log, ["drain"]);
+  assertEquals(atA.parts, 2);
 });
 
 test("memoryPair's ends behave each in its own way", async () => {

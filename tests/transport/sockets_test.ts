@@ -137,6 +137,23 @@ for (const [kind, where] of [["TCP", tcp], ["a Unix socket", unix]] as const) {
     assertEquals(client.bytes.equals(bytes), true);
   });
 
+  test(`a write over ${kind} that goes out in parts tells of its progress`, async () => {
+    const { client, transport } = await connected(where);
+    const events = watch(transport);
+    client.socket.pause();
+    assertEquals(transport.write(new Uint8Array(32 * MIB)), false);
+    await turns(10);
+    const before = events.parts;
+    client.socket.on("data", () => {
+      if (client.length > 16 * MIB) client.socket.pause();
+    });
+    client.socket.resume();
+    await events.untilTrue(() => events.parts > before, "a part");
+    assertEquals(events.log, []);
+    client.socket.removeAllListeners("data");
+    transport.abort();
+  });
+
   test(`8 MiB over ${kind} come in whole`, async () => {
     const { client, transport } = await connected(where);
     let sum = 0;
