@@ -150,6 +150,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       limits,
       new WebSocketConnection.#Owner(this),
       useExtensions(init.agreements, { maxMessageSize: limits.maxMessageSize }),
+      init.timers,
     );
     this.#incoming = new Incoming(this.#endpoint, limits);
   }
@@ -225,6 +226,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   ping(): Promise<number> {
     return this.#endpoint.isOpen ? this.#endpoint.ping() : refused(notOpen("Cannot ping"));
+  }
+
+  /**
+   * The round trip of the last Ping that was answered, in milliseconds: a heartbeat's, where the peer
+   * has been silent for `pingInterval`, or one of `ping()`; `undefined` before there is one.
+   */
+  get roundTrip(): number | undefined {
+    return this.#endpoint.roundTrip;
   }
 
   /**

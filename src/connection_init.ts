@@ -3,6 +3,7 @@ import type { ExtensionAgreement } from "./extensions/extension.ts";
 import type { Role } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { SocketHandler } from "./socket_handler.ts";
+import type { Timers } from "./timers.ts";
 import type { Transport } from "./transport/transport.ts";
 
 /** What a connection is made from, by the handshake of either role. */
@@ -18,6 +19,8 @@ export interface ConnectionInit<Data> {
   request: () => Request;
   onError: (error: unknown, socket: WebSocketConnection<Data>) => void;
   onClosed: ((socket: WebSocketConnection<Data>) => void) | undefined;
+  /** What times its waits; those of the process where left out. */
+  timers?: Timers | undefined;
 }
 
 /** What a connection starts with. */

@@ -12,10 +12,11 @@ import type {
 } from "./extensions/extension.ts";
 import { Closing } from "./closing.ts";
 import type { ClosingOwner } from "./closing.ts";
+import { ControlFrames } from "./control_frames.ts";
+import type { ControlFramesOwner } from "./control_frames.ts";
 import type { CloseInfo, EndpointOwner } from "./endpoint_owner.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingOwner } from "./outgoing.ts";
-import { Pings } from "./pings.ts";
 import { Receiver } from "./receiver.ts";
 import type { ReceiverTarget } from "./receiver.ts";
 import { timers } from "./timers.ts";
@@ -30,7 +31,8 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
  * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.
  */
-export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner, ClosingOwner {
+export class Endpoint
+  implements TransportHandler, ReceiverTarget, OutgoingOwner, ClosingOwner, ControlFramesOwner {
   readonly role: Role;
   readonly transport: Transport;
   readonly outgoing: Outgoing;
@@ -48,9 +50,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   #isClosed = false;
   #error: unknown;
   #isPaused = false;
-  /** The payload of a Ping whose Pong waits until the peer reads again. */
-  #pong: Uint8Array | undefined;
-  readonly #pings = new Pings();
+  readonly #control: ControlFrames;
 
   constructor(
     role: Role,
@@ -74,6 +74,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       limits,
       this,
     );
+    this.#control = new ControlFrames(this, limits);
   }
 
   /** Whether data may be sent: our Close frame has not been, and the connection is there. */
@@ -119,6 +120,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     this.outgoing.sendRaw(answer);
     opened();
     this.outgoing.release();
+    if (this.#closing === undefined && !this.#isClosed) this.#control.start();
     if (early.length > 0) this.data(early);
     if (!this.#isPaused && !this.#isClosed) this.transport.resume();
   }
@@ -159,9 +161,33 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
 
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
   ping(): Promise<number> {
-    const { frame, roundTrip } = this.#pings.make();
-    this.outgoing.send(frame);
-    return roundTrip;
+    return this.#control.ping();
+  }
+
+  /** The milliseconds that the last Ping to be answered took; `undefined` before there is one. */
+  get roundTrip(): number | undefined {
+    return this.#control.roundTrip;
+  }
+
+  /** ControlFrames: whether reading has stopped, and not because the peer does not read. */
+  get isHeldBack(): boolean {
+    return this.#isPaused && !this.#isBehind;
+  }
+
+  /** ControlFrames: whether the peer's Close has come. */
+  get hasReceivedClose(): boolean {
+    return this.#closing?.received !== undefined;
+  }
+
+  /**
+   * ControlFrames: the peer is gone. RFC 6455 §7.1.7: "An endpoint MAY omit sending a Close frame if it
+   * believes the other side is unlikely to be able to receive and process the Close frame".
+   */
+  lost(error: WebSocketError): void {
+    if (this.#isClosed || this.#error !== undefined) return;
+    this.#error = error;
+    this.#owner.failed(error);
+    this.transport.abort();
   }
 
   /**
@@ -207,6 +233,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
 
   /** Transport: bytes. */
   data(chunk: Uint8Array): void {
+    this.#control.heard();
     const heldBack = this.#receiver.holdsBack;
     this.outgoing.hold();
     this.#receive(() => this.#receiver.take(chunk));
@@ -216,18 +243,22 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
 
   /** Transport: the last write is done. */
   drain(): void {
-    this.#closing?.progressed();
+    this.progress();
     this.outgoing.drained();
-    if (this.#pong !== undefined && !this.outgoing.isFull) {
-      const payload = this.#pong;
-      this.#pong = undefined;
-      this.#sendPong(payload);
-    }
+    this.#control.drained();
+  }
+
+  /** Transport: a part of the last write has gone out. */
+  progress(): void {
+    this.#closing?.progressed();
+    // Where the queue is not full, all may be in the kernel's buffer, and the peer be gone.
+    if (this.outgoing.isFull) this.#control.heard();
   }
 
   /** Transport: the peer's FIN. */
   end(): void {
     this.#hasEnded = true;
+    this.#control.stopTimer();
     // What came before the end, perhaps a Close, may wait behind a slow owner.
     if (!this.#receiver.holdsBack) this.#takeEnd();
   }
@@ -250,7 +281,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     if (cause !== undefined) info.error = cause;
     const gone = notOpen("The connection was closed");
     this.outgoing.close(gone);
-    this.#pings.close(gone);
+    this.#control.close(gone);
     this.#extensions?.close();
     this.#owner.closed(info);
   }
@@ -285,6 +316,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       : heldBack && this.#receiver.holdsBack;
     if (this.#isBehind || isEnough) {
       this.#isPaused = true;
+      this.#control.paused();
       this.transport.pause();
     }
   }
@@ -297,6 +329,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       this.#takeEnd();
     } else if (this.#isPaused) {
       this.#isPaused = false;
+      this.#control.resumed();
       this.transport.resume();
     }
   }
@@ -313,34 +346,9 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   }
 
   /** Receiver: a control frame. */
-  control({ opcode, payload }: Frame): void {
-    if (opcode === Opcode.Ping) this.#takePing(payload);
-    else if (opcode === Opcode.Pong) this.#takePong(payload);
-    else this.#takeClose(payload);
-  }
-
-  #takePing(payload: Uint8Array): void {
-    if (this.#isClosed) return;
-    // RFC 6455 §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
-    // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
-    // most recently processed Ping frame." So a flood of pings by a peer that reads nothing costs no
-    // more than the queue's mark.
-    if (this.outgoing.isFull) this.#pong = payload.slice();
-    else this.#sendPong(payload);
-  }
-
-  #sendPong(payload: Uint8Array): void {
-    // RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it already received a
-    // Close frame."
-    if (this.#closing?.received !== undefined) return;
-    // RFC 6455 §5.5.3: "identical "Application data" as found in the message body of the Ping frame".
-    this.outgoing.send({ opcode: Opcode.Pong, payload });
-  }
-
-  #takePong(payload: Uint8Array): void {
-    // RFC 6455 §5.5.3: an unsolicited Pong is fine: "A response to an unsolicited Pong frame is not
-    // expected."
-    this.#pings.pong(payload);
+  control(frame: Frame): void {
+    if (frame.opcode === Opcode.Close) this.#takeClose(frame.payload);
+    else if (!this.#isClosed) this.#control.take(frame);
   }
 
   #takeClose(payload: Uint8Array): void {
@@ -354,7 +362,9 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     closing.waitForOwner();
   }
 
+  /** From here on, it's the closing handshake's waits that bound how long a peer may be silent. */
   #beginClosing(): Closing {
+    this.#control.stopTimer();
     return this.#closing ??= new Closing(this);
   }
 

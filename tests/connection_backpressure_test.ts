@@ -238,7 +238,7 @@ test("a flood of pings by a peer that reads nothing costs the mark and one pong"
   const { socket, peer } = open({
     role: "client",
     memory: { capacity: 100 },
-    limits: { outgoingHighWaterMark: 300 },
+    limits: { outgoingHighWaterMark: 300, maxControlFrames: Infinity },
   });
   const running = collect(socket);
   peer.transport.pause();

@@ -1,8 +1,10 @@
 import { ReadyState } from "../src/connection.ts";
 import { InvalidPayloadError, MessageTooBigError, ProtocolError } from "../src/protocol/errors.ts";
 import { WebSocketError } from "../src/protocol/errors.ts";
+import { Timers } from "../src/timers.ts";
 import { assert, assertEquals, assertInstanceOf, delay, test } from "./harness.ts";
 import { ROLES } from "./protocol/frames.ts";
+import { FakeClock } from "./support/fake_clock.ts";
 import { collect, open, turns } from "./support/open.ts";
 import { closeFrame, First, textFrame } from "./support/peer.ts";
 
@@ -259,6 +261,27 @@ test("close gives a peer that reads slowly more time than closeTimeout in all", 
   assert(performance.now() - started > 600);
   await peer.closeBack();
   assertEquals((await socket.closed).wasClean, true);
+});
+
+test("close gives a peer that reads slowly the time for one long message", async () => {
+  const clock = new FakeClock();
+  const { socket, peer } = open({ memory: { capacity: 1000 }, timers: new Timers(clock) });
+  peer.transport.pause();
+  socket.send("x".repeat(30_000));
+  socket.close(1000);
+  await turns();
+  for (let i = 0; i < 20; i++) {
+    clock.advance(4000);
+    assertEquals(socket.readyState, ReadyState.Closing);
+    peer.transport.resume();
+    await Promise.resolve();
+    peer.transport.pause();
+    await turns();
+  }
+  // What it has read so far is not enough, and it reads no more.
+  clock.advance(5200);
+  assertEquals((await socket.closed).closeCode, 1006);
+  assertEquals(clock.pending.size, 0);
 });
 
 test("close while the queue is full still reads the peer's Close", async () => {

@@ -32,6 +32,28 @@ test("Pings ignores a Pong that answers nothing", async () => {
   assertEquals(isAnswered, false);
 });
 
+test("Pings keep one heartbeat's, whose Pong gives the round trip and nothing else", async () => {
+  const pings = new Pings();
+  assertEquals([pings.hasBeat, pings.roundTrip], [false, undefined]);
+  const asked = pings.make();
+  const old = pings.beat();
+  assertEquals(pings.hasBeat, true);
+  const beat = pings.beat();
+  assertEquals(beat.payload, new Uint8Array([0, 0, 0, 2]));
+  assertEquals(pings.pong(old.payload!), false);
+  assertEquals(pings.roundTrip, undefined);
+  await delay(20);
+  assertEquals(pings.pong(beat.payload!), true);
+  assertEquals(pings.hasBeat, false);
+  assertEquals(pings.roundTrip! >= 15, true, `${pings.roundTrip} ms`);
+  // It answers those before it.
+  assertEquals(await asked.roundTrip >= 15, true);
+  assertEquals(pings.pong(beat.payload!), false);
+  pings.beat();
+  pings.close(new Error("gone"));
+  assertEquals(pings.hasBeat, false);
+});
+
 test("Pings' close rejects all, whether somebody looks or not", async () => {
   const pings = new Pings();
   const { roundTrip } = pings.make();

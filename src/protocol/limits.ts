@@ -66,11 +66,37 @@ export interface Limits {
   handshakeTimeout: number;
   /**
    * How long each wait of the closing handshake may take, in milliseconds: for the peer's Close, and
-   * for its end of the TCP connection. Then the connection is dropped.
+   * for its end of the TCP connection. Then the connection is dropped. A peer that reads what waits
+   * for it has its time anew with each part; the time in which the event loop is stalled doesn't count.
    *
    * @default {5000} 5 s
    */
   closeTimeout: number;
+  /**
+   * After how long without a byte from the peer it's sent a Ping, in milliseconds; `Infinity` for
+   * never. Not counted: the time in which the event loop is stalled, or in which reading has stopped
+   * for a slow handler. What a peer reads of a full queue counts as heard of it.
+   *
+   * @default {30000} 30 s
+   */
+  pingInterval: number;
+  /**
+   * How long a peer may be silent after such a Ping, in milliseconds; `Infinity` for ever. Anything that
+   * comes will do. Then the connection is dropped, with 1006 and an error of code `ERR_PONG_TIMEOUT`.
+   * Counted as `pingInterval` is, so that a peer that is gone while reading has stopped for a slow
+   * handler is found once the handler goes on, or where TCP fails to send.
+   *
+   * @default {20000} 20 s
+   */
+  pongTimeout: number;
+  /**
+   * How many control frames may come within a second: pings, and pongs that answer none of ours. More
+   * close with 1008; as many more are taken as may have waited while the event loop was stalled, or
+   * reading had stopped for a slow handler.
+   *
+   * @default {1000}
+   */
+  maxControlFrames: number;
 }
 
 /** The defaults of {@linkcode Limits}. */
@@ -85,6 +111,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxHeaders: 100,
   handshakeTimeout: 10_000,
   closeTimeout: 5_000,
+  pingInterval: 30_000,
+  pongTimeout: 20_000,
+  maxControlFrames: 1_000,
 });
 
 /**

@@ -84,6 +84,20 @@ for (const form of FORMS) {
     await assertFrame(client, 1, utf8.encode("ab"));
   });
 
+  test(`RFC 6455 §7.4.1: more than maxControlFrames within a second are 1008 (${form})`, async () => {
+    await using server = echo(form, { limits: { maxControlFrames: 10 } });
+    await using client = await rawHandshake(server.port);
+    const frames = Array.from({ length: 10 }, (_, i) => frame({ opcode: i % 2 === 0 ? 9 : 10 }));
+    await client.write(join(...frames, frame({ opcode: 1, payload: "next" })));
+    for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
+    await assertFrame(client, 1, utf8.encode("next"));
+    await delay(1050);
+    await client.write(join(...frames));
+    for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
+    await client.write(frame({ opcode: 10 }));
+    await assertFailed(server, client, 1008);
+  });
+
   // The kernel takes some megabytes for a client that reads nothing; the queue is what comes after.
   test(`RFC 6455 §10.4: a queue above maxBufferedAmount is 1013, and its send refused (${form})`, async () => {
     const { promise: full, resolve } = Promise.withResolvers<[count: number, error: unknown]>();

@@ -13,6 +13,9 @@ const defaults: Limits = {
   maxHeaders: 100,
   handshakeTimeout: 10_000,
   closeTimeout: 5_000,
+  pingInterval: 30_000,
+  pongTimeout: 20_000,
+  maxControlFrames: 1_000,
 };
 const names = Object.keys(defaults) as (keyof Limits)[];
 

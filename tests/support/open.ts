@@ -3,6 +3,7 @@ import type { SocketHandler, WebSocketConnection } from "../../src/connection.ts
 import type { Role } from "../../src/protocol/frame.ts";
 import { resolveLimits } from "../../src/protocol/limits.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
+import type { Timers } from "../../src/timers.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
 import { delay, onTestEnd } from "../harness.ts";
@@ -13,6 +14,7 @@ export interface OpenOptions {
   /** Its role; a server where left out. */
   role?: Role;
   limits?: Partial<Limits>;
+  timers?: Timers;
   handler?: SocketHandler<string>;
   opened?: (socket: WebSocketConnection<string>) => void;
   /** Bytes that came with the opening handshake. */
@@ -58,6 +60,7 @@ export function open(options: OpenOptions = {}): Opened {
     request: () => new Request("http://example.com/path"),
     onError: (error) => errors.push(error),
     onClosed: undefined,
+    timers: options.timers,
   });
   onTestEnd(() => socket.abort());
   startConnection(socket, {

@@ -1,0 +1,133 @@
+import type { WebSocketError } from "./protocol/errors.ts";
+import type { Frame } from "./protocol/frame.ts";
+import type { Limits } from "./protocol/limits.ts";
+import { Opcode } from "./protocol/opcode.ts";
+import { ControlRate } from "./control_rate.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { Pings } from "./pings.ts";
+import type { Timers } from "./timers.ts";
+
+/** The connection whose pings and pongs these are. */
+export interface ControlFramesOwner {
+  readonly outgoing: Outgoing;
+  readonly timers: Timers;
+  /** Whether the peer's Close has come. */
+  readonly hasReceivedClose: boolean;
+  /** Whether reading has stopped, and not because the peer does not read. */
+  readonly isHeldBack: boolean;
+  /** The peer is gone. */
+  lost(error: WebSocketError): void;
+}
+
+/**
+ * The pings and pongs of a connection, both ways: the peer's are answered and bounded, ours are sent
+ * when somebody asks, or when the peer has been silent.
+ */
+export class ControlFrames extends Heartbeat {
+  readonly #owner: ControlFramesOwner;
+  readonly #max: number;
+  /** Made when the first is sent. */
+  #pings: Pings | undefined;
+  /** Made when the first frame comes. */
+  #rate: ControlRate | undefined;
+  /** The payload of a Ping whose Pong waits until the peer reads again. */
+  #pong: Uint8Array | undefined;
+
+  constructor(owner: ControlFramesOwner, limits: Readonly<Limits>) {
+    super(limits, owner.timers);
+    this.#owner = owner;
+    this.#max = limits.maxControlFrames;
+  }
+
+  /** The milliseconds that the last Ping to be answered took; `undefined` before there is one. */
+  get roundTrip(): number | undefined {
+    return this.#pings?.roundTrip;
+  }
+
+  /** Sends a Ping; resolves to the milliseconds until its Pong. */
+  ping(): Promise<number> {
+    const { frame, roundTrip } = (this.#pings ??= new Pings()).make();
+    this.#owner.outgoing.send(frame);
+    return roundTrip;
+  }
+
+  /**
+   * Takes a Ping or a Pong.
+   *
+   * @throws {PolicyViolationError} where it's one too many.
+   */
+  take({ opcode, payload }: Frame): void {
+    // RFC 6455 §5.5.3: an unsolicited Pong is fine: "A response to an unsolicited Pong frame is not
+    // expected." One that answers has been asked for, and does not count.
+    if (opcode === Opcode.Pong && this.#pings?.pong(payload)) {
+      if (this.wheel !== undefined) this.start();
+      return;
+    }
+    (this.#rate ??= new ControlRate(this.#max, this.#owner.timers)).count();
+    if (opcode === Opcode.Ping) this.#takePing(payload);
+  }
+
+  /** What was written has gone out. */
+  drained(): void {
+    if (this.#pong === undefined || this.#owner.outgoing.isFull) return;
+    const payload = this.#pong;
+    this.#pong = undefined;
+    this.#sendPong(payload);
+  }
+
+  /** The connection is not read for now. */
+  paused(): void {
+    this.#rate?.paused();
+  }
+
+  /** The connection is read again. */
+  resumed(): void {
+    this.heard();
+    this.#rate?.resumed();
+  }
+
+  /** The connection is gone. */
+  close(error: unknown): void {
+    this.stopTimer();
+    this.#pings?.close(error);
+  }
+
+  /** Heartbeat: whether the peer may be there, and can't be heard. */
+  override get isHeldBack(): boolean {
+    return this.#owner.isHeldBack;
+  }
+
+  /** Heartbeat: the peer is to show that it's there. */
+  override beat(): void {
+    const { outgoing } = this.#owner;
+    const pings = this.#pings ??= new Pings();
+    // One at most waits to go out: a peer that doesn't read can't answer a second either.
+    if (pings.hasBeat && outgoing.bufferedAmount > 0) return;
+    outgoing.hold();
+    outgoing.send(pings.beat());
+    outgoing.release();
+  }
+
+  /** Heartbeat: the peer is gone. */
+  override lost(error: WebSocketError): void {
+    this.#owner.lost(error);
+  }
+
+  #takePing(payload: Uint8Array): void {
+    // RFC 6455 §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
+    // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
+    // most recently processed Ping frame." So a flood of pings by a peer that reads nothing costs no
+    // more than the queue's mark.
+    if (this.#owner.outgoing.isFull) this.#pong = payload.slice();
+    else this.#sendPong(payload);
+  }
+
+  #sendPong(payload: Uint8Array): void {
+    // RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it already received a
+    // Close frame."
+    if (this.#owner.hasReceivedClose) return;
+    // RFC 6455 §5.5.3: "identical "Application data" as found in the message body of the Ping frame".
+    this.#owner.outgoing.send({ opcode: Opcode.Pong, payload });
+  }
+}

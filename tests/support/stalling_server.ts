@@ -1,0 +1,31 @@
+// A server that is told to stall: its event loop does not turn for so many milliseconds. It says how
+// many connections it has lost, and how many have answered a Ping.
+import process from "node:process";
+import { serve } from "../../mod.ts";
+import type { TcpAddr, WebSocketError } from "../../mod.ts";
+
+const lost: string[] = [];
+const server = serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  limits: { pingInterval: 300, pongTimeout: 1000 },
+  onError: () => {},
+}, {
+  message(socket, message) {
+    const [command, ms] = `${message}`.split(" ");
+    if (command === "stall") {
+      const end = performance.now() + Number(ms);
+      while (performance.now() < end);
+      socket.send("stalled");
+    } else if (command === "report") {
+      const sockets = [...server.connections];
+      const answered = sockets.filter(({ roundTrip }) => roundTrip !== undefined).length;
+      socket.send(JSON.stringify({ open: sockets.length, answered, lost }));
+    }
+  },
+  close(_, { error }) {
+    lost.push(`${(error as WebSocketError | undefined)?.code}`);
+  },
+});
+console.log(`port ${(server.addr as TcpAddr).port}`);
+process.once("SIGTERM", () => process.exit(0));
