@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { Pings } from "../src/pings.ts";
 import { assertEquals, assertRejects, delay, test } from "./harness.ts";
 import { turns } from "./support/open.ts";
@@ -62,4 +63,31 @@ test("Pings' close rejects all, whether somebody looks or not", async () => {
   pings.close(gone);
   assertEquals(await assertRejects(() => roundTrip), gone);
   pings.pong(new Uint8Array(4));
+});
+
+test("Pings are answered by their own Pong or a later one, whatever Pongs come", () => {
+  const id = fc.integer({ min: -1, max: 12 });
+  const step = fc.oneof(fc.constantFrom("make", "beat"), id, fc.uint8Array({ maxLength: 6 }));
+  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    const pings = new Pings();
+    let sent = 0;
+    let open: { id: number; isBeat: boolean }[] = [];
+    for (const step of steps) {
+      if (step === "make" || step === "beat") {
+        const isBeat = step === "beat";
+        if (isBeat) open = open.filter((ping) => !ping.isBeat);
+        const { payload } = isBeat ? pings.beat() : pings.make().frame;
+        assertEquals(payload, new Uint8Array([0, 0, 0, sent]));
+        open.push({ id: sent++, isBeat });
+      } else {
+        const payload = typeof step === "number" ? new Uint8Array([0, 0, 0, step]) : step;
+        const named = payload.length === 4 ? new DataView(payload.buffer).getUint32(0) : -1;
+        const isAnswer = open.some(({ id }) => id === named);
+        assertEquals(pings.pong(payload), isAnswer);
+        if (isAnswer) open = open.filter(({ id }) => id > named);
+      }
+      assertEquals(pings.hasBeat, open.some(({ isBeat }) => isBeat));
+    }
+    pings.close(new Error("gone"));
+  }));
 });
