@@ -106,6 +106,20 @@ test("ControlRate takes what waited while the connection was not read, and no mo
   assertTooMany();
 });
 
+test("ControlRate remembers the pause before where reading stops again at once", () => {
+  const { clock, rate, count, assertTooMany } = makeRate(100);
+  count(1);
+  rate.paused();
+  clock.advance(5000);
+  rate.resumed();
+  count(200);
+  rate.paused();
+  clock.advance(10);
+  rate.resumed();
+  count(400);
+  assertTooMany();
+});
+
 test("ControlRate of Infinity takes all", () => {
   const { count } = makeRate(Infinity);
   count(10_000);
