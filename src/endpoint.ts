@@ -11,6 +11,9 @@ import type {
   ExtensionSendOptions,
   FrameInitSink,
 } from "./extensions/extension.ts";
+import { MemoryAccount, STEP } from "./budget.ts";
+import type { MemoryBudget, MemoryHolder } from "./budget.ts";
+import { holdsTooMuch, PART_OVERHEAD } from "./held.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingOwner } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
@@ -45,6 +48,10 @@ export interface EndpointOwner {
   readonly isFull: boolean;
   /** Whether the owner is done with every message so far, so that a Close may be answered. */
   readonly isSettled: boolean;
+  /** How many bytes of memory the owner holds of messages that have come, or wait to be sent. */
+  readonly heldBytes: number;
+  /** How many of those wait to be sent. */
+  readonly queuedBytes: number;
   /** The outgoing queue is below its mark again. */
   drain(): void;
   /** The peer, or the transport, has broken the connection; `closed()` follows. */
@@ -62,7 +69,7 @@ type Wait = "turn" | "answer" | "close" | "end";
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
  * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.
  */
-export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner {
+export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner, MemoryHolder {
   readonly outgoing: Outgoing;
   readonly #role: Role;
   readonly #transport: Transport;
@@ -85,6 +92,9 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   /** The payload of a Ping whose Pong waits until the peer reads again. */
   #pong: Uint8Array | undefined;
   readonly #pings = new Pings();
+  readonly #budget: MemoryBudget | undefined;
+  /** Made when there is first something to tell the budget. */
+  #account: MemoryAccount | undefined;
 
   constructor(
     role: Role,
@@ -92,12 +102,15 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     limits: Readonly<Limits>,
     owner: EndpointOwner,
     extensions?: ExtensionInUse,
+    budget?: MemoryBudget,
   ) {
     this.#role = role;
     this.#transport = transport;
     this.#limits = limits;
     this.#owner = owner;
     this.#extensions = extensions;
+    this.#budget = budget;
+    budget?.join();
     const { lendsChunks } = transport;
     this.#receiver = new Receiver({ role, limits, extensions, lendsChunks }, this);
     this.outgoing = new Outgoing(
@@ -116,6 +129,12 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   /** Whether the TCP connection has ended. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** How many bytes of memory the connection holds. */
+  get heldBytes(): number {
+    return this.#receiver.heldBytes + this.outgoing.heldBytes + this.#owner.heldBytes +
+      this.#pings.size * PART_OVERHEAD + (this.#transport.heldBytes ?? 0);
   }
 
   /**
@@ -173,6 +192,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   ping(): Promise<number> {
     const { frame, roundTrip } = this.#pings.make();
     this.outgoing.send(frame);
+    this.queued();
     return roundTrip;
   }
 
@@ -215,6 +235,39 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     this.outgoing.flush();
     // Whoever took the last message may yet answer it, within this turn.
     if (this.#closeReceived !== undefined && this.isOpen) this.#wait("turn", 0);
+    if (this.#account !== undefined) this.queued();
+  }
+
+  /** Outgoing, and who queues more: looks at what is held, after it has changed. */
+  queued(): void {
+    if (this.#isClosed) return;
+    const all = this.heldBytes;
+    if (all >= STEP || this.#account !== undefined) {
+      if (this.#budget !== undefined) {
+        this.#account ??= new MemoryAccount(this, this.#budget);
+        this.#account.note(all);
+      }
+    }
+    const max = this.#limits.maxConnectionMemory;
+    if (all <= max || this.#error !== undefined) return;
+    const outgoing = this.outgoing.heldBytes + this.#owner.queuedBytes +
+      this.#pings.size * PART_OVERHEAD;
+    this.#fail(holdsTooMuch({ all, outgoing, unfinished: this.#receiver.unfinishedBytes }, max));
+  }
+
+  /** MemoryAccount: reads, or doesn't. */
+  regulate(): void {
+    this.#regulate(false);
+    if (this.#isPaused && !this.#owner.isFull) this.#resume();
+  }
+
+  /** MemoryBudget: frees what is held. */
+  evict(error: unknown): void {
+    const isSecond = this.#error !== undefined;
+    this.#fail(error);
+    // A Close frame behind what the peer doesn't read would free nothing.
+    if (isSecond || this.outgoing.isFull) this.#transport.abort();
+    else this.queued();
   }
 
   /** Transport: bytes. */
@@ -224,6 +277,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     this.#receive(() => this.#receiver.take(chunk));
     this.outgoing.release();
     this.#regulate(heldBack);
+    this.queued();
   }
 
   /** Transport: the last write is done. */
@@ -236,6 +290,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       this.#pong = undefined;
       this.#sendPong(payload);
     }
+    this.queued();
   }
 
   /** Transport: the peer's FIN. */
@@ -264,7 +319,9 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     const gone = notOpen("The connection was closed");
     this.outgoing.close(gone);
     this.#pings.close(gone);
-    this.#extensions?.close();
+    this.#receiver.discard();
+    this.#account?.close();
+    this.#budget?.leave();
     this.#owner.closed(info);
   }
 
@@ -287,6 +344,11 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     return this.#role === "server" && this.outgoing.isFull && this.isOpen;
   }
 
+  /** Whether the server holds too much, and this connection more than its share. */
+  get #isStopped(): boolean {
+    return this.#account?.isStopped === true && this.isOpen;
+  }
+
   /** Reads or doesn't, by what waits on either side. */
   #regulate(heldBack: boolean): void {
     if (this.#isPaused || this.#isClosed) return;
@@ -296,7 +358,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     const isEnough = this.#receiver.isStreaming
       ? this.#owner.isFull && this.isOpen
       : heldBack && this.#receiver.holdsBack;
-    if (this.#isBehind || isEnough) {
+    if (this.#isBehind || isEnough || this.#isStopped) {
       this.#isPaused = true;
       this.#transport.pause();
     }
@@ -308,7 +370,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
     if (this.#receiver.holdsBack || this.#isClosed) return;
     if (this.#hasEnded) {
       this.#takeEnd();
-    } else if (this.#isPaused) {
+    } else if (this.#isPaused && !this.#isStopped) {
       this.#isPaused = false;
       this.#transport.resume();
     }
@@ -385,6 +447,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   #fail(error: unknown): void {
     if (this.#isClosed || this.#error !== undefined) return;
     this.#error = error;
+    this.#receiver.discard();
     const isOpen = this.isOpen;
     if (isOpen) {
       this.outgoing.send({

@@ -1,5 +1,6 @@
 import type { MessagePart } from "./protocol/message.ts";
 import { notOpen } from "./endpoint.ts";
+import { PART_OVERHEAD } from "./held.ts";
 import type { IncomingSource } from "./incoming.ts";
 
 /** A message that is read while it arrives: {@linkcode WebSocketConnection.messageStreams}. */
@@ -31,7 +32,10 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
   #isBusy = false;
   #hasEnded = false;
 
-  /** @param mark How many bytes, or characters, of a message may wait to be read. */
+  /**
+   * @param mark How many bytes, or characters, of a message may wait to be read, with what each part
+   * costs beside them.
+   */
   constructor(source: IncomingSource, mark: number) {
     this.#source = source;
     this.#mark = mark;
@@ -49,6 +53,13 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
    */
   get isSettled(): boolean {
     return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
+  }
+
+  /** How many bytes of memory wait to be read. */
+  get heldBytes(): number {
+    let bytes = this.#given === undefined ? 0 : this.#waitingIn(this.#given);
+    for (const { controller } of this.#ready) bytes += this.#waitingIn(controller);
+    return bytes;
   }
 
   /** Takes the next part; its bytes are the streams' own. */
@@ -114,6 +125,11 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
     return this;
   }
 
+  /** A stream that has ended, or errored, wants nothing and holds nothing. Characters may take two bytes. */
+  #waitingIn({ desiredSize }: Controller): number {
+    return desiredSize === null || desiredSize === 0 ? 0 : 2 * (this.#mark - desiredSize);
+  }
+
   #begin(type: MessagePart["type"]): void {
     let own!: Controller;
     const readable = new ReadableStream<string | Uint8Array>({
@@ -128,7 +144,7 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
         if (this.#current === own) this.#current = undefined;
         this.#source.wanted();
       },
-    }, { highWaterMark: this.#mark, size: (chunk) => chunk!.length });
+    }, { highWaterMark: this.#mark, size: (chunk) => chunk!.length + PART_OVERHEAD });
     const message = { type, readable } as MessageStream;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) {

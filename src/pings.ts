@@ -28,6 +28,11 @@ export class Pings {
     return { frame: { opcode: Opcode.Ping, payload }, roundTrip: waiter.promise };
   }
 
+  /** How many wait for their Pong. */
+  get size(): number {
+    return this.#pending.length;
+  }
+
   /** Takes the payload of a Pong; one that answers nothing is ignored. */
   pong(payload: Uint8Array): void {
     if (payload.length !== 4) return;

@@ -18,6 +18,9 @@ const SHORT_COPY = 64;
  */
 const PART_SIZE = 16 * 1024;
 
+/** Up to this many bytes, or characters, a part costs its reader's queue more than they do. */
+const SMALL_PART = 512;
+
 /** Where a {@linkcode Receiver} hands on what it has received. */
 export interface ReceiverTarget {
   /** A control frame has come. */
@@ -81,6 +84,25 @@ export class Receiver {
     return this.#decoder.isPaused || this.#extensions?.isPaused === true;
   }
 
+  /** How many bytes of memory it holds: what has come and is not a message yet, and what waits. */
+  get heldBytes(): number {
+    return this.#decoder.heldBytes + this.#assembler.heldBytes +
+      (this.#extensions?.heldBytes ?? 0);
+  }
+
+  /** How many of those are for a message that has not ended. */
+  get unfinishedBytes(): number {
+    return this.#assembler.heldBytes + (this.#extensions?.heldBytes ?? 0);
+  }
+
+  /** Frees what it holds; what still comes is ignored. */
+  discard(): void {
+    this.#decoder.discard();
+    this.#assembler.discard();
+    this.#extensions?.close();
+    this.#extensions?.resume(this.#frameSink); // Of nothing: it only ends a pause.
+  }
+
   /**
    * Takes the next bytes.
    *
@@ -140,8 +162,9 @@ export class Receiver {
     const own = isLent ? data.slice() : data;
     if (this.#target.part({ type: part.type, data: own, fin: part.fin } as MessagePart)) return;
     // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
-    // what an extension can make a thousand times as much of, nor any number of messages.
-    if (part.fin || this.#extensions !== undefined) this.#holdBack();
+    // what an extension can make a thousand times as much of, nor any number of messages or of parts so
+    // small that each costs more than its bytes.
+    if (part.fin || own.length < SMALL_PART || this.#extensions !== undefined) this.#holdBack();
   }
 
   #holdBack(): void {
