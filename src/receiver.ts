@@ -18,6 +18,9 @@ const SHORT_COPY = 64;
  */
 const PART_SIZE = 16 * 1024;
 
+/** Up to this many bytes, a part is copied out of its chunk. */
+const SHORT_VIEW = 4096;
+
 /** Up to this many bytes, or characters, a part costs its reader's queue more than they do. */
 const SMALL_PART = 512;
 
@@ -157,9 +160,11 @@ export class Receiver {
 
   #takePart(part: MessagePart): void {
     const { data } = part;
-    // A part is kept until it's read: a view of a chunk that is only lent is not enough.
-    const isLent = typeof data !== "string" && data.buffer === this.#lentBuffer;
-    const own = isLent ? data.slice() : data;
+    // A part is kept until it's read: a view of a chunk that is only lent is not enough, and a small one
+    // of a chunk that is given would keep all of that.
+    const isView = typeof data !== "string" &&
+      (data.length < SHORT_VIEW || data.buffer === this.#lentBuffer);
+    const own = isView ? data.slice() : data;
     if (this.#target.part({ type: part.type, data: own, fin: part.fin } as MessagePart)) return;
     // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
     // what an extension can make a thousand times as much of, nor any number of messages or of parts so

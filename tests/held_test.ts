@@ -124,6 +124,24 @@ test("a streamed message in parts of one byte waits in no more memory than its m
   await turns();
 });
 
+test("a small part of a streamed message does not keep the chunk that it came in", async () => {
+  for (const lendsChunks of [true, false]) {
+    const { socket, peer } = open({ memory: { lendsChunks }, peerMemory: { capacity: MIB } });
+    const taken = socket.messageStreams().next();
+    const pings = Array.from(
+      { length: 500 },
+      () => ({ first: First.Ping, payload: "x".repeat(100) }),
+    );
+    peer.send(start(10), ...pings);
+    const { value } = await taken;
+    const reader = (value!.readable as ReadableStream<Uint8Array>).getReader();
+    const part = (await reader.read()).value!;
+    assertEquals([part.length, part.buffer.byteLength], [10, 10]);
+    socket.abort();
+    await turns();
+  }
+});
+
 test("heldBytes has the windows of compression, and zlib's memory inside a message", async () => {
   const [extension] = [new PerMessageDeflate({ threshold: 1 })];
   const offer = { name: "permessage-deflate", params: [] };
