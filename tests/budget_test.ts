@@ -136,16 +136,19 @@ test("MemoryBudget waits as long as it gets less", async () => {
 });
 
 test("MemoryBudget closes again what has not freed anything", async () => {
-  const { budget, holders, end } = make([1100], 20);
-  holders[0].frees = false;
+  const { budget, holders, note, end } = make([0, 200, 1100], 20);
+  const heavy = holders[2];
+  note(1, 0);
+  heavy.frees = false;
   await deadline(
     (async () => {
-      while (holders[0].log.filter((entry) => entry === EVICTED).length < 2) await delay(5);
+      while (heavy.log.filter((entry) => entry === EVICTED).length < 2) await delay(5);
     })(),
     2000,
     "a second time",
   );
   assert(budget.isOver);
+  assertEquals([holders[0].log, holders[1].log], [[], []], "not who holds nothing any more");
   end();
   assertEquals(budget.isOver, false);
 });
