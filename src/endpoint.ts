@@ -242,11 +242,9 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
   queued(): void {
     if (this.#isClosed) return;
     const all = this.heldBytes;
-    if (all >= STEP || this.#account !== undefined) {
-      if (this.#budget !== undefined) {
-        this.#account ??= new MemoryAccount(this, this.#budget);
-        this.#account.note(all);
-      }
+    if (this.#budget !== undefined && (all >= STEP || this.#account !== undefined)) {
+      this.#account ??= new MemoryAccount(this, this.#budget);
+      this.#account.note(all);
     }
     const max = this.#limits.maxConnectionMemory;
     if (all <= max || this.#error !== undefined) return;
