@@ -2,7 +2,7 @@
 // back; and a second one that has one short message echoed after the other. It prints what the echo's
 // process grows by meanwhile, how much it took, and how long the second one waited.
 // Arguments: the port; the process; how many bytes a second to read, or 0; how many seconds; the size
-// of a message, in bytes; for how many seconds a third one that reads everything goes first.
+// of a message, in bytes; how many MiB a third one that reads everything has echoed first.
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -83,9 +83,12 @@ const conversation = converse(other);
 // garbage that it lets lie, are not what is to be measured.
 if (warmUp > 0) {
   const healthy = await open();
-  healthy.on("data", () => {});
+  let left = warmUp * MIB;
+  const warm = new Promise((resolve) => {
+    healthy.on("data", (chunk) => (left -= chunk.length) <= 0 && resolve());
+  });
   sendTo(healthy);
-  await new Promise((resolve) => setTimeout(resolve, warmUp * 1000));
+  await warm;
   healthy.destroy();
 }
 const flood = await open();
