@@ -288,7 +288,7 @@ export class Endpoint implements TransportHandler, ReceiverTarget, OutgoingOwner
       this.#pong = undefined;
       this.#sendPong(payload);
     }
-    this.queued();
+    if (this.#account !== undefined) this.queued();
   }
 
   /** Transport: the peer's FIN. */

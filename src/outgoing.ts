@@ -111,11 +111,17 @@ export class Outgoing {
   /** Undoes `hold()`, and writes. */
   release(): void {
     this.#isHeld = false;
-    this.flush();
+    this.#flush();
   }
 
   /** Writes what there is, now, unless a write is under way. */
   flush(): void {
+    this.#flush();
+    if (this.#writing !== undefined && !this.#isHeld) this.#owner.queued();
+  }
+
+  /** Without a word to the owner of what is held: it looks for itself. */
+  #flush(): void {
     while (this.#writing === undefined && !this.#isClosed) {
       const bytes = this.#next();
       if (bytes === undefined) break;
@@ -123,7 +129,6 @@ export class Outgoing {
       else this.#writing = bytes;
     }
     const { isFull } = this;
-    if (this.#writing !== undefined && !this.#isHeld) this.#owner.queued();
     const waiter = this.#waiter;
     if (waiter === undefined || isFull) {
       if (this.bufferedAmount === 0) this.#owner.written(false);
@@ -140,7 +145,7 @@ export class Outgoing {
     if (written === undefined) return;
     this.#writing = undefined;
     FrameEncoder.recycle(written);
-    this.flush();
+    this.#flush();
   }
 
   /** The connection is gone: nothing more is written, and whoever waits for room is told. */
