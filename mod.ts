@@ -53,6 +53,7 @@ export { DEFAULT_LIMITS, type Limits } from "./src/protocol/limits.ts";
 export type { Message, MessagePart } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";
 export { Opcode } from "./src/protocol/opcode.ts";
+export type { Overflow } from "./src/overflow.ts";
 export type { PerAttempt } from "./src/per_attempt.ts";
 export type {
   ReconnectCloseEvent,

@@ -18,6 +18,7 @@ import type { Conn } from "./transport/runtime.ts";
 import type { Addr, Transport } from "./transport/transport.ts";
 import { resolveAcceptOptions } from "./accept_options.ts";
 import type { AcceptOptions, AcceptSettings, UpgradeResult } from "./accept_options.ts";
+import type { MemoryBudget } from "./budget.ts";
 import { openConnection, startConnection } from "./connection.ts";
 import type { ConnectionInit, WebSocketConnection } from "./connection.ts";
 import { Farewell } from "./farewell.ts";
@@ -50,6 +51,8 @@ export interface HandshakeOutcome<Data> {
   refused(error: HandshakeError): void;
   /** The TCP connection is gone, and it was no WebSocket. */
   gone(error: unknown, handshake: Handshake<Data>): void;
+  /** What the connections may hold together; this one is refused where they hold more. */
+  budget?: MemoryBudget;
   /** Who is told what goes wrong with the WebSocket. */
   onError: ConnectionInit<Data>["onError"];
   /** Who is told that the WebSocket has ended. */
@@ -91,6 +94,7 @@ export class Handshake<Data> implements OpeningOwner {
       if (!isUpgrade(head)) return this.#plain(head);
       const request = parseUpgradeRequest(head);
       this.#settings.checkOrigin(request.origin, request.host);
+      this.#outcome.budget?.admit();
       const { upgrade, scheme } = this.#settings;
       if (upgrade === undefined) return this.#decide(request, undefined);
       const { remoteAddr } = this.#transport;
@@ -144,12 +148,14 @@ export class Handshake<Data> implements OpeningOwner {
       ...(protocol === undefined ? {} : { protocol }),
       ...(result?.headers === undefined ? {} : { headers: result.headers }),
     });
-    const { limits, scheme } = this.#settings;
+    const { limits, overflow, scheme } = this.#settings;
     this.#opening.done();
     const socket = openConnection<Data>({
       role: "server",
       transport: this.#transport,
       limits,
+      overflow,
+      budget: this.#outcome.budget,
       protocol: protocol ?? "",
       agreements,
       data: result?.data as Data,

@@ -6,6 +6,8 @@ import type { OriginCheck, OriginPolicy } from "./handshake/origin.ts";
 import type { HeaderFields } from "./handshake/response.ts";
 import { resolveLimits } from "./protocol/limits.ts";
 import type { Limits } from "./protocol/limits.ts";
+import { resolveOverflow } from "./overflow.ts";
+import type { Overflow } from "./overflow.ts";
 import type { Addr } from "./transport/transport.ts";
 
 /** What is known of a request beside what the `Request` says. */
@@ -82,6 +84,14 @@ export interface AcceptOptions<Data = unknown> {
    * @default {false}
    */
   compression?: boolean | PerMessageDeflateOptions;
+  /**
+   * What is done where the outgoing queue has no room for a message, at `maxBufferedAmount`: `"close"`
+   * refuses the send and closes the connection with 1013; `"reject"` rejects the send, with a
+   * `QuotaExceededError`, and leaves the rest to whoever sends.
+   *
+   * @default {"close"}
+   */
+  overflow?: Overflow;
   /** The bounds of a connection; each has a default. */
   limits?: Partial<Limits>;
 }
@@ -93,13 +103,14 @@ export interface AcceptSettings<Data> {
   readonly checkOrigin: OriginCheck;
   readonly scheme: "http" | "https";
   readonly extensions: readonly Extension[];
+  readonly overflow: Overflow;
   readonly limits: Readonly<Limits>;
 }
 
 /**
  * Checks the options of `accept()`.
  *
- * @throws {TypeError} where an origin is malformed.
+ * @throws {TypeError} where an origin, or another option, is malformed.
  * @throws {RangeError} where a limit is.
  */
 export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): AcceptSettings<Data> {
@@ -109,6 +120,7 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
     checkOrigin: createOriginCheck(options.origins),
     scheme: options.scheme ?? "http",
     extensions: resolveCompression(options.compression),
+    overflow: resolveOverflow(options.overflow),
     limits: resolveLimits(options.limits),
   };
 }

@@ -25,6 +25,8 @@ import { resolveCompression } from "./compression.ts";
 import { openConnection, startConnection } from "./connection.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { exchange } from "./exchange.ts";
+import { resolveOverflow } from "./overflow.ts";
+import type { Overflow } from "./overflow.ts";
 import { openTunnel } from "./tunnel.ts";
 import { within } from "./within.ts";
 
@@ -76,6 +78,14 @@ export interface HandshakeOptions {
    * @default {false}
    */
   compression?: boolean | PerMessageDeflateOptions;
+  /**
+   * What is done where the outgoing queue has no room for a message, at `maxBufferedAmount`: `"close"`
+   * refuses the send and closes the connection with 1013; `"reject"` rejects the send, with a
+   * `QuotaExceededError`, and leaves the rest to whoever sends.
+   *
+   * @default {"close"}
+   */
+  overflow?: Overflow;
   /** The bounds of the connection; each has a default. `handshakeTimeout` is not used: see `timeout`. */
   limits?: Partial<Limits>;
 }
@@ -111,6 +121,7 @@ export interface Plan {
   readonly extensions: readonly Extension[];
   readonly offers: readonly ExtensionOffer[];
   readonly fields: [name: string, value: string][];
+  readonly overflow: Overflow;
   readonly limits: Readonly<Limits>;
 }
 
@@ -243,8 +254,9 @@ export function makePlan(url: string | URL, options: HandshakeOptions): Plan {
     authorization: parsed.authorization,
     headers,
   });
+  const overflow = resolveOverflow(options.overflow);
   const limits = resolveLimits(options.limits);
-  return { url: parsed, key, protocols: offered, extensions, offers, fields, limits };
+  return { url: parsed, key, protocols: offered, extensions, offers, fields, overflow, limits };
 }
 
 /** Runs `connect`, and makes of what the runtime throws an error of ours. */
@@ -268,7 +280,7 @@ async function reach(
 
 /** The client's half of the opening handshake. */
 function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<WebSocketConnection> {
-  const { url, key, protocols, extensions, offers, fields, limits } = plan;
+  const { url, key, protocols, extensions, offers, fields, overflow, limits } = plan;
   return exchange(transport, {
     request: writeRequest("GET", url.target, fields),
     limits,
@@ -281,6 +293,7 @@ function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<We
         role: "client",
         transport,
         limits,
+        overflow,
         protocol: agreed.protocol,
         agreements: agree(extensions, agreed.extensions),
         data: undefined,

@@ -11,6 +11,7 @@ import type { MessageStream } from "./incoming_streams.ts";
 import { isLonger, toBytes } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
 import type { SocketHandler } from "./socket_handler.ts";
+import type { Overflow } from "./overflow.ts";
 import { StreamSender } from "./stream_sender.ts";
 import { makeReadable } from "./readable.ts";
 import { ReadyState } from "./ready_state.ts";
@@ -61,6 +62,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** In the place of `#incoming`, where messages are read as they arrive. */
   #streams: IncomingStreams | undefined;
   readonly #limits: Readonly<Limits>;
+  readonly #overflow: Overflow;
   readonly #onError: ConnectionInit<Data>["onError"];
   readonly #onClosed: ConnectionInit<Data>["onClosed"];
   #handler: SocketHandler<Data> | undefined;
@@ -91,6 +93,15 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     get isFull(): boolean {
       const socket = this.#socket;
       return socket.#handler === undefined && (socket.#streams ?? socket.#incoming).isFull;
+    }
+
+    get heldBytes(): number {
+      const socket = this.#socket;
+      return socket.#incoming.heldBytes + (socket.#streams?.heldBytes ?? 0) + this.queuedBytes;
+    }
+
+    get queuedBytes(): number {
+      return this.#socket.#sender?.heldBytes ?? 0;
     }
 
     message(message: Message): boolean {
@@ -144,6 +155,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.#onError = init.onError;
     this.#onClosed = init.onClosed;
     this.#limits = limits;
+    this.#overflow = init.overflow ?? "close";
     this.#endpoint = new Endpoint(
       role,
       transport,
@@ -151,6 +163,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       new WebSocketConnection.#Owner(this),
       useExtensions(init.agreements, { maxMessageSize: limits.maxMessageSize }),
       init.timers,
+      init.budget,
     );
     this.#incoming = new Incoming(this.#endpoint, limits);
   }
@@ -170,6 +183,15 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** How many bytes have been sent and wait for the peer, frame headers included. */
   get bufferedAmount(): number {
     return this.#endpoint.outgoing.bufferedAmount + (this.#sender?.queuedBytes ?? 0);
+  }
+
+  /**
+   * How many bytes of memory the connection holds: of a message that has not ended, of what has come
+   * and has not been taken, of what waits to be sent, and of its buffers, with what each part costs
+   * beside its bytes; not that of the object itself, some kilobytes. `maxConnectionMemory` bounds it.
+   */
+  get heldBytes(): number {
+    return this.#endpoint.isClosed ? 0 : this.#endpoint.heldBytes;
   }
 
   /**
@@ -198,8 +220,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @param options What is to be different for this one message.
    * @returns a promise that resolves at once, or when the queue is below its high-water mark again:
    * await it, and a slow peer slows you down. It rejects with an `InvalidStateError` where the
-   * connection is not open; nobody has to look at that. For a stream it resolves at its end, and
-   * rejects with its error.
+   * connection is not open, or is closed over a full queue; with `overflow: "reject"`, a full queue
+   * rejects with a `QuotaExceededError`, and nothing else happens. Nobody has to look at any of that.
+   * For a stream it resolves at its end, and rejects with its error.
    * @throws {TypeError} where `data` is something else.
    */
   send(
@@ -211,9 +234,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
     if (!this.#isOpen) return refused(notOpen("Cannot send"));
     if (isLonger(message, this.#limits.maxBufferedAmount - this.bufferedAmount)) {
-      return refused(this.#overflow());
+      return refused(this.#refuse());
     }
-    if (this.#sender?.isBusy) return handled(this.#sender.sendMessage(message, options));
+    if (this.#sender?.isBusy) {
+      const sent = handled(this.#sender.sendMessage(message, options));
+      this.#endpoint.queued();
+      return sent;
+    }
     this.#endpoint.send(message, options);
     return this.#endpoint.outgoing.ready;
   }
@@ -376,11 +403,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     }).catch(() => {});
   }
 
-  #overflow(): DOMException {
-    const error = notOpen(
+  /** The outgoing queue has no room for a message. */
+  #refuse(): DOMException {
+    const text =
       `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
-        `${this.#limits.maxBufferedAmount} may`,
-    );
+      `${this.#limits.maxBufferedAmount} may`;
+    if (this.#overflow === "reject") return new DOMException(text, "QuotaExceededError");
+    const error = notOpen(text);
     // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
     this.#endpoint.sendClose(encodeClosePayload(1013));
     return error;

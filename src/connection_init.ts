@@ -2,6 +2,8 @@ import type { WebSocketConnection } from "./connection.ts";
 import type { ExtensionAgreement } from "./extensions/extension.ts";
 import type { Role } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
+import type { MemoryBudget } from "./budget.ts";
+import type { Overflow } from "./overflow.ts";
 import type { SocketHandler } from "./socket_handler.ts";
 import type { Timers } from "./timers.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -11,6 +13,10 @@ export interface ConnectionInit<Data> {
   role: Role;
   transport: Transport;
   limits: Readonly<Limits>;
+  /** What is done with a send that there is no room for; `"close"` where left out. */
+  overflow?: Overflow | undefined;
+  /** What the server's connections may hold together. */
+  budget?: MemoryBudget | undefined;
   protocol: string;
   /** What the handshake agreed to, in the order of the server's response. */
   agreements: readonly ExtensionAgreement[];

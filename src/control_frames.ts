@@ -3,6 +3,7 @@ import type { Frame } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
 import { Opcode } from "./protocol/opcode.ts";
 import { ControlRate } from "./control_rate.ts";
+import { PART_OVERHEAD } from "./held.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
@@ -66,6 +67,11 @@ export class ControlFrames extends Heartbeat {
     }
     (this.#rate ??= new ControlRate(this.#max, this.#owner.timers)).count();
     if (opcode === Opcode.Ping) this.#takePing(payload);
+  }
+
+  /** How many bytes of memory are held for Pings that wait for their Pong. */
+  get heldBytes(): number {
+    return this.#pings === undefined ? 0 : this.#pings.size * PART_OVERHEAD;
   }
 
   /** What was written has gone out. */

@@ -10,11 +10,14 @@ import type {
   ExtensionSendOptions,
   FrameInitSink,
 } from "./extensions/extension.ts";
+import { MemoryAccount, STEP } from "./budget.ts";
+import type { MemoryBudget, MemoryHolder } from "./budget.ts";
 import { Closing } from "./closing.ts";
 import type { ClosingOwner } from "./closing.ts";
 import { ControlFrames } from "./control_frames.ts";
 import type { ControlFramesOwner } from "./control_frames.ts";
 import type { CloseInfo, EndpointOwner } from "./endpoint_owner.ts";
+import { holdsTooMuch } from "./held.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingOwner } from "./outgoing.ts";
 import { Receiver } from "./receiver.ts";
@@ -32,7 +35,13 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
  * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.
  */
 export class Endpoint
-  implements TransportHandler, ReceiverTarget, OutgoingOwner, ClosingOwner, ControlFramesOwner {
+  implements
+    TransportHandler,
+    ReceiverTarget,
+    OutgoingOwner,
+    ClosingOwner,
+    ControlFramesOwner,
+    MemoryHolder {
   readonly role: Role;
   readonly transport: Transport;
   readonly outgoing: Outgoing;
@@ -51,6 +60,9 @@ export class Endpoint
   #error: unknown;
   #isPaused = false;
   readonly #control: ControlFrames;
+  readonly #budget: MemoryBudget | undefined;
+  /** Made when there is first something to tell the budget. */
+  #account: MemoryAccount | undefined;
 
   constructor(
     role: Role,
@@ -59,6 +71,7 @@ export class Endpoint
     owner: EndpointOwner,
     extensions?: ExtensionInUse,
     clock: Timers = timers,
+    budget?: MemoryBudget,
   ) {
     this.role = role;
     this.transport = transport;
@@ -66,6 +79,8 @@ export class Endpoint
     this.#limits = limits;
     this.#owner = owner;
     this.#extensions = extensions;
+    this.#budget = budget;
+    budget?.join();
     const { lendsChunks } = transport;
     this.#receiver = new Receiver({ role, limits, extensions, lendsChunks }, this);
     this.outgoing = new Outgoing(
@@ -85,6 +100,12 @@ export class Endpoint
   /** Whether the TCP connection has ended. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** How many bytes of memory the connection holds. */
+  get heldBytes(): number {
+    return this.#receiver.heldBytes + this.outgoing.heldBytes + this.#owner.heldBytes +
+      this.#control.heldBytes + (this.transport.heldBytes ?? 0);
   }
 
   /** Closing: whether the peer has ended its direction of TCP. */
@@ -161,7 +182,9 @@ export class Endpoint
 
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
   ping(): Promise<number> {
-    return this.#control.ping();
+    const roundTrip = this.#control.ping();
+    this.queued();
+    return roundTrip;
   }
 
   /** The milliseconds that the last Ping to be answered took; `undefined` before there is one. */
@@ -229,6 +252,36 @@ export class Endpoint
     this.outgoing.flush();
     // Whoever took the last message may yet answer it, within this turn.
     if (this.#closing?.received !== undefined && this.isOpen) this.#closing.settled();
+    if (this.#account !== undefined) this.queued();
+  }
+
+  /** Outgoing, and who queues more: looks at what is held, after it has changed. */
+  queued(): void {
+    if (this.#isClosed) return;
+    const all = this.heldBytes;
+    if (this.#budget !== undefined && (all >= STEP || this.#account !== undefined)) {
+      this.#account ??= new MemoryAccount(this, this.#budget);
+      this.#account.note(all);
+    }
+    const max = this.#limits.maxConnectionMemory;
+    if (all <= max || this.#error !== undefined) return;
+    const outgoing = this.outgoing.heldBytes + this.#owner.queuedBytes + this.#control.heldBytes;
+    this.#fail(holdsTooMuch({ all, outgoing, unfinished: this.#receiver.unfinishedBytes }, max));
+  }
+
+  /** MemoryAccount: reads, or doesn't. */
+  regulate(): void {
+    this.#regulate(false);
+    if (this.#isPaused && !this.#owner.isFull) this.#resume();
+  }
+
+  /** MemoryBudget: frees what is held. */
+  evict(error: unknown): void {
+    const isSecond = this.#error !== undefined;
+    this.#fail(error);
+    // A Close frame behind what the peer doesn't read would free nothing.
+    if (isSecond || this.outgoing.isFull) this.transport.abort();
+    else this.queued();
   }
 
   /** Transport: bytes. */
@@ -239,6 +292,7 @@ export class Endpoint
     this.#receive(() => this.#receiver.take(chunk));
     this.outgoing.release();
     this.#regulate(heldBack);
+    this.queued();
   }
 
   /** Transport: the last write is done. */
@@ -246,6 +300,7 @@ export class Endpoint
     this.progress();
     this.outgoing.drained();
     this.#control.drained();
+    if (this.#account !== undefined) this.queued();
   }
 
   /** Transport: a part of the last write has gone out. */
@@ -282,7 +337,9 @@ export class Endpoint
     const gone = notOpen("The connection was closed");
     this.outgoing.close(gone);
     this.#control.close(gone);
-    this.#extensions?.close();
+    this.#receiver.discard();
+    this.#account?.close();
+    this.#budget?.leave();
     this.#owner.closed(info);
   }
 
@@ -305,6 +362,11 @@ export class Endpoint
     return this.role === "server" && this.outgoing.isFull && this.isOpen;
   }
 
+  /** Whether the server holds too much, and this connection more than its share. */
+  get #isStopped(): boolean {
+    return this.#account?.isStopped === true && this.isOpen;
+  }
+
   /** Reads or doesn't, by what waits on either side. */
   #regulate(heldBack: boolean): void {
     if (this.#isPaused || this.#isClosed) return;
@@ -314,7 +376,7 @@ export class Endpoint
     const isEnough = this.#receiver.isStreaming
       ? this.#owner.isFull && this.isOpen
       : heldBack && this.#receiver.holdsBack;
-    if (this.#isBehind || isEnough) {
+    if (this.#isBehind || isEnough || this.#isStopped) {
       this.#isPaused = true;
       this.#control.paused();
       this.transport.pause();
@@ -327,7 +389,7 @@ export class Endpoint
     if (this.#receiver.holdsBack || this.#isClosed) return;
     if (this.#hasEnded) {
       this.#takeEnd();
-    } else if (this.#isPaused) {
+    } else if (this.#isPaused && !this.#isStopped) {
       this.#isPaused = false;
       this.#control.resumed();
       this.transport.resume();
@@ -376,6 +438,7 @@ export class Endpoint
   #fail(error: unknown): void {
     if (this.#isClosed || this.#error !== undefined) return;
     this.#error = error;
+    this.#receiver.discard();
     const closing = this.#beginClosing();
     if (this.isOpen) closing.send(encodeClosePayload(closeCodeOf(error)));
     if (this.#isPaused) {

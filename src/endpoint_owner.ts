@@ -28,6 +28,10 @@ export interface EndpointOwner {
   readonly isFull: boolean;
   /** Whether the owner is done with every message so far, so that a Close may be answered. */
   readonly isSettled: boolean;
+  /** How many bytes of memory the owner holds of messages that have come, or wait to be sent. */
+  readonly heldBytes: number;
+  /** How many of those wait to be sent. */
+  readonly queuedBytes: number;
   /** The outgoing queue is below its mark again. */
   drain(): void;
   /** The peer, or the transport, has broken the connection; `closed()` follows. */

@@ -1,5 +1,6 @@
 import type { Limits } from "./protocol/limits.ts";
 import type { Message } from "./protocol/message.ts";
+import { bytesOf, PART_OVERHEAD } from "./held.ts";
 
 /** What the queue asks of the endpoint that fills it. */
 export interface IncomingSource {
@@ -8,6 +9,9 @@ export interface IncomingSource {
 }
 
 type Result = IteratorResult<Message, undefined>;
+
+/** Up to how many messages are looked at to tell what they hold; with more, an upper bound will do. */
+const MOST_COUNTED = 256;
 
 const DONE: Result = Object.freeze({ done: true, value: undefined });
 
@@ -44,6 +48,14 @@ export class Incoming implements AsyncIterableIterator<Message, undefined> {
    */
   get isSettled(): boolean {
     return this.#queue.length === this.#head && !this.#isBusy;
+  }
+
+  /** How many bytes of memory the queue holds. */
+  get heldBytes(): number {
+    const count = this.#queue.length - this.#head;
+    if (count === 0) return 0;
+    if (count > MOST_COUNTED) return 2 * this.#bytes + count * PART_OVERHEAD;
+    return bytesOf(this.#queue, this.#head);
   }
 
   /** Adds a message. */

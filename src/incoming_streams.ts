@@ -32,7 +32,10 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
   #isBusy = false;
   #hasEnded = false;
 
-  /** @param mark How many bytes, or characters, of a message may wait to be read. */
+  /**
+   * @param mark How many bytes, or characters, of a message may wait to be read, with what each part
+   * costs beside them.
+   */
   constructor(source: IncomingSource, mark: number) {
     this.#source = source;
     this.#mark = mark;
@@ -49,6 +52,13 @@ export class IncomingStreams implements AsyncIterableIterator<MessageStream, und
    */
   get isSettled(): boolean {
     return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
+  }
+
+  /** How many bytes of memory wait to be read. */
+  get heldBytes(): number {
+    let bytes = this.#given?.heldBytes ?? 0;
+    for (const { feed } of this.#ready) bytes += feed.heldBytes;
+    return bytes;
   }
 
   /** Takes the next part; its bytes are copied. */

@@ -1,5 +1,6 @@
 import { acquireBuffer, releaseBuffer } from "./protocol/buffer_pool.ts";
 import type { MessagePart } from "./protocol/message.ts";
+import { PART_OVERHEAD } from "./held.ts";
 
 /**
  * The largest part, in bytes, that is made for a reader that has brought no buffer. V8 lets tens of MiB of
@@ -12,6 +13,8 @@ export interface MessageFeed<Data extends string | Uint8Array = string | Uint8Ar
   readonly readable: ReadableStream<Data>;
   /** Whether as much waits to be read as may. */
   readonly isFull: boolean;
+  /** How many bytes of memory that takes. */
+  readonly heldBytes: number;
   /** Adds the next part, which is not empty; the caller may use its bytes again. */
   push(data: Data): void;
   /** Ends the message. */
@@ -31,7 +34,8 @@ export interface MessageFeedOwner {
 /**
  * Makes the stream of one message.
  *
- * @param mark How many bytes, or characters, may wait to be read.
+ * @param mark How many bytes may wait to be read, or how many characters, with what each part of them
+ * costs beside.
  */
 export function makeFeed(
   type: MessagePart["type"],
@@ -43,9 +47,11 @@ export function makeFeed(
 
 class TextFeed implements MessageFeed<string> {
   readonly readable: ReadableStream<string>;
+  readonly #mark: number;
   #controller!: ReadableStreamDefaultController<string>;
 
   constructor(mark: number, owner: MessageFeedOwner) {
+    this.#mark = mark;
     this.readable = new ReadableStream<string>({
       start: (controller) => void (this.#controller = controller),
       // Not for each part that has been read: a chunk of many comes at a time.
@@ -53,11 +59,17 @@ class TextFeed implements MessageFeed<string> {
         if (desiredSize === mark) owner.wanted();
       },
       cancel: () => owner.cancelled(),
-    }, { highWaterMark: mark, size: (chunk) => chunk!.length });
+    }, { highWaterMark: mark, size: (chunk) => chunk!.length + PART_OVERHEAD });
   }
 
   get isFull(): boolean {
     return (this.#controller.desiredSize ?? 0) <= 0;
+  }
+
+  /** A stream that has ended, or errored, wants nothing and holds nothing. Characters may take two bytes. */
+  get heldBytes(): number {
+    const { desiredSize } = this.#controller;
+    return desiredSize === null || desiredSize === 0 ? 0 : 2 * (this.#mark - desiredSize);
   }
 
   push(data: string): void {
@@ -107,6 +119,10 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
 
   get isFull(): boolean {
     return this.#end - this.#start >= this.#mark;
+  }
+
+  get heldBytes(): number {
+    return this.#buffer?.length ?? 0;
   }
 
   push(data: Uint8Array): void {

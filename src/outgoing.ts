@@ -16,6 +16,8 @@ const READY: Promise<void> = Promise.resolve();
 
 /** Who an {@linkcode Outgoing} works for. */
 export interface OutgoingOwner {
+  /** More memory is held than when this was last called, and the transport is not done with a write. */
+  queued(): void;
   /**
    * Everything has been written out, or the queue is below its mark again.
    *
@@ -41,6 +43,10 @@ export class Outgoing {
   /** What comes after that, before what the encoder holds. */
   #segments: Uint8Array<ArrayBuffer>[] = [];
   #segmentsLength = 0;
+  /** How much memory the segments' buffers are. */
+  #segmentsHeld = 0;
+  /** From how many bytes in the encoder on it has another buffer than when that was last looked at. */
+  #tellAt = 1;
   #waiter: Waiter | undefined;
   #isHeld = false;
   #isScheduled = false;
@@ -67,6 +73,11 @@ export class Outgoing {
     return this.#encoder.length + this.#segmentsLength + (this.#writing?.length ?? 0);
   }
 
+  /** How many bytes of memory that takes: the buffers are larger than what is in them. */
+  get heldBytes(): number {
+    return this.#encoder.heldBytes + this.#segmentsHeld + (this.#writing?.buffer.byteLength ?? 0);
+  }
+
   /** Whether the queue is above its high-water mark. */
   get isFull(): boolean {
     return this.bufferedAmount > this.#mark;
@@ -82,15 +93,14 @@ export class Outgoing {
   /** Encodes a message or a frame; it's written at the end of the turn. */
   send(message: Message | FrameInit): void {
     this.#encoder.write(message);
-    if (this.#encoder.length >= SEGMENT) this.#putAside();
+    if (this.#encoder.length >= this.#tellAt) this.#grown();
     this.#schedule();
   }
 
   /** Sends bytes as they are, before any message; they are not the caller's any more. */
   sendRaw(bytes: Uint8Array<ArrayBuffer>): void {
     if (bytes.length === 0) return;
-    this.#segments.push(bytes);
-    this.#segmentsLength += bytes.length;
+    this.#addSegment(bytes);
   }
 
   /** Writes nothing until `release()`: whoever holds will send more in this turn. */
@@ -101,11 +111,17 @@ export class Outgoing {
   /** Undoes `hold()`, and writes. */
   release(): void {
     this.#isHeld = false;
-    this.flush();
+    this.#flush();
   }
 
   /** Writes what there is, now, unless a write is under way. */
   flush(): void {
+    this.#flush();
+    if (this.#writing !== undefined && !this.#isHeld) this.#owner.queued();
+  }
+
+  /** Without a word to the owner of what is held: it looks for itself. */
+  #flush(): void {
     while (this.#writing === undefined && !this.#isClosed) {
       const bytes = this.#next();
       if (bytes === undefined) break;
@@ -132,14 +148,14 @@ export class Outgoing {
     if (written === undefined) return;
     this.#writing = undefined;
     FrameEncoder.recycle(written);
-    this.flush();
+    this.#flush();
   }
 
   /** The connection is gone: nothing more is written, and whoever waits for room is told. */
   close(error: unknown): void {
     this.#isClosed = true;
     this.#segments = [];
-    this.#segmentsLength = 0;
+    this.#segmentsLength = this.#segmentsHeld = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
     // The transport may still hold the buffer of a write that was under way: it's not reused.
     this.#writing = undefined;
@@ -151,18 +167,40 @@ export class Outgoing {
     const segment = this.#segments.shift();
     if (segment !== undefined) {
       this.#segmentsLength -= segment.length;
+      this.#segmentsHeld -= segment.buffer.byteLength;
       // Only what was sent raw is as short as that: one write for it and the messages after it.
       const isAlone = this.#segments.length > 0 || this.#encoder.length === 0;
-      return segment.length >= SEGMENT || isAlone ? segment : join(segment, this.#encoder.take());
+      return segment.length >= SEGMENT || isAlone ? segment : join(segment, this.#take());
     }
-    return this.#encoder.length > 0 ? this.#encoder.take() : undefined;
+    return this.#encoder.length > 0 ? this.#take() : undefined;
+  }
+
+  #take(): Uint8Array<ArrayBuffer> {
+    this.#tellAt = 1;
+    return this.#encoder.take();
+  }
+
+  #grown(): void {
+    this.#tellAt = Math.min(SEGMENT, this.#encoder.heldBytes + 1);
+    if (this.#encoder.length >= SEGMENT) this.#putAside();
+    // Whoever holds looks for itself when it's done.
+    if (this.#writing !== undefined && !this.#isHeld) this.#owner.queued();
   }
 
   #putAside(): void {
     if (this.#writing === undefined && !this.#isHeld) return this.flush();
-    const segment = this.#encoder.take();
+    const segment = this.#take();
+    // A long queue of buffers that are half empty would take twice the memory that it's allowed.
+    const isLoose = segment.length * 4 < segment.buffer.byteLength * 3;
+    if (!isLoose || !this.isFull) return this.#addSegment(segment);
+    this.#addSegment(segment.slice());
+    FrameEncoder.recycle(segment);
+  }
+
+  #addSegment(segment: Uint8Array<ArrayBuffer>): void {
     this.#segments.push(segment);
     this.#segmentsLength += segment.length;
+    this.#segmentsHeld += segment.buffer.byteLength;
   }
 
   #schedule(): void {

@@ -36,6 +36,11 @@ export class Pings {
     return { frame: this.#add(waiter), roundTrip: waiter.promise };
   }
 
+  /** How many wait for their Pong. */
+  get size(): number {
+    return this.#pending.length;
+  }
+
   /** Makes the frame of a heartbeat's Ping, in the place of the one before, answered or not. */
   beat(): FrameInit {
     this.#pending = this.#pending.filter(({ waiter }) => waiter !== undefined);

@@ -12,6 +12,9 @@ import { isControl } from "./protocol/opcode.ts";
 /** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
 const SHORT_COPY = 64;
 
+/** Up to this many bytes, or characters, a part costs its reader's queue more than they do. */
+const SMALL_PART = 512;
+
 /** Where a {@linkcode Receiver} hands on what it has received. */
 export interface ReceiverTarget {
   /** A control frame has come. */
@@ -74,6 +77,25 @@ export class Receiver {
     return this.#decoder.isPaused || this.#extensions?.isPaused === true;
   }
 
+  /** How many bytes of memory it holds: what has come and is not a message yet, and what waits. */
+  get heldBytes(): number {
+    return this.#decoder.heldBytes + this.#assembler.heldBytes +
+      (this.#extensions?.heldBytes ?? 0);
+  }
+
+  /** How many of those are for a message that has not ended. */
+  get unfinishedBytes(): number {
+    return this.#assembler.heldBytes + (this.#extensions?.heldBytes ?? 0);
+  }
+
+  /** Frees what it holds; what still comes is ignored. */
+  discard(): void {
+    this.#decoder.discard();
+    this.#assembler.discard();
+    this.#extensions?.close();
+    this.#extensions?.resume(this.#frameSink); // Of nothing: it only ends a pause.
+  }
+
   /**
    * Takes the next bytes.
    *
@@ -93,7 +115,7 @@ export class Receiver {
       if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
     } catch (error) {
       // This didn't come by way of the decoder, which would go on.
-      this.#decoder.end();
+      this.#decoder.discard();
       throw error;
     }
     if (!this.#extensions?.isPaused) this.#decoder.resume(this.#decodedSink);
@@ -132,8 +154,11 @@ export class Receiver {
   #takePart(part: MessagePart): void {
     if (this.#target.part(part)) return;
     // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
-    // what an extension can make a thousand times as much of, nor any number of messages.
-    if (part.fin || this.#extensions !== undefined) this.#holdBack();
+    // what an extension can make a thousand times as much of, nor any number of messages or of parts so
+    // small that each costs more than its bytes.
+    if (part.fin || part.data.length < SMALL_PART || this.#extensions !== undefined) {
+      this.#holdBack();
+    }
   }
 
   #holdBack(): void {

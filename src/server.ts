@@ -6,10 +6,14 @@ import { listen } from "./transport/runtime.ts";
 import type { Addr, Listener, ListenOptions, Transport } from "./transport/transport.ts";
 import { Handshake, internal, resolveAcceptOptions } from "./accept.ts";
 import type { AcceptOptions, AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
+import { MemoryBudget } from "./budget.ts";
 import { failConnection, finishConnection, startConnection } from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
 import type { Farewell } from "./farewell.ts";
 import { sendResponse } from "./plain_http.ts";
+
+/** The default of `maxMemory`, in bytes. */
+const MAX_MEMORY = 512 * 1024 * 1024;
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions<Data = unknown> extends ListenOptions, AcceptOptions<Data> {
@@ -24,6 +28,16 @@ export interface ServeOptions<Data = unknown> extends ListenOptions, AcceptOptio
    * @default {undefined} prints what is not a peer's fault with `console.error`
    */
   onError?: (error: unknown, socket?: WebSocketConnection<Data>) => void;
+  /**
+   * How many bytes of memory all connections may hold together, by their `heldBytes`; an idle one holds
+   * next to nothing. Over it, and until they are back at 90 %, upgrades are answered with 503 and a
+   * `Retry-After`, and those that have more than a fair share and grow are not read; where none of it
+   * is freed for as long as `closeTimeout`, or at twice as much, the heaviest are closed with 1013, or
+   * dropped where their peers don't read. `Infinity` for no bound.
+   *
+   * @default {536870912} 512 MiB
+   */
+  maxMemory?: number;
   /**
    * Answers a plain HTTP request, GET or HEAD, so that a page and a health check come from the same
    * port. The connection ends with the answer.
@@ -60,6 +74,7 @@ export class WebSocketServer<Data = unknown> {
   readonly #options: ServeOptions<Data>;
   readonly #handler: SocketFunction<Data> | SocketHandler<Data>;
   readonly #listener: Listener;
+  readonly #budget: MemoryBudget;
   readonly #outcome: HandshakeOutcome<Data>;
   readonly #connections = new Set<WebSocketConnection<Data>>();
   /** The TCP connections that are no WebSockets, or not yet. */
@@ -78,6 +93,8 @@ export class WebSocketServer<Data = unknown> {
       ...options,
       scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),
     });
+    const { maxMemory = MAX_MEMORY } = options;
+    this.#budget = new MemoryBudget(maxMemory, this.#settings.limits.closeTimeout);
     this.#outcome = this.#makeOutcome();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
@@ -101,6 +118,14 @@ export class WebSocketServer<Data = unknown> {
   /** The open connections, and those that are closing. */
   get connections(): ReadonlySet<WebSocketConnection<Data>> {
     return this.#connections;
+  }
+
+  /**
+   * How many bytes of memory all connections hold together: the sum of their `heldBytes`, within 8 KiB
+   * for each. `maxMemory` bounds it.
+   */
+  get heldBytes(): number {
+    return this.#budget.heldBytes;
   }
 
   /**
@@ -139,6 +164,7 @@ export class WebSocketServer<Data = unknown> {
   #makeOutcome(): HandshakeOutcome<Data> {
     const { fetch } = this.#options;
     return {
+      budget: this.#budget,
       open: (socket, answer, early, handshake) => {
         this.#others.delete(handshake);
         this.#open(socket, answer, early);

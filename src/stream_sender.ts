@@ -12,6 +12,9 @@ const FRAME_SIZE = 64 * 1024;
 /** For how many milliseconds a stream is sent before the event loop has its turn. */
 const LONGEST_TURN = 10;
 
+/** What a message that waits for a stream's end costs beside its bytes: five promises and what they call. */
+const QUEUED_OVERHEAD = 1024;
+
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
@@ -45,6 +48,12 @@ export class StreamSender {
   /** How many bytes of messages wait for the streams before them. */
   get queuedBytes(): number {
     return this.#queuedBytes;
+  }
+
+  /** How many bytes of memory they hold. */
+  get heldBytes(): number {
+    // Characters may take two bytes.
+    return 2 * this.#queuedBytes + this.#pending * QUEUED_OVERHEAD;
   }
 
   /** A number that changes whenever something of a stream has been sent. */

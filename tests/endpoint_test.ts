@@ -17,6 +17,8 @@ function makeEndpoint(limits: Partial<Limits> = {}) {
   const owner = {
     isFull: false,
     isSettled: true,
+    heldBytes: 0,
+    queuedBytes: 0,
     log: [] as unknown[],
     onMessage: () => {},
     message(message: Message) {

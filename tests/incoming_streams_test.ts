@@ -1,3 +1,4 @@
+import { PART_OVERHEAD } from "../src/held.ts";
 import { IncomingStreams } from "../src/incoming_streams.ts";
 import type { MessageStream } from "../src/incoming_streams.ts";
 import type { MessagePart } from "../src/protocol/message.ts";
@@ -44,6 +45,16 @@ test("IncomingStreams is full at its mark, and with a message that nobody asked 
   assertEquals(streams.isFull, true);
   await value!.readable.getReader().read();
   assertEquals(streams.isFull, false);
+});
+
+test("IncomingStreams is full by what parts cost, however small they are", async () => {
+  const { streams } = make(64 * 1024);
+  const first = streams.next();
+  let count = 0;
+  for (; !streams.isFull && count < 1000; count++) streams.push(text("a", false));
+  assertEquals(count, Math.ceil(64 * 1024 / (PART_OVERHEAD + 1)));
+  streams.push(text("", true));
+  assertEquals(await rest((await first).value), Array.from({ length: count }, () => "a"));
 });
 
 test("IncomingStreams discards what is left of a message when the next is asked for", async () => {

@@ -10,11 +10,13 @@ import { turns } from "./support/open.ts";
 function makeOutgoing(limits = {}) {
   const transport = new FakeTransport();
   const drains: boolean[] = [];
+  /** What was held whenever the owner was told that there is more. */
+  const told: number[] = [];
   const outgoing = new Outgoing(
     transport,
     new FrameEncoder({ role: "server" }),
     { ...DEFAULT_LIMITS, ...limits },
-    { written: (wasFull) => drains.push(wasFull) },
+    { written: (wasFull) => drains.push(wasFull), queued: () => told.push(outgoing.heldBytes) },
   );
   transport.handler = {
     data() {},
@@ -22,7 +24,7 @@ function makeOutgoing(limits = {}) {
     close() {},
     drain: () => outgoing.drained(),
   };
-  return { transport, outgoing, drains };
+  return { transport, outgoing, drains, told };
 }
 
 test("Outgoing writes what one turn sends at once, when the turn is over", async () => {
@@ -178,4 +180,44 @@ test("Outgoing counts what a transport fails over within the call, until it's cl
   outgoing.send("a");
   outgoing.flush();
   assertEquals([during, outgoing.bufferedAmount], [3, 0]);
+});
+
+test("Outgoing tells whenever it holds more, and not for each message", () => {
+  const { outgoing, transport, told } = makeOutgoing();
+  assertEquals(outgoing.heldBytes, 0);
+  transport.takes = false;
+  outgoing.send(new Uint8Array(100));
+  outgoing.flush();
+  assertEquals(told, [4096], "the buffer, not what is in it");
+  for (let i = 0; i < 10_000; i++) {
+    outgoing.send(new Uint8Array(100));
+    assertEquals(told.at(-1), outgoing.heldBytes);
+  }
+  assert(told.length < 100, `${told.length} times`);
+  assert(outgoing.heldBytes >= outgoing.bufferedAmount);
+  while (outgoing.bufferedAmount > 0) transport.drained();
+  assertEquals(outgoing.heldBytes, 0);
+});
+
+test("Outgoing's long queue holds no more than a third above what is in it", () => {
+  const { outgoing, transport } = makeOutgoing();
+  transport.takes = false;
+  // Two of them are more than a segment, and half of a buffer's next size.
+  for (let i = 0; i < 500; i++) outgoing.send(new Uint8Array(40_000));
+  const { bufferedAmount, heldBytes } = outgoing;
+  assertEquals(bufferedAmount, 500 * 40_004);
+  assert(heldBytes < bufferedAmount * 4 / 3 + 1024 * 1024, `${heldBytes} bytes`);
+  outgoing.close(new Error("gone"));
+  assertEquals(outgoing.heldBytes, 0);
+});
+
+test("Outgoing does not tell whoever holds it", () => {
+  const { outgoing, transport, told } = makeOutgoing();
+  transport.takes = false;
+  outgoing.hold();
+  for (let i = 0; i < 10; i++) outgoing.send(new Uint8Array(40_000));
+  assertEquals(told, []);
+  outgoing.release();
+  transport.drained();
+  assertEquals(told, [], "nor at the end of that, nor of a write: it looks for itself");
 });

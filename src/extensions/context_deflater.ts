@@ -11,6 +11,8 @@ const OUTPUT_SIZE = 64 * 1024;
  * anew takes some 3 us at level 1; to find one of hundreds in no cache of the processor's takes longer.
  */
 const KEPT = 32;
+/** What zlib has for a stream at the most, in bytes. */
+const STREAM_SIZE = 260 * 1024;
 /**
  * How much of what it has sent a connection keeps, to fill a stream with where it has lost its own.
  * More of it would take longer, and give no shorter messages of some hundred bytes.
@@ -36,6 +38,10 @@ export class ContextDeflater implements Deflater {
     this.#takesContextOver = takesContextOver;
     this.#window = new SlidingWindow(Math.min(HISTORY, 1 << windowBits));
     this.#lease = new StreamLease(poolOf(options), (zlib) => this.#prime(zlib));
+  }
+
+  get heldBytes(): number {
+    return this.#window.capacity + (this.#lease.isOut ? STREAM_SIZE : 0);
   }
 
   deflate(input: Uint8Array, endsMessage: boolean): Uint8Array {

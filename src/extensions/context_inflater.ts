@@ -13,8 +13,10 @@ import { Z_BLOCK, Z_DATA_ERROR, Z_SYNC_FLUSH, ZlibError, ZlibStream } from "./zl
 
 /** The most that zlib puts out at once, in bytes: a block of the bound on a message's size. */
 const OUTPUT_SIZE = 64 * 1024;
-/** How many streams are kept for all connections together: some 40 KiB each. */
+/** How many streams are kept for all connections together: {@linkcode STREAM_SIZE} each. */
 const KEPT = 64;
+/** What zlib has for a stream, in bytes: its state, and a window of 32 KiB. */
+const STREAM_SIZE = 40 * 1024;
 
 /** The tail, and a byte more that no block may want: not 0, see `#checkEnd()`. */
 const TAIL_AND_MORE = /* @__PURE__ */ new Uint8Array([...TAIL, 0x55]);
@@ -22,6 +24,7 @@ const TAIL_AND_MORE = /* @__PURE__ */ new Uint8Array([...TAIL, 0x55]);
 const pool = /* @__PURE__ */ new StreamPool(KEPT, () => ZlibStream.inflate());
 let output: Uint8Array | undefined;
 let primer: Uint8Array | undefined;
+let primed: Uint8Array | undefined;
 
 /**
  * Decompresses with streams that keep their window, of the pool that all connections share.
@@ -50,6 +53,11 @@ export class ContextInflater implements Inflater {
     // RFC 7692 §7.2.2: the receiver "MUST decompress each new message using the LZ77 sliding window
     // used to process the last compressed message", unless the peer takes no context over.
     this.#lease = new StreamLease(pool, (zlib) => this.#prime(zlib));
+  }
+
+  get heldBytes(): number {
+    return this.#window.capacity + (this.#rest?.input.length ?? 0) +
+      (this.#lease.isOut ? STREAM_SIZE : 0);
   }
 
   push(input: Uint8Array, endsMessage: boolean, target: InflaterTarget): void {
@@ -143,7 +151,9 @@ export class ContextInflater implements Inflater {
     if (primer === undefined || primer.length < size) primer = new Uint8Array(size);
     primer.set(header);
     this.#window.copyTo(primer, header.length);
-    zlib.write(Z_SYNC_FLUSH, primer.subarray(0, size), 0, outputBuffer(), OUTPUT_SIZE);
+    // Not to the output: what it holds may not have been taken yet.
+    primed ??= new Uint8Array(OUTPUT_SIZE);
+    zlib.write(Z_SYNC_FLUSH, primer.subarray(0, size), 0, primed, OUTPUT_SIZE);
   }
 }
 

@@ -30,6 +30,8 @@ export interface Deflater {
    * @returns the payload to send: lent until the next call of any deflater.
    */
   deflate(input: Uint8Array, endsMessage: boolean): Uint8Array;
+  /** How many bytes of memory it holds, without what all connections share. */
+  readonly heldBytes: number;
   /** Frees what it holds. */
   close(): void;
 }
@@ -61,6 +63,8 @@ export interface Inflater {
    * @throws {MessageTooBigError} where the message gets larger than `maxMessageSize`.
    */
   push(input: Uint8Array, endsMessage: boolean, target: InflaterTarget): void;
+  /** How many bytes of memory it holds, without what all connections share. */
+  readonly heldBytes: number;
   /** Goes on after a pause. */
   resume(target: InflaterTarget): void;
   /** Frees what it holds. */

@@ -52,6 +52,10 @@ export class DeflateInUse implements ExtensionInUse, InflaterTarget {
     this.#threshold = threshold;
   }
 
+  get heldBytes(): number {
+    return (this.#inflater?.heldBytes ?? 0) + (this.#deflater?.heldBytes ?? 0);
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

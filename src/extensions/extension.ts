@@ -102,6 +102,13 @@ export interface ExtensionInUse {
    */
   receive(frame: Frame, sink: FrameSink): void;
 
+  /**
+   * How many bytes of memory it holds for this connection alone; counted as 0 where it doesn't say.
+   *
+   * @default {undefined}
+   */
+  readonly heldBytes?: number;
+
   /** Whether output waits for {@linkcode ExtensionInUse.resume}. */
   readonly isPaused: boolean;
 

@@ -47,6 +47,10 @@ class ExtensionChain implements ExtensionInUse {
     this.rsv = extensions.reduce((rsv, extension) => rsv | extension.rsv, 0);
   }
 
+  get heldBytes(): number {
+    return this.#extensions.reduce((sum, { heldBytes = 0 }) => sum + heldBytes, 0);
+  }
+
   get isPaused(): boolean {
     return this.#extensions.some(({ isPaused }) => isPaused);
   }

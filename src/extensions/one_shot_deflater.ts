@@ -16,6 +16,10 @@ export class OneShotDeflater implements Deflater {
     this.#options = options;
   }
 
+  get heldBytes(): number {
+    return 0;
+  }
+
   deflate(input: Uint8Array, endsMessage: boolean): Uint8Array {
     const { windowBits, level, memLevel } = this.#options;
     const flushed = deflateRawSync(input, {

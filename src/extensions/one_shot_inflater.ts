@@ -33,8 +33,8 @@ export class OneShotInflater implements Inflater {
   readonly #takesContextOver: boolean;
   readonly #maxMessageSize: number;
   readonly #window: SlidingWindow;
-  /** The message's parts so far, and how many bytes they have. */
-  #parts: Uint8Array[] = [];
+  /** The message so far, and room for more: an array of its parts would cost more than they do. */
+  #buffer: Uint8Array = NO_BYTES;
   #length = 0;
 
   constructor(options: InflaterOptions) {
@@ -43,16 +43,24 @@ export class OneShotInflater implements Inflater {
     this.#window = new SlidingWindow(1 << options.windowBits);
   }
 
+  get heldBytes(): number {
+    return this.#window.capacity + this.#buffer.length;
+  }
+
   push(input: Uint8Array, endsMessage: boolean, target: InflaterTarget): void {
-    this.#parts.push(input.slice());
-    this.#length += input.length;
+    const length = this.#length + input.length;
     // Deflate makes nothing twice as large, but for flushes: those of 1,024 fragments, at most.
-    if (this.#length > 2 * this.#maxMessageSize + SLACK) {
-      throw inflatesTooFar(this.#maxMessageSize);
+    if (length > 2 * this.#maxMessageSize + SLACK) throw inflatesTooFar(this.#maxMessageSize);
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(endsMessage ? length : length * 2);
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
     }
+    this.#buffer.set(input, this.#length);
+    this.#length = length;
     if (!endsMessage) return target.inflated(NO_BYTES, true);
-    const message = join(this.#parts);
-    this.#parts = [];
+    const message = this.#buffer.subarray(0, length);
+    this.#buffer = NO_BYTES;
     this.#length = 0;
     const bytes = this.#inflateAll(message);
     if (!this.#takesContextOver) this.#window.clear();
@@ -62,7 +70,8 @@ export class OneShotInflater implements Inflater {
   resume(): void {}
 
   close(): void {
-    this.#parts = [];
+    this.#buffer = NO_BYTES;
+    this.#length = 0;
     this.#window.clear();
   }
 

@@ -102,6 +102,11 @@ export class StreamLease {
     return stream.zlib;
   }
 
+  /** Whether a stream is out of the pool, for a message that has not ended. */
+  get isOut(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** The message has ended; the stream may keep the owner's context, or not. */
   end(keepsContext: boolean): void {
     const stream = this.#current;

@@ -89,6 +89,19 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     return this.#paused;
   }
 
+  /** How many bytes of memory it holds: of an unfinished control frame, and what a pause has left. */
+  get heldBytes(): number {
+    // The rest is a view: what it is cut from can't be freed either.
+    return this.#control.length + (this.#rest.length > 0 ? this.#rest.buffer.byteLength : 0);
+  }
+
+  /** Ends it, as an error does: what it holds is dropped, and further bytes are ignored. */
+  discard(): void {
+    this.#ended = true;
+    this.#paused = false;
+    this.#rest = this.#control = NO_BYTES;
+  }
+
   /**
    * Called from within the sink's `enqueue`: stops before the next frame. The rest of the chunk, and
    * whatever chunks follow, are kept as they are until `resume()`.
@@ -102,13 +115,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     this.#paused = false;
     const rest = this.#takeRest();
     if (rest.length > 0) this.#decode(rest, false, sink);
-  }
-
-  /** Ends it, as an error does: further bytes are ignored, and what a pause has left is dropped. */
-  end(): void {
-    this.#ended = true;
-    this.#paused = false;
-    this.#rest = NO_BYTES;
   }
 
   /**

@@ -73,6 +73,11 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     return this.#length;
   }
 
+  /** How many bytes of memory it has set aside for them. */
+  get heldBytes(): number {
+    return this.#buffer.length;
+  }
+
   /**
    * Encodes a message, or a frame of your own making.
    *

@@ -26,7 +26,8 @@ export interface Limits {
   outgoingHighWaterMark: number;
   /**
    * The most bytes that the outgoing queue may hold: a send that would exceed it is refused, and the
-   * connection is closed with 1013, since its peer has stopped reading.
+   * connection is closed with 1013, since its peer has stopped reading; or the send alone is refused,
+   * with the option `overflow: "reject"`.
    *
    * @default {16777216} 16 MiB
    */
@@ -44,6 +45,19 @@ export interface Limits {
    * @default {16}
    */
   incomingMaxMessages: number;
+  /**
+   * How many bytes of memory the connection may hold: of a message that has not ended, of what has come
+   * and has not been taken, of what waits to be sent, and of its buffers, each with what it costs beside
+   * its bytes. Exceeding it closes with what tells where most of it is: 1013 what waits to be sent, 1009
+   * a message that has not ended, else 1008. It's looked at once for each chunk that has come, and
+   * where the outgoing queue grows.
+   *
+   * Where it's left out and `maxBufferedAmount` or the limits of what comes in are raised, it's raised
+   * so that they fit.
+   *
+   * @default {33554432} 32 MiB
+   */
+  maxConnectionMemory: number;
   /**
    * The largest request head, in bytes, from the method to the empty line. Exceeding it is answered
    * with 431.
@@ -107,6 +121,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxBufferedAmount: 16 * 1024 * 1024,
   incomingHighWaterMark: 64 * 1024,
   incomingMaxMessages: 16,
+  maxConnectionMemory: 32 * 1024 * 1024,
   maxHeadSize: 16 * 1024,
   maxHeaders: 100,
   handshakeTimeout: 10_000,
@@ -115,6 +130,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   pongTimeout: 20_000,
   maxControlFrames: 1_000,
 });
+
+/** What a connection may hold beside what its limits allow: the chunks at hand, and its buffers. */
+const SLACK = 4 * 1024 * 1024;
 
 /**
  * Fills the gaps of `limits` with the defaults.
@@ -131,5 +149,17 @@ export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
     }
     resolved[name] = value;
   }
+  if (limits.maxConnectionMemory === undefined) {
+    resolved.maxConnectionMemory = Math.max(resolved.maxConnectionMemory, needed(resolved));
+  }
   return resolved;
+}
+
+/**
+ * What a connection may come to hold by the other limits: buffers are larger than what is in them, by a
+ * third; a character may take two bytes; and a message may be under way while as large a one waits.
+ */
+function needed(limits: Limits): number {
+  const { maxBufferedAmount, maxMessageSize, incomingHighWaterMark } = limits;
+  return maxBufferedAmount * 4 / 3 + 4 * maxMessageSize + 2 * incomingHighWaterMark + SLACK;
 }

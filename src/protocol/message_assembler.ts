@@ -47,6 +47,17 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#copyUpTo = options.copyUpTo ?? 0;
   }
 
+  /** How many bytes of memory it has set aside for an unfinished message. */
+  get heldBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** Frees what it holds, after which it's of no use any more. */
+  discard(): void {
+    this.#buffer = NO_BYTES;
+    this.#length = 0;
+  }
+
   /** A message that is a single frame, whole. */
   protected override whole(
     text: boolean,

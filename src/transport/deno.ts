@@ -79,6 +79,8 @@ export class DenoTransport implements Transport {
   #isWriting = false;
   #isShutdown = false;
   #isClosed = false;
+  /** The read buffer's size, in bytes. */
+  heldBytes: number = MIN_READ;
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
@@ -153,9 +155,9 @@ export class DenoTransport implements Transport {
         this.#handler!.data(buffer.subarray(0, count));
         smallReads = count * 8 < buffer.length ? smallReads + 1 : 0;
         if (count === buffer.length && count < MAX_READ) {
-          buffer = new Uint8Array(count * 4);
+          buffer = new Uint8Array(this.heldBytes = count * 4);
         } else if (smallReads === SMALL_READS && buffer.length > MIN_READ) {
-          buffer = new Uint8Array(buffer.length / 4);
+          buffer = new Uint8Array(this.heldBytes = buffer.length / 4);
           smallReads = 0;
         }
       }

@@ -53,6 +53,13 @@ export interface Transport {
   readonly localAddr: Addr;
   /** The address of the other end. */
   readonly remoteAddr: Addr;
+  /**
+   * How many bytes of memory it holds for itself, such as a buffer to read into; counted as 0 where it
+   * doesn't say.
+   *
+   * @default {undefined}
+   */
+  readonly heldBytes?: number;
   /** Whether a chunk is the handler's only until `data()` returns: the transport reads into it again. */
   readonly lendsChunks: boolean;
   /**

@@ -151,7 +151,7 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     },
     part: (part: MessagePart) => {
       driven.parts++;
-      begun.push(part.data);
+      begun.push(typeof part.data === "string" ? part.data : part.data.slice()); // Good until here.
       if (part.fin) {
         // Control frames may have come between: its place is where it ends.
         parts.set(driven.events.push("") - 1, begun);

@@ -63,4 +63,9 @@ export const REGRESSIONS: readonly Regression[] = [
     input: "0e0100000041915a01c61d5a01c6e2a58ac01e7a1d005d0080af990000857400400000e040b900",
     was: "text that is not UTF-8, and too much of it: which is seen first depends on the cut",
   },
+  {
+    target: "wire",
+    input: "0d00000000420e7b702020600000217d07b820008180020000",
+    was: "a final block, streamed: to start anew overwrote what had not been handed on",
+  },
 ];

@@ -1,5 +1,5 @@
 import { HandshakeError, WebSocketError } from "../../src/handshake/mod.ts";
-import { assert, assertEquals, test } from "../harness.ts";
+import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 
 test("HandshakeError is a WebSocketError with an HTTP answer", () => {
   const cause = new Error("why");
@@ -20,4 +20,18 @@ test("HandshakeError answers 400 unless told otherwise", () => {
   const error = new HandshakeError("x", { code: "ERR_HANDSHAKE_TEST" });
   assertEquals([error.status, error.headers], [400, []]);
   assert(!("cause" in error));
+});
+
+test("HandshakeError's retryAfter is whole seconds, 0 or more", () => {
+  const make = (retryAfter?: number) =>
+    new HandshakeError("full", {
+      code: "ERR_HANDSHAKE_BUSY",
+      status: 503,
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    });
+  assertEquals(make().retryAfter, undefined);
+  for (const seconds of [0, 1, 30, 86_400]) assertEquals(make(seconds).retryAfter, seconds);
+  for (const seconds of [-1, 0.5, NaN, Infinity, "5" as unknown as number]) {
+    assertThrows(() => make(seconds), RangeError, `got ${seconds}`);
+  }
 });

@@ -235,3 +235,18 @@ test("writeResponseHead throws for a status, reason or field that cannot be writ
     assertThrows(() => writeResponseHead(length), TypeError);
   }
 });
+
+test("writeErrorResponse writes Retry-After, with and without a body", () => {
+  const error = new HandshakeError("full", {
+    code: "ERR_HANDSHAKE_BUSY",
+    status: 503,
+    retryAfter: 30,
+  });
+  for (const omitBody of [false, true]) {
+    const answer = text(writeErrorResponse(error, { omitBody }));
+    assert(answer.startsWith("HTTP/1.1 503 Service Unavailable\r\n"), answer);
+    assertEquals(answer.match(/\r\nRetry-After: 30\r\n/g)?.length, 1);
+  }
+  const other = new HandshakeError("no", { code: "ERR_HANDSHAKE_TEST" });
+  assert(!text(writeErrorResponse(other)).includes("Retry-After"));
+});

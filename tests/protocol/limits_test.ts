@@ -9,6 +9,7 @@ const defaults: Limits = {
   maxBufferedAmount: 16_777_216,
   incomingHighWaterMark: 65_536,
   incomingMaxMessages: 16,
+  maxConnectionMemory: 33_554_432,
   maxHeadSize: 16_384,
   maxHeaders: 100,
   handshakeTimeout: 10_000,
@@ -17,6 +18,8 @@ const defaults: Limits = {
   pongTimeout: 20_000,
   maxControlFrames: 1_000,
 };
+/** What a connection's memory has to fit. */
+const RAISES = new Set(["maxMessageSize", "maxBufferedAmount", "incomingHighWaterMark"]);
 const names = Object.keys(defaults) as (keyof Limits)[];
 
 test("DEFAULT_LIMITS are the documented ones, and frozen", () => {
@@ -32,7 +35,12 @@ test("resolveLimits fills every gap with the default", () => {
 for (const name of names) {
   test(`resolveLimits takes ${name}, Infinity too, and leaves the others`, () => {
     assertEquals(resolveLimits({ [name]: 7 }), { ...defaults, [name]: 7 });
-    assertEquals(resolveLimits({ [name]: Infinity }), { ...defaults, [name]: Infinity });
+    const raised = RAISES.has(name) ? { maxConnectionMemory: Infinity } : {};
+    assertEquals(resolveLimits({ [name]: Infinity }), {
+      ...defaults,
+      [name]: Infinity,
+      ...raised,
+    });
     assertEquals(resolveLimits({ [name]: undefined } as Partial<Limits>), defaults);
   });
 
@@ -49,4 +57,19 @@ for (const name of names) {
 
 test("resolveLimits leaves out what is no limit", () => {
   assertEquals(resolveLimits({ other: 1 } as Partial<Limits>), defaults);
+});
+
+test("resolveLimits raises maxConnectionMemory for what the others allow, and lowers it never", () => {
+  const MIB = 1024 * 1024;
+  for (const name of RAISES) {
+    const { maxConnectionMemory } = resolveLimits({ [name]: 300 * MIB });
+    assert(maxConnectionMemory >= 400 * MIB || name === "incomingHighWaterMark");
+    assert(maxConnectionMemory >= 300 * MIB && maxConnectionMemory < 1300 * MIB);
+    assertEquals(resolveLimits({ [name]: 1 }).maxConnectionMemory, 32 * MIB);
+    assertEquals(
+      resolveLimits({ [name]: 300 * MIB, maxConnectionMemory: MIB }).maxConnectionMemory,
+      MIB,
+      "what is said, holds",
+    );
+  }
 });

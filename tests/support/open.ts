@@ -1,3 +1,6 @@
+import type { MemoryBudget } from "../../src/budget.ts";
+import type { Overflow } from "../../src/overflow.ts";
+import type { ExtensionAgreement } from "../../src/extensions/extension.ts";
 import { openConnection, startConnection } from "../../src/connection.ts";
 import type { SocketHandler, WebSocketConnection } from "../../src/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
@@ -15,6 +18,10 @@ export interface OpenOptions {
   role?: Role;
   limits?: Partial<Limits>;
   timers?: Timers;
+  overflow?: Overflow;
+  budget?: MemoryBudget;
+  /** The extensions that have been agreed to; none where left out. */
+  agreements?: readonly ExtensionAgreement[];
   handler?: SocketHandler<string>;
   opened?: (socket: WebSocketConnection<string>) => void;
   /** Bytes that came with the opening handshake. */
@@ -55,7 +62,9 @@ export function open(options: OpenOptions = {}): Opened {
     transport,
     limits: resolveLimits(options.limits),
     protocol: "chat",
-    agreements: [],
+    overflow: options.overflow,
+    budget: options.budget,
+    agreements: options.agreements ?? [],
     data: "data",
     request: () => new Request("http://example.com/path"),
     onError: (error) => errors.push(error),

@@ -1,0 +1,131 @@
+// A peer by hand, on Node, that sends to an echo without end, and reads nothing or little of what comes
+// back; and a second one that has one short message echoed after the other. It prints what the echo's
+// process grows by meanwhile, how much it took, and how long the second one waited.
+// Arguments: the port; the process; how many bytes a second to read, or 0; how many seconds; the size
+// of a message, in bytes; how many MiB a third one that reads everything has echoed first.
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import process from "node:process";
+
+const [port, pid, rate, seconds, size, warmUp] = process.argv.slice(2).map(Number);
+const MIB = 1024 * 1024;
+/** How many times a second the slow reader reads. */
+const TICKS = 20;
+
+function frame(payload) {
+  const length = payload.length;
+  const header = Buffer.alloc(length < 126 ? 2 : length < 65536 ? 4 : 10);
+  header[0] = 0x82;
+  if (header.length === 2) header[1] = 0x80 | length;
+  else if (header.length === 4) header.writeUInt16BE(length, 2), header[1] = 0xfe;
+  else header.writeBigUInt64BE(BigInt(length), 2), header[1] = 0xff;
+  return Buffer.concat([header, Buffer.alloc(4), payload]); // Masked with zeros: as it is.
+}
+
+/** A connection past its handshake. */
+async function open() {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", (error) => console.log(`error ${error.code}`));
+  socket.setNoDelay(true);
+  const key = randomBytes(16).toString("base64");
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+  );
+  await new Promise((resolve) => socket.once("readable", resolve));
+  const head = socket.read().toString("latin1");
+  if (!head.startsWith("HTTP/1.1 101") || !head.endsWith("\r\n\r\n")) throw new Error(head);
+  return socket;
+}
+
+function rss() {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+}
+
+const latencies = [];
+let isDone = false;
+
+/** One message at a time, until all is done. */
+async function converse(socket) {
+  const message = frame(Buffer.alloc(32, 7));
+  while (!isDone) {
+    const start = performance.now();
+    socket.write(message);
+    for (let left = 34; left > 0;) {
+      await new Promise((resolve) => socket.once("readable", resolve));
+      left -= socket.read()?.length ?? 0;
+    }
+    latencies.push(performance.now() - start);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+const message = frame(Buffer.alloc(size, 42));
+const block = Buffer.concat(Array(Math.max(1, Math.floor(64 * 1024 / size))).fill(message));
+
+/** Sends without end; gives back how many bytes the kernel has taken. */
+function sendTo(socket) {
+  let written = 0;
+  const send = () => {
+    while (!isDone && !socket.destroyed && socket.write(block, () => written += block.length));
+  };
+  socket.on("drain", send);
+  send();
+  return () => written;
+}
+
+const other = await open();
+const conversation = converse(other);
+
+// First a peer that reads all of it: what a runtime grows by when it first has something to do, and the
+// garbage that it lets lie, are not what is to be measured.
+if (warmUp > 0) {
+  const healthy = await open();
+  let left = warmUp * MIB;
+  const warm = new Promise((resolve) => {
+    healthy.on("data", (chunk) => (left -= chunk.length) <= 0 && resolve());
+  });
+  sendTo(healthy);
+  await warm;
+  healthy.destroy();
+}
+const flood = await open();
+await new Promise((resolve) => setTimeout(resolve, 300));
+latencies.length = 0;
+
+const before = rss();
+let peak = before;
+const watch = setInterval(() => peak = Math.max(peak, rss()), 10);
+
+const written = sendTo(flood);
+
+let read = 0;
+const reading = rate === 0 ? undefined : setInterval(() => {
+  for (let left = rate / TICKS; left > 0 && flood.readableLength > 0;) {
+    const chunk = flood.read(Math.min(left, flood.readableLength));
+    left -= chunk.length;
+    read += chunk.length;
+  }
+}, 1000 / TICKS);
+if (reading !== undefined) flood.on("readable", () => {});
+
+await new Promise((resolve) => setTimeout(resolve, seconds * 500));
+const half = written();
+await new Promise((resolve) => setTimeout(resolve, seconds * 500));
+isDone = true;
+clearInterval(watch);
+clearInterval(reading);
+await conversation;
+const later = written() - half;
+other.destroy();
+flood.destroy();
+latencies.sort((a, b) => a - b);
+const at = (part) => latencies[Math.floor((latencies.length - 1) * part)].toFixed(2);
+console.log(
+  `grew ${(peak - before).toFixed(1)} from ${before.toFixed(1)} MiB, took ` +
+    `${(written() / MIB).toFixed(1)} MiB, ${(later / MIB).toFixed(1)} of them later, gave ` +
+    `${(read / MIB).toFixed(1)}, echoes ${latencies.length} median ${at(0.5)} p99 ${at(0.99)} ` +
+    `longest ${at(1)} ms`,
+);
