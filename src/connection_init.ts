@@ -3,12 +3,14 @@ import type { ExtensionAgreement } from "./extensions/extension.ts";
 import type { Role } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { SocketHandler } from "./socket_handler.ts";
-import type { Transport } from "./transport/transport.ts";
+import type { Addr, Transport } from "./transport/transport.ts";
 
 /** What a connection is made from, by the handshake of either role. */
 export interface ConnectionInit<Data> {
   role: Role;
   transport: Transport;
+  /** The client, where that is not the other end of the transport. */
+  clientAddr?: Addr | undefined;
   limits: Readonly<Limits>;
   protocol: string;
   /** What the handshake agreed to, in the order of the server's response. */

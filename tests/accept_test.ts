@@ -90,7 +90,8 @@ for (const isAsync of [false, true]) {
     assertMatch(peer.text, /\r\nSec-WebSocket-Protocol: two\r\nX-More: 1\r\n/);
     const [[request, info]] = asked;
     assertEquals(request.headers.get("authorization"), "me");
-    assertEquals(info, { remoteAddr: peer.conn.remoteAddr, protocols: ["one", "two"] });
+    const { remoteAddr } = peer.conn;
+    assertEquals(info, { remoteAddr, clientAddr: remoteAddr, protocols: ["one", "two"] });
     socket.abort();
   });
 

@@ -8,6 +8,8 @@ export interface HandshakeErrorOptions {
   status?: number;
   /** Header fields of the answer, such as `["Allow", "GET"]`. Default: none. */
   headers?: readonly (readonly [name: string, value: string])[];
+  /** In how many whole seconds a client may come back, for Retry-After. Default: not told. */
+  retryAfter?: number | undefined;
   /** What a client got of the answer's body. Default: nothing. */
   body?: Uint8Array<ArrayBuffer>;
   /** The error behind this one. */
@@ -36,7 +38,7 @@ export interface HandshakeErrorOptions {
  * const error = new HandshakeError("Cannot accept handshake: the server is full", {
  *   code: "ERR_HANDSHAKE_BUSY",
  *   status: 503,
- *   headers: [["Retry-After", "30"]],
+ *   retryAfter: 30,
  * });
  * assertEquals(error.status, 503);
  * ```
@@ -51,6 +53,8 @@ export class HandshakeError extends WebSocketError {
   readonly status: number;
   /** Header fields: at a server, those that the answer must carry; at a client, all that came. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** At a server, in how many seconds a client may come back: the answer's Retry-After. */
+  readonly retryAfter: number | undefined;
   /** At a client, the first bytes of the answer's body, at most 4,096; else empty. */
   readonly body: Uint8Array<ArrayBuffer>;
 
@@ -59,11 +63,18 @@ export class HandshakeError extends WebSocketError {
    *
    * @param message What was wrong, the value, what was expected.
    * @param options The code, the HTTP status and headers, and the cause.
+   * @throws {RangeError} When `retryAfter` is not a whole number of seconds.
    */
   constructor(message: string, options: HandshakeErrorOptions) {
     super(message, { code: options.code, closeCode: 1002, cause: options.cause });
     this.status = options.status ?? 400;
     this.headers = options.headers ?? [];
+    const { retryAfter } = options;
+    // RFC 9110 §10.2.3: `delay-seconds = 1*DIGIT`.
+    if (retryAfter !== undefined && !(Number.isSafeInteger(retryAfter) && retryAfter >= 0)) {
+      throw new RangeError(`Cannot use retryAfter ${retryAfter}: expected whole seconds`);
+    }
+    this.retryAfter = retryAfter;
     this.body = options.body ?? new Uint8Array(0);
   }
 }

@@ -138,11 +138,9 @@ export function writeErrorResponse(
   options: ErrorResponseOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const body = utf8.encode(`${error.message}\n`);
-  const response = {
-    status: error.status,
-    statusText: "",
-    headers: [...error.headers, ["Content-Type", "text/plain; charset=utf-8"]],
-  };
+  const headers = [...error.headers, ["Content-Type", "text/plain; charset=utf-8"]];
+  if (error.retryAfter !== undefined) headers.push(["Retry-After", `${error.retryAfter}`]);
+  const response = { status: error.status, statusText: "", headers };
   const head = writeResponseHead(response, { date: options.date, contentLength: body.length });
   if (options.omitBody === true) return head;
   const bytes = new Uint8Array(head.length + body.length);

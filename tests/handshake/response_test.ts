@@ -5,7 +5,7 @@ import {
   writeResponseHead,
   writeUpgradeResponse,
 } from "../../src/handshake/mod.ts";
-import { assert, assertEquals, assertThrows, test } from "../harness.ts";
+import { assert, assertEquals, assertMatch, assertThrows, test } from "../harness.ts";
 import { latin1 } from "./helpers.ts";
 
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -233,5 +233,17 @@ test("writeResponseHead throws for a status, reason or field that cannot be writ
     assertThrows(() => writeResponseHead(value), TypeError);
     const length = { status: 200, statusText: "", headers: [["content-length", bad]] };
     assertThrows(() => writeResponseHead(length), TypeError);
+  }
+});
+
+test("writeErrorResponse writes Retry-After, in whole seconds", () => {
+  const busy = { code: "ERR_BUSY", status: 503 };
+  const answer = (retryAfter?: number) =>
+    text(writeErrorResponse(new HandshakeError("busy", { ...busy, retryAfter })));
+  assertMatch(answer(30), /^HTTP\/1\.1 503 Service Unavailable\r\n(.+\r\n)*Retry-After: 30\r\n/);
+  assertMatch(answer(0), /\r\nRetry-After: 0\r\n/);
+  assertEquals(/retry-after/i.test(answer()), false);
+  for (const retryAfter of [-1, 1.5, NaN, Infinity]) {
+    assertThrows(() => answer(retryAfter), RangeError);
   }
 });
