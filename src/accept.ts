@@ -181,7 +181,10 @@ export class Handshake<Data> implements OpeningOwner {
   }
 
   #decide(request: UpgradeRequest, result: UpgradeResult<Data>): void {
-    if (this.#opening.isDone) return; // Too late: the client is gone, or has been told to go.
+    if (this.#opening.isDone) { // Too late: the client is gone, or has been told to go.
+      if (result instanceof Response) result.body?.cancel().catch(() => {});
+      return;
+    }
     if (result instanceof Response) return this.#refuseWith(result);
     if (this.#settings.upgrade !== undefined) this.#check(); // It may have taken its time.
     const { head, key, protocols: offered } = request;

@@ -9,6 +9,8 @@ class FakeListener {
   readonly addr = { transport: "tcp", hostname: "127.0.0.1", port: 80 };
   accepts = 0;
   isClosed = false;
+  /** How many of its connections have been closed. */
+  closes = 0;
   #accept: PromiseWithResolvers<DenoConn> | undefined;
 
   accept(): Promise<DenoConn> {
@@ -19,6 +21,14 @@ class FakeListener {
 
   async fail(error: unknown): Promise<void> {
     this.#accept!.reject(error);
+    await turns(1);
+  }
+
+  /** A connection comes, of which these are other than usual. */
+  async give(parts: Partial<DenoConn>): Promise<void> {
+    const addr = { transport: "tcp", hostname: "127.0.0.1", port: 81 };
+    const conn = { localAddr: addr, remoteAddr: addr, close: () => this.closes++, ...parts };
+    this.#accept!.resolve(conn as DenoConn);
     await turns(1);
   }
 
@@ -52,6 +62,34 @@ if (runtime === "deno") {
     await listener.close();
     await listener.close();
     assertEquals([errors.length, fake.accepts, fake.isClosed], [1, 2, true]);
+  });
+
+  test("listenDeno waits twice as long after each failure, and reports each once", async () => {
+    const { fake, listener, errors } = fakeListening();
+    const started = performance.now();
+    for (let i = 1; i <= 4; i++) {
+      await fake.fail(new Error("Too many open files"));
+      while (fake.accepts === i) await turns(1);
+    }
+    assert(performance.now() - started > 50 + 100 + 200 + 400 - 10);
+    assertEquals(errors.length, 4);
+    await listener.close();
+  });
+
+  test("listenDeno neither reports nor waits for a peer that has gone before it was accepted", async () => {
+    const { fake, listener, errors } = fakeListening();
+    const names = ["ConnectionAborted", "ConnectionReset", "NotConnected"];
+    for (let i = 1; i <= 99; i++) {
+      await fake.fail(Object.assign(new Error("gone"), { name: names[i % 3] }));
+      assertEquals(fake.accepts, i + 1);
+    }
+    await fake.give({
+      setNoDelay() {
+        throw new Error("Transport endpoint is not connected");
+      },
+    });
+    assertEquals([fake.accepts, fake.closes, errors], [101, 1, []]);
+    await listener.close();
   });
 
   test("listenDeno can be closed while it waits", async () => {
