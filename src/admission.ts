@@ -56,6 +56,11 @@ export class Admission {
     return this.#count;
   }
 
+  /** How many clients they are, as far as those are counted. */
+  get clients(): number {
+    return this.#byAddress.size;
+  }
+
   /** Adds something that is asked of every WebSocket that is about to open. */
   add(check: AdmissionCheck): void {
     this.#checks.push(check);

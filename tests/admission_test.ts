@@ -42,7 +42,9 @@ for (const [one, other, isSame] of sameClient) {
     assertEquals(admission.arrive(tcp(one)), undefined);
     assertEquals(admission.arrive(tcp(other))?.status, isSame ? 503 : undefined);
     assertEquals(admission.count, isSame ? 1 : 2, "who is refused is not counted");
+    assertEquals(admission.clients, isSame ? 1 : 2);
     admission.leave(tcp(one));
+    assertEquals(admission.clients, isSame ? 0 : 1, "who has left is forgotten");
     assertEquals(admission.arrive(tcp(one)), undefined);
   });
 }

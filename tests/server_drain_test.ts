@@ -1,4 +1,6 @@
 // shutdown() with its times, and with `drain`; without them, see server_shutdown_test.ts.
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import type { TcpAddr, WebSocketServer } from "../mod.ts";
 import {
   assert,
@@ -8,6 +10,8 @@ import {
   assertThrows,
   deadline,
   delay,
+  run,
+  runtime,
   test,
 } from "./harness.ts";
 import { upgradeRequest } from "./support/http.ts";
@@ -23,7 +27,10 @@ async function openMany(server: WebSocketServer, count: number) {
   const times = new Map<RawClient, number>();
   const clients = await Promise.all(Array.from({ length: count }, async () => {
     const client = await openRaw(server);
-    client.received(CLOSE_1001).then(() => {
+    const { tcp } = client;
+    const isTold = () => client.text.includes(CLOSE_1001);
+    tcp.until(() => isTold() || tcp.hasEnded || tcp.isClosed, "a Close, or the end").then(() => {
+      if (!isTold()) return;
       times.set(client, performance.now());
       client.send(closeFrame(1001));
       client.tcp.end();
@@ -48,6 +55,7 @@ test("shutdown spreads the Close frames over a time, in random order", async () 
   assert(early < 35, `${early} of 40 in the first half`);
   assertEquals(order.length, 40);
   assert(order.some((i, at) => i !== at), "in another order than they came");
+  assert(order.some((i, at) => i !== 39 - at), "nor the other way round");
 });
 
 test("shutdown with a spread closes a single connection at once", async () => {
@@ -212,6 +220,13 @@ test("shutdown does not wait for a handler that never ends", async () => {
   await client.opened;
   await deadline(server.shutdown(), 5000, "the end");
   assertEquals((await client.closed).code, 1001);
+});
+
+test("a process ends by itself once its server has shut down", async () => {
+  const script = fileURLToPath(new URL("support/serve_and_end.ts", import.meta.url));
+  const args = runtime === "deno" ? ["run", "-A", script] : [script];
+  const { code, stdout } = await deadline(run(process.execPath, args), 20_000, "its end");
+  assertEquals([code, stdout], [0, "1001\nfinished\n"]);
 });
 
 test("shutdown at a port leaves it to the next server", async () => {
