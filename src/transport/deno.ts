@@ -241,6 +241,7 @@ export function listenDeno(options: ListenOptions, handler: ListenHandler): List
         if (stop.signal.aborted) return;
         if (GONE.has((error as Error).name)) continue;
         handler.error(error);
+        if (stop.signal.aborted) return; // By whoever was told.
         await pause(wait, stop.signal);
         wait = Math.min(wait * 2, MAX_PAUSE);
         continue;

@@ -38,7 +38,7 @@ test("RFC 6455 §4.2.2: over maxConnectionsPerAddress is 503 with Retry-After", 
 });
 
 test("RFC 6455 §7.2.3: a server that drains answers 503 with Retry-After, and closes with 1001", async () => {
-  await using server = echo("callbacks", { limits: { closeTimeout: 5000 } });
+  await using server = echo("callbacks", { limits: { closeTimeout: 2000 } });
   const { client } = await send(server.port, request());
   await using _ = client;
   const finished = server.server.shutdown({ drain: true });

@@ -38,13 +38,19 @@ class FakeListener {
   }
 }
 
-/** Listens by a listener of its own. */
-function fakeListening() {
+/** What `Deno.listen` gives until the end of the test. */
+function fakeListener(): FakeListener {
   const { Deno } = globalThis as unknown as { Deno: { listen: () => FakeListener } };
   const { listen } = Deno;
   const fake = new FakeListener();
   Deno.listen = () => fake;
   onTestEnd(() => void (Deno.listen = listen));
+  return fake;
+}
+
+/** Listens by a listener of its own. */
+function fakeListening() {
+  const fake = fakeListener();
   const errors: unknown[] = [];
   const listener = listenDeno({}, { connection() {}, error: (error) => errors.push(error) });
   return { fake, listener, errors };
@@ -90,6 +96,20 @@ if (runtime === "deno") {
     });
     assertEquals([fake.accepts, fake.closes, errors], [101, 1, []]);
     await listener.close();
+  });
+
+  test("listenDeno can be closed by whoever is told of a failure", async () => {
+    const fake = fakeListener();
+    const closed = Promise.withResolvers<Promise<void>>();
+    const listener = listenDeno({}, {
+      connection() {},
+      error: () => closed.resolve(listener.close()),
+    });
+    await fake.fail(new Error("Too many open files"));
+    let isClosed = false;
+    closed.promise.then((closing) => closing).then(() => isClosed = true);
+    await turns();
+    assert(isClosed, "without a wait");
   });
 
   test("listenDeno can be closed while it waits", async () => {
