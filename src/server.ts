@@ -198,6 +198,7 @@ export class WebSocketServer<Data = unknown> {
       onError: (error, socket) => this.#report(error, socket),
       onClosed: (socket) => {
         this.#connections.delete(socket);
+        this.#admission.leave(socket.clientAddr);
         this.#checkFinished();
       },
       ...(fetch === undefined ? {} : {

@@ -80,7 +80,8 @@ test("maxConnections keeps a server from running out of file descriptors", async
 
 /** A WebSocket by hand, as soon as the server lets one in. */
 async function connectAndOpen(addr: Addr): Promise<RawClient> {
-  for (let i = 0; i < 200; i++) {
+  const started = performance.now();
+  while (performance.now() - started < 20_000) {
     const client = await tcpConnect(addr);
     client.write(upgradeRequest());
     await client.until(

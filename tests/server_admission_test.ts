@@ -38,7 +38,8 @@ async function openWhenRoom(
   addr: TcpAddr,
   fields: Record<string, string> = {},
 ): Promise<RawClient> {
-  for (let i = 0; i < 200; i++) {
+  const started = performance.now();
+  while (performance.now() - started < 20_000) {
     const client = await tcpConnect(addr);
     client.write(upgradeRequest(fields));
     await client.until(
@@ -196,7 +197,7 @@ test("maxConnectionsPerAddress bounds the clients of the PROXY protocol", async 
   for (let i = 0;; i++) {
     const again = await relay("192.0.2.1");
     if (again.text.startsWith("HTTP/1.1 101 ")) break;
-    assert(i < 200, "there was never any room");
+    assert(i < 1000, "there was never any room");
     again.socket.destroy();
     await delay(10);
   }
