@@ -35,6 +35,7 @@ export {
 } from "./src/connection.ts";
 export type { PerMessageDeflateOptions } from "./src/extensions/deflate_options.ts";
 export { HandshakeError, type HandshakeErrorOptions } from "./src/handshake/errors.ts";
+export type { ForwardedField } from "./src/handshake/forwarded.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
 export type { HeaderFields } from "./src/handshake/response.ts";
 export { CloseCode, type ClosePayload } from "./src/protocol/close_code.ts";
@@ -63,6 +64,7 @@ export type {
 } from "./src/reconnect_events.ts";
 export { ReconnectingWebSocket, type ReconnectOptions } from "./src/reconnecting_websocket.ts";
 export {
+  type AdmissionOptions,
   serve,
   type ServeOptions,
   type ShutdownOptions,
@@ -88,6 +90,7 @@ export type {
   TransportHandler,
   UnixAddr,
 } from "./src/transport/transport.ts";
+export type { ProxyOptions } from "./src/trusted_proxies.ts";
 export {
   type WebSocketCloseInfo,
   type WebSocketOpenInfo,

@@ -17,7 +17,12 @@ import { toTransport } from "./transport/runtime.ts";
 import type { Conn } from "./transport/runtime.ts";
 import type { Addr, Transport } from "./transport/transport.ts";
 import { resolveAcceptOptions } from "./accept_options.ts";
-import type { AcceptOptions, AcceptSettings, UpgradeResult } from "./accept_options.ts";
+import type {
+  AcceptOptions,
+  AcceptSettings,
+  RequestInfo,
+  UpgradeResult,
+} from "./accept_options.ts";
 import type { MemoryBudget } from "./budget.ts";
 import { openConnection, startConnection } from "./connection.ts";
 import type { ConnectionInit, WebSocketConnection } from "./connection.ts";
@@ -25,6 +30,7 @@ import { Farewell } from "./farewell.ts";
 import { Opening } from "./opening.ts";
 import type { OpeningOwner } from "./opening.ts";
 import { sendResponse } from "./plain_http.ts";
+import type { ProxiedClient } from "./trusted_proxies.ts";
 
 export { resolveAcceptOptions } from "./accept_options.ts";
 export type {
@@ -46,7 +52,14 @@ export interface HandshakeOutcome<Data> {
     handshake: Handshake<Data>,
   ): void;
   /** It's plain HTTP; without this, that is refused. The head has been validated. */
-  plain?(head: RequestHead, farewell: Farewell, remoteAddr: Addr): void;
+  plain?(head: RequestHead, farewell: Farewell, info: RequestInfo): void;
+  /**
+   * The request is there, and whose it is is known, where a proxy had to tell: gives the refusal of
+   * that client, if any.
+   */
+  identified?(clientAddr: Addr): HandshakeError | undefined;
+  /** Asked of every WebSocket, before and after `upgrade()`: gives the refusal of all, if any. */
+  check?(): HandshakeError | undefined;
   /** It has been refused, and is being answered. */
   refused(error: HandshakeError): void;
   /** The TCP connection is gone, and it was no WebSocket. */
@@ -69,6 +82,9 @@ export class Handshake<Data> implements OpeningOwner {
   readonly #settings: AcceptSettings<Data>;
   readonly #outcome: HandshakeOutcome<Data>;
   readonly #opening: Opening;
+  /** Made where a proxy is to tell whose connection it is. */
+  readonly #client: ProxiedClient | undefined;
+  #clientAddr: Addr | undefined;
   #head: RequestHead | undefined;
 
   constructor(
@@ -79,7 +95,15 @@ export class Handshake<Data> implements OpeningOwner {
     this.#transport = transport;
     this.#settings = settings;
     this.#outcome = outcome;
+    const { remoteAddr } = transport;
+    this.#client = settings.proxies?.clientBehind(remoteAddr);
+    if (this.#client === undefined) this.#clientAddr = remoteAddr;
     this.#opening = new Opening(transport, settings.limits, this);
+  }
+
+  /** The client; `undefined` while a proxy has not told, or where it has been refused for that. */
+  get clientAddr(): Addr | undefined {
+    return this.#clientAddr;
   }
 
   /** Drops the connection, if it's not a WebSocket yet. */
@@ -87,19 +111,24 @@ export class Handshake<Data> implements OpeningOwner {
     this.#transport.abort();
   }
 
+  /** Opening: what comes before the request. */
+  preface(chunk: Uint8Array): Uint8Array | undefined {
+    return this.#client === undefined ? chunk : this.#client.preface(chunk);
+  }
+
   /** Opening: the request is there. */
   head(head: RequestHead): void {
     this.#head = head;
     try {
+      this.#identify(head);
       if (!isUpgrade(head)) return this.#plain(head);
       const request = parseUpgradeRequest(head);
       this.#settings.checkOrigin(request.origin, request.host);
-      this.#outcome.budget?.admit();
+      this.#check();
       const { upgrade, scheme } = this.#settings;
       if (upgrade === undefined) return this.#decide(request, undefined);
-      const { remoteAddr } = this.#transport;
       const result = upgrade(toRequest(head, { scheme }), {
-        remoteAddr,
+        ...this.#info,
         protocols: request.protocols,
       });
       if (!(result instanceof Promise)) return this.#decide(request, result);
@@ -112,6 +141,10 @@ export class Handshake<Data> implements OpeningOwner {
   /** Opening: there is no request. */
   refuse(error: HandshakeError): void {
     const farewell = this.#farewell();
+    if (error.code === "ERR_HANDSHAKE_PROXY") {
+      this.#outcome.refused(error);
+      return farewell.abort(); // To answer would be to speak HTTP before the client has.
+    }
     farewell.write(writeErrorResponse(error, {
       date: new Date(),
       omitBody: this.#head?.method === "HEAD",
@@ -130,12 +163,33 @@ export class Handshake<Data> implements OpeningOwner {
     const { plain } = this.#outcome;
     if (plain === undefined) throw upgradeRequired();
     this.#opening.done();
-    plain.call(this.#outcome, head, this.#farewell(), this.#transport.remoteAddr);
+    plain.call(this.#outcome, head, this.#farewell(), this.#info);
+  }
+
+  get #info(): RequestInfo {
+    return { remoteAddr: this.#transport.remoteAddr, clientAddr: this.#clientAddr! };
+  }
+
+  #identify({ headers }: RequestHead): void {
+    if (this.#client === undefined) return;
+    const addr = this.#client.find(headers);
+    const refusal = this.#outcome.identified?.(addr);
+    if (refusal !== undefined) throw refusal;
+    this.#clientAddr = addr;
+  }
+
+  #check(): void {
+    const refusal = this.#outcome.check?.();
+    if (refusal !== undefined) throw refusal;
   }
 
   #decide(request: UpgradeRequest, result: UpgradeResult<Data>): void {
-    if (this.#opening.isDone) return; // Too late: the client is gone, or has been told to go.
+    if (this.#opening.isDone) { // Too late: the client is gone, or has been told to go.
+      if (result instanceof Response) result.body?.cancel().catch(() => {});
+      return;
+    }
     if (result instanceof Response) return this.#refuseWith(result);
+    if (this.#settings.upgrade !== undefined) this.#check(); // It may have taken its time.
     const { head, key, protocols: offered } = request;
     const protocol = selectProtocol(
       offered,
@@ -153,6 +207,7 @@ export class Handshake<Data> implements OpeningOwner {
     const socket = openConnection<Data>({
       role: "server",
       transport: this.#transport,
+      clientAddr: this.#clientAddr,
       limits,
       overflow,
       budget: this.#outcome.budget,

@@ -9,11 +9,15 @@ import type { Limits } from "./protocol/limits.ts";
 import { resolveOverflow } from "./overflow.ts";
 import type { Overflow } from "./overflow.ts";
 import type { Addr } from "./transport/transport.ts";
+import { resolveProxies } from "./trusted_proxies.ts";
+import type { ProxyOptions, TrustedProxies } from "./trusted_proxies.ts";
 
 /** What is known of a request beside what the `Request` says. */
 export interface RequestInfo {
   /** The address of the other end: the proxy's, where there is one. */
   readonly remoteAddr: Addr;
+  /** The address of the client: what a trusted proxy says of it, and else `remoteAddr`. */
+  readonly clientAddr: Addr;
 }
 
 /** What `upgrade()` is told beside the `Request`. */
@@ -40,7 +44,7 @@ export interface UpgradeOptions<Data = unknown> {
 export type UpgradeResult<Data> = UpgradeOptions<Data> | Response | undefined | void;
 
 /** Options of `accept()`, and those of `serve()` that are about one connection. */
-export interface AcceptOptions<Data = unknown> {
+export interface AcceptOptions<Data = unknown> extends ProxyOptions {
   /**
    * Decides on a request whose handshake is right: gives back what to do with it, or a `Response` that
    * refuses it. Where it throws, the client gets a 500.
@@ -105,12 +109,14 @@ export interface AcceptSettings<Data> {
   readonly extensions: readonly Extension[];
   readonly overflow: Overflow;
   readonly limits: Readonly<Limits>;
+  /** The proxies whose word is taken; `undefined` where there are none. */
+  readonly proxies: TrustedProxies | undefined;
 }
 
 /**
  * Checks the options of `accept()`.
  *
- * @throws {TypeError} where an origin, or another option, is malformed.
+ * @throws {TypeError} where an origin, a trusted proxy, or another option, is malformed.
  * @throws {RangeError} where a limit is.
  */
 export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): AcceptSettings<Data> {
@@ -122,5 +128,6 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
     extensions: resolveCompression(options.compression),
     overflow: resolveOverflow(options.overflow),
     limits: resolveLimits(options.limits),
+    proxies: resolveProxies(options),
   };
 }

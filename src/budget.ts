@@ -77,14 +77,10 @@ export class MemoryBudget {
     return this.#isOver;
   }
 
-  /**
-   * Whether one more connection may be let in.
-   *
-   * @throws {HandshakeError} 503, where not.
-   */
-  admit(): void {
-    if (!this.#isOver) return;
-    throw new HandshakeError("Cannot accept handshake: the server is out of memory", {
+  /** The refusal of one more connection, 503, where it may not be let in. */
+  check(): HandshakeError | undefined {
+    if (!this.#isOver) return undefined;
+    return new HandshakeError("Cannot accept handshake: the server is out of memory", {
       code: "ERR_HANDSHAKE_MEMORY",
       status: 503,
       retryAfter: Math.ceil(this.#patience / 1000),

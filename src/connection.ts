@@ -54,6 +54,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly localAddr: Addr;
   /** The address of the other end: the proxy's, where there is one. */
   readonly remoteAddr: Addr;
+  /**
+   * The address of the client: at a server, what a trusted proxy says, and else `remoteAddr`; at a
+   * client, `localAddr`.
+   */
+  readonly clientAddr: Addr;
   /** What `upgrade()` attached to the connection; yours. */
   data: Data;
 
@@ -151,6 +156,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.data = init.data;
     this.localAddr = transport.localAddr;
     this.remoteAddr = transport.remoteAddr;
+    this.clientAddr = init.clientAddr ?? (role === "server" ? this.remoteAddr : this.localAddr);
     this.#request = init.request;
     this.#onError = init.onError;
     this.#onClosed = init.onClosed;

@@ -6,12 +6,14 @@ import type { MemoryBudget } from "./budget.ts";
 import type { Overflow } from "./overflow.ts";
 import type { SocketHandler } from "./socket_handler.ts";
 import type { Timers } from "./timers.ts";
-import type { Transport } from "./transport/transport.ts";
+import type { Addr, Transport } from "./transport/transport.ts";
 
 /** What a connection is made from, by the handshake of either role. */
 export interface ConnectionInit<Data> {
   role: Role;
   transport: Transport;
+  /** The client, where that is not the other end of the transport. */
+  clientAddr?: Addr | undefined;
   limits: Readonly<Limits>;
   /** What is done with a send that there is no room for; `"close"` where left out. */
   overflow?: Overflow | undefined;

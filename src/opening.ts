@@ -7,6 +7,13 @@ import type { Transport, TransportHandler } from "./transport/transport.ts";
 
 /** What becomes of an {@linkcode Opening}. */
 export interface OpeningOwner {
+  /**
+   * Takes what comes before the head, if something does.
+   *
+   * @returns the rest of the chunk, once that is complete.
+   * @throws {HandshakeError} where it's malformed.
+   */
+  preface?(chunk: Uint8Array): Uint8Array | undefined;
   /** The head of a request is there. The transport is paused until its handler is replaced. */
   head(head: RequestHead): void;
   /** There is no request: it's malformed, too large or too late, and wants an answer. */
@@ -61,9 +68,11 @@ export class Opening extends Timer implements TransportHandler {
       return;
     }
     try {
-      const used = this.#parser.push(chunk);
+      const rest = this.#owner.preface === undefined ? chunk : this.#owner.preface(chunk);
+      if (rest === undefined) return;
+      const used = this.#parser.push(rest);
       if (used === -1) return;
-      this.early = chunk.slice(used); // The chunk may be lent.
+      this.early = rest.slice(used); // The chunk may be lent.
     } catch (error) {
       return this.#refuse(error as HandshakeError);
     }

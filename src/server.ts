@@ -1,22 +1,29 @@
-import { toRequest } from "./handshake/request.ts";
 import type { RequestHead } from "./handshake/request_head_parser.ts";
-import { encodeClosePayload } from "./protocol/close_code.ts";
 import { WebSocketError } from "./protocol/errors.ts";
 import { listen } from "./transport/runtime.ts";
 import type { Addr, Listener, ListenOptions, Transport } from "./transport/transport.ts";
-import { Handshake, internal, resolveAcceptOptions } from "./accept.ts";
+import { Handshake, resolveAcceptOptions } from "./accept.ts";
 import type { AcceptOptions, AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
 import { MemoryBudget } from "./budget.ts";
 import { failConnection, finishConnection, startConnection } from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
+import { Admission, draining } from "./admission.ts";
+import type { AdmissionOptions } from "./admission.ts";
+import { answerPlain } from "./answer_plain.ts";
 import type { Farewell } from "./farewell.ts";
-import { sendResponse } from "./plain_http.ts";
+import { planShutdown, Shutdown } from "./shutdown.ts";
+import type { ShutdownOptions } from "./shutdown.ts";
+import { Turnstile } from "./turnstile.ts";
+
+export type { AdmissionOptions } from "./admission.ts";
+export type { ShutdownOptions } from "./shutdown.ts";
 
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
 
 /** Options of {@linkcode serve}. */
-export interface ServeOptions<Data = unknown> extends ListenOptions, AcceptOptions<Data> {
+export interface ServeOptions<Data = unknown>
+  extends ListenOptions, AdmissionOptions, AcceptOptions<Data> {
   /** Shuts the server down when it aborts. */
   signal?: AbortSignal;
   /** Called with the address once the server listens. */
@@ -52,18 +59,6 @@ export type SocketFunction<Data = unknown> = (
   socket: WebSocketConnection<Data>,
 ) => void | Promise<void>;
 
-/** Options of {@linkcode WebSocketServer.shutdown}. */
-export interface ShutdownOptions {
-  /**
-   * The close code for all connections.
-   *
-   * @default {1001} the server goes away
-   */
-  code?: number;
-  /** The reason, for people: at most 123 bytes of UTF-8. */
-  reason?: string;
-}
-
 /** A running server: {@linkcode serve}. */
 export class WebSocketServer<Data = unknown> {
   /** Where it listens. */
@@ -79,8 +74,13 @@ export class WebSocketServer<Data = unknown> {
   readonly #connections = new Set<WebSocketConnection<Data>>();
   /** The TCP connections that are no WebSockets, or not yet. */
   readonly #others = new Set<{ abort(): void }>();
+  readonly #admission: Admission;
+  readonly #turnstile: Turnstile;
   readonly #onFinished: () => void;
-  #isShutdown = false;
+  /** Since `shutdown()`. */
+  #shutdown: Shutdown | undefined;
+  #isStopping = false;
+  #isListening = true;
 
   /** @ignore */
   constructor(options: ServeOptions<Data>, handler: SocketFunction<Data> | SocketHandler<Data>) {
@@ -95,6 +95,22 @@ export class WebSocketServer<Data = unknown> {
     });
     const { maxMemory = MAX_MEMORY } = options;
     this.#budget = new MemoryBudget(maxMemory, this.#settings.limits.closeTimeout);
+    if (options.proxyProtocol && options.tls !== undefined) {
+      throw new TypeError(
+        "Cannot use the PROXY protocol: TLS would have to begin after its header",
+      );
+    }
+    this.#admission = new Admission(options, this.#settings.proxies);
+    this.#admission.add(() => this.isDraining ? draining() : undefined);
+    this.#admission.add(() => this.#budget.check());
+    this.#turnstile = new Turnstile(this.#settings.limits.closeTimeout, {
+      answering: (farewell) => this.#others.add(farewell),
+      gone: (farewell) => {
+        this.#others.delete(farewell);
+        this.#checkFinished();
+      },
+      refused: (error) => this.#report(error),
+    });
     this.#outcome = this.#makeOutcome();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
@@ -120,6 +136,11 @@ export class WebSocketServer<Data = unknown> {
     return this.#connections;
   }
 
+  /** Whether `shutdown()` has been called, for `fetch()` to tell a load balancer. */
+  get isDraining(): boolean {
+    return this.#shutdown !== undefined;
+  }
+
   /**
    * How many bytes of memory all connections hold together: the sum of their `heldBytes`, within 8 KiB
    * for each. `maxMemory` bounds it.
@@ -130,21 +151,24 @@ export class WebSocketServer<Data = unknown> {
 
   /**
    * Stops listening, drops what is not a WebSocket yet, and closes all connections, after what has
-   * been sent on them.
+   * been sent on them. Handlers are not waited for.
+   *
+   * To call it again hurries it: those that are open still are closed by the new options, the nearer
+   * deadline holds, and without `drain` there is no more listening.
    *
    * @returns `finished`.
-   * @throws {RangeError} where the code may not be sent.
+   * @throws {RangeError} where the code may not be sent, or a time is not a number of at least 0.
+   * @throws {DOMException} a `SyntaxError` where the reason is too long.
    */
   shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const { code = 1001, reason } = options;
-    encodeClosePayload(code, reason); // Throws before anything is closed.
-    if (!this.#isShutdown) {
-      this.#isShutdown = true;
+    const plan = planShutdown(options); // Throws before anything is closed.
+    if (this.#shutdown === undefined) {
       this.#options.signal?.removeEventListener("abort", this.#onAbort);
-      this.#listener.close().then(() => this.#checkFinished());
+      this.#shutdown = new Shutdown(this.#connections as Set<WebSocketConnection>, this.#dropAll);
     }
-    for (const other of this.#others) other.abort();
-    for (const socket of this.#connections) socket.close(code, reason);
+    if (!plan.drain) this.#stopListening();
+    this.#shutdown.begin(plan);
+    this.#checkFinished();
     return this.finished;
   }
 
@@ -155,14 +179,33 @@ export class WebSocketServer<Data = unknown> {
 
   readonly #onAbort = (): void => void this.shutdown();
 
+  readonly #dropAll = (): void => {
+    for (const other of this.#others) other.abort();
+    for (const socket of this.#connections) socket.abort();
+  };
+
+  #stopListening(): void {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.#listener.close().then(() => {
+        this.#isListening = false;
+        this.#checkFinished();
+      });
+    }
+    for (const other of this.#others) other.abort();
+  }
+
   #accept(transport: Transport): void {
-    if (this.#isShutdown) return transport.abort();
+    if (this.#isStopping) return transport.abort();
+    const refusal = this.#admission.arrive(transport.remoteAddr);
+    if (refusal !== undefined) return this.#turnstile.refuse(transport, refusal);
     this.#others.add(new Handshake<Data>(transport, this.#settings, this.#outcome));
   }
 
   /** One for all connections: a closure for each would be with it for as long as it lives. */
   #makeOutcome(): HandshakeOutcome<Data> {
     const { fetch } = this.#options;
+    const report = (error: unknown) => this.#report(error);
     return {
       budget: this.#budget,
       open: (socket, answer, early, handshake) => {
@@ -174,16 +217,21 @@ export class WebSocketServer<Data = unknown> {
       },
       gone: (_error, handshake) => {
         this.#others.delete(handshake);
+        this.#admission.leave(handshake.clientAddr);
         this.#checkFinished();
       },
+      identified: (clientAddr) => this.#admission.identify(clientAddr),
+      check: () => this.#admission.check(),
       onError: (error, socket) => this.#report(error, socket),
       onClosed: (socket) => {
         this.#connections.delete(socket);
+        this.#admission.leave(socket.clientAddr);
         this.#checkFinished();
       },
       ...(fetch === undefined ? {} : {
-        plain: (head: RequestHead, farewell: Farewell, remoteAddr: Addr) => {
-          this.#fetch(fetch, head, farewell, remoteAddr);
+        plain: (head: RequestHead, farewell: Farewell, info: RequestInfo) => {
+          const { scheme } = this.#settings;
+          answerPlain({ fetch, head, farewell, info, scheme, report });
         },
       }),
     };
@@ -209,31 +257,6 @@ export class WebSocketServer<Data = unknown> {
     }
   }
 
-  async #fetch(
-    fetch: NonNullable<ServeOptions["fetch"]>,
-    head: RequestHead,
-    farewell: Farewell,
-    remoteAddr: Addr,
-  ): Promise<void> {
-    const isHead = head.method === "HEAD";
-    try {
-      let response: Response;
-      try {
-        response = await fetch(toRequest(head, { scheme: this.#settings.scheme }), { remoteAddr });
-        if (!(response instanceof Response)) {
-          throw new TypeError(`Cannot answer: expected fetch() to give a Response`);
-        }
-      } catch (error) {
-        this.#report(error);
-        response = new Response(`${internal(error).message}\n`, { status: 500 });
-      }
-      await sendResponse(farewell, response, isHead);
-    } catch (error) {
-      farewell.abort();
-      this.#report(error);
-    }
-  }
-
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
     const { onError = printError } = this.#options;
     const failed = (thrown: unknown) => console.error("onError() has thrown", thrown);
@@ -246,8 +269,12 @@ export class WebSocketServer<Data = unknown> {
   }
 
   #checkFinished(): void {
-    const count = this.#others.size + this.#connections.size;
-    if (this.#isShutdown && count === 0) this.#onFinished();
+    if (this.#shutdown === undefined || this.#connections.size > 0) return;
+    // The last WebSocket is gone: there is nothing more to drain.
+    if (!this.#isStopping) return this.#stopListening();
+    if (this.#isListening || this.#others.size > 0) return;
+    this.#shutdown.end();
+    this.#onFinished();
   }
 }
 

@@ -2,6 +2,9 @@ import { notOpen } from "./endpoint.ts";
 import type { CloseInfo } from "./endpoint.ts";
 import type { Sendable } from "./sendable.ts";
 
+/** How many microtasks a pipe may take to pass on the end, from one stream to another and on. */
+const PIPE_TURNS = 64;
+
 /** The connection that a {@linkcode Writable} sends to. */
 export interface WritableTarget {
   /** As of the connection. */
@@ -35,11 +38,10 @@ export class Writable {
         // abort() itself comes only after a write that waits, perhaps for good.
         controller.signal.addEventListener("abort", abort);
         // Who writes nothing for now, such as a pipe from a quiet source, is told as well.
-        target.closed.then((info) => {
-          const fail = () => controller.error(info.error ?? notOpen("Cannot write"));
-          // What is piped from `readable` closes first where that ends well.
-          if (info.wasClean) setTimeout(fail, 0);
-          else fail();
+        target.closed.then(async (info) => {
+          // What is piped from `readable` closes first where that ends well. A timer would outlive all.
+          for (let i = info.wasClean ? PIPE_TURNS : 0; i > 0; i--) await null;
+          controller.error(info.error ?? notOpen("Cannot write"));
         });
       },
       write: (data) => this.#write(target.send(data), hooks),

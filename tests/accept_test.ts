@@ -8,6 +8,7 @@ import {
   assertMatch,
   assertRejects,
   assertThrows,
+  deadline,
   delay,
   test,
 } from "./harness.ts";
@@ -90,7 +91,8 @@ for (const isAsync of [false, true]) {
     assertMatch(peer.text, /\r\nSec-WebSocket-Protocol: two\r\nX-More: 1\r\n/);
     const [[request, info]] = asked;
     assertEquals(request.headers.get("authorization"), "me");
-    assertEquals(info, { remoteAddr: peer.conn.remoteAddr, protocols: ["one", "two"] });
+    const { remoteAddr } = peer.conn;
+    assertEquals(info, { remoteAddr, clientAddr: remoteAddr, protocols: ["one", "two"] });
     socket.abort();
   });
 
@@ -201,6 +203,15 @@ test("accept answers 503 where upgrade() takes too long, and ignores it then", a
   resolve(undefined);
   await turns();
   assertEquals(peer.text, before);
+});
+
+test("accept cancels the body of an answer that upgrade() gives too late", async () => {
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  const options = { limits: { handshakeTimeout: 20 }, upgrade: () => promise };
+  await assertRefused(upgradeRequest(), options, 503, "ERR_HANDSHAKE_UPGRADE_TIMEOUT");
+  const cancelled = Promise.withResolvers<void>();
+  resolve(new Response(new ReadableStream({ cancel: () => cancelled.resolve() })));
+  await deadline(cancelled.promise, 1000, "the body's cancel");
 });
 
 test("accept ignores an upgrade() that fails too late", async () => {

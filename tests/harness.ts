@@ -15,7 +15,14 @@ export * from "@std/assert";
 const TEST_TIMEOUT = 60_000;
 
 interface DenoTests {
-  test(definition: { name: string; fn: TestFunction; ignore?: boolean; timeout?: number }): void;
+  test(definition: {
+    name: string;
+    fn: TestFunction;
+    ignore?: boolean;
+    timeout?: number;
+    sanitizeOps?: boolean;
+    sanitizeResources?: boolean;
+  }): void;
 }
 interface BunTests {
   (name: string, fn: TestFunction, timeout: number): void;
@@ -39,7 +46,9 @@ const bunTest: BunTests | undefined = deno === undefined
 /** Declares a test. All of Deno's sanitizers are on: what a test opens, it closes. */
 export function test(name: string, fn: TestFunction): void {
   const body = () => withCleanup(fn);
-  if (deno !== undefined) deno.test({ name, fn: body, timeout: TEST_TIMEOUT });
+  // Deno's sanitizers are off unless they are asked for.
+  const sanitizers = { sanitizeOps: true, sanitizeResources: true };
+  if (deno !== undefined) deno.test({ name, fn: body, timeout: TEST_TIMEOUT, ...sanitizers });
   else bunTest!(name, body, TEST_TIMEOUT);
 }
 

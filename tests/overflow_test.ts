@@ -87,7 +87,9 @@ for (const overflow of ["close", "reject"] as const) {
         for (let i = 0; i < 1000; i++) {
           const sent = socket.send(new Uint8Array(500_000));
           if (socket.bufferedAmount < 700_000) continue;
-          const refused = await Promise.race([sent, turns(1)]).then(() => undefined, (e) => e);
+          const turn = turns(1);
+          const refused = await Promise.race([sent, turn]).then(() => undefined, (e) => e);
+          await turn;
           if (refused === undefined) continue;
           const { name } = refused as DOMException;
           return resolve([name, socket.readyState === 1]);

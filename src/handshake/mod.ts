@@ -44,6 +44,7 @@
 export { WebSocketError, type WebSocketErrorOptions } from "../protocol/errors.ts";
 export { computeAcceptKey, isValidKey } from "./accept_key.ts";
 export { HandshakeError, type HandshakeErrorOptions } from "./errors.ts";
+export { type ForwardedNode, parseForwarded } from "./forwarded.ts";
 export { HeadParser, type HeadParserOptions } from "./head_parser.ts";
 export {
   type ExtensionOffer,
@@ -54,8 +55,10 @@ export {
 } from "./header_grammar.ts";
 export { HeaderList } from "./header_list.ts";
 export { checkOrigin, createOriginCheck, type OriginCheck, type OriginPolicy } from "./origin.ts";
+export { ProxyHeaderParser } from "./proxy_protocol.ts";
 export { toRequest, type ToRequestOptions } from "./request.ts";
 export { type RequestHead, RequestHeadParser } from "./request_head_parser.ts";
+export type { IpAddress } from "./ip_address.ts";
 export { ResponseBody } from "./response_body.ts";
 export { type ResponseHead, ResponseHeadParser } from "./response_head_parser.ts";
 export {

@@ -241,7 +241,10 @@ export function bunSocketHandler(
   };
 }
 
-/** Listens by `Bun.listen`. */
+/**
+ * Listens by `Bun.listen`. Where file descriptors run out, Bun tries again and again until one is free,
+ * and tells nobody.
+ */
 export function listenBun(options: ListenOptions, handler: ListenHandler): Listener {
   const { hostname = "0.0.0.0", port = 8080, path, reusePort = false, tls } = options;
   const listener = Bun!.listen({

@@ -62,8 +62,18 @@ const MIN_READ = 1024;
 const MAX_READ = 64 * 1024;
 /** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
 const SMALL_READS = 16;
-/** How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE. */
-const ACCEPT_PAUSE = 50;
+/**
+ * How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE: twice as
+ * long after each that follows, so that there is one report a second at most, half as long after each
+ * success.
+ */
+const MIN_PAUSE = 50;
+const MAX_PAUSE = 1000;
+/**
+ * Failures of the one connection that was to be accepted, whose peer has reset it: there is nothing to
+ * wait for, and whoever does it again and again must not make others wait.
+ */
+const GONE = /* @__PURE__ */ new Set(["ConnectionAborted", "ConnectionReset", "NotConnected"]);
 
 /** A `Deno.Conn` as a {@linkcode Transport}. */
 export class DenoTransport implements Transport {
@@ -225,21 +235,27 @@ export function listenDeno(options: ListenOptions, handler: ListenHandler): List
   const stop = new AbortController();
 
   async function acceptAll(): Promise<void> {
+    let wait = MIN_PAUSE;
     while (!stop.signal.aborted) {
       let conn: DenoConn;
       try {
         conn = await listener.accept();
       } catch (error) {
         if (stop.signal.aborted) return;
+        if (GONE.has((error as Error).name)) continue;
         handler.error(error);
-        await pause(ACCEPT_PAUSE, stop.signal);
+        if (stop.signal.aborted) return; // By whoever was told.
+        await pause(wait, stop.signal);
+        wait = Math.min(wait * 2, MAX_PAUSE);
         continue;
       }
+      wait = Math.max(wait / 2, MIN_PAUSE);
+      const transport = transportOf(conn);
+      if (transport === undefined) continue;
       try {
-        handler.connection(new DenoTransport(conn));
+        handler.connection(transport);
       } catch (error) {
-        // The peer may be gone already: setting an option of its socket throws.
-        conn.close();
+        transport.abort();
         handler.error(error);
       }
     }
@@ -256,6 +272,16 @@ export function listenDeno(options: ListenOptions, handler: ListenHandler): List
       return finished;
     },
   };
+}
+
+/** The peer may be gone already, which is nobody's fault: setting an option of its socket throws. */
+function transportOf(conn: DenoConn): DenoTransport | undefined {
+  try {
+    return new DenoTransport(conn);
+  } catch {
+    conn.close();
+    return undefined;
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

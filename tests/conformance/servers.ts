@@ -58,7 +58,9 @@ export function listen(
     port: (server.addr as { port: number }).port,
     errors,
     socket,
-    closed: deadline(socket.then(({ closed }) => closed), 20_000, "closed").catch((error) => error),
+    get closed() {
+      return deadline(socket.then(({ closed }) => closed), 20_000, "closed");
+    },
     [Symbol.asyncDispose]: () => deadline(server.shutdown(), 3000, "shutdown()"),
   };
 }

@@ -1,0 +1,242 @@
+import {
+  BACKSLASH,
+  COMMA,
+  DQUOTE,
+  EQUALS,
+  FIELD_VALUE,
+  isWhitespace,
+  quote,
+  SEMICOLON,
+  TOKEN,
+  trimWhitespace,
+} from "./characters.ts";
+import { HandshakeError } from "./errors.ts";
+import { formatIpAddress, parseIpAddress } from "./ip_address.ts";
+import type { AddressSet, IpAddress } from "./ip_address.ts";
+import type { HeaderList } from "./header_list.ts";
+
+/** The two fields in which a proxy tells who its client is. */
+export type ForwardedField = "forwarded" | "x-forwarded-for";
+
+/** One end of a connection, as a proxy tells of it. */
+export interface ForwardedNode {
+  /** The address; `null` where the proxy does not know it, or keeps it to itself. */
+  readonly address: IpAddress | null;
+  /** The port; 0 where it isn't told. */
+  readonly port: number;
+}
+
+const HIDDEN: ForwardedNode = { address: null, port: 0 };
+
+/**
+ * Reads one line of Forwarded, by the whole grammar.
+ *
+ * @param value The line's value.
+ * @returns For each proxy, in order, its parameters, by their names in lower case.
+ * @throws {HandshakeError} 400, when the value does not fit the grammar.
+ * @see https://www.rfc-editor.org/rfc/rfc7239#section-4
+ *
+ * @example
+ * ```ts
+ * import { parseForwarded } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [first, second] = parseForwarded('for="[2001:db8::17]:4711";proto=https, for=192.0.2.43');
+ * assertEquals(first.get("for"), "[2001:db8::17]:4711");
+ * assertEquals(second.get("for"), "192.0.2.43");
+ * ```
+ */
+export function parseForwarded(value: string): ReadonlyMap<string, string>[] {
+  return new ForwardedScanner(value).scan();
+}
+
+/**
+ * Who the client is, by what trusted proxies have added to the head of its request. Each adds who it
+ * has got the request from, on the right: so the list is read from there, for as long as it was a
+ * trusted proxy who said it. What stands left of that may be the client's own invention, and is not
+ * looked at.
+ *
+ * @param headers The fields of a request that has come from a trusted proxy.
+ * @param isTrusted The proxies.
+ * @param field The only field to believe. Default: either; a request that has both, and in them two
+ * clients, is refused, since one of them is a stranger's.
+ * @returns The client, or `null` where that isn't told.
+ * @throws {HandshakeError} 400, when what a trusted proxy said is malformed.
+ * @see https://www.rfc-editor.org/rfc/rfc7239#section-5.2
+ */
+export function findForwardedClient(
+  headers: HeaderList,
+  isTrusted: AddressSet,
+  field?: ForwardedField,
+): ForwardedNode | null {
+  const believed: readonly ForwardedField[] = field === undefined
+    ? ["forwarded", "x-forwarded-for"]
+    : [field];
+  const clients = believed.filter((name) => headers.has(name))
+    .map((name) => lastUntrusted(nodesOf(name, headers), isTrusted));
+  const [client = null, other = client] = clients;
+  if (textOf(client) !== textOf(other)) {
+    throw new HandshakeError(
+      `Cannot accept request: Forwarded names the client ${textOf(client)}, X-Forwarded-For ` +
+        `${textOf(other)}, expected the same`,
+      { code: "ERR_HANDSHAKE_FORWARDED" },
+    );
+  }
+  return client;
+}
+
+function textOf(node: ForwardedNode | null): string {
+  return node?.address ? formatIpAddress(node.address) : "unknown";
+}
+
+function lastUntrusted(
+  nodes: Iterable<ForwardedNode>,
+  isTrusted: AddressSet,
+): ForwardedNode | null {
+  let client: ForwardedNode | null = null;
+  for (const node of nodes) {
+    if (node.address === null) break;
+    client = node;
+    if (!isTrusted(node.address)) break;
+  }
+  return client;
+}
+
+/** What the proxies have said, the last one first; what is malformed throws when it's reached. */
+function* nodesOf(name: ForwardedField, headers: HeaderList): Generator<ForwardedNode> {
+  // Line by line: a quote that a client leaves open must not reach into a proxy's own line.
+  for (const line of headers.getAll(name).reverse()) {
+    if (name === "forwarded") {
+      for (const params of parseForwarded(line).reverse()) {
+        const node = params.get("for");
+        yield node === undefined ? HIDDEN : parseNode(node);
+      }
+    } else {
+      for (const element of line.split(",").reverse()) {
+        yield parseForwardedFor(trimWhitespace(element));
+      }
+    }
+  }
+}
+
+/**
+ * RFC 7239 §6: `node = nodename [ ":" node-port ]`, where an IPv6 address is in brackets, and what
+ * begins with "_" stands for something that is kept secret.
+ */
+function parseNode(text: string): ForwardedNode {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(?:(\d{1,5})|_[\w.-]+))?$/.exec(text);
+  if (match === null) throw malformed("Forwarded", text);
+  const [, ipv6, name, port] = match;
+  if (name !== undefined && /^(?:unknown|_[\w.-]+)$/i.test(name)) return HIDDEN;
+  return toNode("Forwarded", text, ipv6 ?? name, port, ipv6 !== undefined);
+}
+
+/** No RFC has it: an address, and a port that some proxies add, with or without brackets. */
+function parseForwardedFor(text: string): ForwardedNode {
+  if (text.toLowerCase() === "unknown") return HIDDEN;
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text);
+  if (match === null) return toNode("X-Forwarded-For", text, text, undefined, true);
+  const [, ipv6, ipv4, port] = match;
+  return toNode("X-Forwarded-For", text, ipv6 ?? ipv4, port, ipv6 !== undefined);
+}
+
+function toNode(
+  field: string,
+  text: string,
+  host: string,
+  port: string | undefined,
+  isIpv6: boolean,
+): ForwardedNode {
+  const address = host.includes(":") === isIpv6 ? parseIpAddress(host) : null;
+  if (address === null || Number(port ?? 0) > 65535) throw malformed(field, text);
+  return { address, port: Number(port ?? 0) };
+}
+
+function malformed(field: string, text: string): HandshakeError {
+  return new HandshakeError(`Cannot parse ${field}: ${quote(text)}, expected an IP address`, {
+    code: "ERR_HANDSHAKE_FORWARDED",
+  });
+}
+
+/** One pass over a line of Forwarded. */
+class ForwardedScanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  scan(): Map<string, string>[] {
+    const elements: Map<string, string>[] = [];
+    do {
+      this.#skipWhitespace();
+      const params = this.#params();
+      // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list
+      // elements".
+      if (params.size > 0) elements.push(params);
+    } while (this.#eat(COMMA));
+    if (this.#at < this.#text.length) throw this.#unexpected('";", "," or the end');
+    return elements;
+  }
+
+  /** `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )` */
+  #params(): Map<string, string> {
+    const params = new Map<string, string>();
+    do {
+      this.#skipWhitespace();
+      if (TOKEN[this.#text.charCodeAt(this.#at)] !== 1) continue;
+      const start = this.#at;
+      const name = this.#token().toLowerCase();
+      if (!this.#eat(EQUALS)) throw this.#unexpected('"="');
+      const value = this.#eat(DQUOTE) ? this.#quotedRest() : this.#token();
+      // RFC 7239 §4: "Each parameter MUST NOT occur more than once per field-value."
+      if (params.has(name)) {
+        this.#at = start;
+        throw this.#unexpected("each parameter once");
+      }
+      params.set(name, value);
+      this.#skipWhitespace();
+    } while (this.#eat(SEMICOLON));
+    return params;
+  }
+
+  #token(): string {
+    const start = this.#at;
+    while (TOKEN[this.#text.charCodeAt(this.#at)] === 1) this.#at++;
+    if (this.#at === start) throw this.#unexpected("a token");
+    return this.#text.slice(start, this.#at);
+  }
+
+  /** The rest of a quoted-string, after its first quote, without its escapes: RFC 9110 §5.6.4. */
+  #quotedRest(): string {
+    let value = "";
+    for (;;) {
+      let code = this.#text.charCodeAt(this.#at);
+      if (code === DQUOTE) break;
+      if (code === BACKSLASH) code = this.#text.charCodeAt(++this.#at);
+      if (FIELD_VALUE[code] !== 1) throw this.#unexpected("the end of the quoted value");
+      value += this.#text[this.#at++];
+    }
+    this.#at++;
+    return value;
+  }
+
+  #skipWhitespace(): void {
+    while (isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++;
+  }
+
+  #eat(code: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== code) return false;
+    this.#at++;
+    return true;
+  }
+
+  #unexpected(expected: string): HandshakeError {
+    const found = this.#at < this.#text.length ? quote(this.#text.slice(this.#at)) : "the end";
+    return new HandshakeError(
+      `Cannot parse Forwarded: ${found} at offset ${this.#at}, expected ${expected}`,
+      { code: "ERR_HANDSHAKE_FORWARDED" },
+    );
+  }
+}

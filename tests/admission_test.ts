@@ -1,0 +1,86 @@
+import { Admission, draining, RETRY_AFTER } from "../src/admission.ts";
+import { resolveProxies } from "../src/trusted_proxies.ts";
+import type { Addr } from "../src/transport/transport.ts";
+import { assert, assertEquals, assertThrows, test } from "./harness.ts";
+
+const tcp = (hostname: string): Addr => ({ transport: "tcp", hostname, port: 1 });
+
+test("Admission counts all connections up to maxConnections", () => {
+  const admission = new Admission({ maxConnections: 2 }, undefined);
+  for (const address of ["192.0.2.1", "::1"]) {
+    assertEquals(admission.arrive(tcp(address)), undefined);
+  }
+  const refusal = admission.arrive({ transport: "unix", path: "/a" })!;
+  assertEquals([refusal.code, refusal.status, refusal.retryAfter], [
+    "ERR_HANDSHAKE_FULL",
+    503,
+    RETRY_AFTER,
+  ]);
+  assertEquals(admission.count, 2);
+  admission.leave(tcp("192.0.2.1"));
+  assertEquals(admission.arrive(tcp("192.0.2.2")), undefined);
+});
+
+test("Admission has no limits by default", () => {
+  const admission = new Admission({}, undefined);
+  for (let i = 0; i < 10_000; i++) assertEquals(admission.arrive(tcp("192.0.2.1")), undefined);
+  for (let i = 0; i < 10_000; i++) admission.leave(tcp("192.0.2.1"));
+  assertEquals(admission.count, 0);
+});
+
+const sameClient: [one: string, other: string, isSame: boolean][] = [
+  ["192.0.2.1", "192.0.2.1", true],
+  ["192.0.2.1", "192.0.2.2", false],
+  ["192.0.2.1", "::ffff:192.0.2.1", true],
+  ["2001:db8::1", "2001:db8::ffff:1:2:3", true],
+  ["2001:db8::1", "2001:db8:0:1::1", false],
+  ["fe80::1%eth0", "fe80::2%eth1", true],
+];
+for (const [one, other, isSame] of sameClient) {
+  test(`Admission counts ${one} and ${other} as ${isSame ? "one client" : "two"}`, () => {
+    const admission = new Admission({ maxConnectionsPerAddress: 1 }, undefined);
+    assertEquals(admission.arrive(tcp(one)), undefined);
+    assertEquals(admission.arrive(tcp(other))?.status, isSame ? 503 : undefined);
+    assertEquals(admission.count, isSame ? 1 : 2, "who is refused is not counted");
+    assertEquals(admission.clients, isSame ? 1 : 2);
+    admission.leave(tcp(one));
+    assertEquals(admission.clients, isSame ? 0 : 1, "who has left is forgotten");
+    assertEquals(admission.arrive(tcp(one)), undefined);
+  });
+}
+
+test("Admission counts a proxy's clients once they are known, and not the proxy", () => {
+  const proxies = resolveProxies({ trustedProxies: ["10.0.0.0/8", "unix"] });
+  const admission = new Admission({ maxConnectionsPerAddress: 2 }, proxies);
+  for (let i = 0; i < 4; i++) assertEquals(admission.arrive(tcp("10.0.0.1")), undefined);
+  assertEquals(admission.identify(tcp("192.0.2.1")), undefined);
+  assertEquals(admission.identify(tcp("192.0.2.1")), undefined);
+  assertEquals(admission.identify(tcp("192.0.2.1"))?.code, "ERR_HANDSHAKE_FULL");
+  admission.leave(undefined); // The one that was refused is not the client's.
+  assertEquals(admission.identify(tcp("192.0.2.1"))?.code, "ERR_HANDSHAKE_FULL");
+  admission.leave(tcp("192.0.2.1"));
+  assertEquals(admission.identify(tcp("192.0.2.1")), undefined);
+  assertEquals(admission.identify(tcp("10.0.0.7")), undefined, "it did not say");
+  assertEquals(admission.identify({ transport: "unix", path: "/a" }), undefined);
+  assertEquals(admission.count, 2);
+});
+
+test("Admission gives the first refusal of its checks", () => {
+  const admission = new Admission({}, undefined);
+  assertEquals(admission.check(), undefined);
+  const refusal = draining();
+  let isDraining = false;
+  admission.add(() => undefined);
+  admission.add(() => isDraining ? refusal : undefined);
+  assertEquals(admission.check(), undefined);
+  isDraining = true;
+  assert(admission.check() === refusal);
+  assertEquals([refusal.code, refusal.status], ["ERR_HANDSHAKE_DRAINING", 503]);
+});
+
+test("Admission refuses limits that are not numbers above 0", () => {
+  for (const value of [0, -1, NaN, "1" as unknown as number]) {
+    assertThrows(() => new Admission({ maxConnections: value }, undefined), RangeError);
+    assertThrows(() => new Admission({ maxConnectionsPerAddress: value }, undefined), RangeError);
+  }
+});
