@@ -8,7 +8,7 @@ import type { Timers } from "./timers.ts";
 import type { Transport } from "./transport/transport.ts";
 
 /** What the closing handshake waits for: first for the owner, then for the peer. */
-type Wait = "answer" | "close" | "end";
+type Wait = "answer" | "flush" | "close" | "end";
 
 /** The connection that is being closed. */
 export interface ClosingOwner {
@@ -89,8 +89,8 @@ export class Closing extends Timer {
   advance(): void {
     const owner = this.#owner;
     if (!this.#isSent || owner.isClosed) return;
-    if (this.received === undefined && !owner.hasFailed) return this.#wait("close");
-    if (owner.outgoing.bufferedAmount > 0) return this.#wait("end");
+    if (owner.outgoing.bufferedAmount > 0) return this.#goOnWaiting("flush");
+    if (this.received === undefined && !owner.hasFailed) return this.#goOnWaiting("close");
     // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
     // the server". A half-close, then read until the peer's end: to close at once with something
     // unread would reset the connection, and could destroy our Close frame on its way.
@@ -99,12 +99,12 @@ export class Closing extends Timer {
       owner.transport.shutdown();
     }
     if (owner.hasEnded) owner.transport.close();
-    else this.#wait("end");
+    else this.#goOnWaiting("end");
   }
 
-  /** A peer that reads is alive: a long queue, or a long message, may take its time to go out. */
+  /** A peer that reads is alive: a long queue, with our Close at its end, may take its time to go out. */
   progressed(): void {
-    if (this.#isSent && this.wheel !== undefined) this.#wait(this.#waitsFor);
+    if (this.wheel !== undefined && this.#waitsFor === "flush") this.#wait("flush");
   }
 
   /** The connection is gone. */
@@ -117,6 +117,13 @@ export class Closing extends Timer {
   timeUp(): void {
     if (this.#waitsFor === "answer") this.answer();
     else this.#owner.transport.abort();
+  }
+
+  /** Waits for the next step, unless it's waited for already: more of the peer's bytes win no time. */
+  #goOnWaiting(wait: Wait): void {
+    const waitsFor = this.wheel === undefined ? undefined : this.#waitsFor;
+    // A Pong that is on its way out, after our Close, is no reason to begin again either.
+    if (waitsFor !== wait && !(wait === "flush" && waitsFor === "close")) this.#wait(wait);
   }
 
   /** Bounds the wait for the next step; a wait that begins ends the one before. */
