@@ -1,0 +1,21 @@
+/** All attacks, in the order of the table. */
+
+import type { Attack } from "./attack.ts";
+import { clients } from "./cases/clients.ts";
+import { compression } from "./cases/compression.ts";
+import { connections } from "./cases/connections.ts";
+import { floods } from "./cases/floods.ts";
+import { frames } from "./cases/frames.ts";
+import { handshakes } from "./cases/handshakes.ts";
+import { hostileRequests } from "./cases/requests.ts";
+
+/** See the module. */
+export const attacks: readonly Attack[] = [
+  ...handshakes,
+  ...hostileRequests,
+  ...frames,
+  ...floods,
+  ...compression,
+  ...connections,
+  ...clients,
+];

@@ -1,0 +1,67 @@
+/** A server that attacks whoever connects. */
+
+import { createHash } from "node:crypto";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import type { Context } from "./attack.ts";
+import { Peer } from "./peer.ts";
+
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** What it does with a connection, whose request is there. */
+export type Behaviour = (peer: Peer, head: string) => void | Promise<void>;
+
+/** How the victim ended: by its own account, and as the attacker saw it. */
+export interface ClientOutcome {
+  /** What the victim's `connect()` came to. */
+  told: string;
+  /** What was on the wire: see `Peer.answer`. */
+  answer: string;
+  /** The request. */
+  head: string;
+}
+
+/** The right answer to a request, with more lines, each with its end. */
+export function switching(head: string, lines = ""): string {
+  const key = /^Sec-WebSocket-Key: *(.*?)\r$/im.exec(head)?.[1] ?? "";
+  const accept = createHash("sha1").update(key + GUID).digest("base64");
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    `Sec-WebSocket-Accept: ${accept}\r\n${lines}\r\n`;
+}
+
+/** Has the victim connect to a server that behaves so, and waits for its end. */
+export async function attackClient(
+  context: Context,
+  behave: Behaviour,
+  order: (port: number) => Parameters<Context["target"]["connect"]>[0] = (port) => ({
+    url: `ws://127.0.0.1:${port}/`,
+  }),
+): Promise<ClientOutcome> {
+  const behaved = Promise.withResolvers<void>();
+  let head = "";
+  let peer: Peer | undefined;
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const own = peer = context.keep(new Peer(socket, context, true));
+    const onData = (chunk: Uint8Array): void => {
+      head += new TextDecoder("latin1").decode(chunk);
+      if (!head.includes("\r\n\r\n")) return;
+      socket.off("data", onData);
+      own.readsFrames = true;
+      Promise.resolve(behave(own, head)).then(behaved.resolve, behaved.reject);
+    };
+    own.readsFrames = false;
+    socket.on("data", onData);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const told = await context.target.connect(order(port));
+    // It may have refused to send a request at all.
+    if (head.includes("\r\n\r\n")) await behaved.promise;
+    await peer?.answered(1000);
+    return { told, answer: peer?.answer ?? "dropped", head };
+  } finally {
+    peer?.destroy();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}

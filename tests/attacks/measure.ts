@@ -1,0 +1,139 @@
+/** Runs one attack on a victim in a process of its own, and measures that. */
+
+import { Context, pause } from "./attack.ts";
+import type { Attack } from "./attack.ts";
+import { HonestProcess, VictimProcess } from "./processes.ts";
+import type { Latencies } from "./processes.ts";
+import { frame } from "./wire.ts";
+
+const MIB = 1024 * 1024;
+/** For how long at least the honest client is measured, in milliseconds. */
+const LEAST = 700;
+/** How long the victim may take to close what the attacker has left, in milliseconds. */
+const LET_GO = 15_000;
+
+/** What came of an attack. */
+export interface Measured {
+  name: string;
+  known: readonly string[];
+  expected: readonly string[];
+  /** Each answer, and how many connections got it. */
+  answers: Record<string, number>;
+  /** What the victim's memory grew by at most, in bytes. */
+  growth: number;
+  /** What the victim held for each connection, in bytes, where that was measured. */
+  perConnection: number | undefined;
+  /** How many bytes the attacker sent. */
+  sent: number;
+  /** How long it took, in milliseconds. */
+  time: number;
+  /** The honest client, meanwhile. */
+  honest: Latencies;
+  /** How many more sockets the victim had open after it than before. */
+  sockets: number;
+  /** What is wrong, if anything. */
+  problems: string[];
+}
+
+/** See the module. */
+export async function measure(attack: Attack, isFull: boolean): Promise<Measured> {
+  const victim = await VictimProcess.start();
+  let honest: HonestProcess | undefined;
+  try {
+    await warmUp(victim);
+    honest = await HonestProcess.start(victim.ports.callbacks);
+    await pause(200);
+    await victim.collect();
+    await honest.latencies();
+    const sockets = victim.sockets;
+    const before = victim.memory;
+    victim.resetPeak();
+    let perConnection: number | undefined;
+    const context = new Context(victim, isFull, async (connections) => {
+      await victim.collect();
+      perConnection = Math.max(0, victim.memory - before) / connections;
+    });
+
+    context.before = await victim.connections();
+    const startedAt = performance.now();
+    const problems: string[] = [];
+    let answers: string[] = [];
+    try {
+      answers = await attack.run(context);
+    } catch (error) {
+      problems.push(String(error));
+    }
+    const time = performance.now() - startedAt;
+    await pause(Math.max(0, LEAST - time));
+    const latencies = await honest.latencies();
+    const growth = Math.max(0, victim.peak - before);
+    await context.end();
+
+    const wrong = new Set(answers.filter((answer) => !attack.expected.includes(answer)));
+    if (wrong.size > 0) {
+      problems.push(`answered ${[...wrong].slice(0, 3).join(", ")}, not ${attack.expected.join()}`);
+    }
+    if (growth > attack.maxGrowth * MIB) {
+      problems.push(
+        `grew by ${Math.round(growth / MIB)} MiB, at most ${attack.maxGrowth} are right`,
+      );
+    }
+    if (!await serves(context)) problems.push("serves nobody any more");
+    await context.end();
+    const left = await socketsLeft(victim, sockets);
+    if (left > 0 && !attack.isSlow) problems.push(`${left} sockets left open`);
+    return {
+      name: attack.name,
+      known: attack.known ?? [],
+      expected: attack.expected,
+      answers: count(answers),
+      growth,
+      perConnection,
+      sent: context.sent,
+      time,
+      honest: latencies,
+      sockets: left,
+      problems,
+    };
+  } finally {
+    await honest?.stop();
+    await victim.stop();
+  }
+}
+
+/** Has the victim compile what it needs, and its heap grow to what it is in use. */
+async function warmUp(victim: VictimProcess): Promise<void> {
+  const context = new Context(victim, true);
+  const message = frame({ opcode: 1, payload: "Hello".repeat(20) });
+  for (const form of ["callbacks", "await", "pipe", "compressed"] as const) {
+    await context.many(50, async () => {
+      const peer = await context.open(form);
+      for (let i = 0; i < 40; i++) peer.write(message);
+      await peer.until(() => peer.reader.messages === 40 || peer.isGone, 10_000);
+    }, 10);
+  }
+  await context.end();
+}
+
+/** Whether somebody new is served. */
+async function serves(context: Context): Promise<boolean> {
+  try {
+    const peer = await context.open("await");
+    return await context.echoes(peer, (payload) => frame({ opcode: 1, payload }));
+  } catch {
+    return false;
+  }
+}
+
+/** How many more sockets than before are open, once the victim has had time to close them. */
+async function socketsLeft(victim: VictimProcess, before: number): Promise<number> {
+  const until = performance.now() + LET_GO;
+  while (performance.now() < until && victim.sockets > before) await pause(50);
+  return Math.max(0, victim.sockets - before);
+}
+
+function count(answers: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const answer of answers) counts[answer] = (counts[answer] ?? 0) + 1;
+  return counts;
+}
