@@ -4,6 +4,7 @@ import type { Attack } from "./attack.ts";
 import { clients } from "./cases/clients.ts";
 import { compression } from "./cases/compression.ts";
 import { connections } from "./cases/connections.ts";
+import { controlFloods } from "./cases/control_floods.ts";
 import { floods } from "./cases/floods.ts";
 import { frames } from "./cases/frames.ts";
 import { handshakes } from "./cases/handshakes.ts";
@@ -15,6 +16,7 @@ export const attacks: readonly Attack[] = [
   ...hostileRequests,
   ...frames,
   ...floods,
+  ...controlFloods,
   ...compression,
   ...connections,
   ...clients,

@@ -13,7 +13,10 @@ export type Order =
   | { id: number; what: "collect" };
 
 // The defaults are what is attacked; the heartbeat's are named for those that have to wait for them.
-const limits: VictimLimits = { pingInterval: 30_000, pongTimeout: 20_000, ...DEFAULT_LIMITS };
+const limits: VictimLimits = Object.assign(
+  { pingInterval: 30_000, pongTimeout: 20_000 },
+  DEFAULT_LIMITS,
+);
 const victim = startVictim(limits);
 
 function collectGarbage(): void {
