@@ -38,6 +38,8 @@ export class MessageAssembler extends MessageSequence<Message> {
   /** The bytes of an unfinished message, and room for more. */
   #buffer: Uint8Array = NO_BYTES;
   #length = 0;
+  /** How long the message was to be, by the header that the buffer was last made for. */
+  #claimed = 0;
   #utf8: Utf8Validator | undefined;
   readonly #copyUpTo: number;
 
@@ -97,12 +99,15 @@ export class MessageAssembler extends MessageSequence<Message> {
 
   /**
    * Makes room for `size` bytes more. What the header announces is a claim: memory follows what has
-   * really come, at most 8 times as much.
+   * really come, at most 8 times as much. Each further fragment, of which no header tells how many there
+   * will be, finds twice the room, or the message would be copied for each.
    */
   #reserve(size: number, announced: number): void {
     const needed = this.#length + size;
     if (needed <= this.#buffer.length) return;
-    const claimed = this.#length + announced;
+    const isFurther = this.#length > 0 && this.#claimed !== this.#length + announced;
+    this.#claimed = this.#length + announced;
+    const claimed = isFurther ? Math.max(this.#claimed, 2 * this.#buffer.length) : this.#claimed;
     const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
     const larger = new Uint8Array(capacity);
     larger.set(this.#buffer.subarray(0, this.#length));
