@@ -118,7 +118,7 @@ export class Endpoint
     return this.#error !== undefined;
   }
 
-  /** Closing: whether the owner is done with every message so far. */
+  /** Closing, Outgoing: whether the owner is done with every message so far. */
   get isSettled(): boolean {
     return this.#owner.isSettled;
   }
@@ -290,7 +290,7 @@ export class Endpoint
     const heldBack = this.#receiver.holdsBack;
     this.outgoing.hold();
     this.#receive(() => this.#receiver.take(chunk));
-    this.outgoing.release();
+    this.outgoing.releaseSoon();
     this.#regulate(heldBack);
     this.queued();
   }

@@ -3,6 +3,7 @@ import type { FrameInit } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message } from "./protocol/message.ts";
 import type { Transport } from "./transport/transport.ts";
+import { afterMicrotasks, afterTurn } from "./transport/turn.ts";
 
 /** Above this many bytes, what has been encoded is put aside as it is: to grow the buffer is to copy it. */
 const SEGMENT = 64 * 1024;
@@ -11,6 +12,14 @@ const SEGMENT = 64 * 1024;
  * each `send()` goes round in fewer, so that its messages share one write.
  */
 const QUIET = 8;
+
+/**
+ * Up to how many bytes a turn's replies wait until the other connections have had their turn. A kernel
+ * that wakes many peers one right after the other does it with less.
+ */
+const SHORT = 16 * 1024;
+/** How many connections' replies wait at most. */
+const GROUP = 64;
 
 const READY: Promise<void> = Promise.resolve();
 
@@ -24,6 +33,8 @@ export interface OutgoingOwner {
    * @param wasFull Whether somebody has waited for that.
    */
   written(wasFull: boolean): void;
+  /** Whether nobody is at work on a message that has come. */
+  readonly isSettled: boolean;
 }
 
 /** A promise and its functions, for whoever waits for room in the queue. */
@@ -49,9 +60,12 @@ export class Outgoing {
   #tellAt = 1;
   #waiter: Waiter | undefined;
   #isHeld = false;
+  /** Whether it's among those that are released when the turn of all has ended. */
+  #isGrouped = false;
   #isScheduled = false;
   /** Made when something is first sent outside of a turn. */
   #settle: (() => void) | undefined;
+  #flushLate: (() => void) | undefined;
   #seen = 0;
   #quiet = 0;
   #isClosed = false;
@@ -112,6 +126,27 @@ export class Outgoing {
   release(): void {
     this.#isHeld = false;
     this.#flush();
+  }
+
+  /**
+   * Undoes `hold()`, and writes, once the other connections that something has come for at the same
+   * moment have had their turn.
+   */
+  releaseSoon(): void {
+    if (this.#isGrouped) return;
+    const length = this.bufferedAmount;
+    if (length === 0 || length > SHORT || this.#writing !== undefined) return this.release();
+    this.#isGrouped = true;
+    if (group.push(this) === GROUP) releaseGroup();
+    else if (group.length === 1) afterTurn(releaseGroup);
+  }
+
+  /** Releases those whose turn has ended. */
+  static releaseAll(outgoings: readonly Outgoing[]): void {
+    for (const outgoing of outgoings) {
+      outgoing.#isGrouped = false;
+      outgoing.release();
+    }
   }
 
   /** Writes what there is, now, unless a write is under way. */
@@ -206,6 +241,9 @@ export class Outgoing {
   #schedule(): void {
     if (this.#isHeld || this.#isScheduled || this.#writing !== undefined) return;
     this.#isScheduled = true;
+    // Whoever has taken a message will ask for the next, which writes. This is for when he waits for
+    // something else first.
+    if (!this.#owner.isSettled) return afterMicrotasks(this.#flushLate ??= () => this.#settled());
     this.#seen = -1;
     queueMicrotask(this.#settle ??= () => this.#whenQuiet());
   }
@@ -215,9 +253,21 @@ export class Outgoing {
     this.#quiet = length === this.#seen ? this.#quiet + 1 : 0;
     this.#seen = length;
     if (this.#quiet < QUIET && length > 0) return queueMicrotask(this.#settle!);
+    this.#settled();
+  }
+
+  #settled(): void {
     this.#isScheduled = false;
     this.flush();
   }
+}
+
+let group: Outgoing[] = [];
+
+function releaseGroup(): void {
+  const all = group;
+  group = [];
+  Outgoing.releaseAll(all);
 }
 
 /** Both in one; the second goes back to the encoders' pool. */

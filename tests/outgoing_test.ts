@@ -12,11 +12,16 @@ function makeOutgoing(limits = {}) {
   const drains: boolean[] = [];
   /** What was held whenever the owner was told that there is more. */
   const told: number[] = [];
-  const outgoing = new Outgoing(
+  const owner = {
+    isSettled: true,
+    written: (wasFull: boolean) => void drains.push(wasFull),
+    queued: (): void => void told.push(outgoing.heldBytes),
+  };
+  const outgoing: Outgoing = new Outgoing(
     transport,
     new FrameEncoder({ role: "server" }),
     { ...DEFAULT_LIMITS, ...limits },
-    { written: (wasFull) => drains.push(wasFull), queued: () => told.push(outgoing.heldBytes) },
+    owner,
   );
   transport.handler = {
     data() {},
@@ -24,7 +29,7 @@ function makeOutgoing(limits = {}) {
     close() {},
     drain: () => outgoing.drained(),
   };
-  return { transport, outgoing, drains, told };
+  return { transport, outgoing, owner, drains, told };
 }
 
 test("Outgoing writes what one turn sends at once, when the turn is over", async () => {
@@ -48,6 +53,57 @@ test("Outgoing writes the next turn's on its own", async () => {
   outgoing.send("b");
   await turns();
   assertEquals(transport.writes.map(toHex), ["81 01 61", "81 01 62"]);
+});
+
+test("Outgoing leaves it to who is at work on a message to write, but not for long", async () => {
+  const { outgoing, owner, transport } = makeOutgoing();
+  owner.isSettled = false;
+  outgoing.send("a");
+  for (let i = 0; i < 100; i++) await Promise.resolve();
+  assertEquals(transport.writes, []);
+  outgoing.send("b");
+  outgoing.flush(); // He asks for the next.
+  outgoing.send("c");
+  assertEquals(transport.writes.map(toHex), ["81 01 61 81 01 62"]);
+  await turns(); // He waits for something else.
+  assertEquals(transport.writes.map(toHex), ["81 01 61 81 01 62", "81 01 63"]);
+});
+
+test("Outgoing's short replies wait until all that came at one moment has had its turn", async () => {
+  const all = Array.from({ length: 100 }, () => makeOutgoing());
+  const turn = ({ outgoing }: typeof all[0], text: string) => {
+    outgoing.hold();
+    outgoing.send(text);
+    outgoing.releaseSoon();
+  };
+  const written = () => all.filter(({ transport }) => transport.writes.length > 0).length;
+  for (const each of all.slice(0, 63)) turn(each, "a");
+  turn(all[0], "b");
+  assertEquals(written(), 0);
+  turn(all[63], "a");
+  assertEquals(written(), 64, "a group has an end");
+  for (const each of all.slice(64)) turn(each, "a");
+  assertEquals(written(), 64);
+  await turns();
+  assertEquals(written(), 100);
+  assertEquals(all[0].transport.writes.map(toHex), ["81 01 61 81 01 62"]);
+  assertEquals(all[99].transport.writes.map(toHex), ["81 01 61"]);
+});
+
+test("Outgoing's long reply is written at once, and so is a group's that has been flushed", async () => {
+  const { outgoing, transport } = makeOutgoing();
+  outgoing.hold();
+  outgoing.send(new Uint8Array(20_000));
+  outgoing.releaseSoon();
+  assertEquals(transport.writes.length, 1);
+  outgoing.hold();
+  outgoing.send("a");
+  outgoing.releaseSoon();
+  outgoing.flush();
+  assertEquals(transport.writes.length, 2);
+  outgoing.close(new Error("gone"));
+  await turns();
+  assertEquals(transport.writes.length, 2);
 });
 
 test("Outgoing holds back until it is released", async () => {
