@@ -220,7 +220,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    *
    * A stream, of strings or of bytes, is sent as one message, in fragments, while it's produced: as fast
    * as the peer reads it, and no faster. What is sent after it waits for its end. Where it errors, the
-   * connection is closed with 1011, since a message that has begun can't be taken back.
+   * connection is closed with 1011, since a message that has begun can't be taken back. A fragment has
+   * 64 KiB at most; a peer may have a limit to their number (here it's `maxFragments`, 1,024).
    *
    * @param data The message. A stream without a chunk is an empty binary message.
    * @param options What is to be different for this one message.
