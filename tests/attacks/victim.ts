@@ -11,7 +11,6 @@ import type {
   WebSocketServer,
 } from "../../mod.ts";
 import { certificate } from "../support/certificates.ts";
-import { pause } from "./attack.ts";
 import type { ConnectOrder, Form, Target, VictimLimits } from "./attack.ts";
 
 /** How long `slow` takes for a message, in milliseconds. */
@@ -32,19 +31,36 @@ const echo: SocketFunction = async (socket) => {
   for await (const message of socket) await socket.send(message);
 };
 
-const forms: Record<Form, SocketHandler | SocketFunction> = {
-  callbacks,
-  await: echo,
-  pipe: (socket) => socket.readable.pipeTo(socket.writable),
-  slow: async (socket) => {
-    for await (const message of socket) {
-      if (message === "still there?") await socket.send(message);
-      else await pause(SLOW);
-    }
-  },
-  compressed: callbacks,
-  tls: echo,
-};
+/** @param stopped When the victim ends: a busy handler does not outlive it. */
+function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFunction> {
+  return {
+    callbacks,
+    await: echo,
+    pipe: (socket) => socket.readable.pipeTo(socket.writable),
+    slow: async (socket) => {
+      for await (const message of socket) {
+        if (message === "still there?") await socket.send(message);
+        else await busy(stopped);
+        if (stopped.aborted) return;
+      }
+    },
+    compressed: callbacks,
+    tls: echo,
+  };
+}
+
+/** Resolves after as long as `slow` takes for a message, or at once where it's stopped. */
+function busy(stopped: AbortSignal): Promise<void> {
+  if (stopped.aborted) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, SLOW);
+  const stop = (): void => {
+    clearTimeout(timer);
+    resolve();
+  };
+  stopped.addEventListener("abort", stop);
+  return promise.finally(() => stopped.removeEventListener("abort", stop));
+}
 
 /** What `upgrade()` does with a request: it trusts it where nobody should. */
 const upgrade = (request: Request): UpgradeOptions => {
@@ -83,6 +99,8 @@ export function startVictim(limits: VictimLimits): Victim {
     limits: limits as Partial<Limits>,
     onError() {}, // That there are errors is what it's here for.
   };
+  const stopped = new AbortController();
+  const forms = makeForms(stopped.signal);
   const servers = {} as Record<Form, WebSocketServer>;
   const ports = {} as Record<Form, number>;
   for (const form of Object.keys(forms) as Form[]) {
@@ -101,6 +119,7 @@ export function startVictim(limits: VictimLimits): Victim {
     connections: () =>
       Promise.resolve(all.reduce((sum, { connections }) => sum + connections.size, 0)),
     async stop() {
+      stopped.abort();
       const ended = all.map((server) => server.shutdown());
       for (const server of all) for (const socket of server.connections) socket.abort();
       await Promise.all(ended);
