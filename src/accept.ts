@@ -140,15 +140,13 @@ export class Handshake<Data> implements OpeningOwner {
 
   /** Opening: there is no request. */
   refuse(error: HandshakeError): void {
+    const omitBody = this.#head?.method === "HEAD";
     const farewell = this.#farewell();
     if (error.code === "ERR_HANDSHAKE_PROXY") {
       this.#outcome.refused(error);
       return farewell.abort(); // To answer would be to speak HTTP before the client has.
     }
-    farewell.write(writeErrorResponse(error, {
-      date: new Date(),
-      omitBody: this.#head?.method === "HEAD",
-    }));
+    farewell.write(writeErrorResponse(error, { date: new Date(), omitBody }));
     farewell.finish();
     this.#outcome.refused(error);
   }
@@ -242,6 +240,9 @@ export class Handshake<Data> implements OpeningOwner {
   }
 
   #farewell(): Farewell {
+    // Whoever is answered may stay for a while: not with a request of 16 KiB in memory.
+    this.#opening.forget();
+    this.#head = undefined;
     const { closeTimeout } = this.#settings.limits;
     return new Farewell(this.#transport, closeTimeout, () => this.#outcome.gone(undefined, this));
   }

@@ -32,7 +32,7 @@ export class Opening extends Timer implements TransportHandler {
   readonly #transport: Transport;
   readonly #limits: Readonly<Limits>;
   readonly #owner: OpeningOwner;
-  readonly #parser: RequestHeadParser;
+  #parser: RequestHeadParser | undefined;
   #hasHead = false;
   #isDone = false;
 
@@ -57,6 +57,12 @@ export class Opening extends Timer implements TransportHandler {
     this.stopTimer();
   }
 
+  /** The request has been decided, and is no WebSocket: what came is held no longer. */
+  forget(): void {
+    this.#parser = undefined;
+    this.early = new Uint8Array(0);
+  }
+
   /** Transport: bytes. */
   data(chunk: Uint8Array): void {
     if (this.#isDone) return;
@@ -70,14 +76,14 @@ export class Opening extends Timer implements TransportHandler {
     try {
       const rest = this.#owner.preface === undefined ? chunk : this.#owner.preface(chunk);
       if (rest === undefined) return;
-      const used = this.#parser.push(rest);
+      const used = this.#parser!.push(rest);
       if (used === -1) return;
       this.early = rest.slice(used); // The chunk may be lent.
     } catch (error) {
       return this.#refuse(error as HandshakeError);
     }
     this.#hasHead = true;
-    this.#owner.head(this.#parser.head!);
+    this.#owner.head(this.#parser!.head!);
     // Not decided at once: the frames that may follow can wait.
     if (!this.#isDone) this.#transport.pause();
   }

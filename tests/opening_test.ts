@@ -39,6 +39,17 @@ test("Opening reads the head, pauses, and keeps what comes after it", () => {
   assertEquals(opening.isDone, true);
 });
 
+test("Opening that forgets the request goes on as one that is done", () => {
+  const { opening, log, handler } = makeOpening();
+  handler.data(bytes(upgradeRequest() + "early"));
+  opening.done();
+  opening.forget();
+  assertEquals(opening.early, bytes(""));
+  handler.data(bytes("\0"));
+  handler.end();
+  assertEquals(log, ["head /chat"]);
+});
+
 test("Opening that is done tells of nothing more", async () => {
   const { transport, opening, log, handler } = makeOpening({ handshakeTimeout: 10 });
   opening.done();

@@ -42,6 +42,14 @@ export interface Attack {
   expected: readonly string[];
   /** The most that the victim's memory may grow by, at full size, in MiB. */
   maxGrowth: number;
+  /**
+   * The most that the victim's heap may hold more when the attack is over and garbage is collected, in
+   * MiB. V8 lets some 64 MiB of garbage lie before it looks, and keeps the room: where `maxGrowth` has
+   * to allow for that, this tells what is held from what isn't.
+   */
+  maxHeld?: number;
+  /** What its heap may hold more for each connection, when the attack calls `hold()`, in KiB. */
+  maxHeldEach?: number;
   /** Whether the victim's handler is busy with what came for long after the attacker is gone. */
   isSlow?: boolean;
   /** Does it; resolves to the answers. */

@@ -42,6 +42,14 @@ test("the attacks' command measures a victim of its own, and tells it as a table
   }
 });
 
+test("a refused connection does not hold its request, as the attacks' command measures it", async () => {
+  const exit = await run(process.execPath, [...args, "--only", "unclosed quoted string"], {
+    env: { NO_COLOR: "1" },
+  });
+  assertEquals(exit.code, 0, exit.stderr + exit.stdout);
+  assertStringIncludes(exit.stdout, "1 answered as they should be, 0 not.");
+});
+
 test("the attacks' command refuses what it does not know", async () => {
   const unknown = await run(process.execPath, [...args, "--only", "no such attack"]);
   assertEquals(unknown.code, 2);

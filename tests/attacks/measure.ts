@@ -6,7 +6,8 @@ import { HonestProcess, VictimProcess } from "./processes.ts";
 import type { Latencies } from "./processes.ts";
 import { frame } from "./wire.ts";
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 /** For how long at least the honest client is measured, in milliseconds. */
 const LEAST = 700;
 /** How long the victim may take to close what the attacker has left, in milliseconds. */
@@ -23,6 +24,10 @@ export interface Measured {
   growth: number;
   /** What the victim held for each connection, in bytes, where that was measured. */
   perConnection: number | undefined;
+  /** What the victim's heap held more at the end, garbage not counted, in bytes. */
+  held: number;
+  /** What it held for each connection, where that was measured. */
+  heldEach: number | undefined;
   /** How many bytes the attacker sent. */
   sent: number;
   /** How long it took, in milliseconds. */
@@ -43,14 +48,15 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     await warmUp(victim);
     honest = await HonestProcess.start(victim.ports.callbacks);
     await pause(200);
-    await victim.collect();
+    const heap = await victim.collect();
     await honest.latencies();
     const sockets = victim.sockets;
     const before = victim.memory;
     victim.resetPeak();
     let perConnection: number | undefined;
+    let heldEach: number | undefined;
     const context = new Context(victim, isFull, async (connections) => {
-      await victim.collect();
+      heldEach = Math.max(0, await victim.collect() - heap) / connections;
       perConnection = Math.max(0, victim.memory - before) / connections;
     });
 
@@ -67,6 +73,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     await pause(Math.max(0, LEAST - time));
     const latencies = await honest.latencies();
     const growth = Math.max(0, victim.peak - before);
+    const held = Math.max(0, await victim.collect() - heap);
     await context.end();
 
     const wrong = new Set(answers.filter((answer) => !attack.expected.includes(answer)));
@@ -78,6 +85,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
         `grew by ${Math.round(growth / MIB)} MiB, at most ${attack.maxGrowth} are right`,
       );
     }
+    problems.push(...tooMuch(attack, held, heldEach));
     if (!await serves(context)) problems.push("serves nobody any more");
     await context.end();
     const left = await socketsLeft(victim, sockets);
@@ -89,6 +97,8 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
       answers: count(answers),
       growth,
       perConnection,
+      held,
+      heldEach,
       sent: context.sent,
       time,
       honest: latencies,
@@ -99,6 +109,19 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     await honest?.stop();
     await victim.stop();
   }
+}
+
+/** What the heap holds above the attack's bounds, garbage not counted. */
+function tooMuch(attack: Attack, held: number, heldEach: number | undefined): string[] {
+  const { maxHeld = Infinity, maxHeldEach = Infinity } = attack;
+  const problems: string[] = [];
+  if (held > maxHeld * MIB) {
+    problems.push(`holds ${(held / MIB).toFixed(1)} MiB, at most ${maxHeld} are right`);
+  }
+  if (heldEach !== undefined && heldEach > maxHeldEach * KIB) {
+    problems.push(`holds ${Math.round(heldEach / KIB)} KiB each, at most ${maxHeldEach} are right`);
+  }
+  return problems;
 }
 
 /** Has the victim compile what it needs, and its heap grow to what it is in use. */

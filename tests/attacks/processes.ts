@@ -45,9 +45,9 @@ export class VictimProcess implements Target {
     return this.#ask({ what: "connections" });
   }
 
-  /** Has it collect its garbage. */
-  async collect(): Promise<void> {
-    await this.#ask({ what: "collect" });
+  /** Has it collect its garbage; resolves to what its heap, and buffers beside it, still hold, in bytes. */
+  collect(): Promise<number> {
+    return this.#ask({ what: "collect" });
   }
 
   /** How much of it is in memory, in bytes. */

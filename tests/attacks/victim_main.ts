@@ -29,7 +29,8 @@ async function obey(order: Order): Promise<unknown> {
   if (order.what === "connect") return await victim.connect(order.order);
   if (order.what === "connections") return await victim.connections();
   collectGarbage();
-  return null;
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 console.log(JSON.stringify({ ports: victim.ports, limits }));

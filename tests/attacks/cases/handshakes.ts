@@ -103,6 +103,8 @@ export const handshakes: readonly Attack[] = [
     known: ["CVE-2020-7662", "CVE-2020-7663"],
     expected: ["400"],
     maxGrowth: 32,
+    // A read buffer of 16 KiB for each, until its sender leaves; not its request.
+    maxHeld: 13,
     run: (context) =>
       often(
         context,
