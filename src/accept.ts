@@ -188,7 +188,7 @@ export class Handshake<Data> implements OpeningOwner {
     }
     if (result instanceof Response) return this.#refuseWith(result);
     if (this.#settings.upgrade !== undefined) this.#check(); // It may have taken its time.
-    const { head, key, protocols: offered } = request;
+    const { key, protocols: offered } = request;
     const protocol = selectProtocol(
       offered,
       result?.protocol ?? chooseProtocol(offered, this.#settings.protocols),
@@ -200,7 +200,7 @@ export class Handshake<Data> implements OpeningOwner {
       ...(protocol === undefined ? {} : { protocol }),
       ...(result?.headers === undefined ? {} : { headers: result.headers }),
     });
-    const { limits, overflow, scheme } = this.#settings;
+    const { limits, overflow, makeRequest } = this.#settings;
     this.#opening.done();
     const socket = openConnection<Data>({
       role: "server",
@@ -212,7 +212,8 @@ export class Handshake<Data> implements OpeningOwner {
       protocol: protocol ?? "",
       agreements,
       data: result?.data as Data,
-      request: () => toRequest(head, { scheme }),
+      request: makeRequest,
+      headText: this.#opening.headText,
       onError: this.#outcome.onError,
       onClosed: this.#outcome.onClosed,
     });

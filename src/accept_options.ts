@@ -3,6 +3,8 @@ import type { PerMessageDeflateOptions } from "./extensions/deflate_options.ts";
 import type { Extension } from "./extensions/extension.ts";
 import { createOriginCheck } from "./handshake/origin.ts";
 import type { OriginCheck, OriginPolicy } from "./handshake/origin.ts";
+import { toRequest } from "./handshake/request.ts";
+import { parseRequestHead } from "./handshake/request_head_parser.ts";
 import type { HeaderFields } from "./handshake/response.ts";
 import { resolveLimits } from "./protocol/limits.ts";
 import type { Limits } from "./protocol/limits.ts";
@@ -106,6 +108,8 @@ export interface AcceptSettings<Data> {
   readonly protocols: readonly string[];
   readonly checkOrigin: OriginCheck;
   readonly scheme: "http" | "https";
+  /** Makes a WebSocket's request of the text of its head. */
+  readonly makeRequest: (headText: string) => Request;
   readonly extensions: readonly Extension[];
   readonly overflow: Overflow;
   readonly limits: Readonly<Limits>;
@@ -120,11 +124,13 @@ export interface AcceptSettings<Data> {
  * @throws {RangeError} where a limit is.
  */
 export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): AcceptSettings<Data> {
+  const { scheme = "http" } = options;
   return {
     upgrade: options.upgrade,
     protocols: options.protocols ?? [],
     checkOrigin: createOriginCheck(options.origins),
-    scheme: options.scheme ?? "http",
+    scheme,
+    makeRequest: (headText) => toRequest(parseRequestHead(headText), { scheme }),
     extensions: resolveCompression(options.compression),
     overflow: resolveOverflow(options.overflow),
     limits: resolveLimits(options.limits),

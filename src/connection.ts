@@ -71,7 +71,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly #onError: ConnectionInit<Data>["onError"];
   readonly #onClosed: ConnectionInit<Data>["onClosed"];
   #handler: SocketHandler<Data> | undefined;
-  #request: Request | (() => Request);
+  #request: Request | ((headText: string) => Request);
+  #headText: string;
   #closeInfo: CloseInfo | undefined;
   #closed: PromiseWithResolvers<CloseInfo> | undefined;
   #readable: ReadableStream<Message> | undefined;
@@ -158,6 +159,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.remoteAddr = transport.remoteAddr;
     this.clientAddr = init.clientAddr ?? (role === "server" ? this.remoteAddr : this.localAddr);
     this.#request = init.request;
+    this.#headText = init.headText ?? "";
     this.#onError = init.onError;
     this.#onClosed = init.onClosed;
     this.#limits = limits;
@@ -182,7 +184,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** The request of the opening handshake. */
   get request(): Request {
-    if (typeof this.#request === "function") this.#request = this.#request();
+    if (typeof this.#request === "function") {
+      this.#request = this.#request(this.#headText);
+      this.#headText = "";
+    }
     return this.#request;
   }
 

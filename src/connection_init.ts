@@ -23,8 +23,10 @@ export interface ConnectionInit<Data> {
   /** What the handshake agreed to, in the order of the server's response. */
   agreements: readonly ExtensionAgreement[];
   data: Data;
-  /** Makes the opening handshake's request when somebody asks for it. */
-  request: () => Request;
+  /** Makes the opening handshake's request when somebody asks for it: one for all connections. */
+  request: (headText: string) => Request;
+  /** What it makes it of. */
+  headText?: string | undefined;
   onError: (error: unknown, socket: WebSocketConnection<Data>) => void;
   onClosed: ((socket: WebSocketConnection<Data>) => void) | undefined;
   /** What times its waits; those of the process where left out. */

@@ -46,6 +46,11 @@ export class Opening extends Timer implements TransportHandler {
     transport.handler = this;
   }
 
+  /** The head as it came, once it's there. */
+  get headText(): string {
+    return this.#parser.text;
+  }
+
   /** Whether it has been decided, or has ended. */
   get isDone(): boolean {
     return this.#isDone;

@@ -168,6 +168,13 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
   }
 }
 
+/** The head whose {@linkcode RequestHeadParser.text} has been kept. */
+export function parseRequestHead(text: string): RequestHead {
+  const parser = new RequestHeadParser({ maxHeadSize: Infinity, maxHeaders: Infinity });
+  parser.push(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+  return parser.head!;
+}
+
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }

@@ -1,5 +1,6 @@
 import { HeadParser, type RequestHead, RequestHeadParser } from "../../src/handshake/mod.ts";
 import type { HeaderList } from "../../src/handshake/mod.ts";
+import { parseRequestHead } from "../../src/handshake/request_head_parser.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
 import { assertLinear, assertRefused, latin1, SAMPLE } from "./helpers.ts";
 
@@ -333,4 +334,24 @@ test("HeadParser leaves the start line to its subclass", () => {
   assertEquals(parser.push(latin1("\n\x81")), 1);
   assertEquals(parser.head?.line, "HTTP/1.1 101 Switching Protocols\r\n");
   assertEquals(parser.head?.headers.get("upgrade"), "websocket");
+});
+
+test("RequestHeadParser.text is the head as it came, and parseRequestHead reads it again", () => {
+  const parser = new RequestHeadParser();
+  const text =
+    "\r\nGET /caf%C3%A9?x HTTP/1.1\r\nHost: a\r\nX-Bytes: \xe9\xff\x80 \r\nX-Bytes: 2\r\n\r\n";
+  assertEquals(parser.text, "");
+  assertEquals(parser.push(latin1(text.slice(0, 60))), -1);
+  assertEquals(parser.text, "");
+  assertEquals(parser.push(latin1(text.slice(60) + "rest")), text.length - 60);
+  assertEquals(parser.text, text);
+  const again = parseRequestHead(parser.text);
+  const { method, target, minorVersion, headers } = parser.head!;
+  assertEquals([again.method, again.target, again.minorVersion], [method, target, minorVersion]);
+  assertEquals([...again.headers], [...headers]);
+});
+
+test("parseRequestHead takes any head that has been let in", () => {
+  const fields = Array.from({ length: 200 }, (_, i) => `X-${i}: ${"y".repeat(100)}\r\n`);
+  assertEquals(parseRequestHead(`GET / HTTP/1.1\r\n${fields.join("")}\r\n`).headers.size, 200);
 });
