@@ -84,6 +84,7 @@ export class Handshake<Data> implements OpeningOwner {
   readonly #opening: Opening;
   /** Made where a proxy is to tell whose connection it is. */
   readonly #client: ProxiedClient | undefined;
+  /** Who that is, once it's known. */
   #clientAddr: Addr | undefined;
   #head: RequestHead | undefined;
 
@@ -95,15 +96,13 @@ export class Handshake<Data> implements OpeningOwner {
     this.#transport = transport;
     this.#settings = settings;
     this.#outcome = outcome;
-    const { remoteAddr } = transport;
-    this.#client = settings.proxies?.clientBehind(remoteAddr);
-    if (this.#client === undefined) this.#clientAddr = remoteAddr;
+    this.#client = settings.proxies?.clientBehind(transport.remoteAddr);
     this.#opening = new Opening(transport, settings.limits, this);
   }
 
   /** The client; `undefined` while a proxy has not told, or where it has been refused for that. */
   get clientAddr(): Addr | undefined {
-    return this.#clientAddr;
+    return this.#client === undefined ? this.#transport.remoteAddr : this.#clientAddr;
   }
 
   /** Drops the connection, if it's not a WebSocket yet. */
@@ -165,7 +164,7 @@ export class Handshake<Data> implements OpeningOwner {
   }
 
   get #info(): RequestInfo {
-    return { remoteAddr: this.#transport.remoteAddr, clientAddr: this.#clientAddr! };
+    return { remoteAddr: this.#transport.remoteAddr, clientAddr: this.clientAddr! };
   }
 
   #identify({ headers }: RequestHead): void {

@@ -51,6 +51,11 @@ export class Admission {
     this.#proxies = proxies;
   }
 
+  /** Whether it matters who a client is: whether each may have so many connections. */
+  get countsClients(): boolean {
+    return this.#maxPerAddress !== Infinity;
+  }
+
   /** How many connections there are. */
   get count(): number {
     return this.#count;
@@ -78,11 +83,12 @@ export class Admission {
   /**
    * A TCP connection has come.
    *
+   * @param remoteAddr Its other end, which need not be told where clients are not counted.
    * @returns the refusal; else it is counted, until `leave()`.
    */
-  arrive(remoteAddr: Addr): HandshakeError | undefined {
+  arrive(remoteAddr: Addr | undefined): HandshakeError | undefined {
     if (this.#count >= this.#max) return full(`the server has ${this.#max} connections`);
-    const refusal = this.identify(remoteAddr);
+    const refusal = remoteAddr === undefined ? undefined : this.identify(remoteAddr);
     if (refusal === undefined) this.#count++;
     return refusal;
   }
@@ -117,7 +123,7 @@ export class Admission {
 
   /** What a client is counted by; `undefined` where nobody counts. */
   #keyOf(addr: Addr): string | undefined {
-    if (this.#maxPerAddress === Infinity || this.#proxies?.has(addr)) return undefined;
+    if (!this.countsClients || this.#proxies?.has(addr)) return undefined;
     const address = toIpAddress(addr);
     return address === null ? undefined : clientPrefix(address);
   }

@@ -50,19 +50,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly protocol: string;
   /** The extensions in use, as in `Sec-WebSocket-Extensions`; empty where there is none. */
   readonly extensions: string;
-  /** The address of this end. */
-  readonly localAddr: Addr;
-  /** The address of the other end: the proxy's, where there is one. */
-  readonly remoteAddr: Addr;
-  /**
-   * The address of the client: at a server, what a trusted proxy says, and else `remoteAddr`; at a
-   * client, `localAddr`.
-   */
-  readonly clientAddr: Addr;
   /** What `upgrade()` attached to the connection; yours. */
   data: Data;
 
   readonly #endpoint: Endpoint;
+  readonly #clientAddr: Addr | undefined;
   readonly #incoming: Incoming;
   /** In the place of `#incoming`, where messages are read as they arrive. */
   #streams: IncomingStreams | undefined;
@@ -155,9 +147,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.protocol = init.protocol;
     this.extensions = serializeExtensions(init.agreements.map(({ response }) => response));
     this.data = init.data;
-    this.localAddr = transport.localAddr;
-    this.remoteAddr = transport.remoteAddr;
-    this.clientAddr = init.clientAddr ?? (role === "server" ? this.remoteAddr : this.localAddr);
+    this.#clientAddr = init.clientAddr;
     this.#request = init.request;
     this.#headText = init.headText ?? "";
     this.#onError = init.onError;
@@ -180,6 +170,25 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   get readyState(): ReadyState {
     if (this.#isOpen) return ReadyState.Open;
     return this.#endpoint.isClosed ? ReadyState.Closed : ReadyState.Closing;
+  }
+
+  /** The address of this end. */
+  get localAddr(): Addr {
+    return this.#endpoint.transport.localAddr;
+  }
+
+  /** The address of the other end: the proxy's, where there is one. */
+  get remoteAddr(): Addr {
+    return this.#endpoint.transport.remoteAddr;
+  }
+
+  /**
+   * The address of the client: at a server, what a trusted proxy says, and else `remoteAddr`; at a
+   * client, `localAddr`.
+   */
+  get clientAddr(): Addr {
+    const isServer = this.#endpoint.role === "server";
+    return this.#clientAddr ?? (isServer ? this.remoteAddr : this.localAddr);
   }
 
   /** The request of the opening handshake. */

@@ -197,7 +197,8 @@ export class WebSocketServer<Data = unknown> {
 
   #accept(transport: Transport): void {
     if (this.#isStopping) return transport.abort();
-    const refusal = this.#admission.arrive(transport.remoteAddr);
+    const { countsClients } = this.#admission; // Else no address is made that nobody asks for.
+    const refusal = this.#admission.arrive(countsClients ? transport.remoteAddr : undefined);
     if (refusal !== undefined) return this.#turnstile.refuse(transport, refusal);
     this.#others.add(new Handshake<Data>(transport, this.#settings, this.#outcome));
   }
@@ -217,7 +218,7 @@ export class WebSocketServer<Data = unknown> {
       },
       gone: (_error, handshake) => {
         this.#others.delete(handshake);
-        this.#admission.leave(handshake.clientAddr);
+        this.#leave(handshake);
         this.#checkFinished();
       },
       identified: (clientAddr) => this.#admission.identify(clientAddr),
@@ -225,7 +226,7 @@ export class WebSocketServer<Data = unknown> {
       onError: (error, socket) => this.#report(error, socket),
       onClosed: (socket) => {
         this.#connections.delete(socket);
-        this.#admission.leave(socket.clientAddr);
+        this.#leave(socket);
         this.#checkFinished();
       },
       ...(fetch === undefined ? {} : {
@@ -235,6 +236,10 @@ export class WebSocketServer<Data = unknown> {
         },
       }),
     };
+  }
+
+  #leave(client: { readonly clientAddr: Addr | undefined }): void {
+    this.#admission.leave(this.#admission.countsClients ? client.clientAddr : undefined);
   }
 
   #open(

@@ -3,6 +3,7 @@ import type {
   Listener,
   ListenHandler,
   ListenOptions,
+  TcpAddr,
   Transport,
   TransportHandler,
 } from "./transport.ts";
@@ -71,12 +72,26 @@ const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
 /** Whether this is Bun. */
 export const isBun: boolean = Bun !== undefined;
 
+/** The address of this end that was seen last: most connections of a server have the same. */
+let lastLocal: Addr = { transport: "tcp", hostname: "", port: 0 };
+
+function localAddr({ localAddress: hostname = "", localPort: port }: BunSocket): Addr {
+  const last = lastLocal as TcpAddr;
+  if (last.port === port && last.hostname === hostname) return last;
+  return lastLocal = Object.freeze({ transport: "tcp", hostname, port });
+}
+
 /** A Bun socket as a {@linkcode Transport}. */
 export class BunTransport implements Transport {
   /** Bun makes each chunk to measure. */
-  readonly lendsChunks = false;
+  get lendsChunks(): boolean {
+    return false;
+  }
+
   readonly localAddr: Addr;
-  readonly remoteAddr: Addr;
+  /** Once it's asked for; until then the IP address, which a closed socket can't tell any more. */
+  #remoteAddr: Addr | string;
+  readonly #remotePort: number;
   readonly #socket: BunSocket;
   #handler: TransportHandler | undefined;
   /** What the kernel did not take of the last write. */
@@ -89,15 +104,23 @@ export class BunTransport implements Transport {
 
   constructor(socket: BunSocket, path?: string) {
     this.#socket = socket;
-    const { localAddress, localPort, remoteAddress, remotePort } = socket;
-    this.localAddr = path === undefined
-      ? { transport: "tcp", hostname: localAddress ?? "", port: localPort }
-      : { transport: "unix", path };
-    this.remoteAddr = path === undefined
-      ? { transport: "tcp", hostname: remoteAddress ?? "", port: remotePort ?? 0 }
-      : { transport: "unix", path };
+    if (path === undefined) {
+      this.localAddr = localAddr(socket);
+      this.#remoteAddr = socket.remoteAddress ?? "";
+      this.#remotePort = socket.remotePort ?? 0;
+    } else {
+      this.localAddr = { transport: "unix", path };
+      this.#remoteAddr = { transport: "unix", path };
+      this.#remotePort = 0;
+    }
     // A frame is written whole: to wait for more, as Nagle's algorithm does, only costs time.
     if (path === undefined) socket.setNoDelay(true);
+  }
+
+  get remoteAddr(): Addr {
+    if (typeof this.#remoteAddr !== "string") return this.#remoteAddr;
+    const port = this.#remotePort;
+    return this.#remoteAddr = { transport: "tcp", hostname: this.#remoteAddr, port };
   }
 
   get handler(): TransportHandler | undefined {

@@ -78,9 +78,12 @@ const GONE = /* @__PURE__ */ new Set(["ConnectionAborted", "ConnectionReset", "N
 /** A `Deno.Conn` as a {@linkcode Transport}. */
 export class DenoTransport implements Transport {
   /** One buffer is read into again and again: to make one costs as much as to read. */
-  readonly lendsChunks = true;
-  readonly localAddr: Addr;
-  readonly remoteAddr: Addr;
+  get lendsChunks(): boolean {
+    return true;
+  }
+
+  #localAddr: Addr | undefined;
+  #remoteAddr: Addr | undefined;
   readonly #conn: DenoConn;
   #handler: TransportHandler | undefined;
   #isPaused = false;
@@ -94,10 +97,16 @@ export class DenoTransport implements Transport {
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
-    this.localAddr = toAddr(conn.localAddr);
-    this.remoteAddr = toAddr(conn.remoteAddr);
     // A frame is written whole: to wait for more, as Nagle's algorithm does, only costs time.
-    if (this.localAddr.transport === "tcp") conn.setNoDelay?.(true);
+    if (conn.localAddr.transport === "tcp") conn.setNoDelay?.(true);
+  }
+
+  get localAddr(): Addr {
+    return this.#localAddr ??= toAddr(this.#conn.localAddr);
+  }
+
+  get remoteAddr(): Addr {
+    return this.#remoteAddr ??= toAddr(this.#conn.remoteAddr);
   }
 
   get handler(): TransportHandler | undefined {
