@@ -4,7 +4,7 @@ import { FrameDecoder } from "./protocol/frame_decoder.ts";
 import type { FrameSink } from "./protocol/frame_decoder.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
-import type { MessageSink } from "./protocol/message_sequence.ts";
+import type { MessageOptions, MessageSink } from "./protocol/message_sequence.ts";
 import { MessageAssembler } from "./protocol/message_assembler.ts";
 import { MessagePartDecoder } from "./protocol/message_part_decoder.ts";
 import { isControl } from "./protocol/opcode.ts";
@@ -37,39 +37,51 @@ export interface ReceiverOptions {
   lendsChunks: boolean;
 }
 
+/** An assembler whose messages go to the receiver that it's of: its own sink, so that it costs no other. */
+class Assembler extends MessageAssembler implements MessageSink<Message> {
+  readonly #receiver: Receiver;
+
+  constructor(receiver: Receiver, options: MessageOptions) {
+    super(options);
+    this.#receiver = receiver;
+  }
+
+  enqueue(message: Message): void {
+    this.#receiver.takeMessage(message);
+  }
+}
+
 /**
  * The way in: bytes to frames, through the extensions, to messages, in one synchronous call for each
  * chunk; and what is held back of a chunk while its messages can't be taken.
  */
-export class Receiver {
+export class Receiver implements FrameSink {
   readonly #target: ReceiverTarget;
   readonly #limits: Readonly<Limits>;
   readonly #decoder: FrameDecoder;
   readonly #extensions: ExtensionInUse | undefined;
-  readonly #assembler: MessageAssembler;
+  readonly #copyUpTo: number;
+  /** Made with the first message. */
+  #assembler: Assembler | undefined;
   /** In the assembler's place, from the next message on, where messages are read as they arrive. */
   #partDecoder: MessagePartDecoder | undefined;
   /** Where the decoder's frames go: through the extensions, where there are any. */
   readonly #decodedSink: FrameSink;
-  #frameSink: FrameSink;
-  readonly #messageSink: MessageSink<Message>;
 
   constructor(options: ReceiverOptions, target: ReceiverTarget) {
     const { role, limits, extensions, lendsChunks } = options;
     this.#target = target;
     this.#limits = limits;
     this.#extensions = extensions;
-    this.#frameSink = { enqueue: (frame) => this.#takeFrame(frame) };
-    this.#messageSink = { enqueue: (message) => this.#takeMessage(message) };
+    this.#copyUpTo = lendsChunks ? 0 : SHORT_COPY;
     this.#decodedSink = extensions === undefined
-      ? this.#frameSink
-      : { enqueue: (frame) => extensions.receive(frame, this.#frameSink) };
+      ? this
+      : { enqueue: (frame) => extensions.receive(frame, this) };
     this.#decoder = new FrameDecoder({
       role,
       rsv: extensions?.rsv ?? 0,
       chunks: lendsChunks ? "lent" : "given",
     });
-    this.#assembler = new MessageAssembler({ ...limits, copyUpTo: lendsChunks ? 0 : SHORT_COPY });
   }
 
   /** Whether something that has arrived waits for `resume()`. */
@@ -79,21 +91,21 @@ export class Receiver {
 
   /** How many bytes of memory it holds: what has come and is not a message yet, and what waits. */
   get heldBytes(): number {
-    return this.#decoder.heldBytes + this.#assembler.heldBytes +
+    return this.#decoder.heldBytes + (this.#assembler?.heldBytes ?? 0) +
       (this.#extensions?.heldBytes ?? 0);
   }
 
   /** How many of those are for a message that has not ended. */
   get unfinishedBytes(): number {
-    return this.#assembler.heldBytes + (this.#extensions?.heldBytes ?? 0);
+    return (this.#assembler?.heldBytes ?? 0) + (this.#extensions?.heldBytes ?? 0);
   }
 
   /** Frees what it holds; what still comes is ignored. */
   discard(): void {
     this.#decoder.discard();
-    this.#assembler.discard();
+    this.#assembler?.discard();
     this.#extensions?.close();
-    this.#extensions?.resume(this.#frameSink); // Of nothing: it only ends a pause.
+    this.#extensions?.resume(this); // Of nothing: it only ends a pause.
   }
 
   /**
@@ -112,7 +124,7 @@ export class Receiver {
    */
   resume(): void {
     try {
-      if (this.#extensions?.isPaused) this.#extensions.resume(this.#frameSink);
+      if (this.#extensions?.isPaused) this.#extensions.resume(this);
     } catch (error) {
       // This didn't come by way of the decoder, which would go on.
       this.#decoder.discard();
@@ -123,7 +135,6 @@ export class Receiver {
 
   /** From the next message on, messages are handed on in parts, as they arrive. */
   streamMessages(): void {
-    this.#frameSink = { enqueue: (frame) => this.#takeFrame(frame), copies: true };
     this.#partDecoder ??= new MessagePartDecoder(this.#limits);
   }
 
@@ -137,17 +148,29 @@ export class Receiver {
     return this.#partDecoder?.isIdle === false;
   }
 
-  #takeFrame(frame: Frame): void {
+  /** FrameSink: a part of a message is copied by its reader before `enqueue()` returns. */
+  get copies(): boolean {
+    return this.isStreaming;
+  }
+
+  /** FrameSink: the next frame, as the extensions have left it. */
+  enqueue(frame: Frame): void {
     if (isControl(frame.opcode)) {
       this.#target.control(frame);
-    } else if (this.#partDecoder !== undefined && this.#assembler.isIdle) {
+    } else if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
       this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
-      this.#assembler.transform(frame, this.#messageSink);
+      const assembler = this.#assembler ??= this.#makeAssembler();
+      assembler.transform(frame, assembler);
     }
   }
 
-  #takeMessage(message: Message): void {
+  #makeAssembler(): Assembler {
+    return new Assembler(this, { ...this.#limits, copyUpTo: this.#copyUpTo });
+  }
+
+  /** Assembler: a message. */
+  takeMessage(message: Message): void {
     if (!this.#target.message(message)) this.#holdBack();
   }
 

@@ -65,7 +65,9 @@ const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   readonly #masked: boolean;
   readonly #chunks: "kept" | "given" | "lent";
-  readonly #header: FrameHeaderReader;
+  readonly #rsv: number;
+  /** Made with the first frame that is not a short message, whole. */
+  #header: FrameHeaderReader | undefined;
   /** How many payload bytes of the current frame have been handed on. */
   #offset = 0;
   /** The payload so far of a control frame that is cut by the end of a chunk. */
@@ -81,7 +83,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   constructor(options: FrameDecoderOptions) {
     this.#masked = options.role === "server";
     this.#chunks = options.chunks ?? "kept";
-    this.#header = new FrameHeaderReader(options.role, options.rsv ?? 0);
+    this.#rsv = options.rsv ?? 0;
   }
 
   /** Whether bytes wait for {@linkcode FrameDecoder.resume}. */
@@ -147,7 +149,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
    * @throws {WebSocketError} with close code 1006 where they end inside a frame or a message.
    */
   flush(): void {
-    const { isAtStart, inMessage } = this.#header;
+    const { isAtStart = true, inMessage = false } = this.#header ?? {};
     if (this.#ended || (isAtStart && !inMessage)) return;
     this.#ended = true;
     throw new WebSocketError(
@@ -188,7 +190,9 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
    * becomes a string, and the parts of a larger frame are gathered elsewhere: neither needs a copy.
    */
   #startsWholeBinary(bytes: Uint8Array, position: number): boolean {
-    if (!this.#header.isAtStart || (bytes[position] & 0x0f) !== Opcode.Binary) return false;
+    if (this.#header?.isAtStart === false || (bytes[position] & 0x0f) !== Opcode.Binary) {
+      return false;
+    }
     const left = bytes.length - position;
     const length = bytes[position + 1] & 0x7f;
     // Roughly: to copy what is not whole does no harm.
@@ -200,16 +204,17 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
 
   /** Decodes up to the end of the current frame, or of the bytes; gives back where it stopped. */
   #decodeFrame(bytes: Uint8Array, start: number, sink: FrameSink): number {
-    const header = this.#header;
     let position = start;
-    if (!header.isComplete) {
+    if (this.#header?.isComplete !== true) {
       position = this.#decodeShort(bytes, start, sink);
       if (position > start) return position;
+      const role = this.#masked ? "server" : "client";
+      const header = this.#header ??= new FrameHeaderReader(role, this.#rsv);
       position = header.read(bytes, start);
       if (!header.isComplete) return position;
       this.#offset = 0;
     }
-    return this.#readPayload(bytes, position, sink);
+    return this.#readPayload(this.#header!, bytes, position, sink);
   }
 
   /**
@@ -221,7 +226,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   #decodeShort(bytes: Uint8Array, start: number, sink: FrameSink): number {
     const header = this.#header;
     const first = bytes[start];
-    if ((first !== 0x81 && first !== 0x82) || header.inMessage || !header.isAtStart) return start;
+    if (first !== 0x81 && first !== 0x82) return start;
+    if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
     // With the mask bit as it should be, this is the length; else, or without this byte, it's more.
     const length = this.#masked ? bytes[start + 1] ^ 0x80 : bytes[start + 1];
     const from = start + (this.#masked ? 6 : 2);
@@ -234,8 +240,13 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     return to;
   }
 
-  #readPayload(bytes: Uint8Array, start: number, sink: FrameSink): number {
-    const { first, length, key } = this.#header;
+  #readPayload(
+    header: FrameHeaderReader,
+    bytes: Uint8Array,
+    start: number,
+    sink: FrameSink,
+  ): number {
+    const { first, length, key } = header;
     const offset = this.#offset;
     const stop = Math.min(bytes.length, start + length - offset);
     const last = offset + (stop - start) === length;
@@ -243,10 +254,10 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     // that breaks a limit is known before the peer sends what it announced.
     if (key !== 0) mask(bytes, start, stop, rotateKey(key, offset));
     this.#offset = offset + (stop - start);
-    if (last) this.#header.reset();
+    if (last) header.reset();
     const opcode = first & 0x0f;
     if (isControl(opcode)) {
-      this.#readControl(bytes.subarray(start, stop), last, sink);
+      this.#readControl(first, bytes.subarray(start, stop), last, sink);
     } else if (this.#isLent && opcode === Opcode.Binary && last && offset === 0) {
       const payload = bytes.slice(start, stop);
       sink.enqueue(new DecodedFrame(first, length, 0, payload, 0, payload.length));
@@ -256,14 +267,13 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     return stop;
   }
 
-  #readControl(part: Uint8Array, last: boolean, sink: FrameSink): void {
+  #readControl(first: number, part: Uint8Array, last: boolean, sink: FrameSink): void {
     if (!last) {
       this.#control = concat(this.#control, part.slice());
       return;
     }
     const payload = concat(this.#control, part);
     this.#control = NO_BYTES;
-    const { first } = this.#header;
     // RFC 6455 §5.5.1 and §1.4: what follows a Close frame is discarded.
     if ((first & 0x0f) === Opcode.Close) this.#ended = true;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
