@@ -55,7 +55,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   readonly #endpoint: Endpoint;
   readonly #clientAddr: Addr | undefined;
-  readonly #incoming: Incoming;
+  /** Made when it's first needed: callbacks do without. */
+  #madeIncoming: Incoming | undefined;
   /** In the place of `#incoming`, where messages are read as they arrive. */
   #streams: IncomingStreams | undefined;
   readonly #limits: Readonly<Limits>;
@@ -95,7 +96,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
     get heldBytes(): number {
       const socket = this.#socket;
-      return socket.#incoming.heldBytes + (socket.#streams?.heldBytes ?? 0) + this.queuedBytes;
+      return (socket.#madeIncoming?.heldBytes ?? 0) + (socket.#streams?.heldBytes ?? 0) +
+        this.queuedBytes;
     }
 
     get queuedBytes(): number {
@@ -163,7 +165,6 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       init.timers,
       init.budget,
     );
-    this.#incoming = new Incoming(this.#endpoint, limits);
   }
 
   /** `Open`, `Closing` or `Closed`, of {@linkcode ReadyState}. */
@@ -379,6 +380,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     };
   }
 
+  get #incoming(): Incoming {
+    if (this.#madeIncoming === undefined) {
+      this.#madeIncoming = new Incoming(this.#endpoint, this.#limits);
+      if (this.#closeInfo !== undefined) this.#madeIncoming.end();
+    }
+    return this.#madeIncoming;
+  }
+
   get #isOpen(): boolean {
     return this.#endpoint.isOpen && !this.#isFinishing;
   }
@@ -442,9 +451,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     // The message that was under way when the first stream was asked for.
     if (this.#streams !== undefined) return this.#takePart(toPart(message));
     if (handler === undefined) {
+      const incoming = this.#incoming;
       // After our Close there is no holding back: what nobody has room for is dropped.
-      if (this.#endpoint.isOpen || !this.#incoming.isFull) this.#incoming.push(message);
-      return !this.#incoming.isFull;
+      if (this.#endpoint.isOpen || !incoming.isFull) incoming.push(message);
+      return !incoming.isFull;
     }
     if (handler.message === undefined) return true;
     try {
@@ -499,7 +509,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.#closeInfo = info;
     this.#closed?.resolve(info);
     this.#sender?.abort(notOpen("The connection was closed"));
-    this.#incoming.end();
+    this.#madeIncoming?.end();
     this.#streams?.end(info.error);
     this.#call(() => this.#handler?.close?.(this, info));
     this.#onClosed?.(this);
