@@ -58,9 +58,11 @@ class Assembler extends MessageAssembler implements MessageSink<Message> {
 export class Receiver implements FrameSink {
   readonly #target: ReceiverTarget;
   readonly #limits: Readonly<Limits>;
-  readonly #decoder: FrameDecoder;
+  readonly #role: Role;
+  readonly #lendsChunks: boolean;
+  /** Made with the first chunk. */
+  #decoder: FrameDecoder | undefined;
   readonly #extensions: ExtensionInUse | undefined;
-  readonly #copyUpTo: number;
   /** Made with the first message. */
   #assembler: Assembler | undefined;
   /** In the assembler's place, from the next message on, where messages are read as they arrive. */
@@ -73,25 +75,21 @@ export class Receiver implements FrameSink {
     this.#target = target;
     this.#limits = limits;
     this.#extensions = extensions;
-    this.#copyUpTo = lendsChunks ? 0 : SHORT_COPY;
+    this.#role = role;
+    this.#lendsChunks = lendsChunks;
     this.#decodedSink = extensions === undefined
       ? this
       : { enqueue: (frame) => extensions.receive(frame, this) };
-    this.#decoder = new FrameDecoder({
-      role,
-      rsv: extensions?.rsv ?? 0,
-      chunks: lendsChunks ? "lent" : "given",
-    });
   }
 
   /** Whether something that has arrived waits for `resume()`. */
   get holdsBack(): boolean {
-    return this.#decoder.isPaused || this.#extensions?.isPaused === true;
+    return this.#decoder?.isPaused === true || this.#extensions?.isPaused === true;
   }
 
   /** How many bytes of memory it holds: what has come and is not a message yet, and what waits. */
   get heldBytes(): number {
-    return this.#decoder.heldBytes + (this.#assembler?.heldBytes ?? 0) +
+    return (this.#decoder?.heldBytes ?? 0) + (this.#assembler?.heldBytes ?? 0) +
       (this.#extensions?.heldBytes ?? 0);
   }
 
@@ -102,7 +100,7 @@ export class Receiver implements FrameSink {
 
   /** Frees what it holds; what still comes is ignored. */
   discard(): void {
-    this.#decoder.discard();
+    (this.#decoder ??= this.#makeDecoder()).discard();
     this.#assembler?.discard();
     this.#extensions?.close();
     this.#extensions?.resume(this); // Of nothing: it only ends a pause.
@@ -114,7 +112,7 @@ export class Receiver implements FrameSink {
    * @throws {WebSocketError} where the peer has done something wrong; further bytes are ignored.
    */
   take(chunk: Uint8Array): void {
-    this.#decoder.transform(chunk, this.#decodedSink);
+    (this.#decoder ??= this.#makeDecoder()).transform(chunk, this.#decodedSink);
   }
 
   /**
@@ -127,10 +125,10 @@ export class Receiver implements FrameSink {
       if (this.#extensions?.isPaused) this.#extensions.resume(this);
     } catch (error) {
       // This didn't come by way of the decoder, which would go on.
-      this.#decoder.discard();
+      this.#decoder?.discard();
       throw error;
     }
-    if (!this.#extensions?.isPaused) this.#decoder.resume(this.#decodedSink);
+    if (!this.#extensions?.isPaused) this.#decoder?.resume(this.#decodedSink);
   }
 
   /** From the next message on, messages are handed on in parts, as they arrive. */
@@ -165,8 +163,17 @@ export class Receiver implements FrameSink {
     }
   }
 
+  #makeDecoder(): FrameDecoder {
+    return new FrameDecoder({
+      role: this.#role,
+      rsv: this.#extensions?.rsv ?? 0,
+      chunks: this.#lendsChunks ? "lent" : "given",
+    });
+  }
+
   #makeAssembler(): Assembler {
-    return new Assembler(this, { ...this.#limits, copyUpTo: this.#copyUpTo });
+    const copyUpTo = this.#lendsChunks ? 0 : SHORT_COPY;
+    return new Assembler(this, { ...this.#limits, copyUpTo });
   }
 
   /** Assembler: a message. */
@@ -185,7 +192,7 @@ export class Receiver implements FrameSink {
   }
 
   #holdBack(): void {
-    this.#decoder.pause();
+    this.#decoder?.pause();
     this.#extensions?.pause();
   }
 }
