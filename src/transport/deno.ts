@@ -171,7 +171,14 @@ export class DenoTransport implements Transport {
         const count = await this.#conn.read(buffer);
         if (this.#isClosed) return;
         if (count === null) return this.#handler!.end();
-        this.#handler!.data(buffer.subarray(0, count));
+        const handler = this.#handler!;
+        handler.data(buffer.subarray(0, count));
+        if (this.#handler !== handler) {
+          // A head has been read, however long, and what comes next may be nothing, for hours.
+          if (buffer.length > MIN_READ) buffer = new Uint8Array(this.heldBytes = MIN_READ);
+          smallReads = 0;
+          continue;
+        }
         smallReads = count * 8 < buffer.length ? smallReads + 1 : 0;
         if (count === buffer.length && count < MAX_READ) {
           buffer = new Uint8Array(this.heldBytes = count * 4);

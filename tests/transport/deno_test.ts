@@ -146,6 +146,21 @@ test("DenoTransport's buffer grows with full reads, and shrinks with small ones"
   transport.close();
 });
 
+test("DenoTransport's buffer is small again for the next handler, however long the head was", async () => {
+  const conn = new FakeConn();
+  const transport = new DenoTransport(conn);
+  watch(transport);
+  await conn.endReadWith(1024);
+  assertEquals([conn.reads, transport.heldBytes], [[1024, 4096], 4096]);
+  const next = { data() {}, drain() {}, end() {}, close() {} };
+  transport.handler = { ...next, data: () => void (transport.handler = next) };
+  await conn.endReadWith(4096);
+  assertEquals([conn.reads, transport.heldBytes], [[1024, 4096, 1024], 1024]);
+  await conn.endReadWith(1024);
+  assertEquals(conn.reads.at(-1), 4096, "and grows as before");
+  transport.close();
+});
+
 test("DenoTransport's pause takes effect after the read under way", async () => {
   const { conn, transport, events } = makeTransport();
   transport.pause();
