@@ -46,9 +46,9 @@ export class Opening extends Timer implements TransportHandler {
     transport.handler = this;
   }
 
-  /** The head as it came, once it's there. */
+  /** The head as it came, once it's there, and until `forget()`. */
   get headText(): string {
-    return this.#parser.text;
+    return this.#parser!.text;
   }
 
   /** Whether it has been decided, or has ended. */
