@@ -47,6 +47,8 @@ export class Life {
   #sequence = 0;
   #code: number | undefined;
   #isGone = false;
+  /** Whether what became of its messages has been counted. */
+  #isOver = false;
   #hasFailed = false;
   #wake: (() => void)[] = [];
 
@@ -73,6 +75,7 @@ export class Life {
     } catch (error) {
       this.#problem(`${error}`);
     } finally {
+      this.#isOver = true;
       this.#socket?.destroy();
       ledger.ended(this.#ending, this.#waiting.length);
     }
@@ -97,6 +100,7 @@ export class Life {
     });
     const opened = Promise.withResolvers<void>();
     socket.on("data", (chunk: Buffer) => {
+      if (this.#isOver) return; // On Deno it may come after resetAndDestroy().
       try {
         if (head.includes("\r\n\r\n")) {
           reader.push(chunk);
