@@ -93,7 +93,8 @@ export const floods: readonly Attack[] = [
       reading.abort();
       await read;
       if (peer.answer !== "open") return [peer.answer];
-      const underWay = peer.sent - peer.socket.bytesRead;
+      // What the attacker's own process has not given to its kernel is no burden of anybody else's.
+      const underWay = peer.sent - peer.socket.writableLength - peer.socket.bytesRead;
       return [underWay < UNDER_WAY ? "held back" : "let through"];
     },
   },
