@@ -256,7 +256,7 @@ export class WebSocketServer<Data = unknown> {
   async #run(handler: SocketFunction<Data>, socket: WebSocketConnection<Data>): Promise<void> {
     try {
       await handler(socket);
-      finishConnection(socket as WebSocketConnection);
+      finishConnection(socket);
     } catch (error) {
       failConnection(socket, error);
     }

@@ -33,7 +33,9 @@ export class StreamSender {
   #reader: ReadableStreamDefaultReader<unknown> | undefined;
   /** The message that is being sent. */
   #message: Fragments | undefined;
+  /** A number that changes whenever something of a stream has been sent. */
   #progress = 0;
+  #isFinishing = false;
   #aborted: unknown;
 
   constructor(endpoint: Endpoint) {
@@ -56,9 +58,9 @@ export class StreamSender {
     return 2 * this.#queuedBytes + this.#pending * QUEUED_OVERHEAD;
   }
 
-  /** A number that changes whenever something of a stream has been sent. */
-  get progress(): number {
-    return this.#progress;
+  /** Whether `finish()` has been called: nothing more may be sent. */
+  get isFinishing(): boolean {
+    return this.#isFinishing;
   }
 
   /**
@@ -68,14 +70,14 @@ export class StreamSender {
    */
   sendStream(stream: ReadableStream<unknown>, options?: ExtensionSendOptions): Promise<void> {
     const reader = stream.getReader();
-    return this.after(() => this.#sendStream(reader, options));
+    return this.#after(() => this.#sendStream(reader, options));
   }
 
   /** Sends a message, after the streams before it. The bytes are copied. */
   sendMessage(message: Message, options?: ExtensionSendOptions): Promise<void> {
     const own = typeof message === "string" ? message : message.slice();
     this.#queuedBytes += own.length;
-    return this.after(() => {
+    return this.#after(() => {
       this.#queuedBytes -= own.length;
       if (this.#aborted !== undefined || !this.#endpoint.isOpen) throw notOpen("Cannot send");
       this.#endpoint.send(own, options);
@@ -83,14 +85,29 @@ export class StreamSender {
     });
   }
 
-  /** Does something after all that is to be sent so far. */
-  after(run: () => Promise<void> | void): Promise<void> {
-    this.#pending++;
-    const done = this.#tail.then(run).finally(() => {
-      if (--this.#pending === 0) this.#endpoint.wanted();
-    });
-    this.#tail = done.catch(() => {});
-    return done;
+  /**
+   * Closes the connection, by `close`, after all that is to be sent so far. A stream that makes no
+   * progress for `closeTimeout` is given up: it must not keep the connection open for good.
+   */
+  finish(close: () => void): void {
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    let timer: ReturnType<typeof setTimeout>;
+    let seen = -1;
+    const look = (): void => {
+      if (this.#progress !== seen) {
+        seen = this.#progress;
+        timer = setTimeout(look, this.#endpoint.closeTimeout);
+        return;
+      }
+      this.abort(notOpen("The connection is being closed"));
+      close();
+    };
+    look();
+    this.#after(() => {
+      clearTimeout(timer);
+      close();
+    }).catch(() => {});
   }
 
   /** Gives up what is to be sent. */
@@ -98,6 +115,16 @@ export class StreamSender {
     this.#aborted ??= error;
     this.#reader?.cancel(error).catch(() => {});
     if (this.#message?.hasBegun) this.#endpoint.giveUp();
+  }
+
+  /** Does something after all that is to be sent so far. */
+  #after(run: () => Promise<void> | void): Promise<void> {
+    this.#pending++;
+    const done = this.#tail.then(run).finally(() => {
+      if (--this.#pending === 0) this.#endpoint.wanted();
+    });
+    this.#tail = done.catch(() => {});
+    return done;
   }
 
   async #sendStream(
