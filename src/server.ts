@@ -1,63 +1,26 @@
 import type { RequestHead } from "./handshake/request_head_parser.ts";
-import { WebSocketError } from "./protocol/errors.ts";
 import { listen } from "./transport/runtime.ts";
-import type { Addr, Listener, ListenOptions, Transport } from "./transport/transport.ts";
+import type { Addr, Listener, Transport } from "./transport/transport.ts";
 import { Handshake, resolveAcceptOptions } from "./accept.ts";
-import type { AcceptOptions, AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
+import type { AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
 import { MemoryBudget } from "./budget.ts";
 import { failConnection, finishConnection, startConnection } from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
 import { Admission, draining } from "./admission.ts";
-import type { AdmissionOptions } from "./admission.ts";
 import { answerPlain } from "./answer_plain.ts";
 import type { Farewell } from "./farewell.ts";
+import { callOnError } from "./on_error.ts";
+import type { ServeOptions, SocketFunction } from "./server_options.ts";
 import { planShutdown, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { Turnstile } from "./turnstile.ts";
 
 export type { AdmissionOptions } from "./admission.ts";
+export type { ServeOptions, SocketFunction } from "./server_options.ts";
 export type { ShutdownOptions } from "./shutdown.ts";
 
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
-
-/** Options of {@linkcode serve}. */
-export interface ServeOptions<Data = unknown>
-  extends ListenOptions, AdmissionOptions, AcceptOptions<Data> {
-  /** Shuts the server down when it aborts. */
-  signal?: AbortSignal;
-  /** Called with the address once the server listens. */
-  onListen?: (addr: Addr) => void;
-  /**
-   * Told of everything that goes wrong: a handler that throws, a peer that breaks the protocol, a
-   * request that is refused, a connection that can't be accepted. Nothing is printed elsewhere.
-   *
-   * @default {undefined} prints what is not a peer's fault with `console.error`
-   */
-  onError?: (error: unknown, socket?: WebSocketConnection<Data>) => void;
-  /**
-   * How many bytes of memory all connections may hold together, by their `heldBytes`; an idle one holds
-   * next to nothing. Over it, and until they are back at 90 %, upgrades are answered with 503 and a
-   * `Retry-After`, and those that have more than a fair share and grow are not read; where none of it
-   * is freed for as long as `closeTimeout`, or at twice as much, the heaviest are closed with 1013, or
-   * dropped where their peers don't read. `Infinity` for no bound.
-   *
-   * @default {536870912} 512 MiB
-   */
-  maxMemory?: number;
-  /**
-   * Answers a plain HTTP request, GET or HEAD, so that a page and a health check come from the same
-   * port. The connection ends with the answer.
-   *
-   * @default {undefined} plain HTTP is answered with 426
-   */
-  fetch?: (request: Request, info: RequestInfo) => Response | Promise<Response>;
-}
-
-/** A function that is the life of a connection: when it returns, the connection closes with 1000. */
-export type SocketFunction<Data = unknown> = (
-  socket: WebSocketConnection<Data>,
-) => void | Promise<void>;
 
 /** A running server: {@linkcode serve}. */
 export class WebSocketServer<Data = unknown> {
@@ -263,14 +226,7 @@ export class WebSocketServer<Data = unknown> {
   }
 
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
-    const { onError = printError } = this.#options;
-    const failed = (thrown: unknown) => console.error("onError() has thrown", thrown);
-    try {
-      const result: unknown = onError(error, socket);
-      if (result instanceof Promise) result.catch(failed);
-    } catch (thrown) {
-      failed(thrown);
-    }
+    callOnError(this.#options.onError, error, socket);
   }
 
   #checkFinished(): void {
@@ -281,12 +237,6 @@ export class WebSocketServer<Data = unknown> {
     this.#shutdown.end();
     this.#onFinished();
   }
-}
-
-/** The default of `onError`: what peers do wrong would let them fill the log. */
-function printError(error: unknown): void {
-  const { cause } = error as { cause?: unknown };
-  if (!(error instanceof WebSocketError) || cause !== undefined) console.error(error);
 }
 
 /**
