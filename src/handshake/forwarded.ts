@@ -1,19 +1,9 @@
-import {
-  BACKSLASH,
-  COMMA,
-  DQUOTE,
-  EQUALS,
-  FIELD_VALUE,
-  isWhitespace,
-  quote,
-  SEMICOLON,
-  TOKEN,
-  trimWhitespace,
-} from "./characters.ts";
+import { COMMA, DQUOTE, EQUALS, quote, SEMICOLON, trimWhitespace } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
+import type { HeaderList } from "./header_list.ts";
+import { HeaderScanner } from "./header_scanner.ts";
 import { formatIpAddress, parseIpAddress } from "./ip_address.ts";
 import type { AddressSet, IpAddress } from "./ip_address.ts";
-import type { HeaderList } from "./header_list.ts";
 
 /** The two fields in which a proxy tells who its client is. */
 export type ForwardedField = "forwarded" | "x-forwarded-for";
@@ -47,7 +37,34 @@ const HIDDEN: ForwardedNode = { address: null, port: 0 };
  * ```
  */
 export function parseForwarded(value: string): ReadonlyMap<string, string>[] {
-  return new ForwardedScanner(value).scan();
+  const scanner = new HeaderScanner(value, "Forwarded", "ERR_HANDSHAKE_FORWARDED");
+  const elements: Map<string, string>[] = [];
+  do {
+    const params = scanParams(scanner);
+    // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list
+    // elements".
+    if (params.size > 0) elements.push(params);
+  } while (scanner.eat(COMMA));
+  if (!scanner.isAtEnd) throw scanner.unexpected('";", "," or the end');
+  return elements;
+}
+
+/** `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )` */
+function scanParams(scanner: HeaderScanner): Map<string, string> {
+  const params = new Map<string, string>();
+  do {
+    scanner.skipWhitespace();
+    if (!scanner.isAtToken) continue;
+    const start = scanner.at;
+    const name = scanner.token().toLowerCase();
+    if (!scanner.eat(EQUALS)) throw scanner.unexpected('"="');
+    const value = scanner.eat(DQUOTE) ? scanner.quotedRest() : scanner.token();
+    // RFC 7239 §4: "Each parameter MUST NOT occur more than once per field-value."
+    if (params.has(name)) throw scanner.unexpected("each parameter once", start);
+    params.set(name, value);
+    scanner.skipWhitespace();
+  } while (scanner.eat(SEMICOLON));
+  return params;
 }
 
 /**
@@ -156,87 +173,4 @@ function malformed(field: string, text: string): HandshakeError {
   return new HandshakeError(`Cannot parse ${field}: ${quote(text)}, expected an IP address`, {
     code: "ERR_HANDSHAKE_FORWARDED",
   });
-}
-
-/** One pass over a line of Forwarded. */
-class ForwardedScanner {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  scan(): Map<string, string>[] {
-    const elements: Map<string, string>[] = [];
-    do {
-      this.#skipWhitespace();
-      const params = this.#params();
-      // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list
-      // elements".
-      if (params.size > 0) elements.push(params);
-    } while (this.#eat(COMMA));
-    if (this.#at < this.#text.length) throw this.#unexpected('";", "," or the end');
-    return elements;
-  }
-
-  /** `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )` */
-  #params(): Map<string, string> {
-    const params = new Map<string, string>();
-    do {
-      this.#skipWhitespace();
-      if (TOKEN[this.#text.charCodeAt(this.#at)] !== 1) continue;
-      const start = this.#at;
-      const name = this.#token().toLowerCase();
-      if (!this.#eat(EQUALS)) throw this.#unexpected('"="');
-      const value = this.#eat(DQUOTE) ? this.#quotedRest() : this.#token();
-      // RFC 7239 §4: "Each parameter MUST NOT occur more than once per field-value."
-      if (params.has(name)) {
-        this.#at = start;
-        throw this.#unexpected("each parameter once");
-      }
-      params.set(name, value);
-      this.#skipWhitespace();
-    } while (this.#eat(SEMICOLON));
-    return params;
-  }
-
-  #token(): string {
-    const start = this.#at;
-    while (TOKEN[this.#text.charCodeAt(this.#at)] === 1) this.#at++;
-    if (this.#at === start) throw this.#unexpected("a token");
-    return this.#text.slice(start, this.#at);
-  }
-
-  /** The rest of a quoted-string, after its first quote, without its escapes: RFC 9110 §5.6.4. */
-  #quotedRest(): string {
-    let value = "";
-    for (;;) {
-      let code = this.#text.charCodeAt(this.#at);
-      if (code === DQUOTE) break;
-      if (code === BACKSLASH) code = this.#text.charCodeAt(++this.#at);
-      if (FIELD_VALUE[code] !== 1) throw this.#unexpected("the end of the quoted value");
-      value += this.#text[this.#at++];
-    }
-    this.#at++;
-    return value;
-  }
-
-  #skipWhitespace(): void {
-    while (isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++;
-  }
-
-  #eat(code: number): boolean {
-    if (this.#text.charCodeAt(this.#at) !== code) return false;
-    this.#at++;
-    return true;
-  }
-
-  #unexpected(expected: string): HandshakeError {
-    const found = this.#at < this.#text.length ? quote(this.#text.slice(this.#at)) : "the end";
-    return new HandshakeError(
-      `Cannot parse Forwarded: ${found} at offset ${this.#at}, expected ${expected}`,
-      { code: "ERR_HANDSHAKE_FORWARDED" },
-    );
-  }
 }

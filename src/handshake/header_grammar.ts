@@ -1,17 +1,5 @@
-import {
-  BACKSLASH,
-  COMMA,
-  DQUOTE,
-  EQUALS,
-  FIELD_VALUE,
-  isToken,
-  isWhitespace,
-  quote,
-  SEMICOLON,
-  TOKEN,
-  trimWhitespace,
-} from "./characters.ts";
-import { HandshakeError } from "./errors.ts";
+import { COMMA, DQUOTE, EQUALS, isToken, quote, SEMICOLON, trimWhitespace } from "./characters.ts";
+import { HeaderScanner } from "./header_scanner.ts";
 
 /**
  * One element of Sec-WebSocket-Extensions: an extension that is offered, or that was agreed to.
@@ -105,7 +93,55 @@ export function parseTokenList(value: string): string[] | null {
  * ```
  */
 export function parseExtensions(value: string): ExtensionOffer[] {
-  return new ExtensionScanner(value).scan();
+  const scanner = new HeaderScanner(
+    value,
+    "Sec-WebSocket-Extensions",
+    "ERR_HANDSHAKE_EXTENSIONS",
+  );
+  const extensions: ExtensionOffer[] = [];
+  // RFC 6455 §9.1: "the recipient of such malformed data MUST immediately _Fail the WebSocket
+  // Connection_."
+  do {
+    scanner.skipWhitespace();
+    // An empty element: nothing before the comma, or the end.
+    if (isAtSeparator(scanner)) continue;
+    extensions.push({ name: scanner.token(), params: scanParams(scanner) });
+    if (!isAtSeparator(scanner)) throw scanner.unexpected('";", "," or the end');
+  } while (scanner.eat(COMMA));
+  if (extensions.length === 0) throw scanner.unexpected("an extension");
+  return extensions;
+}
+
+function isAtSeparator(scanner: HeaderScanner): boolean {
+  return scanner.isAtEnd || scanner.isAt(COMMA);
+}
+
+function scanParams(scanner: HeaderScanner): [string, string | true][] {
+  const params: [string, string | true][] = [];
+  scanner.skipWhitespace();
+  while (scanner.eat(SEMICOLON)) {
+    scanner.skipWhitespace();
+    const name = scanner.token();
+    scanner.skipWhitespace();
+    let value: string | true = true;
+    // RFC 6455 §9.1 takes its grammar from RFC 2616 "including the "implied *LWS rule"", so there
+    // may be whitespace on either side of the "=".
+    if (scanner.eat(EQUALS)) {
+      scanner.skipWhitespace();
+      value = scanner.eat(DQUOTE) ? scanQuotedToken(scanner) : scanner.token();
+      scanner.skipWhitespace();
+    }
+    params.push([name, value]);
+  }
+  return params;
+}
+
+function scanQuotedToken(scanner: HeaderScanner): string {
+  const start = scanner.at;
+  const value = scanner.quotedRest();
+  // RFC 6455 §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF."
+  if (!isToken(value)) throw scanner.unexpected("a token in the quoted value", start);
+  return value;
 }
 
 /**
@@ -143,100 +179,4 @@ export function serializeExtensions(extensions: Iterable<ExtensionOffer>): strin
 function checked(token: string): string {
   if (isToken(token)) return token;
   throw new TypeError(`Cannot serialize extensions: ${quote(token)} is not a token`);
-}
-
-/** One pass over a Sec-WebSocket-Extensions value. */
-class ExtensionScanner {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  scan(): ExtensionOffer[] {
-    const extensions: ExtensionOffer[] = [];
-    do {
-      this.#skipWhitespace();
-      // An empty element: nothing before the comma, or the end.
-      if (this.#atSeparator()) continue;
-      extensions.push({ name: this.#token(), params: this.#params() });
-      if (!this.#atSeparator()) throw this.#unexpected('";", "," or the end');
-    } while (this.#eat(COMMA));
-    if (extensions.length === 0) throw this.#unexpected("an extension");
-    return extensions;
-  }
-
-  #params(): [string, string | true][] {
-    const params: [string, string | true][] = [];
-    this.#skipWhitespace();
-    while (this.#eat(SEMICOLON)) {
-      this.#skipWhitespace();
-      const name = this.#token();
-      this.#skipWhitespace();
-      let value: string | true = true;
-      // RFC 6455 §9.1 takes its grammar from RFC 2616 "including the "implied *LWS rule"", so there
-      // may be whitespace on either side of the "=".
-      if (this.#eat(EQUALS)) {
-        this.#skipWhitespace();
-        value = this.#eat(DQUOTE) ? this.#quotedRest() : this.#token();
-        this.#skipWhitespace();
-      }
-      params.push([name, value]);
-    }
-    return params;
-  }
-
-  #token(): string {
-    const start = this.#at;
-    while (TOKEN[this.#text.charCodeAt(this.#at)] === 1) this.#at++;
-    if (this.#at === start) throw this.#unexpected("a token");
-    return this.#text.slice(start, this.#at);
-  }
-
-  /** The rest of a quoted-string, after its first quote, without its escapes. */
-  #quotedRest(): string {
-    const start = this.#at;
-    let value = "";
-    for (;;) {
-      let code = this.#text.charCodeAt(this.#at);
-      if (code === DQUOTE) break;
-      // RFC 9110 §5.6.4: "Recipients that process the value of a quoted-string MUST handle a
-      // quoted-pair as if it were replaced by the octet following the backslash."
-      if (code === BACKSLASH) code = this.#text.charCodeAt(++this.#at);
-      if (FIELD_VALUE[code] !== 1) throw this.#unexpected("the end of the quoted value");
-      value += this.#text[this.#at++];
-    }
-    this.#at++;
-    // RFC 6455 §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF."
-    if (!isToken(value)) {
-      this.#at = start;
-      throw this.#unexpected("a token in the quoted value");
-    }
-    return value;
-  }
-
-  #skipWhitespace(): void {
-    while (isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++;
-  }
-
-  #eat(code: number): boolean {
-    if (this.#text.charCodeAt(this.#at) !== code) return false;
-    this.#at++;
-    return true;
-  }
-
-  #atSeparator(): boolean {
-    return this.#at >= this.#text.length || this.#text.charCodeAt(this.#at) === COMMA;
-  }
-
-  #unexpected(expected: string): HandshakeError {
-    // RFC 6455 §9.1: "the recipient of such malformed data MUST immediately _Fail the WebSocket
-    // Connection_."
-    const found = this.#at < this.#text.length ? quote(this.#text.slice(this.#at)) : "the end";
-    return new HandshakeError(
-      `Cannot parse Sec-WebSocket-Extensions: ${found} at offset ${this.#at}, expected ${expected}`,
-      { code: "ERR_HANDSHAKE_EXTENSIONS" },
-    );
-  }
 }
