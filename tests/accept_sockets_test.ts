@@ -1,9 +1,10 @@
 // accept() on a listener of the caller's own, of the runtime that runs the test.
 import { accept, bunSocketHandler } from "../mod.ts";
-import type { BunSocketHandler, Conn, WebSocketConnection } from "../mod.ts";
+import type { BunSocketHandler, Conn } from "../mod.ts";
 import { assertEquals, deadline, delay, onTestEnd, runtime, test } from "./harness.ts";
 import { rawFrame } from "./protocol/frames.ts";
 import { upgradeRequest } from "./support/http.ts";
+import { echo } from "./support/server.ts";
 import { tcpConnect } from "./support/tcp.ts";
 
 /** What is used of the runtimes. */
@@ -40,10 +41,6 @@ function listenByHand(onConn: (conn: Conn) => void): number {
   onTestEnd(() => listener.stop());
   return listener.port;
 }
-
-const echo = async (socket: WebSocketConnection) => {
-  for await (const message of socket) await socket.send(message);
-};
 
 for (const wait of [0, 30]) {
   const when = wait === 0 ? "at once" : "late";

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { connect, HandshakeError, WebSocketError } from "../mod.ts";
-import type { SocketFunction, TcpAddr, WebSocketConnection } from "../mod.ts";
+import type { TcpAddr, WebSocketConnection } from "../mod.ts";
 import {
   assert,
   assertEquals,
@@ -16,13 +16,9 @@ import {
   test,
   testIf,
 } from "./harness.ts";
-import { collect } from "./support/open.ts";
+import { collect, exchange } from "./support/open.ts";
 import { rawServer, switching } from "./support/raw_server.ts";
-import { serving } from "./support/server.ts";
-
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
+import { echo, serving } from "./support/server.ts";
 
 /** Sends messages of many sizes to an echo, and checks what comes back. */
 async function exchangeWith(socket: WebSocketConnection): Promise<void> {
@@ -30,16 +26,7 @@ async function exchangeWith(socket: WebSocketConnection): Promise<void> {
   for (const size of [0, 1, 125, 126, 65535, 65536, 1024 * 1024]) {
     messages.push("x".repeat(size), new Uint8Array(size).fill(size & 0xff));
   }
-  const echoed = (async () => {
-    const got: (string | Uint8Array)[] = [];
-    for await (const message of socket) {
-      got.push(message);
-      if (got.length === messages.length) break;
-    }
-    return got;
-  })();
-  for (const message of messages) await socket.send(message);
-  assertEquals(await deadline(echoed, 20_000, "the echoes"), messages);
+  assertEquals(await exchange(messages, socket), messages);
 }
 
 test("connect and serve get along over TCP", async () => {

@@ -14,7 +14,7 @@ import {
   RSV1,
   WAYS,
 } from "./support/deflate.ts";
-import { collect } from "./support/open.ts";
+import { collect, exchange } from "./support/open.ts";
 import { closeFrame, First } from "./support/peer.ts";
 import { fieldOf, rawServer, switching } from "./support/raw_server.ts";
 import { serving } from "./support/server.ts";
@@ -43,15 +43,10 @@ function someMessages(): (string | Uint8Array)[] {
   ];
 }
 
-async function exchange(from: WebSocketConnection, to: WebSocketConnection): Promise<void> {
+/** Has someMessages() sent from one end to the other. */
+async function assertExchange(from: WebSocketConnection, to: WebSocketConnection): Promise<void> {
   const messages = someMessages();
-  const got: (string | Uint8Array)[] = [];
-  const reading = (async () => {
-    for await (const message of to) if (got.push(message) === messages.length) break;
-  })();
-  for (const message of messages) await from.send(message);
-  await deadline(reading, 10_000, "the messages");
-  assertMessages(got, messages);
+  assertMessages(await exchange(messages, from, to), messages);
 }
 
 const agreed: [server: Compression, client: Compression, extensions: string][] = [
@@ -81,8 +76,8 @@ for (const way of WAYS) {
     test(`compression of ${options} carries messages both ways, over ${way}`, async () => {
       const { server, client } = await openPair(way, atServer, atClient);
       assertEquals([server.extensions, client.extensions], [extensions, extensions]);
-      await exchange(client, server);
-      await exchange(server, client);
+      await assertExchange(client, server);
+      await assertExchange(server, client);
       const [closed] = await Promise.all([server.closed, client.close(1000), collect(server)]);
       assertEquals([closed.closeCode, closed.wasClean], [1000, true]);
     });
@@ -179,13 +174,7 @@ for (const drive of ["callbacks", "for await", "pipeTo"] as const) {
     );
     const client = await connect(url, { compression: { threshold: 0 } });
     const messages = [...someMessages(), ...someMessages()];
-    const sending = (async () => {
-      for (const message of messages) await client.send(message);
-    })();
-    const got: (string | Uint8Array)[] = [];
-    for await (const message of client) if (got.push(message) === messages.length) break;
-    await sending;
-    assertMessages(got, messages);
+    assertMessages(await exchange(messages, client), messages);
     assertEquals((await client.close(1000)).wasClean, true);
     assertEquals(errors, []);
   });
@@ -235,7 +224,7 @@ test("what has been received never changes afterwards", async () => {
     assertMessages(got, messages);
     // And whoever receives may write to them.
     for (const message of got) message.fill(0xdd);
-    await exchange(client, server);
+    await assertExchange(client, server);
   }
 });
 

@@ -1,15 +1,11 @@
 // The client through an HTTP proxy, RFC 9110 §9.3.6.
 import { createConnection } from "node:net";
 import { connect, WebSocketError } from "../mod.ts";
-import type { HandshakeError, SocketFunction, TcpAddr } from "../mod.ts";
+import type { HandshakeError, TcpAddr } from "../mod.ts";
 import { assertEquals, assertRejects, delay, runtime, test } from "./harness.ts";
 import { certificate } from "./support/certificates.ts";
 import { fieldOf, type RawConnection, type RawServer, rawServer } from "./support/raw_server.ts";
-import { serving } from "./support/server.ts";
-
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
+import { echo, serving } from "./support/server.ts";
 
 /** A proxy that works: every CONNECT leads to one port, whatever it asks for. */
 function workingProxy(port: number): Promise<RawServer> {

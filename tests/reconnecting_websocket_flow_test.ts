@@ -1,5 +1,4 @@
 // What a ReconnectingWebSocket sends and delivers across its connections, and what holds it back.
-import type { SocketFunction } from "../mod.ts";
 import {
   assert,
   assertEquals,
@@ -11,11 +10,7 @@ import {
 } from "./harness.ts";
 import { rawServer, switching } from "./support/raw_server.ts";
 import { log, next, reconnecting, words } from "./support/reconnecting.ts";
-import { serving } from "./support/server.ts";
-
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
+import { echo, serving } from "./support/server.ts";
 
 test("ReconnectingWebSocket.send is refused without a connection, by default", async () => {
   const { url } = serving(echo);

@@ -1,6 +1,6 @@
 // ReconnectingWebSocket against servers of ours, and raw ones that come and go.
 import { HandshakeError, ReconnectingWebSocket, WebSocketError } from "../mod.ts";
-import type { ReconnectOptions, SocketFunction } from "../mod.ts";
+import type { ReconnectOptions } from "../mod.ts";
 import {
   assert,
   assertEquals,
@@ -13,11 +13,7 @@ import {
 } from "./harness.ts";
 import { rawServer } from "./support/raw_server.ts";
 import { log, next, reconnecting } from "./support/reconnecting.ts";
-import { serving } from "./support/server.ts";
-
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
+import { echo, serving } from "./support/server.ts";
 
 test("ReconnectingWebSocket goes on over reconnections, and tells them in their place", async () => {
   let visit = 0;

@@ -13,9 +13,9 @@ import {
 import { HandshakeError } from "../src/handshake/errors.ts";
 import { upgradeRequest } from "./support/http.ts";
 import { closeFrame } from "./support/peer.ts";
-import { openRaw, RawClient, serving } from "./support/server.ts";
+import { echo, openRaw, RawClient, serving } from "./support/server.ts";
 import { TcpClient, tcpConnect } from "./support/tcp.ts";
-import { echo, good, servingTls, trust } from "./support/tls.ts";
+import { good, servingTls, trust } from "./support/tls.ts";
 
 const FULL =
   /^HTTP\/1\.1 503 Service Unavailable\r\n(?=[^]*\r\nRetry-After: 5\r\n)[^]*\r\nConnection: close\r\n/;

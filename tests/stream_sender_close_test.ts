@@ -1,30 +1,7 @@
 import { assert, assertEquals, assertRejects, delay, test } from "./harness.ts";
 import { collect, open, turns } from "./support/open.ts";
 import { closeFrame, textFrame } from "./support/peer.ts";
-
-/** A stream of these chunks, of any type. */
-// deno-lint-ignore no-explicit-any
-function streamOf(...chunks: unknown[]): ReadableStream<any> {
-  return new ReadableStream({
-    pull(controller) {
-      if (chunks.length === 0) controller.close();
-      else controller.enqueue(chunks.shift());
-    },
-  }, { highWaterMark: 0 });
-}
-
-/** A stream that is fed by hand, and what became of it. */
-function manual() {
-  let controller!: ReadableStreamDefaultController<unknown>;
-  const state = { pulls: 0, cancelled: undefined as unknown };
-  // deno-lint-ignore no-explicit-any
-  const stream = new ReadableStream<any>({
-    start: (own) => void (controller = own),
-    pull: () => void state.pulls++,
-    cancel: (reason) => void (state.cancelled = reason ?? "no reason"),
-  }, { highWaterMark: 0 });
-  return { stream, controller, state };
-}
+import { manual, streamOf } from "./support/streams.ts";
 
 test("messages that wait for a stream count, and may not be too many", async () => {
   const { socket, peer } = open({ limits: { maxBufferedAmount: 1000 } });
@@ -118,7 +95,7 @@ for (const way of ["abort", "reset"] as const) {
 test("abort() ends a stream that waits for a peer that does not read", async () => {
   const { socket, peer } = open({ memory: { capacity: 100 } });
   peer.transport.pause();
-  const sent = socket.send(streamOf(new Uint8Array(200_000)));
+  const sent = socket.send(streamOf([new Uint8Array(200_000)]));
   await turns();
   socket.abort();
   await assertRejects(() => sent, DOMException);
@@ -126,7 +103,7 @@ test("abort() ends a stream that waits for a peer that does not read", async () 
 
 test("a message is text as before after a stream", async () => {
   const { socket, peer } = open();
-  await socket.send(streamOf("a"));
+  await socket.send(streamOf(["a"]));
   socket.send("b");
   peer.send(textFrame("c"));
   assertEquals(await peer.received(3), ["text+ a", "continuation", "text b"]);

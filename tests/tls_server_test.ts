@@ -16,9 +16,9 @@ import {
   testIf,
 } from "./harness.ts";
 import { collect } from "./support/open.ts";
-import { serving } from "./support/server.ts";
+import { echo, serving } from "./support/server.ts";
 import { tcpConnect } from "./support/tcp.ts";
-import { ca, echo, good, servingTls, trust } from "./support/tls.ts";
+import { ca, good, servingTls, trust } from "./support/tls.ts";
 
 testIf(canRun("curl"), "serve answers plain HTTP over TLS, and says https", async () => {
   const { port } = servingTls(echo, good, { fetch: ({ url }) => new Response(url) });

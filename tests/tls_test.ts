@@ -11,12 +11,11 @@ import {
   runtime,
   test,
 } from "./harness.ts";
-import { collect } from "./support/open.ts";
+import { collect, exchange } from "./support/open.ts";
 import { rawServer } from "./support/raw_server.ts";
-import { serving } from "./support/server.ts";
+import { echo, serving } from "./support/server.ts";
 import {
   ca,
-  echo,
   elsewhere,
   expired,
   future,
@@ -42,16 +41,7 @@ test("connect and serve get along over TLS", async () => {
   for (const size of [0, 1, 125, 126, 16384, 65535, 65536, 1024 * 1024]) {
     messages.push("x".repeat(size), new Uint8Array(size).fill(size & 0xff));
   }
-  const sent = (async () => {
-    for (const message of messages) await socket.send(message);
-  })();
-  const got: (string | Uint8Array)[] = [];
-  for await (const message of socket) {
-    got.push(message);
-    if (got.length === messages.length) break;
-  }
-  await sent;
-  assertEquals(got, messages);
+  assertEquals(await exchange(messages, socket), messages);
   const { closeCode, wasClean } = await socket.close(1000);
   assertEquals([closeCode, wasClean], [1000, true]);
   assertEquals(errors, []);

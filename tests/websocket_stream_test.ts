@@ -1,6 +1,6 @@
 // WebSocketStream against servers of ours, and against raw ones: opening, messages, backpressure.
 import { HandshakeError, WebSocketError, WebSocketStream } from "../mod.ts";
-import type { SocketFunction, WebSocketConnection } from "../mod.ts";
+import type { WebSocketConnection } from "../mod.ts";
 import {
   assert,
   assertEquals,
@@ -12,12 +12,8 @@ import {
   test,
 } from "./harness.ts";
 import { rawServer } from "./support/raw_server.ts";
-import { serving } from "./support/server.ts";
+import { echo, serving } from "./support/server.ts";
 import { answerClose, open, unclean } from "./support/websocket_stream.ts";
-
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
 
 test("WebSocketStream exchanges text and binary", async () => {
   const { url } = serving(echo, { protocols: ["chat"] });

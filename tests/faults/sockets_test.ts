@@ -5,7 +5,7 @@ import { join, random, rawFrame } from "../protocol/frames.ts";
 import { assertDescriptors, canCount, countDescriptors } from "../support/descriptors.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { closeFrame, textFrame } from "../support/peer.ts";
-import { openRaw, serving } from "../support/server.ts";
+import { echo, openRaw, serving } from "../support/server.ts";
 import type { RawClient, Served } from "../support/server.ts";
 import { tcpConnect } from "../support/tcp.ts";
 import { good } from "../support/tls.ts";
@@ -39,9 +39,6 @@ function watched(drive: SocketFunction) {
   return { ...served, ended, isRunning: () => running > 0 };
 }
 
-const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
 /** Takes one message, and no other: the rest is not read. */
 const stuck: SocketFunction = async (socket) => {
   for await (const _ of socket) await socket.closed;

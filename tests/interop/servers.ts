@@ -14,7 +14,7 @@ import {
   spawn,
 } from "../harness.ts";
 import { sameBytes } from "../protocol/frames.ts";
-import { collect } from "../support/open.ts";
+import { collect, exchange } from "../support/open.ts";
 import { streamOf } from "../support/streams.ts";
 import { good, trust } from "../support/tls.ts";
 import { executable, python } from "./interop.ts";
@@ -108,15 +108,7 @@ async function echoed(
   messages: (string | Uint8Array)[],
 ): Promise<(string | Uint8Array)[]> {
   const socket = await connect(url, options);
-  const sent = (async () => {
-    for (const message of messages) await socket.send(message);
-  })();
-  const got: (string | Uint8Array)[] = [];
-  for await (const message of socket) {
-    got.push(message);
-    if (got.length === messages.length) break;
-  }
-  await sent;
+  const got = await exchange(messages, socket);
   const { closeCode, reason, wasClean } = await socket.close(4321, "client says bye");
   // Whether the reason comes back is the server's choice.
   assertEquals([closeCode, wasClean], [4321, true], reason);

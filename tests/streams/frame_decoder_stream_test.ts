@@ -2,7 +2,8 @@ import { ProtocolError, WebSocketError } from "../../src/protocol/errors.ts";
 import { FrameDecoderStream } from "../../src/streams/frame_decoder_stream.ts";
 import { assert, assertEquals, assertRejects, hex, test } from "../harness.ts";
 import { cut, frameText, join, rawFrame, ROLES } from "../protocol/frames.ts";
-import { countedSource, settled, streamOf } from "./sources.ts";
+import { streamOf } from "../support/streams.ts";
+import { countedSource, settled } from "./sources.ts";
 
 for (const role of ROLES) {
   test(`FrameDecoderStream as a ${role} turns chunks into frames`, async () => {

@@ -5,7 +5,8 @@ import { FrameEncoderStream } from "../../src/streams/frame_encoder_stream.ts";
 import { MessageAssemblerStream } from "../../src/streams/message_assembler_stream.ts";
 import { assert, assertEquals, assertRejects, hex, test, toHex } from "../harness.ts";
 import { assertMessages, mixedText, randomBytes, ROLES } from "../protocol/frames.ts";
-import { countedSource, settled, streamOf } from "./sources.ts";
+import { streamOf } from "../support/streams.ts";
+import { countedSource, settled } from "./sources.ts";
 
 test("FrameEncoderStream turns messages and frames into bytes", async () => {
   const messages = streamOf<Message | FrameInit>(["Hi", hex("07"), { opcode: 9 }]);

@@ -5,7 +5,8 @@ import { FrameDecoderStream } from "../../src/streams/frame_decoder_stream.ts";
 import { MessageAssemblerStream } from "../../src/streams/message_assembler_stream.ts";
 import { assert, assertEquals, assertRejects, hex, test } from "../harness.ts";
 import { assertMessages, cut, mixedText, randomBytes, rawFrame } from "../protocol/frames.ts";
-import { countedSource, settled, streamOf } from "./sources.ts";
+import { streamOf } from "../support/streams.ts";
+import { countedSource, settled } from "./sources.ts";
 
 function messagesOf(bytes: ReadableStream<Uint8Array>, options?: MessageOptions) {
   return bytes

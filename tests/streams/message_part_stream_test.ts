@@ -3,7 +3,8 @@ import { FrameDecoderStream } from "../../src/streams/frame_decoder_stream.ts";
 import { MessagePartStream } from "../../src/streams/message_part_stream.ts";
 import { assert, assertEquals, assertRejects, hex, test } from "../harness.ts";
 import { cut } from "../protocol/frames.ts";
-import { countedSource, settled, streamOf } from "./sources.ts";
+import { streamOf } from "../support/streams.ts";
+import { countedSource, settled } from "./sources.ts";
 
 function partsOf(bytes: ReadableStream<Uint8Array>) {
   return bytes

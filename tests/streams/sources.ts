@@ -22,20 +22,6 @@ export function countedSource<T>(chunk: (n: number) => T, end = Infinity) {
   return source;
 }
 
-/** A stream of the items: `ReadableStream.from`, which not every set of types knows. */
-export function streamOf<T>(items: Iterable<T> | AsyncIterable<T>): ReadableStream<T> {
-  const iterator = Symbol.asyncIterator in items
-    ? items[Symbol.asyncIterator]()
-    : items[Symbol.iterator]();
-  return new ReadableStream<T>({
-    async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-  });
-}
-
 /** Resolves once `count` has stayed the same over several turns of the event loop; gives it back. */
 export async function settled(count: () => number): Promise<number> {
   for (let before = -1, same = 0; same < 5; before = count()) {

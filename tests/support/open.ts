@@ -9,7 +9,7 @@ import type { Limits } from "../../src/protocol/limits.ts";
 import type { Timers } from "../../src/timers.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
-import { delay, onTestEnd } from "../harness.ts";
+import { deadline, delay, onTestEnd } from "../harness.ts";
 import { Peer } from "./peer.ts";
 
 /** How a connection under test is made. */
@@ -93,4 +93,21 @@ export async function collect(
   const messages: (string | Uint8Array)[] = [];
   for await (const message of socket) messages.push(message);
   return messages;
+}
+
+/** Sends messages, each when the one before has gone, and resolves with as many at the other end. */
+export async function exchange(
+  messages: readonly (string | Uint8Array)[],
+  from: WebSocketConnection,
+  to: WebSocketConnection = from,
+): Promise<(string | Uint8Array)[]> {
+  const got: (string | Uint8Array)[] = [];
+  const reading = (async () => {
+    for await (const message of to) if (got.push(message) === messages.length) break;
+  })();
+  const sending = (async () => {
+    for (const message of messages) await from.send(message);
+  })();
+  await deadline(Promise.all([reading, sending]), 20_000, "the messages");
+  return got;
 }

@@ -21,6 +21,11 @@ export interface Served<Data> {
   errors: { error: unknown; socket: WebSocketConnection<Data> | undefined }[];
 }
 
+/** A handler that echoes. */
+export const echo: SocketFunction = async (socket) => {
+  for await (const message of socket) await socket.send(message);
+};
+
 /** Serves at a free port of the loopback until the end of the test. */
 export function serving<Data = unknown>(
   handler: SocketFunction<Data> | SocketHandler<Data>,

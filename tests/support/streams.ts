@@ -11,3 +11,16 @@ export function streamOf<T>(items: Iterable<T> | AsyncIterable<T>): ReadableStre
     },
   });
 }
+
+/** A stream that is fed by hand, with chunks of any type, and what became of it. */
+export function manual() {
+  let controller!: ReadableStreamDefaultController<unknown>;
+  const state = { pulls: 0, cancelled: undefined as unknown };
+  // deno-lint-ignore no-explicit-any
+  const stream = new ReadableStream<any>({
+    start: (own) => void (controller = own),
+    pull: () => void state.pulls++,
+    cancel: (reason) => void (state.cancelled = reason ?? "no reason"),
+  }, { highWaterMark: 0 });
+  return { stream, controller, state };
+}

@@ -3,7 +3,7 @@
 import type { ConnectOptions, ServeOptions, SocketFunction, TcpAddr } from "../../mod.ts";
 import { certificate } from "./certificates.ts";
 import type { Certificate } from "./certificates.ts";
-import { serving } from "./server.ts";
+import { echo, serving } from "./server.ts";
 import type { Served } from "./server.ts";
 
 const HOUR = 60 * 60 * 1000;
@@ -36,11 +36,6 @@ export const future: Certificate = certificate({
 });
 /** Signed by itself. */
 export const selfSigned: Certificate = certificate({ subject: "self", names });
-
-/** A handler that echoes. */
-export const echo: SocketFunction = async (socket) => {
-  for await (const message of socket) await socket.send(message);
-};
 
 /** Serves over TLS; its URL is `wss:`, by address. */
 export function servingTls(
