@@ -5,7 +5,7 @@ import { memoryPair } from "../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../src/transport/memory.ts";
 import { accept } from "../src/accept.ts";
 import { assert, assertEquals, assertRejects, deadline, delay, hex, test } from "./harness.ts";
-import { latin1 } from "./handshake/helpers.ts";
+import { latin1 } from "./support/bytes.ts";
 import { collect, turns } from "./support/open.ts";
 import { fieldOf, switching } from "./support/raw_server.ts";
 

@@ -4,10 +4,9 @@ import { Opening } from "../src/opening.ts";
 import { resolveLimits } from "../src/protocol/limits.ts";
 import type { Limits } from "../src/protocol/limits.ts";
 import { assertEquals, delay, test } from "./harness.ts";
+import { latin1 as bytes } from "./support/bytes.ts";
 import { FakeTransport } from "./support/fake_transport.ts";
 import { upgradeRequest } from "./support/http.ts";
-
-const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
 /** An Opening over a transport that goes nowhere, and what its owner was told. */
 function makeOpening(limits: Partial<Limits> = {}) {

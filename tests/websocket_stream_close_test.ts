@@ -12,9 +12,10 @@ import {
   test,
 } from "./harness.ts";
 import { rawFrame } from "./protocol/frames.ts";
+import { closeFrame } from "./support/peer.ts";
 import { rawServer, switching } from "./support/raw_server.ts";
 import { serving } from "./support/server.ts";
-import { answerClose, closePayload, open, sent, unclean } from "./support/websocket_stream.ts";
+import { answerClose, open, sent, unclean } from "./support/websocket_stream.ts";
 
 const closes: [
   name: string,
@@ -107,8 +108,9 @@ test("WebSocketStream tells of the server's Close, unread", async () => {
     const [payload, expected] of [["", "1005 "], ["1000", "1000 "], ["4000 robot", "4000 robot"]]
   ) {
     const [code, reason] = payload!.split(" ");
+    const close = code === "" ? closeFrame() : closeFrame(Number(code), reason);
     const { stream, info: { readable, writable }, peer } = await open((connection) => {
-      connection.write(rawFrame({ first: 0x88, payload: closePayload(code!, reason) }));
+      connection.write(rawFrame(close));
     });
     await peer.until(() => sent(peer).length > 0, "a Close");
     peer.socket.end();
@@ -126,7 +128,7 @@ test("WebSocketStream tells of the server's Close, unread", async () => {
 test("WebSocketStream tells the code that came, where both closed", async () => {
   const { stream, peer } = await open();
   stream.close({ closeCode: 4111, reason: "local" });
-  assertEquals(await answerClose(peer, closePayload(4222, "remote")), "close 4111 local");
+  assertEquals(await answerClose(peer, closeFrame(4222, "remote")), "close 4111 local");
   assertEquals(await stream.closed, { closeCode: 4222, reason: "remote" });
 });
 
@@ -149,7 +151,7 @@ test("WebSocketStream gives what came before the end, however it ended", async (
       for (let i = 0; i < 5; i++) {
         connection.write(rawFrame({ first: 0x81, payload: `message ${i}` }));
       }
-      if (isClean) connection.write(rawFrame({ first: 0x88, payload: closePayload(4000) }));
+      if (isClean) connection.write(rawFrame(closeFrame(4000)));
       connection.socket.end();
     });
     const reader = readable.getReader();

@@ -1,9 +1,8 @@
 /** What an attacker writes: requests and frames, right or wrong, made without anything of src/. */
 
 import { Buffer } from "node:buffer";
-
-/** A masking key, the same for all: an attacker has no use for a good one. */
-const KEY = [0x37, 0xfa, 0x21, 0x3d] as const;
+import { utf8 } from "../support/bytes.ts";
+import { closePayload, frameBytes, KEY } from "../support/frame_bytes.ts";
 
 /** The fields of a request that opens a WebSocket. */
 const FIELDS = {
@@ -57,22 +56,20 @@ export interface FrameParts {
 /** One frame. */
 export function frame(parts: FrameParts): Buffer {
   const { fin = true, rsv1 = false, opcode, payload = "", masked = true } = parts;
-  const body = Buffer.from(payload as Uint8Array);
-  const length = BigInt(parts.claims ?? body.length);
-  const bits = parts.lengthBits ?? (length < 126n ? 7 : length < 65536n ? 16 : 64);
-  const head = Buffer.alloc(bits === 7 ? 2 : bits === 16 ? 4 : 10);
-  head[0] = (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode;
-  head[1] = (masked ? 0x80 : 0) | (bits === 7 ? Number(length) : bits === 16 ? 126 : 127);
-  if (bits === 16) head.writeUInt16BE(Number(length), 2);
-  if (bits === 64) head.writeBigUInt64BE(length, 2);
-  if (!masked) return Buffer.concat([head, body]);
-  for (let i = 0; i < body.length; i++) body[i]! ^= KEY[i & 3]!;
-  return Buffer.concat([head, Buffer.from(KEY), body]);
+  const bytes = frameBytes({
+    first: (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode,
+    payload: typeof payload === "string" ? utf8(payload) : payload,
+    // The same for all: an attacker has no use for a good one.
+    key: masked ? KEY : undefined,
+    form: parts.lengthBits,
+    claims: parts.claims,
+  });
+  return Buffer.from(bytes.buffer);
 }
 
 /** A Close frame. */
 export function closeFrame(code: number, masked = true): Buffer {
-  return frame({ opcode: 8, payload: Uint8Array.of(code >> 8, code & 0xff), masked });
+  return frame({ opcode: 8, payload: closePayload(code), masked });
 }
 
 /** The same bytes again and again, up to about `size` in all. */

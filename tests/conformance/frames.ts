@@ -1,9 +1,11 @@
-/** Frames by RFC 6455 §5.2, built byte for byte without src/, right or as wrong as a test wants them. */
+/** Frames by their fields, without src/, right or as wrong as a test wants them. */
 
 import { hex } from "../harness.ts";
+import { join as joinBytes, utf8 } from "../support/bytes.ts";
+import { closePayload, frameBytes, KEY } from "../support/frame_bytes.ts";
 
-/** The masking key of RFC 6455 §5.7. */
-const KEY = "37 fa 21 3d";
+export { latin1 } from "../support/bytes.ts";
+export { closePayload } from "../support/frame_bytes.ts";
 
 /** What a {@linkcode frame} is made of. */
 export interface FrameParts {
@@ -23,11 +25,6 @@ export interface FrameParts {
   claims?: number | bigint;
 }
 
-/** Text, one byte for each character. */
-export function latin1(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
-
 /** Bytes as such, and hex as bytes. */
 export function bytesOf(data: string | Uint8Array): Uint8Array {
   return typeof data === "string" ? hex(data) : data;
@@ -35,36 +32,19 @@ export function bytesOf(data: string | Uint8Array): Uint8Array {
 
 /** The pieces, bytes or hex, in one. */
 export function join(...pieces: (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-  const parts = pieces.map(bytesOf);
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    all.set(part, position);
-    position += part.length;
-  }
-  return all;
+  return joinBytes(...pieces.map(bytesOf));
 }
 
 /** A frame by RFC 6455 §5.2, right or as wrong as asked for. */
 export function frame(parts: FrameParts): Uint8Array<ArrayBuffer> {
-  const { opcode, fin = true, rsv = 0, mask = KEY, payload = "", claims } = parts;
-  const data = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-  const length = BigInt(claims ?? data.length);
-  const form = parts.lengthForm ?? (length < 126n ? 7 : length < 65536n ? 16 : 64);
-  const digits = (value: bigint | number, count: number) => value.toString(16).padStart(count, "0");
-  const second = (mask === null ? 0 : 0x80) +
-    (form === 7 ? Number(length) : form === 16 ? 126 : 127);
-  const header = digits((fin ? 0x80 : 0) + (rsv << 4) + opcode, 2) + digits(second, 2) +
-    (form === 7 ? "" : digits(length, form / 4));
-  if (mask === null) return join(header, data);
-  const key = hex(mask);
-  return join(header, key, data.map((byte, i) => byte ^ key[i & 3]!));
-}
-
-/** A Close frame's payload: the code, and the reason as text or as bytes in hex. */
-export function closePayload(code: number, reason: string | Uint8Array = ""): Uint8Array {
-  const text = typeof reason === "string" ? new TextEncoder().encode(reason) : reason;
-  return join(code.toString(16).padStart(4, "0"), text);
+  const { opcode, fin = true, rsv = 0, mask, payload = "", lengthForm, claims } = parts;
+  return frameBytes({
+    first: (fin ? 0x80 : 0) + (rsv << 4) + opcode,
+    payload: typeof payload === "string" ? utf8(payload) : payload,
+    key: mask === null ? undefined : mask === undefined ? KEY : hex(mask),
+    form: lengthForm,
+    claims,
+  });
 }
 
 /** A Close frame. */

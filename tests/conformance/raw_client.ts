@@ -4,6 +4,7 @@
  */
 
 import { decodeBody } from "../support/chunked.ts";
+import { sizesOf } from "../support/frame_bytes.ts";
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, deadline, delay, toHex } from "../harness.ts";
 import { bytesOf, latin1 } from "./frames.ts";
@@ -113,12 +114,12 @@ export class RawClient implements AsyncDisposable {
 
   /** Reads a frame, and checks what is true of all frames of a server. */
   async readFrame(): Promise<RawFrame> {
-    const head = () => headerOf(this.received);
+    const sizes = () => sizesOf(this.received);
     await this.#until(() => {
-      const header = head();
-      return header !== undefined && this.received.length >= header.size + header.length;
+      const known = sizes();
+      return known !== undefined && this.received.length >= known.header + known.payload;
     }, "a frame");
-    const { size, length } = head()!;
+    const { header: size, payload: length } = sizes()!;
     const header = this.#take(size);
     // RFC 6455 §5.1: "A server MUST NOT mask any frames that it sends to the client."
     assertEquals(header[1]! & 0x80, 0, "the frame is masked");
@@ -228,16 +229,6 @@ export class RawClient implements AsyncDisposable {
       await deadline(promise, PATIENCE, what);
     }
   }
-}
-
-function headerOf(bytes: Uint8Array): { size: number; length: number } | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length < 2) return undefined;
-  const short = bytes[1]! & 0x7f;
-  const size = (short < 126 ? 2 : short === 126 ? 4 : 10) + ((bytes[1]! & 0x80) === 0 ? 0 : 4);
-  if (bytes.length < size) return undefined;
-  if (short < 126) return { size, length: short };
-  return { size, length: short === 126 ? view.getUint16(2) : Number(view.getBigUint64(2)) };
 }
 
 /** Connects, and does the handshake of RFC 6455 §1.3. */

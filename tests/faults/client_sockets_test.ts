@@ -2,8 +2,8 @@
 import { connect, WebSocketStream } from "../../mod.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, assertEquals, deadline, test } from "../harness.ts";
-import { latin1 } from "../handshake/helpers.ts";
 import { join, rawFrame } from "../protocol/frames.ts";
+import { latin1 } from "../support/bytes.ts";
 import {
   CountedSignal,
   PromiseWatch,

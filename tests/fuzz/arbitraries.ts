@@ -1,5 +1,6 @@
 /** What streams are made of: frames by the grammar of RFC 6455, text of every plane, and damage. */
 
+import { join } from "../support/bytes.ts";
 import type { Random } from "./random.ts";
 
 /** Bytes that grow. */
@@ -249,26 +250,15 @@ export function damage(random: Random, bytes: Uint8Array): Uint8Array {
       bytes[at] = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
       return bytes;
     case 2: // A slice again.
-      return joined(bytes.subarray(0, at + length), bytes.subarray(at));
+      return join(bytes.subarray(0, at + length), bytes.subarray(at));
     case 3: // A slice less.
-      return joined(bytes.subarray(0, at), bytes.subarray(at + length));
+      return join(bytes.subarray(0, at), bytes.subarray(at + length));
     case 4: // A slice elsewhere.
       bytes.copyWithin(random.below(bytes.length), at, at + length);
       return bytes;
     case 5: // Bytes between.
-      return joined(bytes.subarray(0, at), random.bytes(length), bytes.subarray(at));
+      return join(bytes.subarray(0, at), random.bytes(length), bytes.subarray(at));
     default: // The end.
       return bytes.slice(0, at);
   }
-}
-
-/** The pieces in one. */
-export function joined(...pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let position = 0;
-  for (const piece of pieces) {
-    all.set(piece, position);
-    position += piece.length;
-  }
-  return all;
 }

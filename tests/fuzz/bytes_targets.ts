@@ -1,6 +1,7 @@
 import { mask } from "../../src/protocol/mask.ts";
 import { isValidUtf8, Utf8Validator } from "../../src/protocol/utf8.ts";
-import { badText, damage, joined, text } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { badText, damage, text } from "./arbitraries.ts";
 import { utf8Fault } from "./frame_model.ts";
 import { Random } from "./random.ts";
 import { ensure, pieces, same } from "./target.ts";
@@ -30,7 +31,7 @@ export const utf8: Target = {
       : text(random, size);
     if (random.once(3)) bytes = damage(random, bytes);
     // The place in its buffer decides how many bytes come before the first aligned word.
-    return joined(Uint8Array.from([random.below(256), random.below(4)]), bytes);
+    return join(Uint8Array.from([random.below(256), random.below(4)]), bytes);
   },
   check(input) {
     const [cut = 0, offset = 0] = input;
@@ -61,10 +62,10 @@ export const masking: Target = {
   generate(seed, index) {
     const random = new Random(seed, index);
     const size = random.once(5) ? random.small(600) : random.small(140);
-    return joined(random.bytes(4), Uint8Array.from([random.below(256)]), random.bytes(size));
+    return join(random.bytes(4), Uint8Array.from([random.below(256)]), random.bytes(size));
   },
   check(input) {
-    const key = joined(input.subarray(0, 4), new Uint8Array(4)).subarray(0, 4);
+    const key = join(input.subarray(0, 4), new Uint8Array(4)).subarray(0, 4);
     const place = input[4] ?? 0;
     const bytes = input.slice(5);
     const start = Math.min(bytes.length, (place >> 3) & 15);

@@ -3,7 +3,8 @@ import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_backen
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
-import { badFrame, Bytes, damage, frame, joined, message, ping, text } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { badFrame, Bytes, damage, frame, message, ping, text } from "./arbitraries.ts";
 import { payload } from "./deflate_arbitraries.ts";
 import { drive } from "./drive.ts";
 import type { Drive, Driven } from "./drive.ts";
@@ -41,7 +42,7 @@ export const compress: Target = {
       bytes.push(random.below(256), size >> 8, size & 0xff, random.below(8));
     }
     const settings = [random.below(256), random.below(256)];
-    return joined(writePlan(random, random.once(2)), Uint8Array.from(settings), bytes.take());
+    return join(writePlan(random, random.once(2)), Uint8Array.from(settings), bytes.take());
   },
   check(input) {
     const plan = { ...readPlan(input), maxMessageSize: 1024 * 1024, maxFragments: Infinity };
@@ -121,7 +122,7 @@ export const wire: Target = {
     let stream: Uint8Array = bytes.take();
     if (random.once(3)) stream = damage(random, stream);
     const settings = [random.below(256), random.below(256)];
-    return joined(writePlan(random, isServer), Uint8Array.from(settings), stream);
+    return join(writePlan(random, isServer), Uint8Array.from(settings), stream);
   },
   check(input) {
     const plan = readPlan(input);

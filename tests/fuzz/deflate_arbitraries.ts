@@ -1,7 +1,8 @@
 /** Compressed payloads: blocks of every type, written bit by bit or by zlib, and damaged. */
 
 import { constants, deflateRawSync } from "node:zlib";
-import { damage, joined, text } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { damage, text } from "./arbitraries.ts";
 import { Random } from "./random.ts";
 
 /** Bits in RFC 1951's order: §3.1.1. */
@@ -140,5 +141,5 @@ export function payloads(random: Random): Uint8Array<ArrayBuffer> {
     if (random.once(40)) bytes = random.bytes(random.small(30));
     all.push(Uint8Array.from([bytes.length >> 8, bytes.length & 0xff]), bytes);
   }
-  return joined(...all);
+  return join(...all);
 }

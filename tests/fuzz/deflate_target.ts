@@ -1,6 +1,7 @@
 import { DeflateInUse } from "../../src/extensions/deflate_in_use.ts";
 import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_backend.ts";
-import { Bytes, frame, joined } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { Bytes, frame } from "./arbitraries.ts";
 import { payloads } from "./deflate_arbitraries.ts";
 import { drive, WAYS } from "./drive.ts";
 import { inflate } from "./inflate_model.ts";
@@ -42,7 +43,7 @@ export const deflate: Target = {
       cut,
       random.once(2) ? 0 : random.below(256),
     ];
-    return joined(Uint8Array.from(plan), payloads(random));
+    return join(Uint8Array.from(plan), payloads(random));
   },
   check(input) {
     const plan = readPlan(input);
@@ -117,7 +118,7 @@ function compareWithModel(
       event instanceof Uint8Array && same(event, inflated.output),
       () => `message ${i} is another`,
     );
-    if (takesContextOver) before = joined(before, inflated.output).slice(-32_768);
+    if (takesContextOver) before = join(before, inflated.output).slice(-32_768);
   }
   ensure(code === 0, () => `${code} after the last message`);
   return `${isOneShot ? "one-shot" : "context"}: messages`;

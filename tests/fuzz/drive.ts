@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
-import { joined } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
 import { ensure, pieces, same } from "./target.ts";
 
 /** The ways: the codec alone, and a connection's receiver, with all that it may be told. */
@@ -180,5 +180,5 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
 function whole(parts: readonly Message[]): Message {
   const isText = typeof parts[0] === "string";
   ensure(parts.every((part) => (typeof part === "string") === isText), () => "parts of two types");
-  return isText ? parts.join("") : joined(...parts as Uint8Array[]);
+  return isText ? parts.join("") : join(...parts as Uint8Array[]);
 }

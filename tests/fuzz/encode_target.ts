@@ -1,7 +1,8 @@
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import type { Message } from "../../src/protocol/message.ts";
-import { Bytes, codePoint, joined } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { Bytes, codePoint } from "./arbitraries.ts";
 import { drive } from "./drive.ts";
 import { judge } from "./frame_model.ts";
 import type { Found } from "./frame_model.ts";
@@ -34,7 +35,7 @@ export const encode: Target = {
       bytes.push(random.below(8), size >> 8, size & 0xff, random.below(256));
     }
     const longest = random.once(2) ? 0 : 1 + random.small(255);
-    return joined(
+    return join(
       writePlan(random, random.once(2)),
       Uint8Array.from([longest]),
       bytes.take(),

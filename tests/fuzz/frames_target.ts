@@ -1,4 +1,5 @@
-import { badFrame, Bytes, damage, joined, validStream } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { badFrame, Bytes, damage, validStream } from "./arbitraries.ts";
 import { drive, WAYS } from "./drive.ts";
 import type { Driven } from "./drive.ts";
 import { judge } from "./frame_model.ts";
@@ -59,7 +60,7 @@ export const frames: Target = {
   generate(seed, index) {
     const random = new Random(seed, index);
     const masked = random.once(2);
-    return joined(writePlan(random, masked), anyStream(random, masked));
+    return join(writePlan(random, masked), anyStream(random, masked));
   },
   check(input) {
     const plan = readPlan(input);

@@ -12,6 +12,7 @@ import {
 import { checkOrigin } from "../../src/handshake/origin.ts";
 import { parseSubprotocols } from "../../src/handshake/subprotocol.ts";
 import { parseProxyUrl, parseWebSocketUrl } from "../../src/handshake/url.ts";
+import { latin1 } from "../support/bytes.ts";
 import { extensions } from "./head_arbitraries.ts";
 import { Random } from "./random.ts";
 import { ensure } from "./target.ts";
@@ -73,7 +74,7 @@ export const grammar: Target = {
       const at = random.below(value.length + 1);
       value = value.slice(0, at) + random.pick(PIECES) + value.slice(at + random.below(2));
     }
-    return Uint8Array.from(value, (character) => character.charCodeAt(0));
+    return latin1(value);
   },
   check(input) {
     const value = String.fromCharCode(...input);

@@ -4,7 +4,7 @@ import { RequestHeadParser } from "../../src/handshake/request_head_parser.ts";
 import type { RequestHead } from "../../src/handshake/request_head_parser.ts";
 import { ResponseHeadParser } from "../../src/handshake/response_head_parser.ts";
 import type { ResponseHead } from "../../src/handshake/response_head_parser.ts";
-import { joined } from "./arbitraries.ts";
+import { join, latin1 } from "../support/bytes.ts";
 import { damageHead, head } from "./head_arbitraries.ts";
 import { isBeginning, matchHead } from "./head_model.ts";
 import type { HeadKind } from "./head_model.ts";
@@ -39,8 +39,8 @@ export const heads: Target = {
       for (let n = 1 + random.small(3); n > 0; n--) text = damageHead(random, text);
     }
     const plan = (isRequest ? 0 : 1) | (random.once(4) ? 2 : 0);
-    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    return joined(Uint8Array.from([plan, random.below(256)]), bytes);
+    const bytes = latin1(text);
+    return join(Uint8Array.from([plan, random.below(256)]), bytes);
   },
   check(input) {
     const [plan = 0, cut = 0] = input;

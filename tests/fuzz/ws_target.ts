@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
-import { damage, joined } from "./arbitraries.ts";
+import { join } from "../support/bytes.ts";
+import { damage } from "./arbitraries.ts";
 import { drive } from "./drive.ts";
 import type { Driven } from "./drive.ts";
 import { anyStream, PLAN, readPlan, writePlan } from "./frames_target.ts";
@@ -118,7 +119,7 @@ export const ws: Target = {
     const isServer = random.once(2);
     let stream = anyStream(random, isServer);
     if (random.once(3)) stream = damage(random, stream);
-    return joined(writePlan(random, isServer), stream);
+    return join(writePlan(random, isServer), stream);
   },
   check(input) {
     const plan = { ...readPlan(input), way: "codec" as const };

@@ -1,10 +1,7 @@
 import { HandshakeError, HeaderList, type RequestHead } from "../../src/handshake/mod.ts";
 import { assert, assertThrows, fail } from "../harness.ts";
 
-/** One byte for each character. */
-export function latin1(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
+export { latin1 } from "../support/bytes.ts";
 
 /** The request of RFC 6455 §1.2, as it stands on the wire. */
 export const SAMPLE = "GET /chat HTTP/1.1\r\n" +

@@ -6,34 +6,18 @@ import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
-import { assert, hex, toHex } from "../harness.ts";
+import { assert, toHex } from "../harness.ts";
+import { utf8 } from "../support/bytes.ts";
+import { frameBytes, KEY, naiveMask, sizesOf } from "../support/frame_bytes.ts";
+
+export { join, utf8 } from "../support/bytes.ts";
+export { naiveMask } from "../support/frame_bytes.ts";
 
 /** Both ends. */
 export const ROLES: readonly Role[] = ["server", "client"];
 
 /** The sizes of the matrix: one on each side of every change of the header's form. */
 export const SIZES: readonly number[] = [0, 125, 126, 65535, 65536];
-
-/** The masking key of RFC 6455 §5.7. */
-export const KEY = "37 fa 21 3d";
-
-const textEncoder = new TextEncoder();
-
-/** The UTF-8 of a string. */
-export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return textEncoder.encode(text);
-}
-
-/** The pieces in one. */
-export function join(...pieces: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let position = 0;
-  for (const piece of pieces) {
-    all.set(piece, position);
-    position += piece.length;
-  }
-  return all;
-}
 
 /** The same numbers from 0 to 2^32-1 for the same seed: mulberry32. */
 export function random(seed: number): () => number {
@@ -106,25 +90,9 @@ export interface RawFrame {
 
 /** The bytes of a frame, masked where `to` is the server. */
 export function rawFrame(frame: RawFrame, to: Role = "client"): Uint8Array<ArrayBuffer> {
-  const { first, payload = "" } = frame;
+  const { first, payload = "", form } = frame;
   const data = typeof payload === "string" ? utf8(payload) : payload;
-  const size = data.length;
-  const form = frame.form ?? (size < 126 ? 7 : size < 65536 ? 16 : 64);
-  const maskBit = to === "server" ? 0x80 : 0;
-  const extended = new DataView(new ArrayBuffer(form === 7 ? 0 : form / 8));
-  if (form === 16) extended.setUint16(0, size);
-  if (form === 64) extended.setBigUint64(0, BigInt(size));
-  return join(
-    new Uint8Array([first, maskBit | (form === 7 ? size : form === 16 ? 126 : 127)]),
-    new Uint8Array(extended.buffer),
-    to === "server" ? hex(KEY) : new Uint8Array(0),
-    to === "server" ? naiveMask(data, hex(KEY)) : data,
-  );
-}
-
-/** RFC 6455 §5.3, word for word. */
-export function naiveMask(bytes: Uint8Array, key: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(bytes, (byte, i) => byte ^ key[i % 4]!);
+  return frameBytes({ first, payload: data, form, key: to === "server" ? KEY : undefined });
 }
 
 /** A frame as {@linkcode parseFrames} reads it. */
@@ -143,25 +111,20 @@ export interface ParsedFrame {
 export function parseFrames(bytes: Uint8Array): ParsedFrame[] {
   const frames: ParsedFrame[] = [];
   for (let start = 0; start < bytes.length;) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset + start);
-    const short = view.getUint8(1) & 0x7f;
-    const size = short < 126
-      ? short
-      : short === 126
-      ? view.getUint16(2)
-      : Number(view.getBigUint64(2));
-    let position = start + (short < 126 ? 2 : short === 126 ? 4 : 10);
-    const header = toHex(bytes.subarray(start, position));
-    const key = bytes.subarray(position, position += (view.getUint8(1) & 0x80) === 0 ? 0 : 4);
-    const payload = bytes.slice(position, position += size);
-    assert(position <= bytes.length, "the last frame is cut off");
+    const rest = bytes.subarray(start);
+    const sizes = sizesOf(rest);
+    const size = sizes === undefined ? Infinity : sizes.header + sizes.payload;
+    assert(sizes !== undefined && size <= rest.length, "the last frame is cut off");
+    const keyAt = sizes.header - ((rest[1]! & 0x80) === 0 ? 0 : 4);
+    const key = rest.subarray(keyAt, sizes.header);
+    const payload = rest.slice(sizes.header, size);
     frames.push({
-      first: view.getUint8(0),
-      header,
+      first: rest[0]!,
+      header: toHex(rest.subarray(0, keyAt)),
       key: toHex(key),
       payload: key.length === 0 ? payload : naiveMask(payload, key),
     });
-    start = position;
+    start += size;
   }
   return frames;
 }

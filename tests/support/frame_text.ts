@@ -1,6 +1,7 @@
 import { toHex } from "../harness.ts";
 import { parseFrames } from "../protocol/frames.ts";
 import type { ParsedFrame } from "../protocol/frames.ts";
+import { sizesOf } from "./frame_bytes.ts";
 
 const NAMES = new Map([
   [0x0, "continuation"],
@@ -15,26 +16,11 @@ const NAMES = new Map([
 export function wholeFrames(bytes: Uint8Array): { frames: ParsedFrame[]; rest: Uint8Array } {
   let end = 0;
   while (true) {
-    const size = frameSize(bytes.subarray(end));
-    if (size === undefined || end + size > bytes.length) break;
-    end += size;
+    const sizes = sizesOf(bytes.subarray(end));
+    if (sizes === undefined || end + sizes.header + sizes.payload > bytes.length) break;
+    end += sizes.header + sizes.payload;
   }
   return { frames: parseFrames(bytes.slice(0, end)), rest: bytes.subarray(end) };
-}
-
-/** How long the frame is that the bytes begin with; `undefined` where they are too few to say. */
-function frameSize(bytes: Uint8Array): number | undefined {
-  if (bytes.length < 2) return undefined;
-  const short = bytes[1] & 0x7f;
-  const header = short < 126 ? 2 : short === 126 ? 4 : 10;
-  if (bytes.length < header) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const size = short < 126
-    ? short
-    : short === 126
-    ? view.getUint16(2)
-    : Number(view.getBigUint64(2));
-  return header + ((bytes[1] & 0x80) === 0 ? 0 : 4) + size;
 }
 
 /** A frame in words: `text Hello`, `binary 00 ff`, `close 1000 bye`; a `+` after one that is no end. */

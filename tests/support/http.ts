@@ -1,6 +1,7 @@
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
 import { deadline, onTestEnd } from "../harness.ts";
+import { latin1 } from "./bytes.ts";
 
 /** The text of a request that opens a WebSocket; `fields` are more lines, or others in place of some. */
 export function upgradeRequest(fields: Record<string, string> = {}, target = "/chat"): string {
@@ -65,10 +66,7 @@ export class HttpPeer {
 
   /** Sends text, a byte for each character, or bytes. */
   send(data: string | Uint8Array): void {
-    const bytes = typeof data === "string"
-      ? Uint8Array.from(data, (char) => char.charCodeAt(0))
-      : data;
-    this.transport.write(bytes);
+    this.transport.write(typeof data === "string" ? latin1(data) : data);
   }
 
   /** Resolves once the condition holds. */

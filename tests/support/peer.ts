@@ -3,6 +3,7 @@ import type { MemoryTransport } from "../../src/transport/memory.ts";
 import { deadline } from "../harness.ts";
 import { join, rawFrame } from "../protocol/frames.ts";
 import type { ParsedFrame, RawFrame } from "../protocol/frames.ts";
+import { closePayload } from "./frame_bytes.ts";
 import { frameWords, wholeFrames } from "./frame_text.ts";
 
 /** How long to wait for what should come at once, in milliseconds. */
@@ -22,10 +23,7 @@ export const First = {
 
 /** A Close frame; without a code where it's left out. */
 export function closeFrame(code?: number, reason = ""): RawFrame {
-  const payload = code === undefined
-    ? new Uint8Array(0)
-    : join(new Uint8Array([code >> 8, code & 0xff]), new TextEncoder().encode(reason));
-  return { first: First.Close, payload };
+  return { first: First.Close, payload: code === undefined ? "" : closePayload(code, reason) };
 }
 
 /** A text frame. */

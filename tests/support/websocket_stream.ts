@@ -3,9 +3,11 @@
 import { WebSocketError, WebSocketStream } from "../../mod.ts";
 import type { WebSocketOpenInfo } from "../../mod.ts";
 import { assertRejects, deadline } from "../harness.ts";
-import { latin1 } from "../handshake/helpers.ts";
 import { rawFrame } from "../protocol/frames.ts";
+import type { RawFrame } from "../protocol/frames.ts";
+import { latin1 } from "./bytes.ts";
 import { frameWords, wholeFrames } from "./frame_text.ts";
+import { closeFrame } from "./peer.ts";
 import { rawServer, switching } from "./raw_server.ts";
 import type { RawConnection } from "./raw_server.ts";
 
@@ -28,20 +30,16 @@ export function sent(peer: RawConnection): string[] {
   return wholeFrames(bytes).frames.map(frameWords);
 }
 
-/** Waits for the client's Close, gives it in words, and answers it with a Close and the end. */
-export async function answerClose(peer: RawConnection, payload?: Uint8Array): Promise<string> {
+/** Waits for the client's Close, gives it in words, and answers it with the same, or another, and the end. */
+export async function answerClose(peer: RawConnection, answer?: RawFrame): Promise<string> {
   const close = () => sent(peer).find((words) => words.startsWith("close"));
   await peer.until(() => close() !== undefined, "a Close");
   const words = close()!;
   const [, code = "", ...reason] = words.split(" ");
-  peer.write(rawFrame({ first: 0x88, payload: payload ?? closePayload(code, reason.join(" ")) }));
+  const same = code === "" ? closeFrame() : closeFrame(+code, reason.join(" "));
+  peer.write(rawFrame(answer ?? same));
   peer.socket.end();
   return words;
-}
-
-export function closePayload(code: number | string, reason = ""): Uint8Array {
-  if (code === "") return new Uint8Array(0);
-  return new Uint8Array([+code >> 8, +code & 0xff, ...new TextEncoder().encode(reason)]);
 }
 
 /** How a stream that was not closed cleanly tells of it. */
