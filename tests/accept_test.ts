@@ -15,7 +15,8 @@ import {
 import { rawFrame } from "./protocol/frames.ts";
 import { decodeBody } from "./support/chunked.ts";
 import { assertRefused } from "./support/accepting.ts";
-import { ACCEPT, HttpPeer, upgradeRequest } from "./support/http.ts";
+import { HttpPeer, upgradeRequest } from "./support/http.ts";
+import { ACCEPT } from "./support/http_text.ts";
 import { turns } from "./support/open.ts";
 
 const text = (payload: string) => rawFrame({ first: 0x81, payload }, "server");

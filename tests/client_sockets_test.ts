@@ -16,8 +16,9 @@ import {
   test,
   testIf,
 } from "./harness.ts";
+import { switching } from "./support/http_text.ts";
 import { collect, exchange } from "./support/open.ts";
-import { rawServer, switching } from "./support/raw_server.ts";
+import { rawServer } from "./support/raw_server.ts";
 import { echo, serving } from "./support/server.ts";
 
 /** Sends messages of many sizes to an echo, and checks what comes back. */

@@ -6,8 +6,8 @@ import type { MemoryOptions, MemoryTransport } from "../src/transport/memory.ts"
 import { accept } from "../src/accept.ts";
 import { assert, assertEquals, assertRejects, deadline, delay, hex, test } from "./harness.ts";
 import { latin1 } from "./support/bytes.ts";
+import { fieldOf, switching } from "./support/http_text.ts";
 import { collect, turns } from "./support/open.ts";
-import { fieldOf, switching } from "./support/raw_server.ts";
 
 const URL_ = "ws://example.com/chat?room=1";
 

@@ -6,9 +6,10 @@ import { assert, assertEquals, assertRejects, deadline, hex, onTestEnd, test } f
 import type { RawFrame } from "./protocol/frames.ts";
 import { acceptRaw, compressedFrames, deflated, OFFER, RSV1 } from "./support/deflate.ts";
 import { frameWords, wholeFrames } from "./support/frame_text.ts";
+import { fieldOf, switching } from "./support/http_text.ts";
 import { collect, turns } from "./support/open.ts";
 import { closeFrame, First, Peer, textFrame } from "./support/peer.ts";
-import { fieldOf, rawServer, switching } from "./support/raw_server.ts";
+import { rawServer } from "./support/raw_server.ts";
 import { openRaw, serving } from "./support/server.ts";
 
 const MIB = 1024 * 1024;

@@ -14,9 +14,10 @@ import {
   RSV1,
   WAYS,
 } from "./support/deflate.ts";
+import { fieldOf, switching } from "./support/http_text.ts";
 import { collect, exchange } from "./support/open.ts";
 import { closeFrame, First } from "./support/peer.ts";
-import { fieldOf, rawServer, switching } from "./support/raw_server.ts";
+import { rawServer } from "./support/raw_server.ts";
 import { serving } from "./support/server.ts";
 import { streamOf } from "./support/streams.ts";
 

@@ -4,7 +4,8 @@ import { connect, WebSocketError } from "../mod.ts";
 import type { HandshakeError, TcpAddr } from "../mod.ts";
 import { assertEquals, assertRejects, delay, runtime, test } from "./harness.ts";
 import { certificate } from "./support/certificates.ts";
-import { fieldOf, type RawConnection, type RawServer, rawServer } from "./support/raw_server.ts";
+import { fieldOf } from "./support/http_text.ts";
+import { type RawConnection, type RawServer, rawServer } from "./support/raw_server.ts";
 import { echo, serving } from "./support/server.ts";
 
 /** A proxy that works: every CONNECT leads to one port, whatever it asks for. */

@@ -8,7 +8,8 @@ import {
   delay,
   test,
 } from "./harness.ts";
-import { rawServer, switching } from "./support/raw_server.ts";
+import { switching } from "./support/http_text.ts";
+import { rawServer } from "./support/raw_server.ts";
 import { log, next, reconnecting, words } from "./support/reconnecting.ts";
 import { echo, serving } from "./support/server.ts";
 

@@ -15,6 +15,7 @@ import {
   test,
   testIf,
 } from "./harness.ts";
+import { upgradeRequest } from "./support/http.ts";
 import { collect } from "./support/open.ts";
 import { echo, serving } from "./support/server.ts";
 import { tcpConnect } from "./support/tcp.ts";
@@ -72,8 +73,7 @@ for (const [name, bytes, end] of bad) {
 testIf(canRun("openssl", ["version"]), "a FIN without TLS's own goodbye is a 1006", async () => {
   const { port, server, errors } = servingTls();
   const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet"], {
-    input: "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    input: upgradeRequest({ Host: "127.0.0.1" }, "/"),
   });
   const opened = async () => {
     while (server.connections.size === 0) await delay(1);

@@ -12,8 +12,9 @@ import {
   test,
 } from "./harness.ts";
 import { rawFrame } from "./protocol/frames.ts";
+import { switching } from "./support/http_text.ts";
 import { closeFrame } from "./support/peer.ts";
-import { rawServer, switching } from "./support/raw_server.ts";
+import { rawServer } from "./support/raw_server.ts";
 import { serving } from "./support/server.ts";
 import { answerClose, open, sent, unclean } from "./support/websocket_stream.ts";
 

@@ -1,12 +1,9 @@
 /** A server that attacks whoever connects. */
 
-import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { Context } from "./attack.ts";
 import { Peer } from "./peer.ts";
-
-const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** What it does with a connection, whose request is there. */
 export type Behaviour = (peer: Peer, head: string) => void | Promise<void>;
@@ -19,14 +16,6 @@ export interface ClientOutcome {
   answer: string;
   /** The request. */
   head: string;
-}
-
-/** The right answer to a request, with more lines, each with its end. */
-export function switching(head: string, lines = ""): string {
-  const key = /^Sec-WebSocket-Key: *(.*?)\r$/im.exec(head)?.[1] ?? "";
-  const accept = createHash("sha1").update(key + GUID).digest("base64");
-  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-    `Sec-WebSocket-Accept: ${accept}\r\n${lines}\r\n`;
 }
 
 /** Has the victim connect to a server that behaves so, and waits for its end. */

@@ -3,15 +3,7 @@
 import { Buffer } from "node:buffer";
 import { utf8 } from "../support/bytes.ts";
 import { closePayload, frameBytes, KEY } from "../support/frame_bytes.ts";
-
-/** The fields of a request that opens a WebSocket. */
-const FIELDS = {
-  "Host": "127.0.0.1",
-  "Upgrade": "websocket",
-  "Connection": "Upgrade",
-  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version": "13",
-} as const;
+import { headText, UPGRADE } from "../support/http_text.ts";
 
 /** What {@linkcode request} takes. */
 export interface RequestParts {
@@ -26,11 +18,8 @@ export interface RequestParts {
 /** A request that asks for a WebSocket. */
 export function request(parts: RequestParts = {}): string {
   const { method = "GET", target = "/", fields = {}, lines = "" } = parts;
-  const text = Object.entries({ ...FIELDS, ...fields })
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join("");
-  return `${method} ${target} HTTP/1.1\r\n${text}${lines}\r\n`;
+  const all = { Host: "127.0.0.1", ...UPGRADE, ...fields };
+  return headText(`${method} ${target} HTTP/1.1`, all, lines);
 }
 
 /** Text to bytes, one for each character. */

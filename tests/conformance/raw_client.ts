@@ -5,6 +5,7 @@
 
 import { decodeBody } from "../support/chunked.ts";
 import { sizesOf } from "../support/frame_bytes.ts";
+import { ACCEPT } from "../support/http_text.ts";
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, deadline, delay, toHex } from "../harness.ts";
 import { bytesOf, latin1 } from "./frames.ts";
@@ -237,6 +238,6 @@ export async function rawHandshake(port: number): Promise<RawClient> {
   await client.write(latin1(HANDSHAKE));
   const { status, fields } = await client.readHead();
   assertEquals(status, 101);
-  assertEquals(new Map(fields).get("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  assertEquals(new Map(fields).get("sec-websocket-accept"), ACCEPT);
   return client;
 }

@@ -1,6 +1,7 @@
 /** Requests of the opening handshake, right and wrong, and what their answers must be. */
 
 import { assert, assertEquals } from "../harness.ts";
+import { headText, UPGRADE } from "../support/http_text.ts";
 import { frame, latin1 } from "./frames.ts";
 import { RawClient, type RawResponse } from "./raw_client.ts";
 import { assertFrame, echo, type TestOptions, type TestServer } from "./servers.ts";
@@ -10,18 +11,7 @@ export type Changes = Record<string, string | string[] | null>;
 
 /** The text of an upgrade request, with some of its fields replaced. */
 export function request(changes: Changes = {}, startLine = "GET /chat HTTP/1.1"): string {
-  const fields: Changes = {
-    Host: "server.example.com",
-    Upgrade: "websocket",
-    Connection: "Upgrade",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version": "13",
-    ...changes,
-  };
-  const lines = Object.entries(fields).flatMap(([name, value]) =>
-    (value === null ? [] : [value].flat()).map((value) => `${name}: ${value}\r\n`)
-  );
-  return `${startLine}\r\n${lines.join("")}\r\n`;
+  return headText(startLine, { Host: "server.example.com", ...UPGRADE, ...changes });
 }
 
 /** The values of a response's field. */

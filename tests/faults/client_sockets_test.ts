@@ -11,8 +11,9 @@ import {
   unwatchedDelay,
   watchRejections,
 } from "../support/leaks.ts";
+import { switching } from "../support/http_text.ts";
 import { closeFrame, textFrame } from "../support/peer.ts";
-import { rawServer, switching } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_server.ts";
 import type { RawConnection } from "../support/raw_server.ts";
 
 const FRAMES = [

@@ -2,23 +2,13 @@ import { memoryPair } from "../../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
 import { deadline, onTestEnd } from "../harness.ts";
 import { latin1 } from "./bytes.ts";
+import { headText, UPGRADE } from "./http_text.ts";
 
 /** The text of a request that opens a WebSocket; `fields` are more lines, or others in place of some. */
 export function upgradeRequest(fields: Record<string, string> = {}, target = "/chat"): string {
-  const all = {
-    "Host": "example.com",
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version": "13",
-    ...fields,
-  };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `GET ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
+  const all = { Host: "example.com", ...UPGRADE, ...fields };
+  return headText(`GET ${target} HTTP/1.1`, all);
 }
-
-/** What RFC 6455 §1.3 has the server answer to that key. */
-export const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /** An HTTP client over memory, to one connection of a server's. */
 export class HttpPeer {

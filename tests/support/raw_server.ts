@@ -2,25 +2,10 @@
 
 import { Buffer } from "node:buffer";
 import { createServer, type Server, type Socket } from "node:net";
-import { createHash } from "node:crypto";
 import { deadline, onTestEnd } from "../harness.ts";
 
 /** How long to wait for what should come at once, in milliseconds. */
 const PATIENCE = 10_000;
-
-/** The value of a field in a request's head; empty where it isn't there. */
-export function fieldOf(head: string, name: string): string {
-  return head.match(new RegExp(`^${name}: *(.*?)\r$`, "im"))?.[1] ?? "";
-}
-
-/** The right answer to a request, with more fields, each with its CRLF. */
-export function switching(head: string, fields = ""): string {
-  const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  const key = fieldOf(head, "Sec-WebSocket-Key");
-  const accept = createHash("sha1").update(key + guid).digest("base64");
-  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-    `Sec-WebSocket-Accept: ${accept}\r\n${fields}\r\n`;
-}
 
 /** One connection to the server. */
 export class RawConnection {

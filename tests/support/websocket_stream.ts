@@ -7,8 +7,9 @@ import { rawFrame } from "../protocol/frames.ts";
 import type { RawFrame } from "../protocol/frames.ts";
 import { latin1 } from "./bytes.ts";
 import { frameWords, wholeFrames } from "./frame_text.ts";
+import { switching } from "./http_text.ts";
 import { closeFrame } from "./peer.ts";
-import { rawServer, switching } from "./raw_server.ts";
+import { rawServer } from "./raw_server.ts";
 import type { RawConnection } from "./raw_server.ts";
 
 /** A stream that's open, to a server that does as it's told. */

@@ -1,7 +1,8 @@
 /** Attacks by a server, on those who connect to it. */
 
 import type { Attack, Context } from "../attack.ts";
-import { attackClient, switching } from "../hostile_server.ts";
+import { switching } from "../../support/http_text.ts";
+import { attackClient } from "../hostile_server.ts";
 import type { Behaviour } from "../hostile_server.ts";
 import { frame, latin1, repeat } from "../wire.ts";
 

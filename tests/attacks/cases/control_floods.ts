@@ -2,7 +2,8 @@
 
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
-import { attackClient, switching } from "../hostile_server.ts";
+import { switching } from "../../support/http_text.ts";
+import { attackClient } from "../hostile_server.ts";
 import { frame, repeat } from "../wire.ts";
 
 /** Sends control frames without end; what they are answered with is read then, or only after that. */
