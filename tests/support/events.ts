@@ -1,5 +1,6 @@
-import { deadline, toHex } from "../harness.ts";
+import { toHex } from "../harness.ts";
 import type { Transport, TransportHandler } from "../../src/transport/transport.ts";
+import { Changes } from "./changes.ts";
 
 /** A handler that writes down, in words, what a transport tells of. */
 export class Events implements TransportHandler {
@@ -11,7 +12,7 @@ export class Events implements TransportHandler {
   parts = 0;
   /** Called after each event. */
   onEvent: (event: string) => void = () => {};
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   /** @param isQuiet Whether data is counted and not written down. */
   constructor(readonly isQuiet = false) {}
@@ -27,7 +28,7 @@ export class Events implements TransportHandler {
 
   progress(): void {
     this.parts++;
-    for (const changed of this.#changed.splice(0)) changed();
+    this.#changes.tell();
   }
 
   end(): void {
@@ -55,16 +56,13 @@ export class Events implements TransportHandler {
 
   /** Resolves once the condition holds; it's looked at after each event. */
   async untilTrue(condition: () => boolean, what: string): Promise<void> {
-    const met = async () => {
-      while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
-    };
-    await deadline(met(), 10_000, what);
+    await this.#changes.until(condition, 10_000, what);
   }
 
   #add(event: string): void {
     if (!this.isQuiet || this.log.at(-1) !== event) this.log.push(event);
     this.onEvent(event);
-    for (const changed of this.#changed.splice(0)) changed();
+    this.#changes.tell();
   }
 }
 

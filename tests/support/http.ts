@@ -1,7 +1,8 @@
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
-import { deadline, onTestEnd } from "../harness.ts";
+import { onTestEnd } from "../harness.ts";
 import { latin1 } from "./bytes.ts";
+import { Changes } from "./changes.ts";
 import { headText, UPGRADE } from "./http_text.ts";
 
 /** The text of a request that opens a WebSocket; `fields` are more lines, or others in place of some. */
@@ -19,23 +20,23 @@ export class HttpPeer {
   text = "";
   hasEnded = false;
   isClosed = false;
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   constructor(options: MemoryOptions = {}) {
     [this.conn, this.transport] = memoryPair(options);
     this.transport.handler = {
       data: (chunk) => {
         for (const byte of chunk) this.text += String.fromCharCode(byte);
-        this.#tell();
+        this.#changes.tell();
       },
       drain() {},
       end: () => {
         this.hasEnded = true;
-        this.#tell();
+        this.#changes.tell();
       },
       close: () => {
         this.isClosed = true;
-        this.#tell();
+        this.#changes.tell();
       },
     };
     onTestEnd(() => {
@@ -61,10 +62,7 @@ export class HttpPeer {
 
   /** Resolves once the condition holds. */
   async until(condition: () => boolean, what: string): Promise<void> {
-    const met = async () => {
-      while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
-    };
-    await deadline(met(), 5000, what);
+    await this.#changes.until(condition, 5000, what);
   }
 
   /** Resolves once the whole answer is there, then ends as well. */
@@ -78,9 +76,5 @@ export class HttpPeer {
   async headed(): Promise<number> {
     await this.until(() => this.text.includes("\r\n\r\n"), "the head of the answer");
     return this.status;
-  }
-
-  #tell(): void {
-    for (const changed of this.#changed.splice(0)) changed();
   }
 }

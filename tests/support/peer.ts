@@ -1,8 +1,8 @@
 import type { Role } from "../../src/protocol/frame.ts";
 import type { MemoryTransport } from "../../src/transport/memory.ts";
-import { deadline } from "../harness.ts";
 import { join, rawFrame } from "../protocol/frames.ts";
 import type { ParsedFrame, RawFrame } from "../protocol/frames.ts";
+import { Changes } from "./changes.ts";
 import { closePayload } from "./frame_bytes.ts";
 import { frameWords, wholeFrames } from "./frame_text.ts";
 
@@ -47,7 +47,7 @@ export class Peer {
   #unread: number;
   #queue: Uint8Array[] = [];
   #isWriting = false;
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   /**
    * @param role What it is.
@@ -62,16 +62,16 @@ export class Peer {
       drain: () => {
         this.#isWriting = false;
         this.#flush();
-        this.#tell();
+        this.#changes.tell();
       },
       end: () => {
         this.hasEnded = true;
-        this.#tell();
+        this.#changes.tell();
       },
       close: (error) => {
         this.isClosed = true;
         this.error = error;
-        this.#tell();
+        this.#changes.tell();
       },
     };
   }
@@ -127,10 +127,7 @@ export class Peer {
 
   /** Resolves once the condition holds; it's looked at whenever something comes. */
   async until(condition: () => boolean, what: string): Promise<void> {
-    const met = async () => {
-      while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
-    };
-    await deadline(met(), PATIENCE, what);
+    await this.#changes.until(condition, PATIENCE, what);
   }
 
   /** Waits for as many frames, and gives all that have come, in words. */
@@ -145,7 +142,7 @@ export class Peer {
     const { frames, rest } = wholeFrames(join(this.#rest, chunk.subarray(skipped)));
     this.frames.push(...frames);
     this.#rest = rest;
-    this.#tell();
+    this.#changes.tell();
   }
 
   #flush(): void {
@@ -154,9 +151,5 @@ export class Peer {
       if (bytes === undefined) return;
       this.#isWriting = !this.transport.write(bytes);
     }
-  }
-
-  #tell(): void {
-    for (const changed of this.#changed.splice(0)) changed();
   }
 }

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { createServer, type Server, type Socket } from "node:net";
 import { deadline, onTestEnd } from "../harness.ts";
+import { Changes } from "./changes.ts";
 
 /** How long to wait for what should come at once, in milliseconds. */
 const PATIENCE = 10_000;
@@ -14,22 +15,22 @@ export class RawConnection {
   text = "";
   hasEnded = false;
   isClosed = false;
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
       this.text += chunk.toString("latin1");
-      this.#tell();
+      this.#changes.tell();
     });
     socket.on("end", () => {
       this.hasEnded = true;
-      this.#tell();
+      this.#changes.tell();
     });
     socket.on("error", () => {});
     socket.on("close", () => {
       this.isClosed = true;
-      this.#tell();
+      this.#changes.tell();
     });
   }
 
@@ -52,14 +53,7 @@ export class RawConnection {
 
   /** Resolves once the condition holds. */
   async until(condition: () => boolean, what: string): Promise<void> {
-    const met = async () => {
-      while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
-    };
-    await deadline(met(), PATIENCE, what);
-  }
-
-  #tell(): void {
-    for (const changed of this.#changed.splice(0)) changed();
+    await this.#changes.until(condition, PATIENCE, what);
   }
 }
 

@@ -10,6 +10,7 @@ import type {
 import { deadline, onTestEnd } from "../harness.ts";
 import { rawFrame } from "../protocol/frames.ts";
 import type { RawFrame } from "../protocol/frames.ts";
+import { Changes } from "./changes.ts";
 import { upgradeRequest } from "./http.ts";
 import { tcpConnect } from "./tcp.ts";
 import type { TcpClient } from "./tcp.ts";
@@ -83,7 +84,7 @@ export class PlatformClient {
   readonly opened: Promise<Event>;
   readonly closed: Promise<CloseEvent>;
   readonly messages: (string | ArrayBuffer)[] = [];
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   constructor(url: string, protocols?: string | string[]) {
     this.socket = new WebSocket(url, protocols);
@@ -96,7 +97,7 @@ export class PlatformClient {
     this.closed = new Promise((resolve) => this.socket.onclose = resolve);
     this.socket.onmessage = (event) => {
       this.messages.push(event.data);
-      for (const changed of this.#changed.splice(0)) changed();
+      this.#changes.tell();
     };
     onTestEnd(async () => {
       this.socket.close();
@@ -106,12 +107,7 @@ export class PlatformClient {
 
   /** Waits for so many messages, and gives all that have come. */
   async received(count: number): Promise<(string | ArrayBuffer)[]> {
-    const met = async () => {
-      while (this.messages.length < count) {
-        await new Promise<void>((resolve) => this.#changed.push(resolve));
-      }
-    };
-    await deadline(met(), 10_000, `message ${count}`);
+    await this.#changes.until(() => this.messages.length >= count, 10_000, `message ${count}`);
     return this.messages;
   }
 }

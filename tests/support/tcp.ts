@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { deadline, onTestEnd } from "../harness.ts";
 import type { Addr } from "../../src/transport/transport.ts";
+import { Changes } from "./changes.ts";
 
 /** How long to wait for what should come at once, in milliseconds. */
 const PATIENCE = 10_000;
@@ -18,25 +19,25 @@ export class TcpClient {
   /** What was wrong, such as `ECONNRESET`. */
   error: string | undefined;
   #chunks: Buffer[] = [];
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.length += chunk.length;
-      this.#tell();
+      this.#changes.tell();
     });
     socket.on("end", () => {
       this.hasEnded = true;
-      this.#tell();
+      this.#changes.tell();
     });
     socket.on("error", (error: Error & { code?: string }) => {
       this.error = error.code ?? error.message;
     });
     socket.on("close", () => {
       this.isClosed = true;
-      this.#tell();
+      this.#changes.tell();
     });
   }
 
@@ -67,10 +68,7 @@ export class TcpClient {
 
   /** Resolves once the condition holds; it's looked at whenever something comes. */
   async until(condition: (client: TcpClient) => boolean, what: string): Promise<void> {
-    const met = async () => {
-      while (!condition(this)) await new Promise<void>((resolve) => this.#changed.push(resolve));
-    };
-    await deadline(met(), PATIENCE, what);
+    await this.#changes.until(() => condition(this), PATIENCE, what);
   }
 
   /** Resolves once the server has ended its direction, with all that has come, as text. */
@@ -82,10 +80,6 @@ export class TcpClient {
   /** Resolves once the connection is gone. */
   async untilClosed(): Promise<void> {
     await this.until(({ isClosed }) => isClosed, "the connection's end");
-  }
-
-  #tell(): void {
-    for (const changed of this.#changed.splice(0)) changed();
   }
 }
 
