@@ -5,9 +5,9 @@
  */
 
 import { existsSync } from "node:fs";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, canRun, run, runtime, spawn, testIf } from "./harness.ts";
+import { scriptCommand } from "./support/script.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const canMeasure = existsSync("/proc/self/status") ? canRun("node") : "there is no /proc";
@@ -38,9 +38,8 @@ for (
     `a flood of ${size} B by a peer that ${reader} is held back: ${form}`,
     async () => {
       const peers = "tests/interop/peers/backpressure";
-      const args = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
-      const server = spawn(process.execPath, [...args, `${peers}_server.ts`, form], {
-        cwd: ROOT,
+      const [command, args] = scriptCommand(`${peers}_server.ts`, "--no-check");
+      const server = spawn(command, [...args, form], {
         env: { NO_COLOR: "1" },
       });
       const [, port] = await server.waitForLine(/^listening on (\d+)$/);

@@ -3,10 +3,10 @@
  * what it grows by, from the open connection to its largest, and how fast it goes.
  */
 
-import process from "node:process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, canRun, run, runtime, spawn, testIf } from "./harness.ts";
+import { scriptCommand } from "./support/script.ts";
 
 const MIB = 1024;
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -36,9 +36,8 @@ for (
   const ours = way === "read" ? "sent" : "received";
   testIf(canMeasure, `1 GiB is ${ours}, ${type}, ${coding}, in bounded memory`, async () => {
     const peers = "tests/interop/peers/gibibyte";
-    const args = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
-    const server = spawn(process.execPath, [...args, `${peers}_server.ts`, `${MIB}`, coding], {
-      cwd: ROOT,
+    const [command, args] = scriptCommand(`${peers}_server.ts`, "--no-check");
+    const server = spawn(command, [...args, `${MIB}`, coding], {
       env: { NO_COLOR: "1" },
     });
     const [, port] = await server.waitForLine(/^listening on (\d+)$/);

@@ -1,20 +1,10 @@
 // A server whose event loop stalls closes nobody, though all of its timers are late. Its clients live
 // in this process, and answer all the while.
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { connect } from "../mod.ts";
 import type { WebSocketConnection } from "../mod.ts";
-import {
-  assert,
-  assertEquals,
-  deadline,
-  delay,
-  onTestEnd,
-  runtime,
-  spawn,
-  test,
-} from "./harness.ts";
+import { assert, assertEquals, deadline, delay, onTestEnd, spawn, test } from "./harness.ts";
 import { upgradeRequest } from "./support/http.ts";
+import { scriptCommand } from "./support/script.ts";
 import { tcpConnect } from "./support/tcp.ts";
 
 const CLIENTS = 1000;
@@ -39,9 +29,7 @@ async function ask(socket: WebSocketConnection, command: string): Promise<string
 }
 
 test("a stalled event loop loses none of 1,000 connections, and then who is gone", async () => {
-  const args = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
-  const script = fileURLToPath(new URL("./support/stalling_server.ts", import.meta.url));
-  const child = spawn(process.execPath, [...args, script]);
+  const child = spawn(...scriptCommand("tests/support/stalling_server.ts", "--no-check"));
   const [, port] = await child.waitForLine(/^port (\d+)$/);
   const url = `ws://127.0.0.1:${port}/`;
   const limits = { pingInterval: Infinity };

@@ -1,7 +1,5 @@
 // The accept loop lives on, whatever comes: no file descriptors left, and peers that are gone at once.
 import { readdirSync } from "node:fs";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import type { Addr, TcpAddr } from "../mod.ts";
 import {
   assert,
@@ -15,18 +13,15 @@ import {
 } from "./harness.ts";
 import { upgradeRequest } from "./support/http.ts";
 import { closeFrame, textFrame } from "./support/peer.ts";
+import { scriptCommand } from "./support/script.ts";
 import { openRaw, RawClient, serving } from "./support/server.ts";
 import { tcpConnect } from "./support/tcp.ts";
 
-const SCRIPT = fileURLToPath(new URL("support/serve_echo.ts", import.meta.url));
-
 /** Starts an echo server of few file descriptors. */
 async function startServer(files: number, ...options: string[]) {
-  const command = runtime === "deno" ? `"${process.execPath}" run -A` : `"${process.execPath}"`;
-  const child = spawn("sh", [
-    "-c",
-    `ulimit -n ${files}; exec ${command} "${SCRIPT}" ${options.join(" ")}`,
-  ]);
+  const [command, args] = scriptCommand("tests/support/serve_echo.ts");
+  const limited = ["-c", `ulimit -n ${files}; exec "$@"`, "sh", command, ...args, ...options];
+  const child = spawn("sh", limited);
   const [, port] = await child.waitForLine(/^port (\d+)$/);
   const addr: Addr = { transport: "tcp", hostname: "127.0.0.1", port: Number(port) };
   return { child, addr };

@@ -1,6 +1,4 @@
 // shutdown() with its times, and with `drain`; without them, see server_shutdown_test.ts.
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import type { TcpAddr, WebSocketServer } from "../mod.ts";
 import {
   assert,
@@ -11,12 +9,12 @@ import {
   deadline,
   delay,
   run,
-  runtime,
   test,
 } from "./harness.ts";
 import { upgradeRequest } from "./support/http.ts";
 import { turns } from "./support/open.ts";
 import { closeFrame } from "./support/peer.ts";
+import { scriptCommand } from "./support/script.ts";
 import { openRaw, PlatformClient, type RawClient, serving } from "./support/server.ts";
 import { tcpConnect } from "./support/tcp.ts";
 
@@ -223,9 +221,8 @@ test("shutdown does not wait for a handler that never ends", async () => {
 });
 
 test("a process ends by itself once its server has shut down", async () => {
-  const script = fileURLToPath(new URL("support/serve_and_end.ts", import.meta.url));
-  const args = runtime === "deno" ? ["run", "-A", script] : [script];
-  const { code, stdout } = await deadline(run(process.execPath, args), 20_000, "its end");
+  const ended = run(...scriptCommand("tests/support/serve_and_end.ts"));
+  const { code, stdout } = await deadline(ended, 20_000, "its end");
   assertEquals([code, stdout], [0, "1001\nfinished\n"]);
 });
 

@@ -3,7 +3,6 @@ import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import {
   assert,
   assertEquals,
@@ -13,15 +12,15 @@ import {
   runtime,
   test,
 } from "../harness.ts";
+import { scriptCommand } from "../support/script.ts";
 import type { Measured } from "./measure.ts";
 
-const main = fileURLToPath(new URL("./main.ts", import.meta.url));
-const args = runtime === "deno" ? ["run", "-A", "--no-check", main] : [main];
+const [command, args] = scriptCommand("tests/attacks/main.ts", "--no-check");
 
 test("the attacks' command measures a victim of its own, and tells it as a table and as JSON", async () => {
   const json = join(tmpdir(), `sluice-attacks-${process.pid}-${runtime}.json`);
   onTestEnd(() => rmSync(json, { force: true }));
-  const exit = await run(process.execPath, [
+  const exit = await run(command, [
     ...args,
     "--small",
     "--only",
@@ -43,7 +42,7 @@ test("the attacks' command measures a victim of its own, and tells it as a table
 });
 
 test("a refused connection does not hold its request, as the attacks' command measures it", async () => {
-  const exit = await run(process.execPath, [...args, "--only", "unclosed quoted string"], {
+  const exit = await run(command, [...args, "--only", "unclosed quoted string"], {
     env: { NO_COLOR: "1" },
   });
   assertEquals(exit.code, 0, exit.stderr + exit.stdout);
@@ -51,10 +50,10 @@ test("a refused connection does not hold its request, as the attacks' command me
 });
 
 test("the attacks' command refuses what it does not know", async () => {
-  const unknown = await run(process.execPath, [...args, "--only", "no such attack"]);
+  const unknown = await run(command, [...args, "--only", "no such attack"]);
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.stderr, "There is no attack");
-  const wrong = await run(process.execPath, [...args, "--fast"]);
+  const wrong = await run(command, [...args, "--fast"]);
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.stderr, "--only TEXT");
 });

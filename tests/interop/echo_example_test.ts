@@ -1,7 +1,8 @@
 // Clients that we did not write, against examples/echo.ts in a process of its own.
 import process from "node:process";
 import { assertEquals, spawn, testIf } from "../harness.ts";
-import { CLIENTS, scriptCommand } from "./interop.ts";
+import { scriptCommand } from "../support/script.ts";
+import { CLIENTS } from "./interop.ts";
 
 for (const client of CLIENTS) {
   testIf(client.condition, `${client.name} gets along with examples/echo.ts`, async () => {

@@ -237,9 +237,3 @@ export const CLIENTS: readonly Client[] = [
     ...declines(runtime),
   },
 ];
-
-/** The command that runs a script of this checkout with the runtime under test. */
-export function scriptCommand(path: string): [command: string, args: string[]] {
-  const script = fileURLToPath(new URL(`../../${path}`, import.meta.url));
-  return [process.execPath, runtime === "deno" ? ["run", "-A", script] : [script]];
-}

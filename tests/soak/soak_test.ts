@@ -1,28 +1,18 @@
 // The soak, for ten seconds; and its parts. The real one: `deno task soak`, `bun run soak`.
 import { Buffer } from "node:buffer";
 import { deflateRawSync } from "node:zlib";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
-import {
-  assert,
-  assertEquals,
-  assertStringIncludes,
-  assertThrows,
-  run,
-  runtime,
-  test,
-} from "../harness.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows, run, test } from "../harness.ts";
+import { scriptCommand } from "../support/script.ts";
 import { closeFrame, frame } from "../attacks/wire.ts";
 import { growthOf } from "./memory.ts";
 import type { Sample } from "./memory.ts";
 import { MessageReader } from "./message_reader.ts";
 import { asksForClose, chanceOf, payloadOf, someSize } from "./payloads.ts";
 
-const main = fileURLToPath(new URL("./main.ts", import.meta.url));
-const args = runtime === "deno" ? ["run", "-A", "--no-check", main] : [main];
+const [command, args] = scriptCommand("tests/soak/main.ts", "--no-check");
 
 test("the soak accounts for every message of ten seconds", async () => {
-  const exit = await run(process.execPath, [
+  const exit = await run(command, [
     ...args,
     ...["--minutes", "0.17", "--connections", "40", "--rate", "200", "--seed", "3"],
   ], { env: { NO_COLOR: "1" } });
@@ -37,7 +27,7 @@ test("the soak accounts for every message of ten seconds", async () => {
 });
 
 test("the soak refuses what is no number", async () => {
-  const exit = await run(process.execPath, [...args, "--minutes", "long"]);
+  const exit = await run(command, [...args, "--minutes", "long"]);
   assertEquals(exit.code, 2);
   assertStringIncludes(exit.stderr, "--minutes wants a number above 0");
 });

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { BunTransport } from "../../src/transport/bun.ts";
 import { DenoTransport } from "../../src/transport/deno.ts";
 import { listen, toTransport } from "../../src/transport/runtime.ts";
@@ -22,6 +21,7 @@ import {
 import { watch } from "../support/events.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { turns } from "../support/open.ts";
+import { scriptCommand } from "../support/script.ts";
 import { tcpConnect } from "../support/tcp.ts";
 
 const MIB = 1024 * 1024;
@@ -263,9 +263,8 @@ for (const [kind, where] of [["TCP", tcp], ["a Unix socket", unix]] as const) {
 
 test("listen with reusePort shares a port", async () => {
   // In a process of its own: Deno wants a flag for it, and ends the process without.
-  const script = new URL("../support/reuse_port.ts", import.meta.url).pathname;
-  const args = runtime === "deno" ? ["run", "-A", "--unstable-net", script] : [script];
-  const { code, stdout, stderr } = await run(process.execPath, args);
+  const command = scriptCommand("tests/support/reuse_port.ts", "--unstable-net");
+  const { code, stdout, stderr } = await run(...command);
   assertEquals([code, stderr], [0, ""]);
   const counts: number[] = JSON.parse(stdout);
   assertEquals(counts[0] + counts[1], 40);
@@ -290,9 +289,8 @@ test("listen reports a connection handler that throws, and drops the connection"
 });
 
 test("listen goes on after it ran out of file descriptors", async () => {
-  const script = new URL("../support/few_files.ts", import.meta.url).pathname;
-  const command = runtime === "deno" ? `"${process.execPath}" run -A` : `"${process.execPath}"`;
-  const child = spawn("sh", ["-c", `ulimit -n 100; exec ${command} ${script}`]);
+  const [command, args] = scriptCommand("tests/support/few_files.ts");
+  const child = spawn("sh", ["-c", 'ulimit -n 100; exec "$@"', "sh", command, ...args]);
   const [, port] = await child.waitForLine(/^port (\d+)$/);
   const addr: Addr = { transport: "tcp", hostname: "127.0.0.1", port: Number(port) };
   const clients = await Promise.all(Array.from({ length: 120 }, () => tcpConnect(addr)));
