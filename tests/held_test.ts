@@ -1,9 +1,10 @@
 import { PerMessageDeflate } from "../src/extensions/permessage_deflate.ts";
 import { bytesOf, PART_OVERHEAD } from "../src/held.ts";
 import { assert, assertEquals, deadline, delay, test } from "./harness.ts";
+import { randomBytes } from "./protocol/frames.ts";
+import { deflated } from "./support/deflate.ts";
 import { open, turns } from "./support/open.ts";
 import { First, textFrame } from "./support/peer.ts";
-import { pseudoRandom, rawDeflate } from "./support/held.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -151,8 +152,8 @@ test("heldBytes has the windows of compression, and zlib's memory inside a messa
   });
   await turns();
   assertEquals(socket.heldBytes, 0);
-  const text = pseudoRandom(20_000);
-  const bytes = rawDeflate(text);
+  const text = randomBytes(20_000);
+  const bytes = deflated(text);
   peer.send({ first: 0x42, payload: bytes.subarray(0, 5000) });
   await turns();
   assert(socket.heldBytes >= 40 * KIB, `${socket.heldBytes} inside`);
