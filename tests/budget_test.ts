@@ -1,7 +1,15 @@
 import { MemoryAccount, MemoryBudget } from "../src/budget.ts";
 import type { MemoryHolder } from "../src/budget.ts";
 import type { HandshakeError } from "../src/handshake/errors.ts";
-import { assert, assertEquals, assertThrows, deadline, delay, test } from "./harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertThrows,
+  deadline,
+  delay,
+  eventually,
+  test,
+} from "./harness.ts";
 import { collect, open, turns } from "./support/open.ts";
 import { First, textFrame } from "./support/peer.ts";
 
@@ -112,13 +120,7 @@ test("MemoryBudget closes the heaviest where nothing gets less, down to 90 %", a
   assert(budget.isOver);
   await delay(10);
   assert(budget.isOver);
-  await deadline(
-    (async () => {
-      while (budget.isOver) await delay(5);
-    })(),
-    2000,
-    "an end of patience",
-  );
+  await eventually(() => !budget.isOver, 2000, "an end of patience");
   assertEquals(holders.map(({ log }) => log.includes(EVICTED)), [false, true, false, false]);
   assertEquals(budget.heldBytes, 610 * KIB);
   end();
@@ -140,13 +142,8 @@ test("MemoryBudget closes again what has not freed anything", async () => {
   const heavy = holders[2];
   note(1, 0);
   heavy.frees = false;
-  await deadline(
-    (async () => {
-      while (heavy.log.filter((entry) => entry === EVICTED).length < 2) await delay(5);
-    })(),
-    2000,
-    "a second time",
-  );
+  const evictions = () => heavy.log.filter((entry) => entry === EVICTED).length;
+  await eventually(() => evictions() >= 2, 2000, "a second time");
   assert(budget.isOver);
   assertEquals([holders[0].log, holders[1].log], [[], []], "not who holds nothing any more");
   end();

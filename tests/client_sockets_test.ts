@@ -10,6 +10,7 @@ import {
   canRun,
   deadline,
   delay,
+  eventually,
   onTestEnd,
   runtime,
   spawn,
@@ -148,7 +149,7 @@ test("connect gives up on a silent server, by its timeout or by its signal", asy
     assertEquals(late.name, "TimeoutError");
     const stop = new AbortController();
     const attempt = connect(url, { signal: stop.signal });
-    while (server.connections.length < 2) await delay(1);
+    await eventually(() => server.connections.length >= 2, 10_000, "a second connection");
     await server.connections[1].head();
     stop.abort("enough");
     assertEquals(await assertRejects(() => attempt), "enough");

@@ -4,7 +4,16 @@ import type { ConnectOptions, HandshakeOptions, WebSocketConnection } from "../m
 import { memoryPair } from "../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../src/transport/memory.ts";
 import { accept } from "../src/accept.ts";
-import { assert, assertEquals, assertRejects, deadline, delay, hex, test } from "./harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  deadline,
+  delay,
+  eventually,
+  hex,
+  test,
+} from "./harness.ts";
 import { latin1 } from "./support/bytes.ts";
 import { fieldOf, switching } from "./support/http_text.ts";
 import { collect, turns } from "./support/open.ts";
@@ -57,10 +66,7 @@ function dial(
       flush();
     },
     async request() {
-      const come = async () => {
-        while (!sent.includes("\r\n\r\n")) await delay(0);
-      };
-      await deadline(come(), 5000, "the request");
+      await eventually(() => sent.includes("\r\n\r\n"), 5000, "the request");
       return sent.slice(0, sent.indexOf("\r\n\r\n") + 2);
     },
   };
@@ -156,10 +162,7 @@ for (const [name, memory] of memories) {
     const socket = await open(dialed, "\x81\x05Hello\x89\x00\x82\x01\xff\x88\x02\x03\xe8");
     const messages = collect(socket);
     const frames = () => dialed.sent().slice(dialed.sent().indexOf("\r\n\r\n") + 4);
-    const answered = async () => {
-      while (frames().length < 14) await delay(0);
-    };
-    await deadline(answered(), 5000, "a Pong and a Close");
+    await eventually(() => frames().length >= 14, 5000, "a Pong and a Close");
     assertEquals([frames().slice(0, 2), frames().slice(6, 8)], ["\x8a\x80", "\x88\x82"]);
     dialed.there.shutdown();
     assertEquals(await messages, ["Hello", new Uint8Array([0xff])]);

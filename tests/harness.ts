@@ -113,6 +113,19 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Resolves once the condition holds, of which nothing tells: it's looked at every millisecond. */
+export async function eventually(
+  condition: () => boolean,
+  ms: number,
+  what: string,
+): Promise<void> {
+  const end = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > end) fail(`${what}: not within ${ms} ms`);
+    await delay(1);
+  }
+}
+
 /** Bytes from hexadecimal digits; white space is skipped: `hex("81 05 48 65 6c 6c 6f")`. */
 export function hex(digits: string): Uint8Array<ArrayBuffer> {
   return decodeHex(digits.replaceAll(/\s/g, ""));

@@ -6,6 +6,7 @@ import {
   assertThrows,
   deadline,
   delay,
+  eventually,
   test,
 } from "./harness.ts";
 import { switching } from "./support/http_text.ts";
@@ -89,7 +90,7 @@ test("ReconnectingWebSocket needs no reader where the server says nothing", asyn
   });
   const { socket, waits } = reconnecting(url, { maxQueueSize: 1000 });
   await socket.send("hello");
-  while (socket.connection === undefined || visit < 10) await delay(1);
+  await eventually(() => socket.connection !== undefined && visit >= 10, 10_000, "visit 10");
   await socket.send("hello");
   await deadline(done.promise, 5000, "the message");
   assertEquals(waits.length, 9);

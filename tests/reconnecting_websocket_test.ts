@@ -9,6 +9,7 @@ import {
   assertThrows,
   deadline,
   delay,
+  eventually,
   test,
 } from "./harness.ts";
 import { rawServer } from "./support/raw_server.ts";
@@ -189,7 +190,8 @@ test("ReconnectingWebSocket ends with its signal, and with its scope", async () 
     await using scoped = reconnecting(url).socket;
     assertEquals(await next(scoped), "open 1");
   }
-  while (codes.length < 2) await delay(1); // The server is told of it a little later.
+  // The server is told of it a little later.
+  await eventually(() => codes.length >= 2, 5000, "both codes");
   assertEquals(codes, [1001, 1000]);
 });
 

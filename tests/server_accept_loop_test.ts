@@ -7,6 +7,7 @@ import {
   assertMatch,
   deadline,
   delay,
+  eventually,
   runtime,
   spawn,
   test,
@@ -39,7 +40,7 @@ test("a server without file descriptors serves those it has, and others when the
   for (const client of clients) client.write(upgradeRequest());
   const opened = () => clients.filter(({ text }) => text.startsWith("HTTP/1.1 101 ")).length;
   if (runtime === "deno") await child.waitForLine(/^error: .*Too many open files/);
-  else while (opened() < 40) await delay(10);
+  else await eventually(() => opened() >= 40, 20_000, "40 connections");
   await assertEchoes(first, "Hi");
   assert(opened() < 120, `${opened()} are open`);
   // Those that wait get in when others leave.
@@ -125,10 +126,8 @@ test("10,000 connects and resets leave nothing", async () => {
   // All of the places are free again, and so are the descriptors.
   const client = await connectAndOpen(addr);
   await assertEchoes(client, "Hi");
-  const settled = async () => {
-    while (server.connections.size > 1 || openFiles() > before + 8) await delay(10);
-  };
-  await deadline(settled(), 10_000, "the end of the others");
+  const isSettled = () => server.connections.size <= 1 && openFiles() <= before + 8;
+  await eventually(isSettled, 10_000, "the end of the others");
   const clients = await Promise.all(Array.from({ length: 100 }, () => openRaw(server)));
   assertEquals(server.connections.size, 101);
   for (const other of clients) other.tcp.reset();

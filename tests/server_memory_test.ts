@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows, deadline, delay, test } from "./harness.ts";
+import { assert, assertEquals, assertThrows, delay, eventually, test } from "./harness.ts";
 import { serve } from "../mod.ts";
 import { rawFrame } from "./protocol/frames.ts";
 import { upgradeRequest } from "./support/http.ts";
@@ -6,14 +6,6 @@ import { openRaw, PlatformClient, serving } from "./support/server.ts";
 import { tcpConnect } from "./support/tcp.ts";
 
 const KIB = 1024;
-
-/** Resolves once the condition holds. */
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const met = async () => {
-    while (!condition()) await delay(5);
-  };
-  await deadline(met(), 10_000, what);
-}
 
 /** The beginning of a message that doesn't end. */
 function start(size: number) {
@@ -38,7 +30,7 @@ test("over maxMemory, upgrades get 503 and Retry-After, plain HTTP and others ar
   await other.opened;
   const heavies = await Promise.all([openRaw(server), openRaw(server), openRaw(server)]);
   for (const client of heavies) client.send(start(200 * KIB));
-  await until(() => server.heldBytes > 500 * KIB, "more than maxMemory");
+  await eventually(() => server.heldBytes > 500 * KIB, 10_000, "more than maxMemory");
 
   const refused = await tcpConnect(server.addr);
   refused.write(upgradeRequest({}));
@@ -55,7 +47,7 @@ test("over maxMemory, upgrades get 503 and Retry-After, plain HTTP and others ar
 
   // Where they are not read, their end is not seen: patience is what ends them.
   for (const client of heavies) client.tcp.reset();
-  await until(() => server.heldBytes === 0, "nothing held");
+  await eventually(() => server.heldBytes === 0, 10_000, "nothing held");
   await openRaw(server);
 });
 
@@ -91,11 +83,11 @@ test("over maxMemory for closeTimeout, a message that does not end is closed wit
   });
   const [large, small] = await Promise.all([openRaw(server), openRaw(server)]);
   small.send(start(20 * KIB));
-  await until(() => server.heldBytes > 0, "the small one");
+  await eventually(() => server.heldBytes > 0, 10_000, "the small one");
   large.send(start(290 * KIB));
   await large.received("\x88\x02\x03\xf5");
-  await until(() => server.heldBytes < 270 * KIB, "less");
+  await eventually(() => server.heldBytes < 270 * KIB, 10_000, "less");
   assertEquals([...server.connections].filter(({ readyState }) => readyState === 1).length, 1);
   small.send({ first: 0x80, payload: "" });
-  await until(() => server.heldBytes < 150 * KIB, "the small one's end");
+  await eventually(() => server.heldBytes < 150 * KIB, 10_000, "the small one's end");
 });

@@ -8,7 +8,7 @@ import {
   assertThrows,
   canRun,
   deadline,
-  delay,
+  eventually,
   onTestEnd,
   runtime,
   spawn,
@@ -75,10 +75,7 @@ testIf(canRun("openssl", ["version"]), "a FIN without TLS's own goodbye is a 100
   const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet"], {
     input: upgradeRequest({ Host: "127.0.0.1" }, "/"),
   });
-  const opened = async () => {
-    while (server.connections.size === 0) await delay(1);
-  };
-  await deadline(opened(), 5000, "a connection");
+  await eventually(() => server.connections.size > 0, 5000, "a connection");
   const [socket] = server.connections;
   await client.kill("SIGKILL");
   const { closeCode, wasClean } = await deadline(socket.closed, 5000, "closed");

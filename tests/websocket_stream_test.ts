@@ -9,6 +9,7 @@ import {
   assertThrows,
   deadline,
   delay,
+  eventually,
   test,
 } from "./harness.ts";
 import { rawServer } from "./support/raw_server.ts";
@@ -81,7 +82,7 @@ test("WebSocketStream rejects with the signal's reason, before and during the ha
     const { signal } = controller;
     const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`, { signal });
     if (!isEarly) {
-      while (connections.length === 0) await delay(1);
+      await eventually(() => connections.length > 0, 10_000, "a connection");
       controller.abort(reason);
     }
     assertStrictEquals(await assertRejects(() => stream.opened), reason);
@@ -149,10 +150,10 @@ test("WebSocketStream holds the server back where nobody reads", async () => {
   });
   const stream = new WebSocketStream(url);
   const { readable } = await stream.opened;
-  while (server === undefined) await delay(1);
+  await eventually(() => server !== undefined, 10_000, "the server's end");
   const chunk = new Uint8Array(64 * 1024);
   let count = 0;
-  while (await Promise.race([server.send(chunk).then(() => true), delay(300).then(() => false)])) {
+  while (await Promise.race([server!.send(chunk).then(() => true), delay(300).then(() => false)])) {
     assert(++count < 1000, "64 MiB went somewhere");
   }
   count++; // The one that waits.

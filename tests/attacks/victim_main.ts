@@ -3,6 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { DEFAULT_LIMITS } from "../../mod.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import type { ConnectOrder, VictimLimits } from "./attack.ts";
 import { startVictim } from "./victim.ts";
 
@@ -18,15 +19,6 @@ const limits: VictimLimits = Object.assign(
   DEFAULT_LIMITS,
 );
 const victim = startVictim(limits);
-
-function collectGarbage(): void {
-  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
-  // Twice: V8 frees the buffers of the first in the background, and waits for that in the second.
-  for (let i = 0; i < 2; i++) {
-    if (Bun === undefined) gc?.();
-    else Bun.gc(true);
-  }
-}
 
 async function obey(order: Order): Promise<unknown> {
   if (order.what === "connect") return await victim.connect(order.order);

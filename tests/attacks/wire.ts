@@ -56,6 +56,11 @@ export function frame(parts: FrameParts): Buffer {
   return Buffer.from(bytes.buffer);
 }
 
+/** A text message, in one frame. */
+export function text(payload: string): Buffer {
+  return frame({ opcode: 1, payload });
+}
+
 /** A Close frame. */
 export function closeFrame(code: number, masked = true): Buffer {
   return frame({ opcode: 8, payload: closePayload(code), masked });

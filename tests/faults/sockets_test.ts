@@ -1,6 +1,6 @@
 // Clients that leave a server in every way, over real sockets.
 import type { CloseInfo, SocketFunction, SocketHandler, WebSocketConnection } from "../../mod.ts";
-import { assert, deadline, delay, test, testIf } from "../harness.ts";
+import { assert, delay, eventually, test, testIf } from "../harness.ts";
 import { join, random, rawFrame } from "../protocol/frames.ts";
 import { assertDescriptors, canCount, countDescriptors } from "../support/descriptors.ts";
 import { upgradeRequest } from "../support/http.ts";
@@ -80,13 +80,8 @@ for (const [name, drive, leave, ends] of DEPARTURES) {
       for (const socket of served.server.connections) socket.close(1001);
     }
     await emptied(served);
-    await deadline(
-      (async () => {
-        while (served.isRunning() || served.ended.length === 0) await delay(1);
-      })(),
-      PATIENCE,
-      "the handler's end",
-    );
+    const isOver = () => !served.isRunning() && served.ended.length > 0;
+    await eventually(isOver, PATIENCE, "the handler's end");
     const [{ closeCode, wasClean }] = served.ended;
     assert(ends.includes(`${closeCode} ${wasClean}`), `${closeCode} ${wasClean}`);
   });

@@ -12,7 +12,7 @@ import type {
   WebSocketConnection,
   WebSocketError,
 } from "../../mod.ts";
-import { assertEquals, canRun, deadline, delay, run, runtime } from "../harness.ts";
+import { assertEquals, canRun, deadline, eventually, run, runtime } from "../harness.ts";
 import { serving } from "../support/server.ts";
 import { streamOf } from "../support/streams.ts";
 
@@ -94,10 +94,8 @@ export function interopServer(drive: Drive, options: ServeOptions<Data> = {}): I
 
 /** Asserts that the server has seen the client's close, and nothing unclean but what it should. */
 export async function assertCloses(closes: readonly CloseInfo[]): Promise<void> {
-  const seen = async () => {
-    while (!closes.some(({ closeCode }) => closeCode === 4321)) await delay(5);
-  };
-  await deadline(seen(), 5000, "the client's close");
+  const isSeen = () => closes.some(({ closeCode }) => closeCode === 4321);
+  await eventually(isSeen, 5000, "the client's close");
   const { reason, wasClean } = closes.find(({ closeCode }) => closeCode === 4321)!;
   assertEquals([reason, wasClean], ["client says bye", true]);
   const unclean = closes.filter(({ wasClean }) => !wasClean);

@@ -11,6 +11,7 @@ import type {
   TcpAddr,
   WebSocketServer,
 } from "../../mod.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { asksForClose } from "./payloads.ts";
 
 /** What the server tells of itself. */
@@ -79,12 +80,6 @@ const options: ServeOptions = {
 const servers: WebSocketServer[] = [callbacks, loop, pipe].map((handler) =>
   serve(options, handler)
 );
-
-function collectGarbage(): void {
-  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
-  if (Bun === undefined) gc?.();
-  else Bun.gc(true);
-}
 
 console.log(JSON.stringify(servers.map(({ addr }) => (addr as TcpAddr).port)));
 createInterface({ input: process.stdin })

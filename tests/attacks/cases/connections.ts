@@ -2,9 +2,7 @@
 
 import type { Attack, Context } from "../attack.ts";
 import { pause, runtime } from "../attack.ts";
-import { closeFrame, frame, latin1, request } from "../wire.ts";
-
-const text = (payload: string): Uint8Array => frame({ opcode: 1, payload });
+import { closeFrame, frame, latin1, request, text } from "../wire.ts";
 
 /** Whether the victim has let go of all connections, within so many milliseconds. */
 async function areLetGo(context: Context, ms: number): Promise<boolean> {

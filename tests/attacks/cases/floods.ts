@@ -3,9 +3,7 @@
 import type { Attack, Context, Form } from "../attack.ts";
 import { pause } from "../attack.ts";
 import type { Peer } from "../peer.ts";
-import { frame, repeat } from "../wire.ts";
-
-const text = (payload: string): Uint8Array => frame({ opcode: 1, payload });
+import { frame, repeat, text } from "../wire.ts";
 
 /**
  * The most that may be under way of what has been sent, in bytes: the kernel's buffers, four of them at

@@ -2,10 +2,9 @@
 
 import type { Attack } from "../attack.ts";
 import { pause } from "../attack.ts";
-import { closeFrame, frame, repeat } from "../wire.ts";
+import { closeFrame, frame, repeat, text } from "../wire.ts";
 
 const MIB = 1024 * 1024;
-const text = (payload: string): Uint8Array => frame({ opcode: 1, payload });
 
 /** A length at an edge, in its smallest form or in a longer one. */
 interface Edge {

@@ -2,9 +2,7 @@
 
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
-import { frame, latin1, request } from "../wire.ts";
-
-const text = (payload: string): Uint8Array => frame({ opcode: 1, payload });
+import { latin1, request, text } from "../wire.ts";
 
 /** Many connections, each of which sends the head a byte at a time. */
 async function slowly(context: Context, head: Uint8Array): Promise<string[]> {

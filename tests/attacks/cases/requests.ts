@@ -1,10 +1,9 @@
 /** Attacks by what a request says: smuggling, injection, other people's pages. */
 
 import type { Attack, Context } from "../attack.ts";
-import { frame, request } from "../wire.ts";
+import { request, text } from "../wire.ts";
 import type { RequestParts } from "../wire.ts";
 
-const text = (payload: string): Uint8Array => frame({ opcode: 1, payload });
 const SECOND = "GET /admin HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 /** Sends each request on its own; `right` where all are answered so. */
