@@ -73,7 +73,7 @@ test("WebSocketStream rejects opened and closed with the same error where it can
 
 test("WebSocketStream rejects with the signal's reason, before and during the handshake", async () => {
   for (const isEarly of [true, false]) {
-    const { port, connections } = await rawServer(async (connection) => {
+    const { port, connections, first } = await rawServer(async (connection) => {
       await connection.untilGone();
     });
     const controller = new AbortController();
@@ -82,7 +82,7 @@ test("WebSocketStream rejects with the signal's reason, before and during the ha
     const { signal } = controller;
     const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`, { signal });
     if (!isEarly) {
-      await eventually(() => connections.length > 0, 10_000, "a connection");
+      await (await first).head();
       controller.abort(reason);
     }
     assertStrictEquals(await assertRejects(() => stream.opened), reason);
