@@ -149,8 +149,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     data: Sendable | ReadableStream<string> | ReadableStream<Uint8Array>,
     options?: SendOptions,
   ): Promise<void> {
+    // Most messages: to get hold of ReadableStream, which Deno loads late, takes longer than to send them.
+    if (typeof data === "string" || data instanceof Uint8Array) {
+      return this.#core.send(data, options);
+    }
     if (data instanceof ReadableStream) return this.#core.sendStream(data, options);
-    return this.#core.send(typeof data === "string" ? data : toBytes(data), options);
+    return this.#core.send(toBytes(data), options);
   }
 
   /**
