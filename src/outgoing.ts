@@ -53,7 +53,8 @@ export class Outgoing {
   #writing: Uint8Array<ArrayBuffer> | undefined;
   /** What comes after that, before what the encoder holds. */
   #segments: Uint8Array<ArrayBuffer>[] = [];
-  #segmentsLength = 0;
+  /** How many bytes the encoder holds no more, and the transport has not taken. */
+  #pending = 0;
   /** How much memory the segments' buffers are. */
   #segmentsHeld = 0;
   /** From how many bytes in the encoder on it has another buffer than when that was last looked at. */
@@ -84,7 +85,7 @@ export class Outgoing {
 
   /** How many bytes the runtime has not taken yet, frame headers included. */
   get bufferedAmount(): number {
-    return this.#encoder.length + this.#segmentsLength + (this.#writing?.length ?? 0);
+    return this.#encoder.length + this.#pending;
   }
 
   /** How many bytes of memory that takes: the buffers are larger than what is in them. */
@@ -114,6 +115,7 @@ export class Outgoing {
   /** Sends bytes as they are, before any message; they are not the caller's any more. */
   sendRaw(bytes: Uint8Array<ArrayBuffer>): void {
     if (bytes.length === 0) return;
+    this.#pending += bytes.length;
     this.#addSegment(bytes);
   }
 
@@ -162,9 +164,8 @@ export class Outgoing {
       if (bytes === undefined) break;
       // Set before: a transport that fails within the call has not sent them.
       this.#writing = bytes;
-      if (!this.#transport.write(bytes)) break;
-      this.#writing = undefined;
-      FrameEncoder.recycle(bytes);
+      if (!this.#transport.write(bytes) || this.#isClosed) break;
+      this.#written(bytes);
     }
     const { isFull } = this;
     const waiter = this.#waiter;
@@ -181,16 +182,21 @@ export class Outgoing {
   drained(): void {
     const written = this.#writing;
     if (written === undefined) return;
-    this.#writing = undefined;
-    FrameEncoder.recycle(written);
+    this.#written(written);
     this.#flush();
+  }
+
+  #written(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#writing = undefined;
+    this.#pending -= bytes.length;
+    FrameEncoder.recycle(bytes);
   }
 
   /** The connection is gone: nothing more is written, and whoever waits for room is told. */
   close(error: unknown): void {
     this.#isClosed = true;
     this.#segments = [];
-    this.#segmentsLength = this.#segmentsHeld = 0;
+    this.#pending = this.#segmentsHeld = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
     // The transport may still hold the buffer of a write that was under way: it's not reused.
     this.#writing = undefined;
@@ -201,7 +207,6 @@ export class Outgoing {
   #next(): Uint8Array<ArrayBuffer> | undefined {
     const segment = this.#segments.shift();
     if (segment !== undefined) {
-      this.#segmentsLength -= segment.length;
       this.#segmentsHeld -= segment.buffer.byteLength;
       // Only what was sent raw is as short as that: one write for it and the messages after it.
       const isAlone = this.#segments.length > 0 || this.#encoder.length === 0;
@@ -212,6 +217,7 @@ export class Outgoing {
 
   #take(): Uint8Array<ArrayBuffer> {
     this.#tellAt = 1;
+    this.#pending += this.#encoder.length;
     return this.#encoder.take();
   }
 
@@ -234,7 +240,6 @@ export class Outgoing {
 
   #addSegment(segment: Uint8Array<ArrayBuffer>): void {
     this.#segments.push(segment);
-    this.#segmentsLength += segment.length;
     this.#segmentsHeld += segment.buffer.byteLength;
   }
 
