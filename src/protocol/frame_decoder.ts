@@ -288,11 +288,9 @@ function transferred(): TypeError {
   );
 }
 
-/** Twice as fast as `slice()` on Deno. */
+/** Takes less time than `slice()` or `set()`, which on Deno fill the copy with zeros first. */
 function copyFrom(bytes: Uint8Array, start: number): Uint8Array {
-  const copy = new Uint8Array(bytes.length - start);
-  copy.set(bytes.subarray(start));
-  return copy;
+  return new Uint8Array(bytes.subarray(start));
 }
 
 function concat(first: Uint8Array, second: Uint8Array): Uint8Array {

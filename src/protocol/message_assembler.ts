@@ -36,7 +36,7 @@ const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
  */
 export class MessageAssembler extends MessageSequence<Message> {
   /** The bytes of an unfinished message, and room for more. */
-  #buffer: Uint8Array = NO_BYTES;
+  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
   #length = 0;
   /** How long the message was to be, by the header that the buffer was last made for. */
   #claimed = 0;
@@ -87,14 +87,12 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#length += payload.length;
     if (!fin) return;
     if (text && !this.#utf8!.isComplete) throw invalidText();
-    // Never NO_BYTES itself: the message's owner may transfer its buffer away.
-    const bytes = this.#length > 0 && this.#length === this.#buffer.length
-      ? this.#buffer
-      : this.#buffer.slice(0, this.#length);
+    const buffer = this.#buffer;
+    const length = this.#length;
     this.#buffer = NO_BYTES;
     this.#length = 0;
     this.#utf8 = undefined;
-    sink.enqueue(text ? decodeText(bytes, 0, bytes.length) : bytes);
+    sink.enqueue(text ? decodeText(buffer, 0, length) : fit(buffer, length));
   }
 
   /**
@@ -109,10 +107,17 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#claimed = this.#length + announced;
     const claimed = isFurther ? Math.max(this.#claimed, 2 * this.#buffer.length) : this.#claimed;
     const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
-    const larger = new Uint8Array(capacity);
-    larger.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = larger;
+    // Frees the old buffer at once, and may not even move the bytes: half the time of a copy at 1 MiB.
+    this.#buffer = this.#length === 0
+      ? new Uint8Array(capacity)
+      : new Uint8Array(this.#buffer.buffer.transfer(capacity));
   }
+}
+
+/** As many of the bytes as there are. Never NO_BYTES itself: a message's owner may transfer its buffer. */
+function fit(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array {
+  if (length === 0) return new Uint8Array(0);
+  return length === bytes.length ? bytes : new Uint8Array(bytes.buffer.transfer(length));
 }
 
 /** For few bytes, a loop is faster than `slice()`. */

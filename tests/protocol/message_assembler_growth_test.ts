@@ -4,10 +4,15 @@ import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 
-/** How many bytes of arrays are made while it runs. */
+/** How many bytes of arrays, and of buffers that take another's place, are made while it runs. */
 function allocated(run: () => void): number {
   const Real = globalThis.Uint8Array;
+  const { transfer } = ArrayBuffer.prototype;
   let bytes = 0;
+  ArrayBuffer.prototype.transfer = function (this: ArrayBuffer, length = this.byteLength) {
+    bytes += length;
+    return transfer.call(this, length);
+  };
   globalThis.Uint8Array = new Proxy(Real, {
     construct(target, args) {
       if (typeof args[0] === "number") bytes += args[0];
@@ -18,6 +23,7 @@ function allocated(run: () => void): number {
     run();
   } finally {
     globalThis.Uint8Array = Real;
+    ArrayBuffer.prototype.transfer = transfer;
   }
   return bytes;
 }
