@@ -1,4 +1,5 @@
 import type { ExtensionInUse } from "./extensions/extension.ts";
+import { DecodedFrame } from "./protocol/decoded_frame.ts";
 import type { Frame, Role } from "./protocol/frame.ts";
 import { FrameDecoder } from "./protocol/frame_decoder.ts";
 import type { FrameSink } from "./protocol/frame_decoder.ts";
@@ -161,6 +162,15 @@ export class Receiver implements FrameSink {
       const assembler = this.#assembler ??= this.#makeAssembler();
       assembler.transform(frame, assembler);
     }
+  }
+
+  /** FrameSink: a message that is one frame, where no extension has a say. */
+  enqueueWhole(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#partDecoder !== undefined) {
+      return this.enqueue(new DecodedFrame(first, end - start, 0, bytes, start, end));
+    }
+    const assembler = this.#assembler ??= this.#makeAssembler();
+    assembler.takeWhole(first === 0x81, bytes, start, end, assembler);
   }
 
   #makeDecoder(): FrameDecoder {

@@ -1,5 +1,6 @@
 import type { Frame } from "./frame.ts";
 import type { Opcode } from "./opcode.ts";
+import { viewOf } from "./view.ts";
 
 /** A frame of the decoder's: its payload is cut out of the chunk when somebody asks for it. */
 export class DecodedFrame implements Frame {
@@ -46,7 +47,7 @@ export class DecodedFrame implements Frame {
     return (this.first & 0x0f) as Opcode;
   }
   get payload(): Uint8Array {
-    return this.bytes.subarray(this.start, this.end);
+    return viewOf(this.bytes, this.start, this.end);
   }
   /** Whether it's a message of its own, all of it: FIN, and a Text or Binary opcode. */
   get isWholeMessage(): boolean {

@@ -9,6 +9,13 @@ import { isControl, Opcode } from "./opcode.ts";
 export interface FrameSink {
   /** Takes the next frame or part of one. */
   enqueue(frame: Frame): void;
+  /**
+   * Takes a frame that is a message of its own, and has come whole, as a range of bytes, in the place of
+   * `enqueue()`: for most messages a frame is an object too many.
+   *
+   * @param first The first byte of its header: FIN, and a Text or Binary opcode.
+   */
+  enqueueWhole?(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void;
   /** Whether the payload may be written over as soon as `enqueue()` has returned; else it's kept. */
   readonly copies?: boolean;
 }
@@ -76,6 +83,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   #paused = false;
   /** Whether the bytes at hand are the caller's again when the call returns. */
   #isLent = false;
+  /** Over the bytes at hand, once it's needed. */
+  #view: DataView | undefined;
   /** What a pause left of a chunk. */
   #rest: Uint8Array = NO_BYTES;
 
@@ -163,6 +172,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     let { length } = bytes;
     let position = 0;
     this.#isLent = isLent;
+    this.#view = undefined;
     try {
       while (position < length && !this.#ended) {
         if (bytes.length < length) throw transferred();
@@ -171,6 +181,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
           position = 0;
           length = bytes.length;
           this.#isLent = false;
+          this.#view = undefined;
         }
         if (this.#paused) {
           this.#rest = bytes.subarray(position);
@@ -181,6 +192,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     } catch (error) {
       this.#ended = true;
       throw error;
+    } finally {
+      this.#view = undefined; // Not to keep the chunk.
     }
   }
 
@@ -205,7 +218,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   /** Decodes up to the end of the current frame, or of the bytes; gives back where it stopped. */
   #decodeFrame(bytes: Uint8Array, start: number, sink: FrameSink): number {
     let position = start;
-    if (this.#header?.isComplete !== true) {
+    const isNew = this.#header?.isComplete !== true;
+    if (isNew) {
       position = this.#decodeShort(bytes, start, sink);
       if (position > start) return position;
       const role = this.#masked ? "server" : "client";
@@ -214,7 +228,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
       if (!header.isComplete) return position;
       this.#offset = 0;
     }
-    return this.#readPayload(this.#header!, bytes, position, sink);
+    return this.#readPayload(this.#header!, isNew, bytes, position, sink);
   }
 
   /**
@@ -234,14 +248,16 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const to = from + length;
     if (!(length <= MAX_SHORT && to <= bytes.length)) return start;
     if (this.#masked) {
-      for (let i = from; i < to; i++) bytes[i] ^= bytes[from - 4 + ((i - from) & 3)];
+      const view = this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      maskShort(bytes, from, to, view);
     }
-    sink.enqueue(new DecodedFrame(first, length, 0, bytes, from, to));
+    enqueueWhole(first, bytes, from, to, sink);
     return to;
   }
 
   #readPayload(
     header: FrameHeaderReader,
+    isNew: boolean,
     bytes: Uint8Array,
     start: number,
     sink: FrameSink,
@@ -258,12 +274,16 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const opcode = first & 0x0f;
     if (isControl(opcode)) {
       this.#readControl(first, bytes.subarray(start, stop), last, sink);
-    } else if (this.#isLent && opcode === Opcode.Binary && last && offset === 0) {
-      const payload = bytes.slice(start, stop);
-      sink.enqueue(new DecodedFrame(first, length, 0, payload, 0, payload.length));
-    } else {
-      sink.enqueue(new DecodedFrame(first, length, offset, bytes, start, stop));
+      return stop;
     }
+    const isWhole = last && offset === 0;
+    const isCopied = isWhole && this.#isLent && opcode === Opcode.Binary;
+    const payload = isCopied ? new Uint8Array(bytes.subarray(start, stop)) : bytes;
+    const from = isCopied ? 0 : start;
+    const to = from + (stop - start);
+    // What has been announced, by a part without a byte, is not whole any more.
+    if (isWhole && isNew) enqueueWhole(first, payload, from, to, sink);
+    else sink.enqueue(new DecodedFrame(first, length, offset, payload, from, to));
     return stop;
   }
 
@@ -278,6 +298,27 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     if ((first & 0x0f) === Opcode.Close) this.#ended = true;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
+}
+
+/** Unmasks a short payload by the key that stands before it: 4 bytes a step, wherever it starts. */
+function maskShort(bytes: Uint8Array, start: number, end: number, view: DataView): void {
+  const key = view.getInt32(start - 4, true);
+  let i = start;
+  for (; i + 3 < end; i += 4) view.setInt32(i, view.getInt32(i, true) ^ key, true);
+  for (let rest = key; i < end; i++, rest >>>= 8) bytes[i] ^= rest;
+}
+
+/** Hands a frame on that has come whole. */
+function enqueueWhole(
+  first: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  sink: FrameSink,
+): void {
+  const isMessage = first === 0x81 || first === 0x82;
+  if (isMessage && sink.enqueueWhole !== undefined) sink.enqueueWhole(first, bytes, start, end);
+  else sink.enqueue(new DecodedFrame(first, end - start, 0, bytes, start, end));
 }
 
 /** Somebody has given away what is not his alone; the bytes are lost, and with them what comes next. */

@@ -3,6 +3,7 @@ import type { MessageOptions, MessageSink } from "./message_sequence.ts";
 import type { Message } from "./message.ts";
 import { decodeText, invalidText } from "./text.ts";
 import { Utf8Validator } from "./utf8.ts";
+import { viewOf } from "./view.ts";
 
 /** What is set aside for a message at first, in bytes, however much its header claims. */
 const FIRST_CAPACITY = 16 * 1024;
@@ -70,7 +71,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   ): void {
     if (text) sink.enqueue(decodeText(bytes, start, end));
     else if (end - start <= this.#copyUpTo) sink.enqueue(copy(bytes, start, end));
-    else sink.enqueue(bytes.subarray(start, end));
+    else sink.enqueue(viewOf(bytes, start, end));
   }
 
   /** The next bytes of a message of several parts. */

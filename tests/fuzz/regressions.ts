@@ -68,4 +68,9 @@ export const REGRESSIONS: readonly Regression[] = [
     input: "0d00000000420e7b702020600000217d07b820008180020000",
     was: "a final block, streamed: to start anew overwrote what had not been handed on",
   },
+  {
+    target: "frames",
+    input: "090100820100810280",
+    was: "a message that had been announced, handed on as if it were whole",
+  },
 ];

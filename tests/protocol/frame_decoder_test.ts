@@ -219,3 +219,36 @@ test("FrameDecoder decodes nothing more after its sink has thrown", () => {
   decoder.flush();
   assertEquals(calls, 1);
 });
+
+test("FrameDecoder hands a message of one frame on without one, unless it has been announced", () => {
+  for (
+    const [size, chunks] of [[3, "given"], [3, "lent"], [200, "given"], [200, "lent"]] as const
+  ) {
+    const payload = "x".repeat(size);
+    const text = rawFrame({ first: 0x81, payload });
+    const binary = rawFrame({ first: 0x82, payload });
+    const seen: string[] = [];
+    const decoder = new FrameDecoder({ role: "client", chunks });
+    const take = (bytes: Uint8Array) =>
+      decoder.transform(bytes, {
+        enqueue: ({ first, payloadOffset, payload }: Frame & { first?: number }) =>
+          seen.push(`frame ${first?.toString(16)} ${payloadOffset} ${payload.length}`),
+        enqueueWhole: (first, bytes, start, end) => {
+          assertEquals(toHex(bytes.subarray(start, end)), toHex(utf8(payload)));
+          seen.push(`whole ${first.toString(16)}`);
+        },
+      });
+    take(join(text, binary, rawFrame({ first: 0x89, payload: "" }), binary));
+    assertEquals(seen.splice(0), ["whole 81", "whole 82", "frame 89 0 0", "whole 82"]);
+    const header = text.length - size;
+    take(text.slice(0, header));
+    assertEquals(seen.splice(0), ["frame 81 0 0"], "it's announced");
+    take(join(text.slice(header), text));
+    assertEquals(seen.splice(0), [`frame 81 0 ${size}`, "whole 81"]);
+    take(binary.slice(0, 1));
+    take(binary.slice(1));
+    assertEquals(seen.splice(0), ["whole 82"], "but for a header in two parts");
+    take(join(rawFrame({ first: 0x01, payload }), rawFrame({ first: 0x80, payload })));
+    assertEquals(seen.splice(0), [`frame 1 0 ${size}`, `frame 80 0 ${size}`]);
+  }
+});
