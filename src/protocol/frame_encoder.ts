@@ -21,8 +21,10 @@ export interface FrameEncoderOptions {
 
 /** Up to this many characters, a loop beats `TextEncoder.encodeInto` and its view. */
 const SHORT_TEXT = 48;
-/** Above this many, three bytes a character would be too much to set aside. */
+/** Above this many, three bytes a character would be too much to set aside at once. */
 const LONG_TEXT = 16 * 1024;
+/** The longest header: a length of 64 bits, and a masking key. */
+const MAX_HEADER = 14;
 const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
 
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
@@ -156,7 +158,7 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
 
   #writeText(text: string): void {
     const length = text.length;
-    if (length * 3 > this.#maxFramePayload || length > LONG_TEXT) {
+    if (length * 3 > this.#maxFramePayload) {
       this.#writeMessage(Opcode.Text, textEncoder.encode(text));
       return;
     }
@@ -164,9 +166,16 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     // The header's length depends on the payload's, which is known only once it's encoded: start
     // where plain ASCII would, and move up in the rare case that it was more.
     const headerLength = this.#headerLength(length);
-    this.#reserve(14 + length * 3);
     const start = this.#length + headerLength;
-    const { written } = textEncoder.encodeInto(text, this.#buffer.subarray(start));
+    this.#reserve(MAX_HEADER + (length > LONG_TEXT ? length : length * 3));
+    const end = this.#buffer.length - MAX_HEADER + headerLength;
+    let { read, written } = textEncoder.encodeInto(text, this.#buffer.subarray(start, end));
+    if (read < length) {
+      // It's long, and not ASCII.
+      this.#reserve(MAX_HEADER + written + (length - read) * 3, headerLength + written);
+      const rest = this.#buffer.subarray(start + written);
+      written += textEncoder.encodeInto(text.slice(read), rest).written;
+    }
     const actual = this.#headerLength(written);
     if (actual !== headerLength) {
       this.#buffer.copyWithin(this.#length + actual, start, start + written);
@@ -191,7 +200,7 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
 
   #writeFrame(first: number, payload: Uint8Array, from: number, to: number): void {
     const length = to - from;
-    this.#reserve(14 + length);
+    this.#reserve(MAX_HEADER + length);
     const buffer = this.#buffer;
     const start = this.#length + this.#headerLength(length);
     if (length <= 32) {
@@ -233,12 +242,14 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     this.#length = position + length;
   }
 
-  #reserve(size: number): void {
+  /** Makes room for `size` bytes, of which `used` are there. */
+  #reserve(size: number, used = 0): void {
     const needed = this.#length + size;
     if (needed <= this.#buffer.length) return;
     // Twice as large at least: many small messages must not cost a copy of all before them each.
     const larger = acquireBuffer(Math.max(needed, this.#buffer.length * 2));
-    if (this.#length > 0) larger.set(this.#buffer.subarray(0, this.#length));
+    const kept = this.#length + used;
+    if (kept > 0) larger.set(this.#buffer.subarray(0, kept));
     if (this.#buffer.length > 0) releaseBuffer(this.#buffer);
     this.#buffer = larger;
   }

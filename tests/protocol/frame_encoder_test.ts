@@ -108,6 +108,31 @@ for (const [text, bytes, header] of edges) {
   });
 }
 
+test("FrameEncoder writes long text that needs more room than its characters, wherever that ends", () => {
+  // A longer header than the characters promised, in buffers that are nearly full.
+  const late = "a".repeat(65_520) + "\u00e9".repeat(15);
+  for (
+    const text of [
+      late,
+      "a" + "\u{1f600}".repeat(9000),
+      "\u{1f600}".repeat(9000),
+      mixedText(50_000),
+    ]
+  ) {
+    const bytes = utf8(text);
+    for (const role of ROLES) {
+      for (let before = 990; before < 1030; before++) {
+        const frames = parseFrames(encode({ role }, "b".repeat(before), text, "after"));
+        assert(sameBytes(frames[1]!.payload, bytes), `${text.length} characters after ${before}`);
+        assertMessages(
+          [frames[0]!.payload, frames[2]!.payload],
+          ["b".repeat(before), "after"].map(utf8),
+        );
+      }
+    }
+  }
+});
+
 test("FrameEncoder writes a character that is not ASCII at each place of a short text", () => {
   for (const character of ["\u0080", "\u00e9", "\u20ac", "\u{1f600}"]) {
     for (let at = 0; at < 50; at++) {
