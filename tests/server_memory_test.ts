@@ -78,16 +78,16 @@ test("over maxMemory, the heaviest is not read: its sender is held back", async 
 
 test("over maxMemory for closeTimeout, a message that does not end is closed with 1013", async () => {
   const { server } = serving({ message() {} }, {
-    maxMemory: 300 * KIB,
-    limits: { closeTimeout: 200 },
+    maxMemory: 1200 * KIB,
+    limits: { closeTimeout: 200, maxMessageSize: 2048 * KIB },
   });
   const [large, small] = await Promise.all([openRaw(server), openRaw(server)]);
-  small.send(start(20 * KIB));
+  small.send(start(80 * KIB));
   await eventually(() => server.heldBytes > 0, 10_000, "the small one");
-  large.send(start(290 * KIB));
+  large.send(start(1160 * KIB));
   await large.received("\x88\x02\x03\xf5");
-  await eventually(() => server.heldBytes < 270 * KIB, 10_000, "less");
+  await eventually(() => server.heldBytes < 1080 * KIB, 10_000, "less");
   assertEquals([...server.connections].filter(({ readyState }) => readyState === 1).length, 1);
   small.send({ first: 0x80, payload: "" });
-  await eventually(() => server.heldBytes < 150 * KIB, 10_000, "the small one's end");
+  await eventually(() => server.heldBytes < 600 * KIB, 10_000, "the small one's end");
 });

@@ -1,3 +1,4 @@
+import { ReadBuffer } from "./read_buffer.ts";
 import type {
   Addr,
   Listener,
@@ -56,12 +57,6 @@ const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 /** Whether this is Deno. */
 export const isDeno: boolean = Deno !== undefined;
 
-/** A read buffer's smallest size, in bytes: it's what an idle connection holds. */
-const MIN_READ = 1024;
-/** A read buffer's largest size, in bytes. */
-const MAX_READ = 64 * 1024;
-/** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
-const SMALL_READS = 16;
 /**
  * How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE: twice as
  * long after each that follows, so that there is one report a second at most, half as long after each
@@ -92,13 +87,17 @@ export class DenoTransport implements Transport {
   #isWriting = false;
   #isShutdown = false;
   #isClosed = false;
-  /** The read buffer's size, in bytes. */
-  heldBytes: number = MIN_READ;
+  readonly #buffer = new ReadBuffer();
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
     // A frame is written whole: to wait for more, as Nagle's algorithm does, only costs time.
     if (conn.localAddr.transport === "tcp") conn.setNoDelay?.(true);
+  }
+
+  /** The read buffer's size, in bytes. */
+  get heldBytes(): number {
+    return this.#buffer.bytes.length;
   }
 
   get localAddr(): Addr {
@@ -160,32 +159,21 @@ export class DenoTransport implements Transport {
   }
 
   async #read(): Promise<void> {
-    let buffer = new Uint8Array(MIN_READ);
-    let smallReads = 0;
+    const buffer = this.#buffer;
     try {
       while (true) {
         while (this.#isPaused && !this.#isClosed) {
           await new Promise<void>((resolve) => this.#wake = resolve);
         }
         if (this.#isClosed) return;
-        const count = await this.#conn.read(buffer);
+        const count = await this.#conn.read(buffer.bytes);
         if (this.#isClosed) return;
         if (count === null) return this.#handler!.end();
         const handler = this.#handler!;
-        handler.data(buffer.subarray(0, count));
-        if (this.#handler !== handler) {
-          // A head has been read, however long, and what comes next may be nothing, for hours.
-          if (buffer.length > MIN_READ) buffer = new Uint8Array(this.heldBytes = MIN_READ);
-          smallReads = 0;
-          continue;
-        }
-        smallReads = count * 8 < buffer.length ? smallReads + 1 : 0;
-        if (count === buffer.length && count < MAX_READ) {
-          buffer = new Uint8Array(this.heldBytes = count * 4);
-        } else if (smallReads === SMALL_READS && buffer.length > MIN_READ) {
-          buffer = new Uint8Array(this.heldBytes = buffer.length / 4);
-          smallReads = 0;
-        }
+        handler.data(buffer.bytes.subarray(0, count));
+        // A head has been read, however long.
+        if (this.#handler !== handler) buffer.reset();
+        else buffer.fit(count);
       }
     } catch (error) {
       // TLS has been ended without its own goodbye, by a FIN alone: WebSocket has its own, the Close
@@ -194,6 +182,8 @@ export class DenoTransport implements Transport {
         return this.#handler!.end();
       }
       this.#close(error);
+    } finally {
+      buffer.free();
     }
   }
 

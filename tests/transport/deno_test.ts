@@ -139,8 +139,10 @@ test("DenoTransport's buffer grows with full reads, and shrinks with small ones"
   const { conn, transport } = makeTransport();
   for (let i = 0; i < 3; i++) await conn.endReadWith(conn.reads.at(-1)!);
   assertEquals(conn.reads, [1024, 4096, 16384, 65536]);
+  assertEquals(transport.heldBytes, 65536);
   await conn.endReadWith(65536);
-  assertEquals(conn.reads.at(-1), 65536, "and no further");
+  await conn.endReadWith(262144);
+  assertEquals(conn.reads.at(-1), 262144, "and no further");
   for (let i = 0; i < 200; i++) await conn.endReadWith(1);
   assertEquals(conn.reads.at(-1), 1024);
   transport.close();
