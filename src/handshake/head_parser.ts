@@ -1,6 +1,7 @@
 import { COLON, CR, FIELD_VALUE, hexByte, isWhitespace, LF, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
-import { HeaderList } from "./header_list.ts";
+import { headersOf } from "./header_list.ts";
+import type { HeaderList } from "./header_list.ts";
 
 /** The limits of a {@linkcode HeadParser}. */
 export interface HeadParserOptions {
@@ -58,14 +59,8 @@ export abstract class HeadParser<Head> {
    * @throws {RangeError} When a limit is not a number above 0.
    */
   constructor(options: HeadParserOptions = {}) {
-    const { maxHeadSize = 16_384, maxHeaders = 100 } = options;
-    for (const [name, value] of Object.entries({ maxHeadSize, maxHeaders })) {
-      if (!(value > 0)) {
-        throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
-      }
-    }
-    this.#maxHeadSize = maxHeadSize;
-    this.#maxHeaders = maxHeaders;
+    this.#maxHeadSize = limit("maxHeadSize", options.maxHeadSize ?? 16_384);
+    this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100);
   }
 
   /** How many bytes of the head have been read; 0 until the peer has sent anything. */
@@ -214,14 +209,16 @@ export abstract class HeadParser<Head> {
   }
 
   #keepOrFinish(chunk: Uint8Array, used: number): void {
-    let bytes = chunk.subarray(0, used);
+    // A view is made only where it's needed: to make one is to allocate.
+    let bytes = used === chunk.length ? chunk : chunk.subarray(0, used);
     const before = this.#size;
     this.#size += used;
     if (before > 0 || this.#state !== COMPLETE) bytes = this.#keep(bytes, before);
     if (this.#state !== COMPLETE) return;
     this.#kept = null;
     this.#text = decode(bytes);
-    this.#head = this.finish(this.#text, this.#headers(this.#text));
+    this.#finishMarks();
+    this.#head = this.finish(this.#text, headersOf(this.#text, this.#marks));
   }
 
   /** Copies `bytes` behind the earlier ones, and returns all of them. */
@@ -237,18 +234,15 @@ export abstract class HeadParser<Head> {
     return kept.subarray(0, this.#size);
   }
 
-  #headers(text: string): HeaderList {
+  #finishMarks(): void {
     const marks = this.#marks;
-    const headers = new HeaderList();
-    // The last mark is the empty line's.
-    for (let i = 0; i + 3 < marks.length; i += 4) {
-      const from = marks[i + 2];
-      let to = marks[i + 3];
+    marks.pop(); // The empty line's.
+    for (let i = 0; i < marks.length; i += 4) {
       // RFC 9112 §5.1: whitespace around a field line value "is excluded by parsers".
-      while (to > from && isWhitespace(text.charCodeAt(to - 1))) to--;
-      headers.append(text.slice(marks[i], marks[i + 1]), text.slice(from, to));
+      while (marks[i + 3] > marks[i + 2] && isWhitespace(this.#text.charCodeAt(marks[i + 3] - 1))) {
+        marks[i + 3]--;
+      }
     }
-    return headers;
   }
 
   #tooLarge(): HandshakeError {
@@ -265,6 +259,11 @@ export abstract class HeadParser<Head> {
       { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 431 },
     );
   }
+}
+
+function limit(name: string, value: number): number {
+  if (value > 0) return value;
+  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
 }
 
 /** One character for each byte: marks are offsets of both. Not `TextDecoder("latin1")`: windows-1252. */

@@ -1,9 +1,13 @@
+/** How a parser makes a list: of a head's text, and of where its fields are, for good. */
+export let headersOf: (text: string, marks: number[]) => HeaderList;
+
 /**
  * The header fields of one HTTP message, in the order in which they came.
  *
  * Names match in any case and are kept in lower case. A plain object would answer for `constructor`
  * and `__proto__`, and a Web `Headers` forgets how many lines a field had, which the handshake has
- * to know; this is two arrays and a short search.
+ * to know; this is a text with marks in it. A handshake asks for a few of the fields, and only what is
+ * asked for is cut out.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-5
  *
@@ -18,21 +22,32 @@
  * ```
  */
 export class HeaderList {
-  readonly #names: string[] = [];
-  readonly #values: string[] = [];
+  #text = "";
+  /** Where in the text each name begins and ends, and its value: four numbers a line. */
+  #marks: number[] = [];
+
+  static {
+    headersOf = (text, marks) => {
+      const headers = new HeaderList();
+      headers.#text = text;
+      headers.#marks = marks;
+      return headers;
+    };
+  }
 
   /**
    * Makes a list of the given fields.
    *
    * @param entries The fields to begin with, as [name, value] pairs. Default: none.
    */
-  constructor(entries: Iterable<readonly [name: string, value: string]> = []) {
+  constructor(entries?: Iterable<readonly [name: string, value: string]>) {
+    if (entries === undefined) return;
     for (const [name, value] of entries) this.append(name, value);
   }
 
   /** How many field lines there are; a repeated name counts each time. */
   get size(): number {
-    return this.#names.length;
+    return this.#marks.length / 4;
   }
 
   /**
@@ -42,8 +57,10 @@ export class HeaderList {
    * @param value The field's value, without whitespace around it.
    */
   append(name: string, value: string): void {
-    this.#names.push(name.toLowerCase());
-    this.#values.push(value);
+    const start = this.#text.length;
+    const middle = start + name.length;
+    this.#text += name + value;
+    this.#marks.push(start, middle, middle, middle + value.length);
   }
 
   /**
@@ -53,14 +70,10 @@ export class HeaderList {
    * @returns The value, or `null` when there is no such field, as `Headers.get` says it.
    */
   get(name: string): string | null {
-    const names = this.#names;
-    const lower = name.toLowerCase();
-    const first = names.indexOf(lower);
-    if (first === -1) return null;
-    let value = this.#values[first];
-    for (let i = first + 1; i < names.length; i++) {
-      if (names[i] === lower) value += `, ${this.#values[i]}`;
-    }
+    let line = this.#find(name, 0);
+    if (line === -1) return null;
+    let value = this.#value(line);
+    while ((line = this.#find(name, line + 4)) !== -1) value += `, ${this.#value(line)}`;
     return value;
   }
 
@@ -70,8 +83,11 @@ export class HeaderList {
    * @param name The field's name, in any case.
    */
   getAll(name: string): string[] {
-    const lower = name.toLowerCase();
-    return this.#values.filter((_, i) => this.#names[i] === lower);
+    const values: string[] = [];
+    for (let line = this.#find(name, 0); line !== -1; line = this.#find(name, line + 4)) {
+      values.push(this.#value(line));
+    }
+    return values;
   }
 
   /**
@@ -80,16 +96,48 @@ export class HeaderList {
    * @param name The field's name, in any case.
    */
   has(name: string): boolean {
-    return this.#names.includes(name.toLowerCase());
+    return this.#find(name, 0) !== -1;
   }
 
   /** Every field line as [lower-case name, value], in order. */
   *entries(): IterableIterator<[name: string, value: string]> {
-    for (let i = 0; i < this.#names.length; i++) yield [this.#names[i], this.#values[i]];
+    const marks = this.#marks;
+    for (let line = 0; line < marks.length; line += 4) {
+      const name = this.#text.slice(marks[line], marks[line + 1]);
+      yield [name.toLowerCase(), this.#value(line)];
+    }
   }
 
   /** The same as {@linkcode HeaderList.entries}. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     return this.entries();
   }
+
+  /** The first line of a field, from a line on, as an index of its marks; -1 where there is none. */
+  #find(name: string, from: number): number {
+    const marks = this.#marks;
+    for (let line = from; line < marks.length; line += 4) {
+      const start = marks[line];
+      if (marks[line + 1] - start === name.length && isAt(this.#text, start, name)) return line;
+    }
+    return -1;
+  }
+
+  #value(line: number): string {
+    return this.#text.slice(this.#marks[line + 2], this.#marks[line + 3]);
+  }
+}
+
+/** Whether `name` is in `text` at `start`, in any case. */
+function isAt(text: string, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const a = text.charCodeAt(start + i);
+    const b = name.charCodeAt(i);
+    if (a !== b && toLower(a) !== toLower(b)) return false;
+  }
+  return true;
+}
+
+function toLower(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
 }
