@@ -195,9 +195,11 @@ export class Handshake<Data> implements OpeningOwner {
     const agreements = acceptOffers(this.#settings.extensions, request.extensions);
     const answer = writeUpgradeResponse({
       acceptKey: computeAcceptKey(key),
-      extensions: serializeExtensions(agreements.map(({ response }) => response)),
-      ...(protocol === undefined ? {} : { protocol }),
-      ...(result?.headers === undefined ? {} : { headers: result.headers }),
+      extensions: agreements.length === 0
+        ? undefined
+        : serializeExtensions(agreements.map(({ response }) => response)),
+      protocol,
+      headers: result?.headers,
     });
     const { limits, overflow, makeRequest } = this.#settings;
     this.#opening.done();

@@ -58,7 +58,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   private constructor(init: ConnectionInit<Data>) {
     this.protocol = init.protocol;
-    this.extensions = serializeExtensions(init.agreements.map(({ response }) => response));
+    this.extensions = init.agreements.length === 0
+      ? ""
+      : serializeExtensions(init.agreements.map(({ response }) => response));
     this.data = init.data;
     this.#clientAddr = init.clientAddr;
     this.#request = init.request;

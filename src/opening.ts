@@ -5,6 +5,8 @@ import type { Limits } from "./protocol/limits.ts";
 import { Timer, timers } from "./timers.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
+
 /** What becomes of an {@linkcode Opening}. */
 export interface OpeningOwner {
   /**
@@ -28,7 +30,7 @@ export interface OpeningOwner {
  */
 export class Opening extends Timer implements TransportHandler {
   /** What came after the head: the first bytes of the first frames. */
-  early: Uint8Array = new Uint8Array(0);
+  early: Uint8Array = NO_BYTES;
   readonly #transport: Transport;
   readonly #limits: Readonly<Limits>;
   readonly #owner: OpeningOwner;
@@ -65,7 +67,7 @@ export class Opening extends Timer implements TransportHandler {
   /** The request has been decided, and is no WebSocket: what came is held no longer. */
   forget(): void {
     this.#parser = undefined;
-    this.early = new Uint8Array(0);
+    this.early = NO_BYTES;
   }
 
   /** Transport: bytes. */
@@ -83,7 +85,7 @@ export class Opening extends Timer implements TransportHandler {
       if (rest === undefined) return;
       const used = this.#parser!.push(rest);
       if (used === -1) return;
-      this.early = rest.slice(used); // The chunk may be lent.
+      if (used < rest.length) this.early = rest.slice(used); // The chunk may be lent.
     } catch (error) {
       return this.#refuse(error as HandshakeError);
     }

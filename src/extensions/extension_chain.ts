@@ -33,6 +33,7 @@ export function useExtensions(
   agreements: readonly ExtensionAgreement[],
   options: ExtensionUseOptions = {},
 ): ExtensionInUse | undefined {
+  if (agreements.length === 0) return undefined;
   const extensions = agreements.map((agreement) => agreement.use(options));
   return extensions.length > 1 ? new ExtensionChain(extensions) : extensions[0];
 }

@@ -28,6 +28,7 @@ export function acceptOffers(
   offers: readonly ExtensionOffer[],
 ): ExtensionAgreement[] {
   const agreements: ExtensionAgreement[] = [];
+  if (offers.length === 0) return agreements;
   const inUse = new Set<string>();
   let rsv = 0;
   for (const offer of offers) {

@@ -33,20 +33,27 @@ export function* pairs(fields: HeaderFields = []): Generator<[name: string, valu
  */
 export function field(name: string, value: string): string {
   if (!isToken(name)) throw new TypeError(`Cannot write header ${quote(name)}: expected a token`);
-  if (!consistsOf(FIELD_VALUE, value)) {
-    throw new TypeError(
-      `Cannot write header ${name}: value ${
-        quote(value)
-      }, expected no control characters and none ` +
-        `beyond U+00FF`,
-    );
-  }
-  return `${name}: ${value}\r\n`;
+  return `${name}: ${fieldValue(name, value)}\r\n`;
 }
 
-/** One byte for each character; `field` has seen that they fit. */
-export function encodeLatin1(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+/**
+ * The value of a field line.
+ *
+ * @throws {TypeError} When it's invalid.
+ */
+export function fieldValue(name: string, value: string): string {
+  if (consistsOf(FIELD_VALUE, value)) return value;
+  throw new TypeError(
+    `Cannot write header ${name}: value ${quote(value)}, expected no control characters and none ` +
+      `beyond U+00FF`,
+  );
+}
+
+/** One byte for each character, after `start`; `field` has seen that they fit. */
+export function encodeLatin1(text: string, start?: Uint8Array): Uint8Array<ArrayBuffer> {
+  const offset = start === undefined ? 0 : start.length;
+  const bytes = new Uint8Array(offset + text.length);
+  if (start !== undefined) bytes.set(start);
+  for (let i = 0; i < text.length; i++) bytes[offset + i] = text.charCodeAt(i);
   return bytes;
 }

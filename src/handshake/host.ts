@@ -10,10 +10,16 @@ const AUTHORITY = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::\d*)?$/i;
 
 const ABSOLUTE_FORM = /^(https?|wss?):\/\/([^/?]+)(.*)$/i;
 
+/** The last host that was valid: nearly all requests to a server have the same. */
+let lastValid: string | undefined;
+
 /** Whether `host` is a host with an optional port that a URL can have, without user information. */
 export function isValidHost(host: string): boolean {
+  if (host === lastValid) return true;
   // URL knows the rest: the range of a port, the shape of an address.
-  return AUTHORITY.test(host) && URL.canParse(`http://${host}/`);
+  if (!AUTHORITY.test(host) || !URL.canParse(`http://${host}/`)) return false;
+  lastValid = host;
+  return true;
 }
 
 /**
