@@ -46,6 +46,11 @@ export class ControlFrames extends Heartbeat {
     return this.#pings?.roundTrip;
   }
 
+  /** Whether a Ping has no Pong yet. */
+  get isAwaited(): boolean {
+    return this.#pings !== undefined && this.#pings.size > 0;
+  }
+
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
   ping(): Promise<number> {
     const { frame, roundTrip } = (this.#pings ??= new Pings()).make();

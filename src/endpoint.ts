@@ -334,7 +334,9 @@ export class Endpoint
     };
     const cause = this.#error ?? (info.wasClean ? undefined : error);
     if (cause !== undefined) info.error = cause;
-    const gone = notOpen("The connection was closed");
+    // An error takes as long to make as the rest of this: it's made for who waits, if anybody does.
+    const isAwaited = this.outgoing.isAwaited || this.#control.isAwaited;
+    const gone = isAwaited ? notOpen("The connection was closed") : undefined;
     this.outgoing.close(gone);
     this.#control.close(gone);
     this.#receiver.discard();

@@ -105,6 +105,11 @@ export class Outgoing {
     return this.#waiter.promise;
   }
 
+  /** Whether somebody waits for that. */
+  get isAwaited(): boolean {
+    return this.#waiter !== undefined;
+  }
+
   /** Encodes a message or a frame; it's written at the end of the turn. */
   send(message: Message | FrameInit): void {
     this.#encoder.write(message);
