@@ -117,11 +117,11 @@ export class Outgoing {
     this.#schedule();
   }
 
-  /** Sends bytes as they are, before any message; they are not the caller's any more. */
-  sendRaw(bytes: Uint8Array<ArrayBuffer>): void {
-    if (bytes.length === 0) return;
-    this.#pending += bytes.length;
-    this.#addSegment(bytes);
+  /** Sends bytes as they are, before any message: written at `release()`, with those, as one. */
+  sendRaw(bytes: Uint8Array): void {
+    // A copy of so little takes less than to have a buffer of its own go its way.
+    this.#encoder.writeRaw(bytes);
+    if (this.#encoder.length >= this.#tellAt) this.#grown();
   }
 
   /** Writes nothing until `release()`: whoever holds will send more in this turn. */
@@ -213,9 +213,7 @@ export class Outgoing {
     const segment = this.#segments.shift();
     if (segment !== undefined) {
       this.#segmentsHeld -= segment.buffer.byteLength;
-      // Only what was sent raw is as short as that: one write for it and the messages after it.
-      const isAlone = this.#segments.length > 0 || this.#encoder.length === 0;
-      return segment.length >= SEGMENT || isAlone ? segment : join(segment, this.#take());
+      return segment;
     }
     return this.#encoder.length > 0 ? this.#take() : undefined;
   }
@@ -278,15 +276,6 @@ function releaseGroup(): void {
   const all = group;
   group = [];
   Outgoing.releaseAll(all);
-}
-
-/** Both in one; the second goes back to the encoders' pool. */
-function join(first: Uint8Array, second: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  FrameEncoder.recycle(second);
-  return both;
 }
 
 /** Its rejection is for whoever awaits it: nobody has to. */

@@ -54,6 +54,7 @@ export interface ClosePayload {
 export const MAX_REASON_LENGTH = 123;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textDecoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -92,7 +93,8 @@ export function encodeClosePayload(code?: number, reason = ""): Uint8Array<Array
     );
   }
   // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
-  const text = textEncoder.encode(reason);
+  // Most Closes have a code alone: both ways, to see that takes less than to encode nothing.
+  const text = reason === "" ? NO_BYTES : textEncoder.encode(reason);
   if (text.length > MAX_REASON_LENGTH) {
     throw new DOMException(
       `Cannot close: the reason has ${text.length} bytes of UTF-8, at most ${MAX_REASON_LENGTH} fit`,
@@ -129,6 +131,7 @@ export function decodeClosePayload(payload: Uint8Array): ClosePayload {
       "ERR_CLOSE_CODE",
     );
   }
+  if (payload.length === 2) return { closeCode, reason: "" };
   const text = payload.subarray(2);
   // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_".
   if (!isValidUtf8(text)) {

@@ -273,7 +273,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     if (last) header.reset();
     const opcode = first & 0x0f;
     if (isControl(opcode)) {
-      this.#readControl(first, bytes.subarray(start, stop), last, sink);
+      this.#readControl(first, bytes, start, stop, last, sink);
       return stop;
     }
     const isWhole = last && offset === 0;
@@ -287,15 +287,26 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     return stop;
   }
 
-  #readControl(first: number, part: Uint8Array, last: boolean, sink: FrameSink): void {
+  #readControl(
+    first: number,
+    bytes: Uint8Array,
+    start: number,
+    stop: number,
+    last: boolean,
+    sink: FrameSink,
+  ): void {
     if (!last) {
-      this.#control = concat(this.#control, part.slice());
+      this.#control = concat(this.#control, bytes.slice(start, stop));
       return;
     }
-    const payload = concat(this.#control, part);
-    this.#control = NO_BYTES;
     // RFC 6455 §5.5.1 and §1.4: what follows a Close frame is discarded.
     if ((first & 0x0f) === Opcode.Close) this.#ended = true;
+    if (this.#control.length === 0) {
+      sink.enqueue(new DecodedFrame(first, stop - start, 0, bytes, start, stop));
+      return;
+    }
+    const payload = concat(this.#control, bytes.subarray(start, stop));
+    this.#control = NO_BYTES;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
 }

@@ -125,6 +125,13 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     this.#writeFrame(first, payload, 0, payload.length);
   }
 
+  /** Adds bytes that are no frame's, such as what a server says before its first. */
+  writeRaw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
   /** Gives the bytes gathered so far away; they are the taker's, to `recycle()` once they're sent. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.subarray(0, this.#length);
