@@ -78,6 +78,8 @@ export interface HandshakeOutcome<Data> {
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2 RFC 6455 §4.2}
  */
 export class Handshake<Data> implements OpeningOwner {
+  /** For its server's `Roll`. */
+  place = -1;
   readonly #transport: Transport;
   readonly #settings: AcceptSettings<Data>;
   readonly #outcome: HandshakeOutcome<Data>;

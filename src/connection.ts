@@ -8,6 +8,7 @@ import type { MessageStream } from "./incoming_streams.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
 import { ReadyState } from "./ready_state.ts";
+import type { Places } from "./roll.ts";
 import type { Addr } from "./transport/transport.ts";
 
 export type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
@@ -29,6 +30,9 @@ export let finishConnection: <Data>(connection: WebSocketConnection<Data>) => vo
 /** Ends a connection whose handler has thrown. */
 export let failConnection: <Data>(connection: WebSocketConnection<Data>, error: unknown) => void;
 
+/** For its server's {@linkcode Roll}. */
+export let connectionPlaces: Places<WebSocketConnection>;
+
 /**
  * An open WebSocket. Read it in one of three ways: `for await` over the connection itself, its
  * `readable`, or callbacks; each message goes to whoever asks first.
@@ -48,12 +52,19 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly #clientAddr: Addr | undefined;
   #request: Request | ((headText: string) => Request);
   #headText: string;
+  #place = -1;
 
   static {
     openConnection = (init) => new WebSocketConnection(init);
     startConnection = (connection, start) => connection.#core.start(start);
     finishConnection = (connection) => connection.#core.finish();
     failConnection = (connection, error) => connection.#core.fail(error);
+    connectionPlaces = {
+      get: (connection) => connection.#place,
+      set: (connection, place) => {
+        connection.#place = place;
+      },
+    };
   }
 
   private constructor(init: ConnectionInit<Data>) {

@@ -8,6 +8,8 @@ import type { Transport, TransportHandler } from "./transport/transport.ts";
  * its way.
  */
 export class Farewell extends Timer implements TransportHandler {
+  /** For its server's `Roll`. */
+  place = -1;
   readonly #transport: Transport;
   readonly #timeout: number;
   readonly #onGone: () => void;

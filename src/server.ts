@@ -4,13 +4,20 @@ import type { Addr, Listener, Transport } from "./transport/transport.ts";
 import { Handshake, resolveAcceptOptions } from "./accept.ts";
 import type { AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
 import { MemoryBudget } from "./budget.ts";
-import { failConnection, finishConnection, startConnection } from "./connection.ts";
+import {
+  connectionPlaces,
+  failConnection,
+  finishConnection,
+  startConnection,
+} from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
 import { Admission, draining } from "./admission.ts";
 import { answerPlain } from "./answer_plain.ts";
 import type { Farewell } from "./farewell.ts";
 import { callOnError } from "./on_error.ts";
 import type { ServeOptions, SocketFunction } from "./server_options.ts";
+import { Roll } from "./roll.ts";
+import type { Places } from "./roll.ts";
 import { planShutdown, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -21,6 +28,19 @@ export type { ShutdownOptions } from "./shutdown.ts";
 
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
+
+/** A TCP connection that is no WebSocket, or not yet. */
+interface Other {
+  place: number;
+  abort(): void;
+}
+
+const otherPlaces: Places<Other> = {
+  get: (other) => other.place,
+  set: (other, place) => {
+    other.place = place;
+  },
+};
 
 /** A running server: {@linkcode serve}. */
 export class WebSocketServer<Data = unknown> {
@@ -34,9 +54,10 @@ export class WebSocketServer<Data = unknown> {
   readonly #listener: Listener;
   readonly #budget: MemoryBudget;
   readonly #outcome: HandshakeOutcome<Data>;
-  readonly #connections = new Set<WebSocketConnection<Data>>();
-  /** The TCP connections that are no WebSockets, or not yet. */
-  readonly #others = new Set<{ abort(): void }>();
+  readonly #connections = new Roll(connectionPlaces as Places<WebSocketConnection<Data>>);
+  /** The same, for whoever asks for `connections`: made for the first time that somebody does. */
+  #shown: Set<WebSocketConnection<Data>> | undefined;
+  readonly #others = new Roll(otherPlaces);
   readonly #admission: Admission;
   readonly #turnstile: Turnstile;
   readonly #onFinished: () => void;
@@ -96,7 +117,7 @@ export class WebSocketServer<Data = unknown> {
 
   /** The open connections, and those that are closing. */
   get connections(): ReadonlySet<WebSocketConnection<Data>> {
-    return this.#connections;
+    return this.#shown ??= new Set(this.#connections);
   }
 
   /** Whether `shutdown()` has been called, for `fetch()` to tell a load balancer. */
@@ -127,7 +148,10 @@ export class WebSocketServer<Data = unknown> {
     const plan = planShutdown(options); // Throws before anything is closed.
     if (this.#shutdown === undefined) {
       this.#options.signal?.removeEventListener("abort", this.#onAbort);
-      this.#shutdown = new Shutdown(this.#connections as Set<WebSocketConnection>, this.#dropAll);
+      this.#shutdown = new Shutdown(
+        this.#connections as Iterable<WebSocketConnection>,
+        this.#dropAll,
+      );
     }
     if (!plan.drain) this.#stopListening();
     this.#shutdown.begin(plan);
@@ -189,6 +213,7 @@ export class WebSocketServer<Data = unknown> {
       onError: (error, socket) => this.#report(error, socket),
       onClosed: (socket) => {
         this.#connections.delete(socket);
+        this.#shown?.delete(socket);
         this.#leave(socket);
         this.#checkFinished();
       },
@@ -212,6 +237,7 @@ export class WebSocketServer<Data = unknown> {
   ): void {
     const handler = this.#handler;
     this.#connections.add(socket);
+    this.#shown?.add(socket);
     if (typeof handler !== "function") return startConnection(socket, { answer, early, handler });
     startConnection(socket, { answer, early, opened: () => void this.#run(handler, socket) });
   }
