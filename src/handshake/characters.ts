@@ -64,6 +64,20 @@ export function isToken(text: string): boolean {
   return text.length > 0 && consistsOf(TOKEN, text);
 }
 
+/** Whether `word` is in `text` at `start`, in any case; without a string being made of either. */
+export function hasAt(text: string, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) {
+    const a = text.charCodeAt(start + i);
+    const b = word.charCodeAt(i);
+    if (a !== b && toLower(a) !== toLower(b)) return false;
+  }
+  return true;
+}
+
+function toLower(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
+}
+
 /** Whether a character code is optional whitespace: SP or HTAB. */
 export function isWhitespace(code: number): boolean {
   return code === SP || code === HTAB;

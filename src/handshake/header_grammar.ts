@@ -1,4 +1,13 @@
-import { COMMA, DQUOTE, EQUALS, isToken, quote, SEMICOLON, trimWhitespace } from "./characters.ts";
+import {
+  COMMA,
+  DQUOTE,
+  EQUALS,
+  hasAt,
+  isToken,
+  quote,
+  SEMICOLON,
+  trimWhitespace,
+} from "./characters.ts";
 import { HeaderScanner } from "./header_scanner.ts";
 
 /**
@@ -37,9 +46,9 @@ export interface ExtensionOffer {
  */
 export function includesToken(value: string | null, token: string): boolean {
   if (value === null) return false;
-  const wanted = token.toLowerCase();
   // Most fields have one element: to make a list of it costs ten times as much.
-  if (value.length === wanted.length) return value.toLowerCase() === wanted;
+  if (value.length === token.length) return hasAt(value, 0, token);
+  const wanted = token.toLowerCase();
   return value.split(",").some((element) => trimWhitespace(element).toLowerCase() === wanted);
 }
 

@@ -1,3 +1,5 @@
+import { hasAt } from "./characters.ts";
+
 /** How a parser makes a list: of a head's text, and of where its fields are, for good. */
 export let headersOf: (text: string, marks: number[]) => HeaderList;
 
@@ -118,7 +120,7 @@ export class HeaderList {
     const marks = this.#marks;
     for (let line = from; line < marks.length; line += 4) {
       const start = marks[line];
-      if (marks[line + 1] - start === name.length && isAt(this.#text, start, name)) return line;
+      if (marks[line + 1] - start === name.length && hasAt(this.#text, start, name)) return line;
     }
     return -1;
   }
@@ -126,18 +128,4 @@ export class HeaderList {
   #value(line: number): string {
     return this.#text.slice(this.#marks[line + 2], this.#marks[line + 3]);
   }
-}
-
-/** Whether `name` is in `text` at `start`, in any case. */
-function isAt(text: string, start: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) {
-    const a = text.charCodeAt(start + i);
-    const b = name.charCodeAt(i);
-    if (a !== b && toLower(a) !== toLower(b)) return false;
-  }
-  return true;
-}
-
-function toLower(code: number): number {
-  return code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
 }
