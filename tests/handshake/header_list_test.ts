@@ -23,6 +23,14 @@ test("HeaderList.has and append", () => {
   assertEquals(headers.get("x"), "");
 });
 
+test("HeaderList tells names apart that differ in a character's 0x20 alone", () => {
+  const headers = new HeaderList([["x^y", "1"], ["x~y", "2"], ["a_b", "3"], ["x-1", "4"]]);
+  assertEquals([headers.get("X^Y"), headers.get("X~Y"), headers.get("A_B")], ["1", "2", "3"]);
+  assertEquals([headers.get("a\x7fb"), headers.get("x\r1"), headers.get("x-")], [null, null, null]);
+  headers.append("X~Y", "5");
+  assertEquals([headers.getAll("x~y"), headers.size], [["2", "5"], 5]);
+});
+
 test("HeaderList.entries gives every line in order, with names in lower case", () => {
   const headers = new HeaderList([["B", "1"], ["A", "2"], ["b", "3"]]);
   assertEquals([...headers.entries()], [["b", "1"], ["a", "2"], ["b", "3"]]);

@@ -270,6 +270,28 @@ test("FrameEncoder's take gives everything once", () => {
   assertEquals(toHex(taken), "81 02 48 69 81 01 21");
 });
 
+test("FrameEncoder.writeRaw adds bytes as they are, before, between and after messages", () => {
+  for (const role of ROLES) {
+    const encoder = new FrameEncoder({ role });
+    const raw = utf8("HTTP/1.1 101 \r\n\r\n".repeat(500)); // More than the first buffer holds.
+    encoder.writeRaw(raw);
+    raw.fill(0); // It has been copied.
+    encoder.write("Hi");
+    const between = encoder.length;
+    encoder.writeRaw(new Uint8Array([1, 2]));
+    encoder.writeRaw(new Uint8Array(0));
+    encoder.write("!");
+    const bytes = encoder.take();
+    assertEquals(
+      toHex(bytes.subarray(0, raw.length)),
+      toHex(utf8("HTTP/1.1 101 \r\n\r\n".repeat(500))),
+    );
+    const messages = [bytes.subarray(raw.length, between), bytes.subarray(between + 2)];
+    assertEquals(messages.map((each) => parseFrames(each)[0]!.payload), [utf8("Hi"), utf8("!")]);
+    assertEquals(toHex(bytes.subarray(between, between + 2)), "01 02");
+  }
+});
+
 test("FrameEncoder uses a recycled buffer again, and no other", () => {
   const encoder = new FrameEncoder(server);
   encoder.write("first");
