@@ -6,6 +6,20 @@ export interface Places<T> {
   set(member: T, place: number): void;
 }
 
+/** A member that shows its place. */
+export interface Placed {
+  /** -1 to begin with; its roll's to set. */
+  place: number;
+}
+
+/** The places of such members. */
+export const ownPlaces: Places<Placed> = {
+  get: (member) => member.place,
+  set: (member, place) => {
+    member.place = place;
+  },
+};
+
 /**
  * Those who are there, in no order: a server's connections.
  *

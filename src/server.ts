@@ -16,8 +16,8 @@ import { answerPlain } from "./answer_plain.ts";
 import type { Farewell } from "./farewell.ts";
 import { callOnError } from "./on_error.ts";
 import type { ServeOptions, SocketFunction } from "./server_options.ts";
-import { Roll } from "./roll.ts";
-import type { Places } from "./roll.ts";
+import { ownPlaces, Roll } from "./roll.ts";
+import type { Placed, Places } from "./roll.ts";
 import { planShutdown, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -28,19 +28,6 @@ export type { ShutdownOptions } from "./shutdown.ts";
 
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
-
-/** A TCP connection that is no WebSocket, or not yet. */
-interface Other {
-  place: number;
-  abort(): void;
-}
-
-const otherPlaces: Places<Other> = {
-  get: (other) => other.place,
-  set: (other, place) => {
-    other.place = place;
-  },
-};
 
 /** A running server: {@linkcode serve}. */
 export class WebSocketServer<Data = unknown> {
@@ -57,7 +44,8 @@ export class WebSocketServer<Data = unknown> {
   readonly #connections = new Roll(connectionPlaces as Places<WebSocketConnection<Data>>);
   /** The same, for whoever asks for `connections`: made for the first time that somebody does. */
   #shown: Set<WebSocketConnection<Data>> | undefined;
-  readonly #others = new Roll(otherPlaces);
+  /** The TCP connections that are no WebSockets, or not yet. */
+  readonly #others = new Roll<Placed & { abort(): void }>(ownPlaces);
   readonly #admission: Admission;
   readonly #turnstile: Turnstile;
   readonly #onFinished: () => void;

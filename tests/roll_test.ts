@@ -1,15 +1,10 @@
-import { Roll } from "../src/roll.ts";
+import { ownPlaces, Roll } from "../src/roll.ts";
+import type { Placed } from "../src/roll.ts";
 import { assertEquals, test } from "./harness.ts";
 
-interface Member {
+interface Member extends Placed {
   name: string;
-  place: number;
 }
-
-const places = {
-  get: (member: Member) => member.place,
-  set: (member: Member, place: number) => void (member.place = place),
-};
 
 const member = (name: string): Member => ({ name, place: -1 });
 const names = (roll: Roll<Member>) => Array.from(roll, ({ name }) => name).sort().join("");
@@ -20,7 +15,7 @@ test("Roll has who was added and not deleted, in whatever order", () => {
   for (
     const going of ["a", "h", "d", "ha", "ah", "abc", "acb", "bac", "bca", "cab", "cba", "hgfed"]
   ) {
-    const roll = new Roll<Member>(places);
+    const roll = new Roll<Member>(ownPlaces);
     for (const each of all) roll.add(each);
     for (const name of going) roll.delete(all.find((each) => each.name === name)!);
     const left = all.filter(({ name }) => !going.includes(name));
@@ -33,7 +28,7 @@ test("Roll has who was added and not deleted, in whatever order", () => {
 
 test("Roll.delete of who is not there changes nothing", () => {
   const [a, b] = [member("a"), member("b")];
-  const roll = new Roll<Member>(places);
+  const roll = new Roll<Member>(ownPlaces);
   roll.add(a);
   roll.delete(b);
   assertEquals(names(roll), "a");
@@ -46,7 +41,7 @@ test("Roll.delete of who is not there changes nothing", () => {
 
 test("Roll's iteration meets each once who was there when it began", () => {
   const all = Array.from("abcd", member);
-  const roll = new Roll<Member>(places);
+  const roll = new Roll<Member>(ownPlaces);
   for (const each of all) roll.add(each);
   const met: string[] = [];
   for (const each of roll) {
