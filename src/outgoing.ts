@@ -3,15 +3,12 @@ import type { FrameInit } from "./protocol/frame.ts";
 import type { Limits } from "./protocol/limits.ts";
 import type { Message } from "./protocol/message.ts";
 import type { Transport } from "./transport/transport.ts";
-import { afterMicrotasks, afterTurn } from "./transport/turn.ts";
+import { notQuiet, whenLate, whenQuiet } from "./quiet.ts";
+import type { Waiting } from "./quiet.ts";
+import { afterTurn } from "./transport/turn.ts";
 
 /** Above this many bytes, what has been encoded is put aside as it is: to grow the buffer is to copy it. */
 const SEGMENT = 64 * 1024;
-/**
- * For how many microtasks nothing must have been sent before what was is written. A loop that awaits
- * each `send()` goes round in fewer, so that its messages share one write.
- */
-const QUIET = 8;
 
 /**
  * Up to how many bytes a turn's replies wait until the other connections have had their turn. A kernel
@@ -44,7 +41,7 @@ type Waiter = PromiseWithResolvers<void>;
  * The outgoing half of a connection: encodes, gathers what is sent in one turn of the event loop,
  * writes it once, and tells when there is room for more.
  */
-export class Outgoing {
+export class Outgoing implements Waiting {
   readonly #transport: Transport;
   readonly #encoder: FrameEncoder;
   readonly #mark: number;
@@ -64,11 +61,6 @@ export class Outgoing {
   /** Whether it's among those that are released when the turn of all has ended. */
   #isGrouped = false;
   #isScheduled = false;
-  /** Made when something is first sent outside of a turn. */
-  #settle: (() => void) | undefined;
-  #flushLate: (() => void) | undefined;
-  #seen = 0;
-  #quiet = 0;
   #isClosed = false;
 
   constructor(
@@ -247,24 +239,17 @@ export class Outgoing {
   }
 
   #schedule(): void {
-    if (this.#isHeld || this.#isScheduled || this.#writing !== undefined) return;
+    if (this.#isScheduled) return notQuiet();
+    if (this.#isHeld || this.#writing !== undefined) return;
     this.#isScheduled = true;
     // Whoever has taken a message will ask for the next, which writes. This is for when he waits for
     // something else first.
-    if (!this.#owner.isSettled) return afterMicrotasks(this.#flushLate ??= () => this.#settled());
-    this.#seen = -1;
-    queueMicrotask(this.#settle ??= () => this.#whenQuiet());
+    if (this.#owner.isSettled) whenQuiet(this);
+    else whenLate(this);
   }
 
-  #whenQuiet(): void {
-    const { length } = this.#encoder;
-    this.#quiet = length === this.#seen ? this.#quiet + 1 : 0;
-    this.#seen = length;
-    if (this.#quiet < QUIET && length > 0) return queueMicrotask(this.#settle!);
-    this.#settled();
-  }
-
-  #settled(): void {
+  /** Waiting: nothing more is sent in this turn. */
+  settled(): void {
     this.#isScheduled = false;
     this.flush();
   }

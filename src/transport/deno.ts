@@ -1,12 +1,4 @@
-import { ReadBuffer } from "./read_buffer.ts";
-import type {
-  Addr,
-  Listener,
-  ListenHandler,
-  ListenOptions,
-  Transport,
-  TransportHandler,
-} from "./transport.ts";
+import type { Addr, Transport, TransportHandler } from "./transport.ts";
 
 /** What is used of `Deno.Conn`. */
 export interface DenoConn {
@@ -38,17 +30,8 @@ export interface DenoAddr {
   readonly path?: string;
 }
 
-/** What is used of `Deno.Listener`. */
-interface DenoListener {
-  readonly addr: DenoAddr;
-  accept(): Promise<DenoConn>;
-  close(): void;
-}
-
 /** What is used of the `Deno` namespace; named here so that other runtimes' checkers know it. */
 interface DenoNamespace {
-  listen(options: Record<string, unknown>): DenoListener;
-  listenTls(options: Record<string, unknown>): DenoListener;
   errors: Record<"UnexpectedEof", new () => Error>;
 }
 
@@ -57,18 +40,52 @@ const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 /** Whether this is Deno. */
 export const isDeno: boolean = Deno !== undefined;
 
-/**
- * How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE: twice as
- * long after each that follows, so that there is one report a second at most, half as long after each
- * success.
- */
-const MIN_PAUSE = 50;
-const MAX_PAUSE = 1000;
-/**
- * Failures of the one connection that was to be accepted, whose peer has reset it: there is nothing to
- * wait for, and whoever does it again and again must not make others wait.
- */
-const GONE = /* @__PURE__ */ new Set(["ConnectionAborted", "ConnectionReset", "NotConnected"]);
+/** A read buffer's smallest size, in bytes: it's what an idle connection holds. */
+const MIN_READ = 1024;
+/** The largest size, in bytes, that any connection may have. */
+const MAX_READ = 64 * 1024;
+/** The size, in bytes, of a connection's that gets more than that: a fifth less time for large messages. */
+const LARGE_READ = 4 * MAX_READ;
+/** How many connections may have that at a time: peers could make all of them ask for it. */
+const MAX_LARGE = 32;
+/** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
+const SMALL_READS = 16;
+
+let largeCount = 0;
+
+/** What a connection is read into, again and again: as large as what comes at a time. */
+export class ReadBuffer {
+  /** The buffer, for the next read. */
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(MIN_READ);
+  #smallReads = 0;
+
+  /** Fits the size to the read that has just been: so many bytes came. */
+  fit(count: number): void {
+    const { length } = this.bytes;
+    this.#smallReads = count * 8 < length ? this.#smallReads + 1 : 0;
+    const max = largeCount < MAX_LARGE ? LARGE_READ : MAX_READ;
+    if (count === length && length < max) this.#resize(length * 4);
+    else if (this.#smallReads === SMALL_READS && length > MIN_READ) this.#resize(length / 4);
+  }
+
+  /** Makes it as small as it can be: what comes next may be nothing, for hours. */
+  reset(): void {
+    if (this.bytes.length > MIN_READ) this.#resize(MIN_READ);
+    this.#smallReads = 0;
+  }
+
+  /** There is no next read. */
+  free(): void {
+    this.#resize(0);
+  }
+
+  #resize(size: number): void {
+    if (this.bytes.length === LARGE_READ) largeCount--;
+    if (size === LARGE_READ) largeCount++;
+    this.bytes = new Uint8Array(size);
+    this.#smallReads = 0;
+  }
+}
 
 /** A `Deno.Conn` as a {@linkcode Transport}. */
 export class DenoTransport implements Transport {
@@ -224,80 +241,9 @@ export class DenoTransport implements Transport {
   }
 }
 
-function toAddr(addr: DenoAddr): Addr {
+/** An address of Deno's in the shape of ours. */
+export function toAddr(addr: DenoAddr): Addr {
   return addr.transport === "unix"
     ? { transport: "unix", path: addr.path ?? "" }
     : { transport: "tcp", hostname: addr.hostname ?? "", port: addr.port ?? 0 };
-}
-
-/** Listens by `Deno.listen`. */
-export function listenDeno(options: ListenOptions, handler: ListenHandler): Listener {
-  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false, tls } = options;
-  const listener = path !== undefined
-    ? Deno!.listen({ transport: "unix", path })
-    : tls === undefined
-    ? Deno!.listen({ hostname, port, reusePort })
-    : Deno!.listenTls({ hostname, port, reusePort, cert: tls.cert, key: tls.key });
-  const stop = new AbortController();
-
-  async function acceptAll(): Promise<void> {
-    let wait = MIN_PAUSE;
-    while (!stop.signal.aborted) {
-      let conn: DenoConn;
-      try {
-        conn = await listener.accept();
-      } catch (error) {
-        if (stop.signal.aborted) return;
-        if (GONE.has((error as Error).name)) continue;
-        handler.error(error);
-        if (stop.signal.aborted) return; // By whoever was told.
-        await pause(wait, stop.signal);
-        wait = Math.min(wait * 2, MAX_PAUSE);
-        continue;
-      }
-      wait = Math.max(wait / 2, MIN_PAUSE);
-      const transport = transportOf(conn);
-      if (transport === undefined) continue;
-      try {
-        handler.connection(transport);
-      } catch (error) {
-        transport.abort();
-        handler.error(error);
-      }
-    }
-  }
-
-  const finished = acceptAll();
-  return {
-    addr: toAddr(listener.addr),
-    close() {
-      if (!stop.signal.aborted) {
-        stop.abort();
-        listener.close();
-      }
-      return finished;
-    },
-  };
-}
-
-/** The peer may be gone already, which is nobody's fault: setting an option of its socket throws. */
-function transportOf(conn: DenoConn): DenoTransport | undefined {
-  try {
-    return new DenoTransport(conn);
-  } catch {
-    conn.close();
-    return undefined;
-  }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

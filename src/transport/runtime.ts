@@ -1,7 +1,8 @@
 import { BunTransport, isBun, listenBun } from "./bun.ts";
 import { connectBun, startTlsBun } from "./bun_connect.ts";
-import { DenoTransport, isDeno, listenDeno } from "./deno.ts";
+import { DenoTransport, isDeno } from "./deno.ts";
 import type { DenoConn } from "./deno.ts";
+import { listenDeno } from "./deno_listen.ts";
 import { connectDeno, startTlsDeno } from "./deno_connect.ts";
 import type {
   ClientTls,

@@ -1,4 +1,4 @@
-import { ReadBuffer } from "../../src/transport/read_buffer.ts";
+import { ReadBuffer } from "../../src/transport/deno.ts";
 import { assertEquals, test } from "../harness.ts";
 
 const KIB = 1024;
