@@ -87,14 +87,17 @@ export class Incoming implements AsyncIterableIterator<Message, undefined> {
 
   /** The next message; done once the connection has closed and all before that has been delivered. */
   next(): Promise<Result> {
-    if (this.#head === this.#queue.length) {
-      this.#isBusy = false;
-      this.#source.wanted(); // May fill the queue at once.
-    }
-    if (this.#head < this.#queue.length) {
-      this.#isBusy = true;
-      return Promise.resolve({ done: false, value: this.#take() });
-    }
+    if (this.#hasNext()) return Promise.resolve({ done: false, value: this.#take() });
+    return this.wait();
+  }
+
+  /** The next message, where it's there already. */
+  poll(): Message | undefined {
+    return this.#hasNext() ? this.#take() : undefined;
+  }
+
+  /** The next message, where `poll()` has found none. */
+  wait(): Promise<Result> {
     if (this.#hasEnded) return Promise.resolve(DONE);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -109,6 +112,14 @@ export class Incoming implements AsyncIterableIterator<Message, undefined> {
   /** Itself. */
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #hasNext(): boolean {
+    if (this.#head === this.#queue.length) {
+      this.#isBusy = false;
+      this.#source.wanted(); // May fill the queue at once.
+    }
+    return this.#isBusy = this.#head < this.#queue.length;
   }
 
   #take(): Message {

@@ -16,13 +16,19 @@ export function makeReadable(
   closed: () => Promise<CloseInfo>,
   cancel: () => Promise<void>,
 ): ReadableStream<Message> {
+  async function wait(controller: ReadableStreamDefaultController<Message>): Promise<void> {
+    const { done, value } = await incoming.wait();
+    if (!done) return controller.enqueue(value);
+    const { wasClean, closeCode, error } = await closed();
+    if (wasClean) controller.close();
+    else controller.error(error ?? notOpen(`The connection was lost (${closeCode})`));
+  }
+
   return new ReadableStream<Message>({
-    async pull(controller) {
-      const { done, value } = await incoming.next();
-      if (!done) return controller.enqueue(value);
-      const { wasClean, closeCode, error } = await closed();
-      if (wasClean) controller.close();
-      else controller.error(error ?? notOpen(`The connection was lost (${closeCode})`));
+    pull(controller) {
+      // A promise for each message costs the stream two turns.
+      const message = incoming.poll();
+      return message === undefined ? wait(controller) : controller.enqueue(message);
     },
     cancel,
   }, { highWaterMark: 0 });
