@@ -41,8 +41,8 @@ export interface FrameDecoderOptions {
   chunks?: "kept" | "given" | "lent";
 }
 
-/** The longest payload that is unmasked byte by byte, in bytes. */
-const MAX_SHORT = 64;
+/** The longest payload, in bytes, whose length stands in the header's second byte. */
+const MAX_SHORT = 125;
 
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
@@ -83,8 +83,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   #paused = false;
   /** Whether the bytes at hand are the caller's again when the call returns. */
   #isLent = false;
-  /** Over the bytes at hand, once it's needed. */
-  #view: DataView | undefined;
   /** What a pause left of a chunk. */
   #rest: Uint8Array = NO_BYTES;
 
@@ -172,7 +170,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     let { length } = bytes;
     let position = 0;
     this.#isLent = isLent;
-    this.#view = undefined;
     try {
       while (position < length && !this.#ended) {
         if (bytes.length < length) throw transferred();
@@ -181,7 +178,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
           position = 0;
           length = bytes.length;
           this.#isLent = false;
-          this.#view = undefined;
         }
         if (this.#paused) {
           this.#rest = bytes.subarray(position);
@@ -192,8 +188,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     } catch (error) {
       this.#ended = true;
       throw error;
-    } finally {
-      this.#view = undefined; // Not to keep the chunk.
     }
   }
 
@@ -248,8 +242,9 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const to = from + length;
     if (!(length <= MAX_SHORT && to <= bytes.length)) return start;
     if (this.#masked) {
-      const view = this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      maskShort(bytes, from, to, view);
+      const key = bytes[from - 4] | (bytes[from - 3] << 8) | (bytes[from - 2] << 16) |
+        (bytes[from - 1] << 24);
+      mask(bytes, from, to, key);
     }
     enqueueWhole(first, bytes, from, to, sink);
     return to;
@@ -309,14 +304,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     this.#control = NO_BYTES;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
-}
-
-/** Unmasks a short payload by the key that stands before it: 4 bytes a step, wherever it starts. */
-function maskShort(bytes: Uint8Array, start: number, end: number, view: DataView): void {
-  const key = view.getInt32(start - 4, true);
-  let i = start;
-  for (; i + 3 < end; i += 4) view.setInt32(i, view.getInt32(i, true) ^ key, true);
-  for (let rest = key; i < end; i++, rest >>>= 8) bytes[i] ^= rest;
 }
 
 /** Hands a frame on that has come whole. */
