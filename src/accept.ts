@@ -23,13 +23,14 @@ import type {
   RequestInfo,
   UpgradeResult,
 } from "./accept_options.ts";
-import type { MemoryBudget } from "./budget.ts";
 import { openConnection, startConnection } from "./connection.ts";
-import type { ConnectionInit, WebSocketConnection } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
 import { Farewell } from "./farewell.ts";
 import { Opening } from "./opening.ts";
 import type { OpeningOwner } from "./opening.ts";
 import { sendResponse } from "./plain_http.ts";
+import { timers } from "./timers.ts";
 import type { ProxiedClient } from "./trusted_proxies.ts";
 
 export { resolveAcceptOptions } from "./accept_options.ts";
@@ -64,12 +65,8 @@ export interface HandshakeOutcome<Data> {
   refused(error: HandshakeError): void;
   /** The TCP connection is gone, and it was no WebSocket. */
   gone(error: unknown, handshake: Handshake<Data>): void;
-  /** What the connections may hold together; this one is refused where they hold more. */
-  budget?: MemoryBudget;
-  /** Who is told what goes wrong with the WebSocket. */
-  onError: ConnectionInit<Data>["onError"];
-  /** Who is told that the WebSocket has ended. */
-  onClosed?: ConnectionInit<Data>["onClosed"];
+  /** What it shares with others that are made by the same server. */
+  readonly connections: ConnectionSettings<Data>;
 }
 
 /**
@@ -203,22 +200,15 @@ export class Handshake<Data> implements OpeningOwner {
       protocol,
       headers: result?.headers,
     });
-    const { limits, overflow, makeRequest } = this.#settings;
     this.#opening.done();
     const socket = openConnection<Data>({
-      role: "server",
+      settings: this.#outcome.connections,
       transport: this.#transport,
       clientAddr: this.#clientAddr,
-      limits,
-      overflow,
-      budget: this.#outcome.budget,
       protocol: protocol ?? "",
       agreements,
       data: result?.data as Data,
-      request: makeRequest,
       headText: this.#opening.headText,
-      onError: this.#outcome.onError,
-      onClosed: this.#outcome.onClosed,
     });
     this.#outcome.open(socket, answer, this.#opening.early, this);
   }
@@ -250,6 +240,15 @@ export class Handshake<Data> implements OpeningOwner {
     const { closeTimeout } = this.#settings.limits;
     return new Farewell(this.#transport, closeTimeout, () => this.#outcome.gone(undefined, this));
   }
+}
+
+/** What the connections that are made by these settings share. */
+export function connectionSettings<Data>(
+  { limits, overflow, makeRequest }: AcceptSettings<Data>,
+  of: Pick<ConnectionSettings<Data>, "budget" | "onError" | "onClosed">,
+): ConnectionSettings<Data> {
+  const { budget, onError, onClosed } = of;
+  return { role: "server", limits, timers, budget, overflow, makeRequest, onError, onClosed };
 }
 
 /** The server's own code has failed; what it said is not for the client. */
@@ -302,7 +301,11 @@ export function accept<Data = unknown>(
           }),
         );
       },
-      onError() {}, // It's in `closed`, for who wants to know.
+      connections: connectionSettings(settings, {
+        budget: undefined,
+        onError() {}, // It's in `closed`, for who wants to know.
+        onClosed: undefined,
+      }),
     });
   });
 }

@@ -26,6 +26,7 @@ import type { WebSocketConnection } from "./connection.ts";
 import { exchange } from "./exchange.ts";
 import { resolveOverflow } from "./overflow.ts";
 import type { Overflow } from "./overflow.ts";
+import { timers } from "./timers.ts";
 import { openTunnel } from "./tunnel.ts";
 import { within } from "./within.ts";
 
@@ -208,16 +209,21 @@ function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<We
     take(head, early) {
       const agreed = parseUpgradeResponse(head, { key, protocols, extensions: offers });
       const socket = openConnection<unknown>({
-        role: "client",
+        settings: {
+          role: "client",
+          limits,
+          timers,
+          budget: undefined,
+          overflow,
+          makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
+          onError() {}, // It's in `closed`, for who wants to know.
+          onClosed: undefined,
+        },
         transport,
-        limits,
-        overflow,
         protocol: agreed.protocol,
         agreements: agree(extensions, agreed.extensions),
         data: undefined,
-        request: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
-        onError() {}, // It's in `closed`, for who wants to know.
-        onClosed: undefined,
+        headText: "",
       });
       startConnection(socket, { answer: new Uint8Array(0), early });
       return socket;

@@ -1,10 +1,10 @@
 import { CloseCode, encodeClosePayload } from "./protocol/close_code.ts";
 import type { ClosePayload } from "./protocol/close_code.ts";
-import type { Role } from "./protocol/frame.ts";
 import { Opcode } from "./protocol/opcode.ts";
+import type { EndpointSettings } from "./connection_settings.ts";
+import type { CloseInfo } from "./endpoint_owner.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Timer } from "./timers.ts";
-import type { Timers } from "./timers.ts";
 import type { Transport } from "./transport/transport.ts";
 
 /** What the closing handshake waits for: first for the owner, then for the peer. */
@@ -12,12 +12,9 @@ type Wait = "answer" | "flush" | "close" | "end";
 
 /** The connection that is being closed. */
 export interface ClosingOwner {
-  readonly role: Role;
+  readonly settings: EndpointSettings;
   readonly transport: Transport;
   readonly outgoing: Outgoing;
-  readonly timers: Timers;
-  /** How long each wait may take, in milliseconds. */
-  readonly closeTimeout: number;
   /** Whether its user is done with every message so far, so that a Close may be answered. */
   readonly isSettled: boolean;
   /** Whether it has failed: no Close of the peer's is waited for. */
@@ -73,9 +70,13 @@ export class Closing extends Timer {
     );
   }
 
-  /** The peer's Close has come, and ours has not been sent: the messages before it come first. */
-  waitForOwner(): void {
-    this.#wait("answer");
+  /** The peer's Close has come. */
+  begun(): void {
+    const owner = this.#owner;
+    if (this.#isSent || owner.isClosed) this.advance();
+    else if (owner.isSettled) this.answer();
+    // The messages before the Close are delivered first, and may be answered.
+    else this.#wait("answer");
   }
 
   /** The owner is done with the last message; it may yet answer it, within this turn. */
@@ -94,7 +95,7 @@ export class Closing extends Timer {
     // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
     // the server". A half-close, then read until the peer's end: to close at once with something
     // unread would reset the connection, and could destroy our Close frame on its way.
-    if ((owner.role === "server" || owner.hasFailed) && !this.#isShutdown) {
+    if ((owner.settings.role === "server" || owner.hasFailed) && !this.#isShutdown) {
       this.#isShutdown = true;
       owner.transport.shutdown();
     }
@@ -130,11 +131,39 @@ export class Closing extends Timer {
   #wait(wait: Wait): void {
     clearTimeout(this.#turn);
     this.#waitsFor = wait;
-    this.#owner.timers.start(this, this.#owner.closeTimeout);
+    const { timers, limits } = this.#owner.settings;
+    timers.start(this, limits.closeTimeout);
   }
 
   #turned(): void {
     if (this.#owner.isSettled) this.answer();
     else this.#wait("answer");
   }
+}
+
+/**
+ * How a connection has ended.
+ *
+ * @param closing Its closing handshake, if there was any.
+ * @param owner The connection.
+ * @param failure Why it has failed, if it has.
+ * @param error What the transport has met, if it has met something.
+ */
+export function closeInfo(
+  closing: Closing | undefined,
+  { outgoing }: ClosingOwner,
+  failure: unknown,
+  error: unknown,
+): CloseInfo {
+  const received = closing?.received;
+  const info: CloseInfo = {
+    closeCode: received?.closeCode ?? CloseCode.AbnormalClosure,
+    reason: received?.reason ?? "",
+    // Our Close may be written and not be sent: the peer has stopped reading.
+    wasClean: received !== undefined && closing?.isSent === true && failure === undefined &&
+      outgoing.bufferedAmount === 0,
+  };
+  const cause = failure ?? (info.wasClean ? undefined : error);
+  if (cause !== undefined) info.error = cause;
+  return info;
 }

@@ -50,8 +50,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   readonly #core: ConnectionCore<Data>;
   readonly #clientAddr: Addr | undefined;
-  #request: Request | ((headText: string) => Request);
-  #headText: string;
+  /** Once it's asked for; until then, the text of its head. */
+  #request: Request | string;
   #place = -1;
 
   static {
@@ -74,8 +74,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       : serializeExtensions(init.agreements.map(({ response }) => response));
     this.data = init.data;
     this.#clientAddr = init.clientAddr;
-    this.#request = init.request;
-    this.#headText = init.headText ?? "";
+    this.#request = init.headText;
     this.#core = new ConnectionCore(this, init);
   }
 
@@ -100,15 +99,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * client, `localAddr`.
    */
   get clientAddr(): Addr {
-    const isServer = this.#core.endpoint.role === "server";
+    const isServer = this.#core.settings.role === "server";
     return this.#clientAddr ?? (isServer ? this.remoteAddr : this.localAddr);
   }
 
   /** The request of the opening handshake. */
   get request(): Request {
-    if (typeof this.#request === "function") {
-      this.#request = this.#request(this.#headText);
-      this.#headText = "";
+    if (typeof this.#request === "string") {
+      this.#request = this.#core.settings.makeRequest(this.#request);
     }
     return this.#request;
   }
@@ -185,7 +183,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * has been silent for `pingInterval`, or one of `ping()`; `undefined` before there is one.
    */
   get roundTrip(): number | undefined {
-    return this.#core.endpoint.roundTrip;
+    return this.#core.endpoint.controlFrames.roundTrip;
   }
 
   /**

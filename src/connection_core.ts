@@ -1,14 +1,13 @@
 import { useExtensions } from "./extensions/extension_chain.ts";
 import { encodeClosePayload } from "./protocol/close_code.ts";
-import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
 import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
 import { Endpoint, notOpen } from "./endpoint.ts";
 import type { CloseInfo, EndpointOwner } from "./endpoint.ts";
 import { Incoming } from "./incoming.ts";
 import { IncomingStreams } from "./incoming_streams.ts";
-import type { Overflow } from "./overflow.ts";
 import { makeReadable } from "./readable.ts";
 import { isLonger } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
@@ -22,12 +21,9 @@ import { Writable } from "./writable.ts";
  * all of them know how the connection has ended. It has no API of its own.
  */
 export class ConnectionCore<Data> implements EndpointOwner {
+  readonly settings: ConnectionSettings<Data>;
   readonly endpoint: Endpoint;
   readonly #socket: WebSocketConnection<Data>;
-  readonly #limits: Readonly<Limits>;
-  readonly #overflow: Overflow;
-  readonly #onError: ConnectionInit<Data>["onError"];
-  readonly #onClosed: ConnectionInit<Data>["onClosed"];
   #handler: SocketHandler<Data> | undefined;
   /** Made when it's first needed: callbacks do without. */
   #incoming: Incoming | undefined;
@@ -42,21 +38,12 @@ export class ConnectionCore<Data> implements EndpointOwner {
   #whenClosed: PromiseWithResolvers<CloseInfo> | undefined;
 
   constructor(socket: WebSocketConnection<Data>, init: ConnectionInit<Data>) {
-    const { role, transport, limits } = init;
+    const { settings, transport, agreements } = init;
+    const { maxMessageSize } = settings.limits;
     this.#socket = socket;
-    this.#limits = limits;
-    this.#overflow = init.overflow ?? "close";
-    this.#onError = init.onError;
-    this.#onClosed = init.onClosed;
-    this.endpoint = new Endpoint(
-      role,
-      transport,
-      limits,
-      this,
-      useExtensions(init.agreements, { maxMessageSize: limits.maxMessageSize }),
-      init.timers,
-      init.budget,
-    );
+    this.settings = settings;
+    const extensions = useExtensions(agreements, { maxMessageSize });
+    this.endpoint = new Endpoint(settings, transport, this, extensions);
   }
 
   /** Starts reading and writing. */
@@ -84,7 +71,7 @@ export class ConnectionCore<Data> implements EndpointOwner {
     const sender = this.#sender;
     // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
     if (!endpoint.isOpen || sender?.isFinishing) return refused(notOpen("Cannot send"));
-    if (isLonger(message, this.#limits.maxBufferedAmount - this.bufferedAmount)) {
+    if (isLonger(message, this.settings.limits.maxBufferedAmount - this.bufferedAmount)) {
       return refused(this.#overflowed());
     }
     if (sender?.isBusy) {
@@ -111,8 +98,8 @@ export class ConnectionCore<Data> implements EndpointOwner {
   #overflowed(): DOMException {
     const text =
       `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
-      `${this.#limits.maxBufferedAmount} may`;
-    if (this.#overflow === "reject") return new DOMException(text, "QuotaExceededError");
+      `${this.settings.limits.maxBufferedAmount} may`;
+    if (this.settings.overflow === "reject") return new DOMException(text, "QuotaExceededError");
     const error = notOpen(text);
     // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
     this.endpoint.sendClose(encodeClosePayload(1013));
@@ -121,13 +108,15 @@ export class ConnectionCore<Data> implements EndpointOwner {
 
   /** As of the connection. */
   ping(): Promise<number> {
-    return this.endpoint.isOpen ? this.endpoint.ping() : refused(notOpen("Cannot ping"));
+    return this.endpoint.isOpen
+      ? this.endpoint.controlFrames.ping()
+      : refused(notOpen("Cannot ping"));
   }
 
   /** What has come and waits for those who pull. */
   get incoming(): Incoming {
     if (this.#incoming === undefined) {
-      this.#incoming = new Incoming(this.endpoint, this.#limits);
+      this.#incoming = new Incoming(this.endpoint, this.settings.limits);
       if (this.#closeInfo !== undefined) this.#incoming.end();
     }
     return this.#incoming;
@@ -142,10 +131,13 @@ export class ConnectionCore<Data> implements EndpointOwner {
       );
     }
     if (this.#streams === undefined) {
-      this.#streams = new IncomingStreams(this.endpoint, this.#limits.incomingHighWaterMark);
+      this.#streams = new IncomingStreams(
+        this.endpoint,
+        this.settings.limits.incomingHighWaterMark,
+      );
       for (const data of this.incoming.takeAll()) this.#streams.push(toPart(data));
       if (this.#closeInfo !== undefined) this.#streams.end(this.#closeInfo.error);
-      this.endpoint.streamMessages();
+      this.endpoint.reading.streamMessages();
     }
     return this.#streams;
   }
@@ -266,7 +258,7 @@ export class ConnectionCore<Data> implements EndpointOwner {
     this.#incoming?.end();
     this.#streams?.end(info.error);
     this.#call(() => this.#handler?.close?.(this.#socket, info));
-    this.#onClosed?.(this.#socket);
+    this.settings.onClosed?.(this.#socket);
   }
 
   /** Endpoint: the peer, or the transport, has broken the connection. */
@@ -300,11 +292,13 @@ export class ConnectionCore<Data> implements EndpointOwner {
   #report(error: unknown): void {
     try {
       const result = this.#handler?.error?.(this.#socket, error);
-      if (result instanceof Promise) result.catch((error) => this.#onError(error, this.#socket));
+      if (result instanceof Promise) {
+        result.catch((error) => this.settings.onError(error, this.#socket));
+      }
     } catch (thrown) {
-      this.#onError(thrown, this.#socket);
+      this.settings.onError(thrown, this.#socket);
     }
-    this.#onError(error, this.#socket);
+    this.settings.onError(error, this.#socket);
   }
 }
 

@@ -1,22 +1,23 @@
 import type { WebSocketError } from "./protocol/errors.ts";
 import type { Frame } from "./protocol/frame.ts";
-import type { Limits } from "./protocol/limits.ts";
 import { Opcode } from "./protocol/opcode.ts";
+import type { EndpointSettings } from "./connection_settings.ts";
 import { ControlRate } from "./control_rate.ts";
 import { PART_OVERHEAD } from "./held.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Pings } from "./pings.ts";
-import type { Timers } from "./timers.ts";
 
 /** The connection whose pings and pongs these are. */
 export interface ControlFramesOwner {
+  readonly settings: EndpointSettings;
   readonly outgoing: Outgoing;
-  readonly timers: Timers;
   /** Whether the peer's Close has come. */
   readonly hasReceivedClose: boolean;
   /** Whether reading has stopped, and not because the peer does not read. */
   readonly isHeldBack: boolean;
+  /** More is held than before. */
+  queued(): void;
   /** The peer is gone. */
   lost(error: WebSocketError): void;
 }
@@ -27,7 +28,6 @@ export interface ControlFramesOwner {
  */
 export class ControlFrames extends Heartbeat {
   readonly #owner: ControlFramesOwner;
-  readonly #max: number;
   /** Made when the first is sent. */
   #pings: Pings | undefined;
   /** Made when the first frame comes. */
@@ -35,10 +35,9 @@ export class ControlFrames extends Heartbeat {
   /** The payload of a Ping whose Pong waits until the peer reads again. */
   #pong: Uint8Array | undefined;
 
-  constructor(owner: ControlFramesOwner, limits: Readonly<Limits>) {
-    super(limits, owner.timers);
+  constructor(owner: ControlFramesOwner) {
+    super(owner.settings);
     this.#owner = owner;
-    this.#max = limits.maxControlFrames;
   }
 
   /** The milliseconds that the last Ping to be answered took; `undefined` before there is one. */
@@ -55,6 +54,7 @@ export class ControlFrames extends Heartbeat {
   ping(): Promise<number> {
     const { frame, roundTrip } = (this.#pings ??= new Pings()).make();
     this.#owner.outgoing.send(frame);
+    this.#owner.queued();
     return roundTrip;
   }
 
@@ -70,7 +70,7 @@ export class ControlFrames extends Heartbeat {
       if (this.wheel !== undefined) this.start();
       return;
     }
-    (this.#rate ??= new ControlRate(this.#max, this.#owner.timers)).count();
+    (this.#rate ??= this.#makeRate()).count();
     if (opcode === Opcode.Ping) this.#takePing(payload);
   }
 
@@ -123,6 +123,11 @@ export class ControlFrames extends Heartbeat {
   /** Heartbeat: the peer is gone. */
   override lost(error: WebSocketError): void {
     this.#owner.lost(error);
+  }
+
+  #makeRate(): ControlRate {
+    const { limits, timers } = this.#owner.settings;
+    return new ControlRate(limits.maxControlFrames, timers);
   }
 
   #takePing(payload: Uint8Array): void {

@@ -1,34 +1,27 @@
 import { CloseCode, decodeClosePayload, encodeClosePayload } from "./protocol/close_code.ts";
 import { closeCodeOf, WebSocketError } from "./protocol/errors.ts";
-import type { Frame, FrameInit, Role } from "./protocol/frame.ts";
+import type { Frame, FrameInit } from "./protocol/frame.ts";
 import { FrameEncoder } from "./protocol/frame_encoder.ts";
-import type { Limits } from "./protocol/limits.ts";
 import type { Message, MessagePart } from "./protocol/message.ts";
 import { Opcode } from "./protocol/opcode.ts";
-import type {
-  ExtensionInUse,
-  ExtensionSendOptions,
-  FrameInitSink,
-} from "./extensions/extension.ts";
+import type { ExtensionInUse, ExtensionSendOptions } from "./extensions/extension.ts";
 import { MemoryAccount, STEP } from "./budget.ts";
-import type { MemoryBudget, MemoryHolder } from "./budget.ts";
-import { Closing } from "./closing.ts";
+import type { MemoryHolder } from "./budget.ts";
+import { closeInfo, Closing } from "./closing.ts";
 import type { ClosingOwner } from "./closing.ts";
+import type { EndpointSettings } from "./connection_settings.ts";
 import { ControlFrames } from "./control_frames.ts";
 import type { ControlFramesOwner } from "./control_frames.ts";
-import type { CloseInfo, EndpointOwner } from "./endpoint_owner.ts";
+import type { EndpointOwner } from "./endpoint_owner.ts";
+import { ExtendedSender } from "./extended_sender.ts";
 import { holdsTooMuch } from "./held.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingOwner } from "./outgoing.ts";
-import { Receiver } from "./receiver.ts";
-import type { ReceiverTarget } from "./receiver.ts";
-import { timers } from "./timers.ts";
-import type { Timers } from "./timers.ts";
+import { Reading } from "./reading.ts";
+import type { ReadingOwner } from "./reading.ts";
 import type { Transport, TransportHandler } from "./transport/transport.ts";
 
 export type { CloseInfo, EndpointOwner } from "./endpoint_owner.ts";
-
-const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /**
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
@@ -37,64 +30,49 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
 export class Endpoint
   implements
     TransportHandler,
-    ReceiverTarget,
+    ReadingOwner,
     OutgoingOwner,
     ClosingOwner,
     ControlFramesOwner,
     MemoryHolder {
-  readonly role: Role;
+  readonly settings: EndpointSettings;
   readonly transport: Transport;
   readonly outgoing: Outgoing;
-  readonly timers: Timers;
-  readonly #limits: Readonly<Limits>;
+  readonly controlFrames: ControlFrames;
   readonly #owner: EndpointOwner;
-  readonly #receiver: Receiver;
-  readonly #extensions: ExtensionInUse | undefined;
-  /** Where the extensions hand on what is to be sent; made when it's first needed. */
-  #sendSink: FrameInitSink | undefined;
-
+  readonly #extended: ExtendedSender | undefined;
+  #reading: Reading | undefined;
   /** Made with the first Close frame, of either side. */
   #closing: Closing | undefined;
-  #hasEnded = false;
-  #isClosed = false;
-  #error: unknown;
-  #isPaused = false;
-  readonly #control: ControlFrames;
-  readonly #budget: MemoryBudget | undefined;
   /** Made when there is first something to tell the budget. */
   #account: MemoryAccount | undefined;
+  #isClosed = false;
+  #error: unknown;
 
   constructor(
-    role: Role,
+    settings: EndpointSettings,
     transport: Transport,
-    limits: Readonly<Limits>,
     owner: EndpointOwner,
     extensions?: ExtensionInUse,
-    clock: Timers = timers,
-    budget?: MemoryBudget,
   ) {
-    this.role = role;
+    const { role, limits, budget } = settings;
+    this.settings = settings;
     this.transport = transport;
-    this.timers = clock;
-    this.#limits = limits;
     this.#owner = owner;
-    this.#extensions = extensions;
-    this.#budget = budget;
     budget?.join();
-    const { lendsChunks } = transport;
-    this.#receiver = new Receiver({ role, limits, extensions, lendsChunks }, this);
-    this.outgoing = new Outgoing(
-      transport,
-      new FrameEncoder({ role }),
-      limits,
-      this,
-    );
-    this.#control = new ControlFrames(this, limits);
+    this.outgoing = new Outgoing(transport, new FrameEncoder({ role }), limits, this);
+    this.controlFrames = new ControlFrames(this);
+    if (extensions !== undefined) this.#extended = new ExtendedSender(extensions, this.outgoing);
   }
 
   /** Whether data may be sent: our Close frame has not been, and the connection is there. */
   get isOpen(): boolean {
     return this.#closing?.isSent !== true && !this.#isClosed;
+  }
+
+  /** The way in: made when something has come, or somebody looks. */
+  get reading(): Reading {
+    return this.#reading ??= new Reading(this, this.#extended?.extensions);
   }
 
   /** Whether the TCP connection has ended. */
@@ -104,16 +82,16 @@ export class Endpoint
 
   /** How many bytes of memory the connection holds. */
   get heldBytes(): number {
-    return this.#receiver.heldBytes + this.outgoing.heldBytes + this.#owner.heldBytes +
-      this.#control.heldBytes + (this.transport.heldBytes ?? 0);
+    return (this.#reading?.heldBytes ?? 0) + this.outgoing.heldBytes + this.#owner.heldBytes +
+      this.controlFrames.heldBytes + (this.transport.heldBytes ?? 0);
   }
 
   /** Closing: whether the peer has ended its direction of TCP. */
   get hasEnded(): boolean {
-    return this.#hasEnded;
+    return this.#reading?.hasEnded === true;
   }
 
-  /** Closing: whether the connection has failed. */
+  /** Closing, Reading: whether the connection has failed. */
   get hasFailed(): boolean {
     return this.#error !== undefined;
   }
@@ -123,9 +101,14 @@ export class Endpoint
     return this.#owner.isSettled;
   }
 
-  /** Closing: how long each of its waits may take, in milliseconds. */
-  get closeTimeout(): number {
-    return this.#limits.closeTimeout;
+  /** Reading: whether the owner can take no more messages for now. */
+  get isFull(): boolean {
+    return this.#owner.isFull;
+  }
+
+  /** Reading: whether the server holds too much, and this connection more than its share. */
+  get isStopped(): boolean {
+    return this.#account?.isStopped === true && this.isOpen;
   }
 
   /**
@@ -141,38 +124,21 @@ export class Endpoint
     this.outgoing.sendRaw(answer);
     opened();
     this.outgoing.release();
-    if (this.#closing === undefined && !this.#isClosed) this.#control.start();
+    if (this.#closing === undefined && !this.#isClosed) this.controlFrames.start();
     if (early.length > 0) this.data(early);
-    if (!this.#isPaused && !this.#isClosed) this.transport.resume();
+    if (!this.#reading?.isPaused && !this.#isClosed) this.transport.resume();
   }
 
   /** Sends a message, by way of the extensions that would change it. */
   send(message: Message, options?: ExtensionSendOptions): void {
-    const extensions = this.#extensions;
-    const isText = typeof message === "string";
-    // At most three bytes a character: a rough answer is enough to leave the extensions out.
-    if (!extensions?.changes(isText ? message.length * 3 : message.length)) {
-      this.outgoing.send(message);
-      return;
-    }
-    const payload = isText ? textEncoder.encode(message) : message;
-    const opcode = isText ? Opcode.Text : Opcode.Binary;
-    extensions.send({ opcode, payload }, this.#sink, options);
+    if (this.#extended === undefined) this.outgoing.send(message);
+    else this.#extended.send(message, options);
   }
 
   /** Sends a frame of the owner's own making, by way of the extensions. */
   sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void {
-    if (this.#extensions === undefined) this.outgoing.send(frame);
-    else this.#extensions.send(frame, this.#sink, options);
-  }
-
-  get #sink(): FrameInitSink {
-    return this.#sendSink ??= { enqueue: (frame) => this.outgoing.send(frame) };
-  }
-
-  /** From the next message on, messages are handed over in parts, as they arrive. */
-  streamMessages(): void {
-    this.#receiver.streamMessages();
+    if (this.#extended === undefined) this.outgoing.send(frame);
+    else this.#extended.sendFrame(frame, options);
   }
 
   /** What the owner has begun to send can't be ended: 1011. */
@@ -180,21 +146,9 @@ export class Endpoint
     this.sendClose(encodeClosePayload(CloseCode.InternalError));
   }
 
-  /** Sends a Ping; resolves to the milliseconds until its Pong. */
-  ping(): Promise<number> {
-    const roundTrip = this.#control.ping();
-    this.queued();
-    return roundTrip;
-  }
-
-  /** The milliseconds that the last Ping to be answered took; `undefined` before there is one. */
-  get roundTrip(): number | undefined {
-    return this.#control.roundTrip;
-  }
-
   /** ControlFrames: whether reading has stopped, and not because the peer does not read. */
   get isHeldBack(): boolean {
-    return this.#isPaused && !this.#isBehind;
+    return this.#reading?.isHeldBack === true;
   }
 
   /** ControlFrames: whether the peer's Close has come. */
@@ -245,8 +199,9 @@ export class Endpoint
    * The owner wants more: what was held back comes now.
    */
   wanted(): void {
-    const isFull = this.#owner.isFull && this.isOpen;
-    if (!isFull && (this.#isPaused || this.#receiver.holdsBack)) this.#resume();
+    const reading = this.#reading;
+    const waits = reading !== undefined && (reading.isPaused || reading.holdsBack);
+    if (waits && !(this.#owner.isFull && this.isOpen)) reading.goOn();
     if (!this.#owner.isSettled) return;
     // A turn's sends are done when its messages are: no need to wait for a quiet microtask.
     this.outgoing.flush();
@@ -259,26 +214,28 @@ export class Endpoint
   queued(): void {
     if (this.#isClosed) return;
     const all = this.heldBytes;
-    if (this.#budget !== undefined && (all >= STEP || this.#account !== undefined)) {
-      this.#account ??= new MemoryAccount(this, this.#budget);
+    const { budget, limits } = this.settings;
+    if (budget !== undefined && (all >= STEP || this.#account !== undefined)) {
+      this.#account ??= new MemoryAccount(this, budget);
       this.#account.note(all);
     }
-    const max = this.#limits.maxConnectionMemory;
+    const max = limits.maxConnectionMemory;
     if (all <= max || this.#error !== undefined) return;
-    const outgoing = this.outgoing.heldBytes + this.#owner.queuedBytes + this.#control.heldBytes;
-    this.#fail(holdsTooMuch({ all, outgoing, unfinished: this.#receiver.unfinishedBytes }, max));
+    const outgoing = this.outgoing.heldBytes + this.#owner.queuedBytes +
+      this.controlFrames.heldBytes;
+    const unfinished = this.#reading?.unfinishedBytes ?? 0;
+    this.fail(holdsTooMuch({ all, outgoing, unfinished }, max));
   }
 
   /** MemoryAccount: reads, or doesn't. */
   regulate(): void {
-    this.#regulate(false);
-    if (this.#isPaused && !this.#owner.isFull) this.#resume();
+    this.reading.regulate();
   }
 
   /** MemoryBudget: frees what is held. */
   evict(error: unknown): void {
     const isSecond = this.#error !== undefined;
-    this.#fail(error);
+    this.fail(error);
     // A Close frame behind what the peer doesn't read would free nothing.
     if (isSecond || this.outgoing.isFull) this.transport.abort();
     else this.queued();
@@ -286,12 +243,8 @@ export class Endpoint
 
   /** Transport: bytes. */
   data(chunk: Uint8Array): void {
-    this.#control.heard();
-    const heldBack = this.#receiver.holdsBack;
-    this.outgoing.hold();
-    this.#receive(() => this.#receiver.take(chunk));
-    this.outgoing.releaseSoon();
-    this.#regulate(heldBack);
+    this.controlFrames.heard();
+    this.reading.data(chunk);
     this.queued();
   }
 
@@ -299,7 +252,7 @@ export class Endpoint
   drain(): void {
     this.progress();
     this.outgoing.drained();
-    this.#control.drained();
+    this.controlFrames.drained();
     if (this.#account !== undefined) this.queued();
   }
 
@@ -307,15 +260,13 @@ export class Endpoint
   progress(): void {
     this.#closing?.progressed();
     // Where the queue is not full, all may be in the kernel's buffer, and the peer be gone.
-    if (this.outgoing.isFull) this.#control.heard();
+    if (this.outgoing.isFull) this.controlFrames.heard();
   }
 
   /** Transport: the peer's FIN. */
   end(): void {
-    this.#hasEnded = true;
-    this.#control.stopTimer();
-    // What came before the end, perhaps a Close, may wait behind a slow owner.
-    if (!this.#receiver.holdsBack) this.#takeEnd();
+    this.controlFrames.stopTimer();
+    this.reading.end();
   }
 
   /** Transport: gone. */
@@ -323,79 +274,16 @@ export class Endpoint
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#closing?.end();
-    const received = this.#closing?.received;
-    const info: CloseInfo = {
-      closeCode: received?.closeCode ?? CloseCode.AbnormalClosure,
-      reason: received?.reason ?? "",
-      // Our Close may be written and not be sent: the peer has stopped reading.
-      wasClean: received !== undefined && this.#closing?.isSent === true &&
-        this.#error === undefined &&
-        this.outgoing.bufferedAmount === 0,
-    };
-    const cause = this.#error ?? (info.wasClean ? undefined : error);
-    if (cause !== undefined) info.error = cause;
+    const info = closeInfo(this.#closing, this, this.#error, error);
     // An error takes as long to make as the rest of this: it's made for who waits, if anybody does.
-    const isAwaited = this.outgoing.isAwaited || this.#control.isAwaited;
+    const isAwaited = this.outgoing.isAwaited || this.controlFrames.isAwaited;
     const gone = isAwaited ? notOpen("The connection was closed") : undefined;
     this.outgoing.close(gone);
-    this.#control.close(gone);
-    this.#receiver.discard();
+    this.controlFrames.close(gone);
+    this.#reading?.discard();
     this.#account?.close();
-    this.#budget?.leave();
+    this.settings.budget?.leave();
     this.#owner.closed(info);
-  }
-
-  #receive(run: () => void): void {
-    if (this.#isClosed || this.#error !== undefined) return;
-    try {
-      run();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /**
-   * Whether to read would be to write more for a peer that has not read what there is. A server holds
-   * such a peer back. A client doesn't, or the two could wait for each other: what it's sent waits in
-   * its own incoming queue, which is bounded. After our Close, a full queue must not keep the peer's
-   * Close, and its end, from us.
-   */
-  get #isBehind(): boolean {
-    return this.role === "server" && this.outgoing.isFull && this.isOpen;
-  }
-
-  /** Whether the server holds too much, and this connection more than its share. */
-  get #isStopped(): boolean {
-    return this.#account?.isStopped === true && this.isOpen;
-  }
-
-  /** Reads or doesn't, by what waits on either side. */
-  #regulate(heldBack: boolean): void {
-    if (this.#isPaused || this.#isClosed) return;
-    // What waits in the decoder is a part of one chunk: reading stops when a second joins it, since to
-    // stop and go on for each would cost two system calls.
-    // Where messages are streamed, all of the chunk has been taken, and is all that's wanted.
-    const isEnough = this.#receiver.isStreaming
-      ? this.#owner.isFull && this.isOpen
-      : heldBack && this.#receiver.holdsBack;
-    if (this.#isBehind || isEnough || this.#isStopped) {
-      this.#isPaused = true;
-      this.#control.paused();
-      this.transport.pause();
-    }
-  }
-
-  #resume(): void {
-    if (this.#isBehind) return;
-    if (this.#receiver.holdsBack) this.#receive(() => this.#receiver.resume());
-    if (this.#receiver.holdsBack || this.#isClosed) return;
-    if (this.#hasEnded) {
-      this.#takeEnd();
-    } else if (this.#isPaused && !this.#isStopped) {
-      this.#isPaused = false;
-      this.#control.resumed();
-      this.transport.resume();
-    }
   }
 
   /** Receiver: a message. */
@@ -412,23 +300,20 @@ export class Endpoint
   /** Receiver: a control frame. */
   control(frame: Frame): void {
     if (frame.opcode === Opcode.Close) this.#takeClose(frame.payload);
-    else if (!this.#isClosed) this.#control.take(frame);
+    else if (!this.#isClosed) this.controlFrames.take(frame);
   }
 
   #takeClose(payload: Uint8Array): void {
     const received = decodeClosePayload(payload);
     const closing = this.#beginClosing();
     closing.received = received;
-    if (this.#receiver.isInStream) this.#owner.cut();
-    if (!this.isOpen) return closing.advance();
-    if (this.#owner.isSettled) return closing.answer();
-    // The messages before the Close are delivered first, and may be answered.
-    closing.waitForOwner();
+    if (this.#reading?.isInStream) this.#owner.cut();
+    closing.begun();
   }
 
   /** From here on, it's the closing handshake's waits that bound how long a peer may be silent. */
   #beginClosing(): Closing {
-    this.#control.stopTimer();
+    this.controlFrames.stopTimer();
     return this.#closing ??= new Closing(this);
   }
 
@@ -437,21 +322,19 @@ export class Endpoint
    * appropriate status code before proceeding to _Close the WebSocket Connection_." "An endpoint MUST
    * NOT continue to attempt to process data".
    */
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
     if (this.#isClosed || this.#error !== undefined) return;
     this.#error = error;
-    this.#receiver.discard();
+    this.#reading?.discard();
     const closing = this.#beginClosing();
     if (this.isOpen) closing.send(encodeClosePayload(closeCodeOf(error)));
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.transport.resume();
-    }
+    this.#reading?.ignore();
     this.#owner.failed(error);
     closing.advance();
   }
 
-  #takeEnd(): void {
+  /** Reading: the peer's end. */
+  ended(): void {
     // RFC 6455 §7.1.5: no Close frame came, so the code is 1006. With one, the answer still goes out.
     const closing = this.#closing;
     if (closing?.received === undefined) {
@@ -471,7 +354,7 @@ export class Endpoint
     if (this.#closing?.isSent) return this.#closing.advance();
     if (wasFull) this.#owner.drain();
     const { isFull, isSettled } = this.#owner;
-    if (!isFull && (isSettled || this.#isPaused)) this.#resume();
+    if (!isFull && (isSettled || this.#reading?.isPaused)) this.#reading?.goOn();
   }
 }
 

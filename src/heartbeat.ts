@@ -4,6 +4,12 @@ import type { Limits } from "./protocol/limits.ts";
 import { Timer } from "./timers.ts";
 import type { Timers, Wheel } from "./timers.ts";
 
+/** What heartbeats have in common. */
+export interface HeartbeatSettings {
+  readonly limits: Readonly<Limits>;
+  readonly timers: Timers;
+}
+
 /** In the place of a time: a Ping has been sent, and nothing been heard since. */
 const SILENT = -1;
 
@@ -19,17 +25,15 @@ const SILENT = -1;
  * and in the time awake: a stalled event loop makes nobody silent.
  */
 export abstract class Heartbeat extends Timer {
-  readonly #limits: Readonly<Limits>;
-  readonly #timers: Timers;
+  readonly #settings: HeartbeatSettings;
   readonly #wheel: Wheel;
   /** When the peer was last heard, in ticks. */
   #heardAt = 0;
 
-  constructor(limits: Readonly<Limits>, timers: Timers) {
+  constructor(settings: HeartbeatSettings) {
     super();
-    const { pingInterval } = limits;
-    this.#limits = limits;
-    this.#timers = timers;
+    const { limits: { pingInterval }, timers } = settings;
+    this.#settings = settings;
     this.#wheel = timers.wheelFor(pingInterval === Infinity ? 0 : pingInterval);
   }
 
@@ -45,7 +49,7 @@ export abstract class Heartbeat extends Timer {
   /** Begins, or begins anew; `stopTimer()` ends it. */
   start(): void {
     this.heard();
-    const { pingInterval } = this.#limits;
+    const { pingInterval } = this.#settings.limits;
     if (pingInterval !== Infinity) this.#wheel.start(this, pingInterval);
   }
 
@@ -57,7 +61,7 @@ export abstract class Heartbeat extends Timer {
   /** Timers: it's time to look. */
   timeUp(): void {
     if (this.isHeldBack) this.heard();
-    const { pingInterval, pongTimeout } = this.#limits;
+    const { pingInterval, pongTimeout } = this.#settings.limits;
     if (this.#heardAt === SILENT) {
       if (pongTimeout !== Infinity) return this.lost(silent(pongTimeout));
     } else {
@@ -66,7 +70,7 @@ export abstract class Heartbeat extends Timer {
     }
     this.#heardAt = SILENT;
     if (pongTimeout === Infinity) this.#wheel.start(this, pingInterval);
-    else this.#timers.start(this, pongTimeout);
+    else this.#settings.timers.start(this, pongTimeout);
     this.beat();
   }
 }

@@ -1,7 +1,7 @@
 import type { RequestHead } from "./handshake/request_head_parser.ts";
 import { listen } from "./transport/runtime.ts";
 import type { Addr, Listener, Transport } from "./transport/transport.ts";
-import { Handshake, resolveAcceptOptions } from "./accept.ts";
+import { connectionSettings, Handshake, resolveAcceptOptions } from "./accept.ts";
 import type { AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
 import { MemoryBudget } from "./budget.ts";
 import {
@@ -183,7 +183,16 @@ export class WebSocketServer<Data = unknown> {
     const { fetch } = this.#options;
     const report = (error: unknown) => this.#report(error);
     return {
-      budget: this.#budget,
+      connections: connectionSettings(this.#settings, {
+        budget: this.#budget,
+        onError: (error, socket) => this.#report(error, socket),
+        onClosed: (socket) => {
+          this.#connections.delete(socket);
+          this.#shown?.delete(socket);
+          this.#leave(socket);
+          this.#checkFinished();
+        },
+      }),
       open: (socket, answer, early, handshake) => {
         this.#others.delete(handshake);
         this.#open(socket, answer, early);
@@ -198,13 +207,6 @@ export class WebSocketServer<Data = unknown> {
       },
       identified: (clientAddr) => this.#admission.identify(clientAddr),
       check: () => this.#admission.check(),
-      onError: (error, socket) => this.#report(error, socket),
-      onClosed: (socket) => {
-        this.#connections.delete(socket);
-        this.#shown?.delete(socket);
-        this.#leave(socket);
-        this.#checkFinished();
-      },
       ...(fetch === undefined ? {} : {
         plain: (head: RequestHead, farewell: Farewell, info: RequestInfo) => {
           const { scheme } = this.#settings;

@@ -97,7 +97,7 @@ export class StreamSender {
     const look = (): void => {
       if (this.#progress !== seen) {
         seen = this.#progress;
-        timer = setTimeout(look, this.#endpoint.closeTimeout);
+        timer = setTimeout(look, this.#endpoint.settings.limits.closeTimeout);
         return;
       }
       this.abort(notOpen("The connection is being closed"));

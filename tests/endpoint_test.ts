@@ -3,6 +3,7 @@ import type { CloseInfo } from "../src/endpoint.ts";
 import { resolveLimits } from "../src/protocol/limits.ts";
 import type { Limits } from "../src/protocol/limits.ts";
 import type { Message } from "../src/protocol/message.ts";
+import { timers } from "../src/timers.ts";
 import { assertEquals, delay, test } from "./harness.ts";
 import { join, rawFrame } from "./protocol/frames.ts";
 import type { RawFrame } from "./protocol/frames.ts";
@@ -33,7 +34,11 @@ function makeEndpoint(limits: Partial<Limits> = {}) {
     closed: ({ closeCode, wasClean }: CloseInfo) =>
       owner.log.push(`closed ${closeCode} ${wasClean}`),
   };
-  const endpoint = new Endpoint("server", transport, resolveLimits(limits), owner);
+  const endpoint = new Endpoint(
+    { role: "server", limits: resolveLimits(limits), timers, budget: undefined },
+    transport,
+    owner,
+  );
   endpoint.start(new Uint8Array(0), new Uint8Array(0), () => {});
   transport.calls.length = 0;
   const receive = (...frames: RawFrame[]) =>

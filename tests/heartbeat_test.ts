@@ -16,7 +16,7 @@ class Beats extends Heartbeat {
   readonly #startedAt: number;
 
   constructor(readonly clock: FakeClock, limits: Partial<Limits> = {}) {
-    super(resolveLimits(limits), new Timers(clock));
+    super({ limits: resolveLimits(limits), timers: new Timers(clock) });
     this.#startedAt = clock.now();
     this.start();
   }

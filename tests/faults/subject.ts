@@ -1,6 +1,6 @@
 /** A connection under test, from its handshake to its end, and whatever it leaves behind. */
 
-import { accept, Handshake, resolveAcceptOptions } from "../../src/accept.ts";
+import { accept, connectionSettings, Handshake, resolveAcceptOptions } from "../../src/accept.ts";
 import { connectOver } from "../../src/client.ts";
 import { failConnection, finishConnection, startConnection } from "../../src/connection.ts";
 import type { CloseInfo, WebSocketConnection } from "../../src/connection.ts";
@@ -82,9 +82,10 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
   const { use, isCompressed, limits } = options;
   const { app, counted } = subject;
   const compression = isCompressed ? { threshold: 0 } : false;
+  const settings = resolveAcceptOptions<unknown>({ compression, limits });
   const handshake = new Handshake<unknown>(
     transport,
-    resolveAcceptOptions({ compression, limits }),
+    settings,
     {
       open(socket, answer, early, handshake) {
         counted.delete(handshake);
@@ -109,8 +110,11 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
         counted.delete(handshake);
         subject.failed(error);
       },
-      onError() {},
-      onClosed: (socket) => void counted.delete(socket),
+      connections: connectionSettings(settings, {
+        budget: undefined,
+        onError() {},
+        onClosed: (socket) => void counted.delete(socket),
+      }),
     },
   );
   if (subject.handshakeError === undefined) counted.add(handshake);

@@ -6,6 +6,7 @@ import type { SocketHandler, WebSocketConnection } from "../../src/connection.ts
 import type { Role } from "../../src/protocol/frame.ts";
 import { resolveLimits } from "../../src/protocol/limits.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
+import { timers } from "../../src/timers.ts";
 import type { Timers } from "../../src/timers.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
@@ -58,18 +59,21 @@ export function open(options: OpenOptions = {}): Opened {
   const peer = new Peer(there, role === "server" ? "client" : "server", answer.length);
   const errors: unknown[] = [];
   const socket = openConnection<string>({
-    role,
+    settings: {
+      role,
+      limits: resolveLimits(options.limits),
+      timers: options.timers ?? timers,
+      budget: options.budget,
+      overflow: options.overflow ?? "close",
+      makeRequest: () => new Request("http://example.com/path"),
+      onError: (error) => errors.push(error),
+      onClosed: undefined,
+    },
     transport,
-    limits: resolveLimits(options.limits),
     protocol: "chat",
-    overflow: options.overflow,
-    budget: options.budget,
     agreements: options.agreements ?? [],
     data: "data",
-    request: () => new Request("http://example.com/path"),
-    onError: (error) => errors.push(error),
-    onClosed: undefined,
-    timers: options.timers,
+    headText: "",
   });
   onTestEnd(() => socket.abort());
   startConnection(socket, {
