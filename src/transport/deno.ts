@@ -41,7 +41,11 @@ const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 export const isDeno: boolean = Deno !== undefined;
 
 /** A read buffer's smallest size, in bytes: it's what an idle connection holds. */
-const MIN_READ = 1024;
+const MIN_READ = 256;
+/** Its size at first, in bytes: most heads of requests come whole. */
+const HEAD_READ = 1024;
+/** How many buffers of that size are kept for the heads of other connections. */
+const MAX_SPARE = 64;
 /** The largest size, in bytes, that any connection may have. */
 const MAX_READ = 64 * 1024;
 /** The size, in bytes, of a connection's that gets more than that: a fifth less time for large messages. */
@@ -52,11 +56,12 @@ const MAX_LARGE = 32;
 const SMALL_READS = 16;
 
 let largeCount = 0;
+const spare: Uint8Array<ArrayBuffer>[] = [];
 
 /** What a connection is read into, again and again: as large as what comes at a time. */
 export class ReadBuffer {
   /** The buffer, for the next read. */
-  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(MIN_READ);
+  bytes: Uint8Array<ArrayBuffer> = spare.pop() ?? new Uint8Array(HEAD_READ);
   #smallReads = 0;
 
   /** Fits the size to the read that has just been: so many bytes came. */
@@ -70,7 +75,9 @@ export class ReadBuffer {
 
   /** Makes it as small as it can be: what comes next may be nothing, for hours. */
   reset(): void {
-    if (this.bytes.length > MIN_READ) this.#resize(MIN_READ);
+    const { length } = this.bytes;
+    if (length === HEAD_READ && spare.length < MAX_SPARE) spare.push(this.bytes);
+    if (length > MIN_READ) this.#resize(MIN_READ);
     this.#smallReads = 0;
   }
 
@@ -99,12 +106,15 @@ export class DenoTransport implements Transport {
   readonly #conn: DenoConn;
   #handler: TransportHandler | undefined;
   #isPaused = false;
-  /** Ends the wait of a paused read loop. */
-  #wake: (() => void) | undefined;
+  /** Whether the next read is to begin when reading goes on. */
+  #isWaiting = false;
   #isWriting = false;
   #isShutdown = false;
   #isClosed = false;
   readonly #buffer = new ReadBuffer();
+  // An async function's frame would take twice the memory of these while it waits.
+  readonly #onRead = (count: number | null): void => this.#take(count);
+  readonly #onError = (error: unknown): void => this.#fail(error);
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
@@ -132,7 +142,7 @@ export class DenoTransport implements Transport {
   set handler(handler: TransportHandler | undefined) {
     const isFirst = this.#handler === undefined;
     this.#handler = handler;
-    if (isFirst && handler !== undefined) this.#read();
+    if (isFirst && handler !== undefined) this.#next();
   }
 
   write(bytes: Uint8Array): boolean {
@@ -147,7 +157,7 @@ export class DenoTransport implements Transport {
 
   resume(): void {
     this.#isPaused = false;
-    this.#wake?.();
+    this.#wake();
   }
 
   shutdown(): void {
@@ -171,37 +181,55 @@ export class DenoTransport implements Transport {
    */
   release(): DenoConn {
     this.#isClosed = true;
-    this.#wake?.();
+    this.#wake();
     return this.#conn;
   }
 
-  async #read(): Promise<void> {
-    const buffer = this.#buffer;
+  /** Reads what comes next, once it may. */
+  #next(): void {
+    if (this.#isClosed) this.#buffer.free();
+    else if (this.#isPaused) this.#isWaiting = true;
+    else this.#conn.read(this.#buffer.bytes).then(this.#onRead, this.#onError);
+  }
+
+  /** Not within this call: whoever resumes may pause again. */
+  #wake(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    queueMicrotask(() => this.#next());
+  }
+
+  #take(count: number | null): void {
     try {
-      while (true) {
-        while (this.#isPaused && !this.#isClosed) {
-          await new Promise<void>((resolve) => this.#wake = resolve);
-        }
-        if (this.#isClosed) return;
-        const count = await this.#conn.read(buffer.bytes);
-        if (this.#isClosed) return;
-        if (count === null) return this.#handler!.end();
+      if (count === null && !this.#isClosed) return this.#end();
+      if (count !== null && !this.#isClosed) {
+        const buffer = this.#buffer;
         const handler = this.#handler!;
         handler.data(buffer.bytes.subarray(0, count));
         // A head has been read, however long.
         if (this.#handler !== handler) buffer.reset();
         else buffer.fit(count);
       }
+      this.#next();
     } catch (error) {
-      // TLS has been ended without its own goodbye, by a FIN alone: WebSocket has its own, the Close
-      // frame, to tell whether something is missing.
-      if (Deno !== undefined && error instanceof Deno.errors.UnexpectedEof && !this.#isClosed) {
-        return this.#handler!.end();
-      }
-      this.#close(error);
-    } finally {
-      buffer.free();
+      this.#fail(error);
     }
+  }
+
+  #end(): void {
+    this.#buffer.free();
+    this.#handler!.end();
+  }
+
+  /** A read has failed, or whoever was given what it read. */
+  #fail(error: unknown): void {
+    // TLS has been ended without its own goodbye, by a FIN alone: WebSocket has its own, the Close
+    // frame, to tell whether something is missing.
+    if (Deno !== undefined && error instanceof Deno.errors.UnexpectedEof && !this.#isClosed) {
+      return this.#end();
+    }
+    this.#buffer.free();
+    this.#close(error);
   }
 
   #closeWrite(): void {
@@ -231,7 +259,7 @@ export class DenoTransport implements Transport {
   #close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#wake?.();
+    this.#wake();
     try {
       this.#conn.close();
     } catch {

@@ -25,21 +25,39 @@ test("ReadBuffer grows with full reads, and shrinks with small ones", () => {
   buffer.fit(1);
   assertEquals(buffer.bytes.length, 64 * KIB);
   for (let i = 0; i < 200; i++) buffer.fit(1);
-  assertEquals(buffer.bytes.length, KIB);
-  buffer.fit(KIB - 1);
-  assertEquals(buffer.bytes.length, KIB);
+  assertEquals(buffer.bytes.length, 256);
+  buffer.fit(255);
+  assertEquals(buffer.bytes.length, 256);
 });
 
 test("ReadBuffer is small again when it's reset, and nothing when it's freed", () => {
   const buffer = grown(3);
   assertEquals(buffer.bytes.length, 64 * KIB);
   buffer.reset();
-  assertEquals(buffer.bytes.length, KIB);
+  assertEquals(buffer.bytes.length, 256);
   const { bytes } = buffer;
   buffer.reset();
   assertEquals(buffer.bytes === bytes, true, "it's small already");
   buffer.free();
   assertEquals(buffer.bytes.length, 0);
+});
+
+test("ReadBuffer's first size is that of a head, in a buffer that another is done with", () => {
+  const first = new ReadBuffer();
+  const { bytes } = first;
+  assertEquals(bytes.length, KIB);
+  first.reset();
+  const second = new ReadBuffer();
+  assertEquals([second.bytes === bytes, first.bytes.length], [true, 256]);
+  const third = new ReadBuffer();
+  assertEquals(third.bytes === bytes, false, "and nobody else has it");
+  second.free();
+  assertEquals(
+    new ReadBuffer().bytes === bytes,
+    false,
+    "nor gets it of one that may still be read into",
+  );
+  third.free();
 });
 
 test("ReadBuffer is above 64 KiB for 32 connections at a time", () => {
