@@ -48,8 +48,8 @@ export class Outgoing implements Waiting {
   readonly #owner: OutgoingOwner;
   /** What the transport is working on. */
   #writing: Uint8Array<ArrayBuffer> | undefined;
-  /** What comes after that, before what the encoder holds. */
-  #segments: Uint8Array<ArrayBuffer>[] = [];
+  /** What comes after that, before what the encoder holds: made for a peer that is slow to read. */
+  #segments: Uint8Array<ArrayBuffer>[] | undefined;
   /** How many bytes the encoder holds no more, and the transport has not taken. */
   #pending = 0;
   /** How much memory the segments' buffers are. */
@@ -192,7 +192,7 @@ export class Outgoing implements Waiting {
   /** The connection is gone: nothing more is written, and whoever waits for room is told. */
   close(error: unknown): void {
     this.#isClosed = true;
-    this.#segments = [];
+    this.#segments = undefined;
     this.#pending = this.#segmentsHeld = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
     // The transport may still hold the buffer of a write that was under way: it's not reused.
@@ -202,7 +202,7 @@ export class Outgoing implements Waiting {
   }
 
   #next(): Uint8Array<ArrayBuffer> | undefined {
-    const segment = this.#segments.shift();
+    const segment = this.#segments?.shift();
     if (segment !== undefined) {
       this.#segmentsHeld -= segment.buffer.byteLength;
       return segment;
@@ -234,7 +234,7 @@ export class Outgoing implements Waiting {
   }
 
   #addSegment(segment: Uint8Array<ArrayBuffer>): void {
-    this.#segments.push(segment);
+    (this.#segments ??= []).push(segment);
     this.#segmentsHeld += segment.buffer.byteLength;
   }
 
