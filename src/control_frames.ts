@@ -28,12 +28,10 @@ export interface ControlFramesOwner {
  */
 export class ControlFrames extends Heartbeat {
   readonly #owner: ControlFramesOwner;
-  /** Made when the first is sent. */
+  /** Made when the first is sent, or waits for its Pong. */
   #pings: Pings | undefined;
   /** Made when the first frame comes. */
   #rate: ControlRate | undefined;
-  /** The payload of a Ping whose Pong waits until the peer reads again. */
-  #pong: Uint8Array | undefined;
 
   constructor(owner: ControlFramesOwner) {
     super(owner.settings);
@@ -81,9 +79,10 @@ export class ControlFrames extends Heartbeat {
 
   /** What was written has gone out. */
   drained(): void {
-    if (this.#pong === undefined || this.#owner.outgoing.isFull) return;
-    const payload = this.#pong;
-    this.#pong = undefined;
+    const pings = this.#pings;
+    if (pings?.unanswered === undefined || this.#owner.outgoing.isFull) return;
+    const payload = pings.unanswered;
+    pings.unanswered = undefined;
     this.#sendPong(payload);
   }
 
@@ -102,6 +101,11 @@ export class ControlFrames extends Heartbeat {
   close(error: unknown): void {
     this.stopTimer();
     this.#pings?.close(error);
+  }
+
+  /** Heartbeat: what connections have in common. */
+  override get settings(): EndpointSettings {
+    return this.#owner.settings;
   }
 
   /** Heartbeat: whether the peer may be there, and can't be heard. */
@@ -135,8 +139,8 @@ export class ControlFrames extends Heartbeat {
     // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
     // most recently processed Ping frame." So a flood of pings by a peer that reads nothing costs no
     // more than the queue's mark.
-    if (this.#owner.outgoing.isFull) this.#pong = payload.slice();
-    else this.#sendPong(payload);
+    if (!this.#owner.outgoing.isFull) this.#sendPong(payload);
+    else (this.#pings ??= new Pings()).unanswered = payload.slice();
   }
 
   #sendPong(payload: Uint8Array): void {

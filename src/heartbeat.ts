@@ -25,7 +25,6 @@ const SILENT = -1;
  * and in the time awake: a stalled event loop makes nobody silent.
  */
 export abstract class Heartbeat extends Timer {
-  readonly #settings: HeartbeatSettings;
   readonly #wheel: Wheel;
   /** When the peer was last heard, in ticks. */
   #heardAt = 0;
@@ -33,9 +32,11 @@ export abstract class Heartbeat extends Timer {
   constructor(settings: HeartbeatSettings) {
     super();
     const { limits: { pingInterval }, timers } = settings;
-    this.#settings = settings;
     this.#wheel = timers.wheelFor(pingInterval === Infinity ? 0 : pingInterval);
   }
+
+  /** What it was made with. */
+  abstract get settings(): HeartbeatSettings;
 
   /** Whether reading has stopped for a reason that is not the peer's: what may have come can't be heard. */
   abstract get isHeldBack(): boolean;
@@ -49,7 +50,7 @@ export abstract class Heartbeat extends Timer {
   /** Begins, or begins anew; `stopTimer()` ends it. */
   start(): void {
     this.heard();
-    const { pingInterval } = this.#settings.limits;
+    const { pingInterval } = this.settings.limits;
     if (pingInterval !== Infinity) this.#wheel.start(this, pingInterval);
   }
 
@@ -61,7 +62,7 @@ export abstract class Heartbeat extends Timer {
   /** Timers: it's time to look. */
   timeUp(): void {
     if (this.isHeldBack) this.heard();
-    const { pingInterval, pongTimeout } = this.#settings.limits;
+    const { pingInterval, pongTimeout } = this.settings.limits;
     if (this.#heardAt === SILENT) {
       if (pongTimeout !== Infinity) return this.lost(silent(pongTimeout));
     } else {
@@ -70,7 +71,7 @@ export abstract class Heartbeat extends Timer {
     }
     this.#heardAt = SILENT;
     if (pongTimeout === Infinity) this.#wheel.start(this, pingInterval);
-    else this.#settings.timers.start(this, pongTimeout);
+    else this.settings.timers.start(this, pongTimeout);
     this.beat();
   }
 }

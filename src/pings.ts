@@ -10,11 +10,13 @@ interface Pending {
 }
 
 /**
- * The pings under way. Each carries a number of its own, so that a Pong tells which it answers.
+ * The pings under way. Each of ours carries a number of its own, so that a Pong tells which it answers.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2 RFC 6455 §5.5.2}
  */
 export class Pings {
+  /** The payload of the peer's last Ping, while its Pong waits until the peer reads again. */
+  unanswered: Uint8Array | undefined;
   #pending: Pending[] = [];
   #nextId = 0;
   #roundTrip: number | undefined;

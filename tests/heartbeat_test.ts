@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { Heartbeat } from "../src/heartbeat.ts";
+import type { HeartbeatSettings } from "../src/heartbeat.ts";
 import type { WebSocketError } from "../src/protocol/errors.ts";
 import { resolveLimits } from "../src/protocol/limits.ts";
 import type { Limits } from "../src/protocol/limits.ts";
@@ -9,6 +10,7 @@ import { FakeClock } from "./support/fake_clock.ts";
 
 /** A heartbeat that writes down when it beats, and when it loses its peer, from its start on. */
 class Beats extends Heartbeat {
+  readonly settings: HeartbeatSettings;
   isHeldBack = false;
   readonly beats: number[] = [];
   error: WebSocketError | undefined;
@@ -16,7 +18,9 @@ class Beats extends Heartbeat {
   readonly #startedAt: number;
 
   constructor(readonly clock: FakeClock, limits: Partial<Limits> = {}) {
-    super({ limits: resolveLimits(limits), timers: new Timers(clock) });
+    const settings = { limits: resolveLimits(limits), timers: new Timers(clock) };
+    super(settings);
+    this.settings = settings;
     this.#startedAt = clock.now();
     this.start();
   }
