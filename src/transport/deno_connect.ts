@@ -22,9 +22,9 @@ export async function connectDeno(
   signal: AbortSignal,
 ): Promise<Transport> {
   const { hostname, port, path, tls } = target;
-  const conn = await Deno!.connect(
-    path === undefined ? { hostname, port, signal } : { transport: "unix", path },
-  );
+  const conn = path === undefined
+    ? await connectTcp(hostname, port, signal)
+    : await Deno!.connect({ transport: "unix", path });
   try {
     signal.throwIfAborted();
     if (tls === undefined) return new DenoTransport(conn);
@@ -36,6 +36,28 @@ export async function connectDeno(
     throw error;
   }
   return await startTls(conn, tls, hostname, signal);
+}
+
+/**
+ * Connects TCP. What has come of it is given back where the signal has aborted in the same moment, for
+ * the caller to close.
+ */
+async function connectTcp(
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<DenoConn> {
+  const stop = new AbortController();
+  // Last of all, Deno asks the signal to throw, even with an open connection at hand, which nobody could
+  // close any more. An attempt that is under way ends by the abort itself, not by this.
+  stop.signal.throwIfAborted = () => {};
+  const onAbort = () => stop.abort(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Deno!.connect({ hostname, port, signal: stop.signal });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /** Starts TLS by `Deno.startTls`, on a transport that is paused. */
