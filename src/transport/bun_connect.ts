@@ -36,12 +36,14 @@ export async function connectBun(target: ConnectTarget, signal: AbortSignal): Pr
   const trust = tls === undefined ? undefined : await trustOf(tls, hostname);
   signal.throwIfAborted();
   const attempt = new Attempt(trust, signal, path);
-  Bun!.connect({
+  const options = {
     ...(path === undefined ? { hostname, port } : { unix: path }),
     ...(trust === undefined ? {} : { tls: trust.options }),
     allowHalfOpen: true,
     socket: attempt.handler,
-  }).catch((error) => attempt.fail(error));
+  };
+  // It may also throw at once, where it doesn't like an option.
+  Promise.try(() => Bun!.connect(options)).catch((error) => attempt.fail(error));
   return await attempt.done;
 }
 
@@ -54,9 +56,14 @@ export async function startTlsBun(
 ): Promise<Transport> {
   const trust = await trustOf(tls, hostname);
   signal.throwIfAborted();
-  const attempt = new Attempt(trust, signal);
   const socket = transport.release() as BunClientSocket;
-  socket.upgradeTLS({ tls: trust.options, socket: attempt.handler });
+  const attempt = new Attempt(trust, signal);
+  try {
+    socket.upgradeTLS({ tls: trust.options, socket: attempt.handler });
+  } catch (error) {
+    socket.terminate();
+    attempt.handler.error(socket, error);
+  }
   return await attempt.done;
 }
 
