@@ -1,15 +1,14 @@
 // A peer by hand, on Node, that sends to an echo without end, and reads nothing or little of what comes
 // back; and a second one that has one short message echoed after the other. It prints what the echo's
 // process grows by meanwhile, how much it took, and how long the second one waited.
-// Arguments: the port; the process; how many bytes a second to read, or 0; how many seconds; the size
-// of a message, in bytes; how many MiB a third one that reads everything has echoed first.
+// Arguments: the port; how many bytes a second to read, or 0; how many seconds; the size of a message, in
+// bytes; how many MiB a third one that reads everything has echoed first, and in messages of which size.
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import process from "node:process";
 
-const [port, pid, rate, seconds, size, warmUp] = process.argv.slice(2).map(Number);
+const [port, rate, seconds, size, warmUp, warmUpSize] = process.argv.slice(2).map(Number);
 const MIB = 1024 * 1024;
 /** How many times a second the slow reader reads. */
 const TICKS = 20;
@@ -40,8 +39,11 @@ async function open() {
   return socket;
 }
 
-function rss() {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+/** What the echo's process says that it holds, in MiB. */
+async function memory() {
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  const { live, rss, held } = await answer.json();
+  return { live: live / MIB, rss: rss / MIB, held: held / MIB };
 }
 
 const latencies = [];
@@ -62,11 +64,10 @@ async function converse(socket) {
   }
 }
 
-const message = frame(Buffer.alloc(size, 42));
-const block = Buffer.concat(Array(Math.max(1, Math.floor(64 * 1024 / size))).fill(message));
-
-/** Sends without end; gives back how many bytes the kernel has taken. */
-function sendTo(socket) {
+/** Sends messages of a size without end; gives back how many bytes the kernel has taken. */
+function sendTo(socket, size) {
+  const message = frame(Buffer.alloc(size, 42));
+  const block = Buffer.concat(Array(Math.max(1, Math.floor(64 * 1024 / size))).fill(message));
   let written = 0;
   const send = () => {
     while (!isDone && !socket.destroyed && socket.write(block, () => written += block.length));
@@ -87,7 +88,7 @@ if (warmUp > 0) {
   const warm = new Promise((resolve) => {
     healthy.on("data", (chunk) => (left -= chunk.length) <= 0 && resolve());
   });
-  sendTo(healthy);
+  sendTo(healthy, warmUpSize);
   await warm;
   healthy.destroy();
 }
@@ -95,11 +96,18 @@ const flood = await open();
 await new Promise((resolve) => setTimeout(resolve, 300));
 latencies.length = 0;
 
-const before = rss();
-let peak = before;
-const watch = setInterval(() => peak = Math.max(peak, rss()), 10);
+const before = await memory();
+const peak = { live: 0, rss: 0, held: 0 };
+const watching = (async () => {
+  while (!isDone) {
+    const now = await memory();
+    for (const key in peak) peak[key] = Math.max(peak[key], now[key]);
+    // To collect garbage keeps the others waiting.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+})();
 
-const written = sendTo(flood);
+const written = sendTo(flood, size);
 
 let read = 0;
 const reading = rate === 0 ? undefined : setInterval(() => {
@@ -115,16 +123,17 @@ await new Promise((resolve) => setTimeout(resolve, seconds * 500));
 const half = written();
 await new Promise((resolve) => setTimeout(resolve, seconds * 500));
 isDone = true;
-clearInterval(watch);
 clearInterval(reading);
-await conversation;
+await Promise.all([conversation, watching]);
 const later = written() - half;
 other.destroy();
 flood.destroy();
 latencies.sort((a, b) => a - b);
 const at = (part) => latencies[Math.floor((latencies.length - 1) * part)].toFixed(2);
 console.log(
-  `grew ${(peak - before).toFixed(1)} from ${before.toFixed(1)} MiB, took ` +
+  `grew ${(peak.live - before.live).toFixed(2)} from ${before.live.toFixed(1)} MiB, ` +
+    `RSS ${(peak.rss - before.rss).toFixed(1)} from ${before.rss.toFixed(1)}, ` +
+    `held ${peak.held.toFixed(2)}, took ` +
     `${(written() / MIB).toFixed(1)} MiB, ${(later / MIB).toFixed(1)} of them later, gave ` +
     `${(read / MIB).toFixed(1)}, echoes ${latencies.length} median ${at(0.5)} p99 ${at(0.99)} ` +
     `longest ${at(1)} ms`,
