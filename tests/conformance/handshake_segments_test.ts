@@ -1,5 +1,5 @@
 // RFC 6455 §4.2 over real TCP: heads that come in pieces, frames that come early, clients that leave.
-import { assert, assertEquals, deadline, delay, hex, test, toHex } from "../harness.ts";
+import { assert, assertEquals, deadline, delay, eventually, hex, test, toHex } from "../harness.ts";
 import { closeFrame, frame, join, latin1 } from "./frames.ts";
 import { HANDSHAKE, RawClient, rawHandshake } from "./raw_client.ts";
 import { assertRefusal } from "./requests.ts";
@@ -165,10 +165,12 @@ const LEAVERS = [
 for (const [how, leave] of LEAVERS) {
   test(`RFC 6455 §4.2: a client that ${how} while upgrade() thinks leaves nothing behind`, async () => {
     const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
     await using server = echo("callbacks", {
       async upgrade() {
         ask();
         await delay(30);
+        answer();
         return {};
       },
     });
@@ -176,8 +178,9 @@ for (const [how, leave] of LEAVERS) {
     await client.write(HEAD);
     await asked;
     await leave(client);
-    await delay(60);
-    assertEquals(server.server.connections.size, 0);
+    await answered;
+    await delay(30);
+    await eventually(() => server.server.connections.size === 0, 10_000, "no connections");
     assertEquals(server.errors, []);
     await using other = await RawClient.connect(server.port);
     await other.write(HEAD);
