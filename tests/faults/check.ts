@@ -8,6 +8,7 @@ import { sameBytes } from "../protocol/frames.ts";
 import { wholeFrames } from "../support/frame_text.ts";
 import { joined } from "./drives.ts";
 import { headEnd } from "./sessions.ts";
+import type { FaultTransport } from "../support/fault_transport.ts";
 import type { Played, Session } from "./sessions.ts";
 
 /** Fails unless a session has ended as it should, and has left nothing. */
@@ -60,10 +61,15 @@ function checkRejections({ subject, transport }: Played, info: CloseInfo): void 
   }
 }
 
+/** How many messages' last byte has come. */
+export function messagesCome(session: Session, transport: FaultTransport): number {
+  return session.messageEnds.filter((end) => end <= transport.received).length;
+}
+
 /** The messages are those of which the last byte has come, and what has come of the next is its start. */
 function checkMessages(session: Session, { subject, transport }: Played): void {
   const { messages, parts } = subject.app;
-  const count = session.messageEnds.filter((end) => end <= transport.received).length;
+  const count = messagesCome(session, transport);
   const { kind } = transport.fault ?? {};
   // A loop that waits for an echo to go out does not come to the messages behind.
   const isExact = kind === undefined || kind === "cut" || kind === "stall" ||
