@@ -46,16 +46,11 @@ const MIN_READ = 256;
 const HEAD_READ = 1024;
 /** How many buffers of that size are kept for the heads of other connections. */
 const MAX_SPARE = 64;
-/** The largest size, in bytes, that any connection may have. */
+/** The largest size, in bytes. */
 const MAX_READ = 64 * 1024;
-/** The size, in bytes, of a connection's that gets more than that: a fifth less time for large messages. */
-const LARGE_READ = 4 * MAX_READ;
-/** How many connections may have that at a time: peers could make all of them ask for it. */
-const MAX_LARGE = 32;
 /** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
 const SMALL_READS = 16;
 
-let largeCount = 0;
 const spare: Uint8Array<ArrayBuffer>[] = [];
 
 /** What a connection is read into, again and again: as large as what comes at a time. */
@@ -68,8 +63,7 @@ export class ReadBuffer {
   fit(count: number): void {
     const { length } = this.bytes;
     this.#smallReads = count * 8 < length ? this.#smallReads + 1 : 0;
-    const max = largeCount < MAX_LARGE ? LARGE_READ : MAX_READ;
-    if (count === length && length < max) this.#resize(length * 4);
+    if (count === length && length < MAX_READ) this.#resize(length * 4);
     else if (this.#smallReads === SMALL_READS && length > MIN_READ) this.#resize(length / 4);
   }
 
@@ -87,8 +81,6 @@ export class ReadBuffer {
   }
 
   #resize(size: number): void {
-    if (this.bytes.length === LARGE_READ) largeCount--;
-    if (size === LARGE_READ) largeCount++;
     this.bytes = new Uint8Array(size);
     this.#smallReads = 0;
   }

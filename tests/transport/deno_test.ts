@@ -141,8 +141,7 @@ test("DenoTransport's buffer grows with full reads, and shrinks with small ones"
   assertEquals(conn.reads, [1024, 4096, 16384, 65536]);
   assertEquals(transport.heldBytes, 65536);
   await conn.endReadWith(65536);
-  await conn.endReadWith(262144);
-  assertEquals(conn.reads.at(-1), 262144, "and no further");
+  assertEquals(conn.reads.at(-1), 65536, "and no further");
   for (let i = 0; i < 200; i++) await conn.endReadWith(1);
   assertEquals(conn.reads.at(-1), 256);
   transport.close();
