@@ -2,8 +2,8 @@
 const HEADERS = 1024;
 /** The sizes that are kept, in bytes; a larger buffer is made to measure and left to the collector. */
 const SIZES = [4 * 1024, 64 * 1024 + HEADERS, 256 * 1024 + HEADERS, 1024 * 1024 + HEADERS] as const;
-/** How many of each size are kept: some 10 MiB of them in all. */
-const KEPT = [1024, 28, 8, 2] as const;
+/** How many of each size are kept: some 7 MiB of them in all. */
+const KEPT = [256, 28, 8, 2] as const;
 
 const free: Uint8Array<ArrayBuffer>[][] = [[], [], [], []];
 

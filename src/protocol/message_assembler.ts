@@ -57,6 +57,8 @@ export class MessageAssembler extends MessageSequence<Message> {
 
   /** Frees what it holds, after which it's of no use any more. */
   discard(): void {
+    // Frees the memory now: a message that is refused may be large, and one of many.
+    if (this.#buffer.length > 0) this.#buffer.buffer.transfer(0);
     this.#buffer = NO_BYTES;
     this.#length = 0;
   }
