@@ -15,6 +15,7 @@ import type { ControlFramesOwner } from "./control_frames.ts";
 import type { EndpointOwner } from "./endpoint_owner.ts";
 import { ExtendedSender } from "./extended_sender.ts";
 import { holdsTooMuch } from "./held.ts";
+import { notOpen } from "./ready_state.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { OutgoingOwner } from "./outgoing.ts";
 import { Reading } from "./reading.ts";
@@ -356,9 +357,4 @@ export class Endpoint
     const { isFull, isSettled } = this.#owner;
     if (!isFull && (isSettled || this.#reading?.isPaused)) this.#reading?.goOn();
   }
-}
-
-/** The error of whoever wants to use a connection that is no longer open. */
-export function notOpen(what: string): DOMException {
-  return new DOMException(`${what}: the WebSocket is not open`, "InvalidStateError");
 }

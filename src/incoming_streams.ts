@@ -1,5 +1,5 @@
 import type { MessagePart } from "./protocol/message.ts";
-import { notOpen } from "./endpoint.ts";
+import { notOpen } from "./ready_state.ts";
 import type { IncomingSource } from "./incoming.ts";
 import { makeFeed } from "./message_feed.ts";
 import type { MessageFeed } from "./message_feed.ts";

@@ -1,5 +1,5 @@
 import type { Message } from "./protocol/message.ts";
-import { notOpen } from "./endpoint.ts";
+import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./endpoint.ts";
 import type { Incoming } from "./incoming.ts";
 

@@ -10,3 +10,8 @@ export const ReadyState = {
 
 /** One of the values of {@linkcode ReadyState}. */
 export type ReadyState = typeof ReadyState[keyof typeof ReadyState];
+
+/** Makes the error of an operation on a connection that is not open. */
+export function notOpen(what: string): DOMException {
+  return new DOMException(`${what}: the WebSocket is not open`, "InvalidStateError");
+}

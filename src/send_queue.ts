@@ -1,7 +1,7 @@
 import type { Message } from "./protocol/message.ts";
 import { ReadyState } from "./connection.ts";
 import type { Sendable, WebSocketConnection } from "./connection.ts";
-import { notOpen } from "./endpoint.ts";
+import { notOpen } from "./ready_state.ts";
 import { toBytes } from "./sendable.ts";
 
 /** The most that a frame's header takes, in bytes: it counts, so that small messages are bounded too. */

@@ -3,7 +3,7 @@ import type { FrameInit } from "./protocol/frame.ts";
 import type { Message } from "./protocol/message.ts";
 import { Opcode } from "./protocol/opcode.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { notOpen } from "./endpoint.ts";
+import { notOpen } from "./ready_state.ts";
 import { toBytes } from "./sendable.ts";
 
 /** The most bytes of a chunk that go into one frame: a Ping, or a Close, can come in between. */

@@ -1,4 +1,4 @@
-import { notOpen } from "./endpoint.ts";
+import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./endpoint.ts";
 import type { Sendable } from "./sendable.ts";
 

@@ -1,7 +1,7 @@
 import { ProtocolError } from "../protocol/errors.ts";
 import { Rsv } from "../protocol/frame.ts";
 import type { Frame, FrameInit } from "../protocol/frame.ts";
-import type { FrameSink } from "../protocol/frame_decoder.ts";
+import type { FrameSink } from "../protocol/frame_sink.ts";
 import { isControl, Opcode } from "../protocol/opcode.ts";
 import type { Deflater, Inflater, InflaterTarget } from "./deflate_codec.ts";
 import type { ExtensionInUse, ExtensionSendOptions, FrameInitSink } from "./extension.ts";

@@ -1,5 +1,5 @@
 import type { Frame, FrameInit } from "../protocol/frame.ts";
-import type { FrameSink } from "../protocol/frame_decoder.ts";
+import type { FrameSink } from "../protocol/frame_sink.ts";
 
 /**
  * One element of Sec-WebSocket-Extensions: an extension that a client offers, or that a server's

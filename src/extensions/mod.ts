@@ -23,7 +23,7 @@
  * @module
  */
 export type { Frame, FrameInit, Opcode } from "../protocol/mod.ts";
-export type { FrameSink } from "../protocol/frame_decoder.ts";
+export type { FrameSink } from "../protocol/frame_sink.ts";
 export type { PerMessageDeflateOptions } from "./deflate_options.ts";
 export type {
   Extension,

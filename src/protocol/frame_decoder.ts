@@ -2,23 +2,10 @@ import { DecodedFrame } from "./decoded_frame.ts";
 import { WebSocketError } from "./errors.ts";
 import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
+import { enqueueWhole } from "./frame_sink.ts";
+import type { FrameSink } from "./frame_sink.ts";
 import { mask, rotateKey } from "./mask.ts";
 import { isControl, Opcode } from "./opcode.ts";
-
-/** Where a decoder's frames go: a stream's controller, or anything that has its `enqueue`. */
-export interface FrameSink {
-  /** Takes the next frame or part of one. */
-  enqueue(frame: Frame): void;
-  /**
-   * Takes a frame that is a message of its own, and has come whole, as a range of bytes, in the place of
-   * `enqueue()`: for most messages a frame is an object too many.
-   *
-   * @param first The first byte of its header: FIN, and a Text or Binary opcode.
-   */
-  enqueueWhole?(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void;
-  /** Whether the payload may be written over as soon as `enqueue()` has returned; else it's kept. */
-  readonly copies?: boolean;
-}
 
 /** Options of {@linkcode FrameDecoder}. */
 export interface FrameDecoderOptions {
@@ -304,19 +291,6 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     this.#control = NO_BYTES;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
-}
-
-/** Hands a frame on that has come whole. */
-function enqueueWhole(
-  first: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  sink: FrameSink,
-): void {
-  const isMessage = first === 0x81 || first === 0x82;
-  if (isMessage && sink.enqueueWhole !== undefined) sink.enqueueWhole(first, bytes, start, end);
-  else sink.enqueue(new DecodedFrame(first, end - start, 0, bytes, start, end));
 }
 
 /** Somebody has given away what is not his alone; the bytes are lost, and with them what comes next. */

@@ -32,7 +32,8 @@ export {
   type WebSocketErrorOptions,
 } from "./errors.ts";
 export { type Frame, type FrameInit, MAX_CONTROL_PAYLOAD, type Role, Rsv } from "./frame.ts";
-export { FrameDecoder, type FrameDecoderOptions, type FrameSink } from "./frame_decoder.ts";
+export { FrameDecoder, type FrameDecoderOptions } from "./frame_decoder.ts";
+export type { FrameSink } from "./frame_sink.ts";
 export { FrameEncoder, type FrameEncoderOptions } from "./frame_encoder.ts";
 export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./limits.ts";
 export { mask } from "./mask.ts";

@@ -14,7 +14,7 @@ import type {
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { Rsv } from "../../src/protocol/frame.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
-import type { FrameSink } from "../../src/protocol/frame_decoder.ts";
+import type { FrameSink } from "../../src/protocol/frame_sink.ts";
 import { parseExtensions } from "../../src/handshake/header_grammar.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 
