@@ -21,9 +21,14 @@ export {
   type UpgradeInfo,
   type UpgradeOptions,
   type UpgradeResult,
-} from "./src/accept.ts";
-export { type BackoffOptions, isFinalClose } from "./src/backoff.ts";
-export { connect, type ConnectOptions, connectOver, type HandshakeOptions } from "./src/client.ts";
+} from "./src/server/accept.ts";
+export { type BackoffOptions, isFinalClose } from "./src/client/reconnect_backoff.ts";
+export {
+  connect,
+  type ConnectOptions,
+  connectOver,
+  type HandshakeOptions,
+} from "./src/client/connect.ts";
 export {
   type CloseInfo,
   type MessageStream,
@@ -32,10 +37,10 @@ export {
   type SendOptions,
   type SocketHandler,
   WebSocketConnection,
-} from "./src/connection.ts";
+} from "./src/connection/connection.ts";
 export type { PerMessageDeflateOptions } from "./src/extensions/deflate_options.ts";
-export { HandshakeError, type HandshakeErrorOptions } from "./src/handshake/errors.ts";
-export type { ForwardedField } from "./src/handshake/forwarded.ts";
+export { HandshakeError, type HandshakeErrorOptions } from "./src/http/errors.ts";
+export type { ForwardedField } from "./src/proxy/forwarded.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
 export type { HeaderFields } from "./src/handshake/response.ts";
 export { CloseCode, type ClosePayload } from "./src/protocol/close_code.ts";
@@ -54,15 +59,18 @@ export { DEFAULT_LIMITS, type Limits } from "./src/protocol/limits.ts";
 export type { Message, MessagePart } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";
 export { Opcode } from "./src/protocol/opcode.ts";
-export type { Overflow } from "./src/overflow.ts";
-export type { PerAttempt } from "./src/per_attempt.ts";
+export type { Overflow } from "./src/connection/overflow.ts";
+export type { PerAttempt } from "./src/client/per_attempt.ts";
 export type {
   ReconnectCloseEvent,
   ReconnectEvent,
   ReconnectMessageEvent,
   ReconnectOpenEvent,
-} from "./src/reconnect_events.ts";
-export { ReconnectingWebSocket, type ReconnectOptions } from "./src/reconnecting_websocket.ts";
+} from "./src/client/reconnect_events.ts";
+export {
+  ReconnectingWebSocket,
+  type ReconnectOptions,
+} from "./src/client/reconnecting_websocket.ts";
 export {
   type AdmissionOptions,
   serve,
@@ -70,15 +78,19 @@ export {
   type ShutdownOptions,
   type SocketFunction,
   WebSocketServer,
-} from "./src/server.ts";
+} from "./src/server/server.ts";
 export {
   FrameDecoderStream,
   FrameEncoderStream,
   MessageAssemblerStream,
   MessagePartStream,
 } from "./src/streams/mod.ts";
-export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./src/transport/bun.ts";
-export type { DenoAddr, DenoConn } from "./src/transport/deno.ts";
+export {
+  type BunSocket,
+  type BunSocketHandler,
+  bunSocketHandler,
+} from "./src/transport/bun_transport.ts";
+export type { DenoAddr, DenoConn } from "./src/transport/deno_transport.ts";
 export type { Conn } from "./src/transport/runtime.ts";
 export type {
   Addr,
@@ -90,9 +102,9 @@ export type {
   TransportHandler,
   UnixAddr,
 } from "./src/transport/transport.ts";
-export type { ProxyOptions } from "./src/trusted_proxies.ts";
+export type { ProxyOptions } from "./src/proxy/trusted_proxies.ts";
 export {
   type WebSocketCloseInfo,
   type WebSocketOpenInfo,
   WebSocketStream,
-} from "./src/websocket_stream.ts";
+} from "./src/client/websocket_stream.ts";

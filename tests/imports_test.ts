@@ -5,21 +5,29 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, test } from "./harness.ts";
 
-/** The layers that each layer's files may import from; its own comes first. */
-const layers: Record<string, string[]> = {
-  protocol: ["protocol"],
-  handshake: ["handshake", "protocol"],
-  extensions: ["extensions", "protocol"],
-  streams: ["streams", "handshake", "extensions", "protocol"],
-  connection: ["connection", "streams", "handshake", "extensions", "protocol", "transport"],
-  server: ["server", "connection", "streams", "handshake", "extensions", "protocol", "transport"],
-  client: ["client", "connection", "streams", "handshake", "extensions", "protocol", "transport"],
-  transport: ["transport"],
+/** The folders of src/, each with the folders that its files may import from beside its own. */
+const folders: Record<string, string[]> = {
+  util: [],
+  protocol: [],
+  transport: [],
+  extensions: ["protocol"],
+  http: ["protocol"],
+  handshake: ["http", "protocol"],
+  proxy: ["http", "transport"],
+  streams: ["protocol"],
+  connection: ["extensions", "protocol", "transport", "util"],
+  server: [
+    "connection",
+    "extensions",
+    "handshake",
+    "http",
+    "protocol",
+    "proxy",
+    "transport",
+    "util",
+  ],
+  client: ["connection", "extensions", "handshake", "http", "protocol", "transport", "util"],
 };
-// What is made of connect() is a client's too.
-for (const name of ["websocket_stream", "reconnecting_websocket"]) {
-  layers[name] = [name, ...layers.client!];
-}
 
 /** The transports' interface, and the two names a module that chooses among them may have. */
 const transportInterface = "src/transport/transport.ts";
@@ -31,12 +39,11 @@ const packages = /^@std\/(crypto|encoding)(\/|$)/;
 /** The one file of src/handshake/ that has something to digest. */
 const digest = "src/handshake/accept_key.ts";
 
-/** The layer of a file: its folder's name, or for a file directly under src/ "connection". */
-function layerOf(path: string): string | undefined {
-  const [, folder, ...rest] = path.split("/");
-  const name = rest.length > 0 ? folder : folder?.replace(".ts", "");
-  if (name !== undefined && Object.hasOwn(layers, name)) return name;
-  return rest.length === 0 ? "connection" : undefined;
+/** The folder of a file of src/, or undefined if it lies in none that is known. */
+function folderOf(path: string): string | undefined {
+  const [root, folder, ...rest] = path.split("/");
+  const isKnown = root === "src" && rest.length > 0 && Object.hasOwn(folders, folder!);
+  return isKnown ? folder : undefined;
 }
 
 /** The source without its comments. Text, templates and regular expressions stay as they are. */
@@ -49,24 +56,52 @@ function withoutComments(source: string): string {
   );
 }
 
+/** What a file imports and re-exports, types included. */
+function specifiersOf(code: string): string[] {
+  const specifiers =
+    /\b(?:import|export)\b[^;"'`()]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
+  return [...code.matchAll(specifiers)].map(([, from, alone]) => from ?? alone ?? "");
+}
+
+/** The import cycles among `sources`, by path: each as the paths from a file back to itself. */
+function cyclesOf(sources: Map<string, string>): string[] {
+  const state = new Map<string, "open" | "done">();
+  const trail: string[] = [];
+  const cycles: string[] = [];
+  const visit = (path: string) => {
+    if (state.get(path) === "done") return;
+    if (state.get(path) === "open") {
+      cycles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+      return;
+    }
+    state.set(path, "open");
+    trail.push(path);
+    for (const specifier of specifiersOf(withoutComments(sources.get(path)!))) {
+      const target = join(dirname(path), specifier);
+      if (specifier.startsWith(".") && sources.has(target)) visit(target);
+    }
+    trail.pop();
+    state.set(path, "done");
+  };
+  for (const path of sources.keys()) visit(path);
+  return cycles;
+}
+
 /** What the rules have against the file at `path`, which begins with "src/". */
 function problemsOf(path: string, source: string): string[] {
-  const layer = layerOf(path);
-  if (layer === undefined) return [`${path} is in a folder that has no layer`];
+  const folder = folderOf(path);
+  if (folder === undefined) return [`${path} is in no folder that the rules know`];
   const problems: string[] = [];
   const code = withoutComments(source);
 
-  const specifiers =
-    /\b(?:import|export)\b[^;"'`()]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
-  for (const [, from, alone] of code.matchAll(specifiers)) {
-    const specifier = from ?? alone ?? "";
+  for (const specifier of specifiersOf(code)) {
     const problem = specifier.startsWith(".")
-      ? localProblem(path, layer, join(dirname(path), specifier))
-      : packageProblem(path, layer, specifier);
+      ? localProblem(path, folder, join(dirname(path), specifier))
+      : packageProblem(path, folder, specifier);
     if (problem !== undefined) problems.push(`${path} imports ${specifier}: ${problem}`);
   }
 
-  if (layer !== "transport") {
+  if (folder !== "transport") {
     if (/\bimport\s*\(\s*(?!["'])\S/.test(code)) problems.push(`${path} has a computed import`);
     const name = code.match(/\b(Deno|Bun)\b/)?.[0];
     if (name !== undefined) problems.push(`${path} names ${name}, which only src/transport/ may`);
@@ -74,39 +109,64 @@ function problemsOf(path: string, source: string): string[] {
   return problems;
 }
 
-function localProblem(path: string, layer: string, target: string): string | undefined {
+function localProblem(path: string, folder: string, target: string): string | undefined {
   if (!target.startsWith("src/")) return "it is outside of src/";
-  const targetLayer = layerOf(target);
-  if (targetLayer === undefined || !layers[layer]!.includes(targetLayer)) {
-    return `${layer} may not import ${targetLayer}`;
-  }
-  const withinTransport = layer === "transport" && !transportChoosers.includes(path);
-  // bun_connect.ts is a part of what bun.ts is.
-  const ownPart = path.replace(/_[^/]*\.ts$/, ".ts");
+  const targetFolder = folderOf(target);
+  const isAllowed = targetFolder === folder || folders[folder]!.includes(targetFolder ?? "");
+  if (!isAllowed) return `${folder} may not import ${targetFolder}`;
+  const withinTransport = folder === "transport" && !transportChoosers.includes(path);
+  // bun_connect.ts and bun_listen.ts may import bun_transport.ts.
+  const ownPart = path.replace(/_[^/]*\.ts$/, "_transport.ts");
   if (withinTransport && target !== transportInterface && target !== ownPart) {
     return "a transport may import transport.ts alone";
   }
   return undefined;
 }
 
-function packageProblem(path: string, layer: string, specifier: string): string | undefined {
+function packageProblem(path: string, folder: string, specifier: string): string | undefined {
   if (specifier.startsWith("node:")) {
-    if (layer === "transport" || layer === "extensions") return undefined;
+    if (folder === "transport" || folder === "extensions") return undefined;
     if (path === digest && specifier === "node:crypto") return undefined;
     return "node: is for transport and extensions";
   }
-  if (layer === "protocol") return "protocol imports nothing from outside";
+  if (folder === "protocol") return "protocol imports nothing from outside";
   return packages.test(specifier) ? undefined : "it is none of the packages that src/ may import";
 }
 
-test("imports of src/ point one way", () => {
+/** The files of src/ with their text. */
+function readSources(): Map<string, string> {
   let root = fileURLToPath(new URL("..", import.meta.url));
   if (process.platform === "win32") root = root.replaceAll("\\", "/");
-  const files = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" })
+  const paths = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" })
     .map((file) => `src/${file.replaceAll("\\", "/")}`)
     .filter((file) => file.endsWith(".ts"));
-  assert(files.length > 0);
-  assertEquals(files.flatMap((file) => problemsOf(file, readFileSync(root + file, "utf8"))), []);
+  return new Map(paths.map((path) => [path, readFileSync(root + path, "utf8")]));
+}
+
+test("imports of src/ point one way", () => {
+  const sources = readSources();
+  assert(sources.size > 0);
+  assertEquals([...sources].flatMap(([path, source]) => problemsOf(path, source)), []);
+});
+
+test("folders may import each other in one direction", () => {
+  const sources = Object.entries(folders).map(([folder, targets]): [string, string] => [
+    `src/${folder}/mod.ts`,
+    targets.map((target) => `import "../${target}/mod.ts";`).join("\n"),
+  ]);
+  assertEquals(cyclesOf(new Map(sources)), []);
+});
+
+test("the import rules find a cycle of types", () => {
+  const sources = new Map([
+    ["src/http/a.ts", 'import type { B } from "./b.ts";'],
+    ["src/http/b.ts", 'export { c } from "./c.ts";'],
+    ["src/http/c.ts", 'import type { A } from "./a.ts";'],
+    ["src/http/d.ts", 'import "./a.ts";'],
+  ]);
+  assertEquals(cyclesOf(sources), [
+    "src/http/a.ts -> src/http/b.ts -> src/http/c.ts -> src/http/a.ts",
+  ]);
 });
 
 const good: [path: string, source: string][] = [
@@ -116,14 +176,20 @@ const good: [path: string, source: string][] = [
   ["src/handshake/mod.ts", 'export * from "./response.ts";\nexport * from "../protocol/mod.ts";'],
   ["src/extensions/deflate.ts", 'import { constants } from "node:zlib";'],
   ["src/streams/mod.ts", 'import type { Frame } from "../protocol/frame.ts";'],
-  ["src/connection.ts", 'import type { Transport } from "./transport/transport.ts";'],
-  ["src/server.ts", 'import { A } from "./connection.ts";\nimport { B } from "./close_info.ts";'],
-  ["src/server/serve.ts", 'import { A } from "../connection.ts";\nimport "./options.ts";'],
-  ["src/client.ts", 'import { connectTcp } from "./transport/mod.ts";'],
-  ["src/websocket_stream.ts", 'import { connect } from "./client.ts";'],
-  ["src/transport/deno.ts", 'import type { Transport } from "./transport.ts"; Deno.listen;'],
-  ["src/transport/mod.ts", 'await import("./deno.ts"); await import("./bun.ts");'],
-  ["src/transport/bun_connect.ts", 'import { BunTransport } from "./bun.ts";'],
+  ["src/connection/connection.ts", 'import type { T } from "../transport/transport.ts";'],
+  ["src/server/server.ts", 'import { A } from "../connection/connection.ts";'],
+  ["src/server/serve.ts", 'import { A } from "../http/head_parser.ts";\nimport "./options.ts";'],
+  ["src/client/connect.ts", 'import { connectTcp } from "../transport/mod.ts";'],
+  ["src/client/websocket_stream.ts", 'import { connect } from "./connect.ts";'],
+  [
+    "src/transport/deno_transport.ts",
+    'import type { Transport } from "./transport.ts"; Deno.listen;',
+  ],
+  [
+    "src/transport/mod.ts",
+    'await import("./deno_transport.ts"); await import("./bun_transport.ts");',
+  ],
+  ["src/transport/bun_connect.ts", 'import { A } from "./bun_transport.ts";'],
   ["src/protocol/utf8.ts", '// Faster on Deno.\nconst a = "//"; /* import("node:fs") on Bun */'],
   ["src/protocol/utf8.ts", "/** import { a } from 'https://example.com/' */ const r = /['\"`/*]/;"],
 ];
@@ -138,30 +204,31 @@ const bad: [path: string, source: string][] = [
   ["src/protocol/frame.ts", 'import { parse } from "../handshake/mod.ts";'],
   ["src/protocol/frame.ts", 'import { encodeHex } from "@std/encoding/hex";'],
   ["src/protocol/frame.ts", 'import { Buffer } from "node:buffer";'],
-  ["src/protocol/frame.ts", 'import type { A } from "../connection.ts";'],
+  ["src/protocol/frame.ts", 'import type { A } from "../connection/connection.ts";'],
   ["src/handshake/mod.ts", 'import {\n  a,\n  b,\n} from "../extensions/mod.ts";'],
   ["src/handshake/mod.ts", 'import { createHash } from "node:crypto";'],
   ["src/handshake/accept_key.ts", 'import { Buffer } from "node:buffer";'],
   ["src/handshake/mod.ts", 'import { a } from "npm:ws";'],
   ["src/handshake/mod.ts", 'import { assert } from "@std/assert";'],
   ["src/extensions/mod.ts", 'export { a } from "../streams/mod.ts";'],
-  ["src/streams/mod.ts", 'import "../connection.ts";'],
+  ["src/streams/mod.ts", 'import "../connection/connection.ts";'],
   ["src/streams/mod.ts", 'import type { T } from "../transport/transport.ts";'],
-  ["src/connection.ts", 'import { serve } from "./server.ts";'],
-  ["src/close_info.ts", 'import { serve } from "./server/serve.ts";'],
-  ["src/connection.ts", 'import "../mod.ts";'],
-  ["src/server.ts", 'import { connect } from "./client.ts";'],
-  ["src/client.ts", 'import { WebSocketStream } from "./websocket_stream.ts";'],
-  ["src/client.ts", 'const a = await import("./server.ts");'],
-  ["src/client.ts", "await import(name);"],
-  ["src/client.ts", "await Deno.connect({ port: 1 });"],
-  ["src/client.ts", 'const bun = globalThis["Bun"];'],
-  ["src/client.ts", 'const url = "https://a"; Bun.connect();'],
-  ["src/transport/deno.ts", 'import { limits } from "../protocol/limits.ts";'],
-  ["src/transport/deno.ts", 'import { bun } from "./bun.ts";'],
-  ["src/transport/deno_connect.ts", 'import { bun } from "./bun.ts";'],
-  ["src/transport/bun.ts", 'import { connectBun } from "./bun_connect.ts";'],
+  ["src/connection/connection.ts", 'import { serve } from "../server/server.ts";'],
+  ["src/connection/connection.ts", 'import { a } from "../http/errors.ts";'],
+  ["src/connection/connection.ts", 'import "../../mod.ts";'],
+  ["src/server/server.ts", 'import { connect } from "../client/connect.ts";'],
+  ["src/http/request.ts", 'import { a } from "../handshake/origin.ts";'],
+  ["src/client/connect.ts", 'const a = await import("../server/server.ts");'],
+  ["src/client/connect.ts", "await import(name);"],
+  ["src/client/connect.ts", "await Deno.connect({ port: 1 });"],
+  ["src/client/connect.ts", 'const bun = globalThis["Bun"];'],
+  ["src/client/connect.ts", 'const url = "https://a"; Bun.connect();'],
+  ["src/transport/deno_transport.ts", 'import { limits } from "../protocol/limits.ts";'],
+  ["src/transport/deno_transport.ts", 'import { bun } from "./bun_transport.ts";'],
+  ["src/transport/deno_connect.ts", 'import { bun } from "./bun_transport.ts";'],
+  ["src/transport/bun_transport.ts", 'import { a } from "./bun_connect.ts";'],
   ["src/utilities/queue.ts", ""],
+  ["src/queue.ts", ""],
 ];
 
 for (const [path, source] of bad) {

@@ -68,7 +68,7 @@ for (const entry of readdirSync(join(root, "src"), { recursive: true })) {
   if (!file.endsWith(".ts")) continue;
   const denoHits = deno.get(file);
   const bunHits = bun.get(file);
-  const counted = file === "src/transport/bun.ts" ? bunHits : denoHits ?? bunHits;
+  const counted = file === "src/transport/bun_transport.ts" ? bunHits : denoHits ?? bunHits;
   const lines = [...(counted ?? new Map()).keys()];
   if (denoHits === undefined && bunHits === undefined) {
     // Types alone leave nothing to run. Anything else is code that no test loads.

@@ -10,10 +10,10 @@ import {
   writeParameters,
 } from "./deflate_parameters.ts";
 import type { DeflateParameters } from "./deflate_parameters.ts";
-import { DeflateInUse } from "./deflate_in_use.ts";
+import { PerMessageDeflateCodec } from "./permessage_deflate_codec.ts";
 import type { Extension, ExtensionAgreement, ExtensionOffer } from "./extension.ts";
 import { refused } from "./negotiation.ts";
-import { chooseBackend, deflatableBits } from "./zlib_backend.ts";
+import { chooseBackend, deflatableBits } from "./zlib_window.ts";
 
 /**
  * The extension "permessage-deflate": messages are compressed, each in one go, and may refer to those
@@ -184,7 +184,7 @@ export class PerMessageDeflate implements Extension {
             takesContextOver: theirTakeover,
             maxMessageSize,
           });
-        return new DeflateInUse(createInflater, createDeflater, threshold);
+        return new PerMessageDeflateCodec(createInflater, createDeflater, threshold);
       },
     };
   }

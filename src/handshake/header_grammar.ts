@@ -7,8 +7,8 @@ import {
   quote,
   SEMICOLON,
   trimWhitespace,
-} from "./characters.ts";
-import { HeaderScanner } from "./header_scanner.ts";
+} from "../http/characters.ts";
+import { HeaderScanner } from "../http/header_scanner.ts";
 
 /**
  * One element of Sec-WebSocket-Extensions: an extension that is offered, or that was agreed to.

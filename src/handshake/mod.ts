@@ -43,9 +43,9 @@
 
 export { WebSocketError, type WebSocketErrorOptions } from "../protocol/errors.ts";
 export { computeAcceptKey, isValidKey } from "./accept_key.ts";
-export { HandshakeError, type HandshakeErrorOptions } from "./errors.ts";
-export { type ForwardedNode, parseForwarded } from "./forwarded.ts";
-export { HeadParser, type HeadParserOptions } from "./head_parser.ts";
+export { HandshakeError, type HandshakeErrorOptions } from "../http/errors.ts";
+export { type ForwardedNode, parseForwarded } from "../proxy/forwarded.ts";
+export { HeadParser, type HeadParserOptions } from "../http/head_parser.ts";
 export {
   type ExtensionOffer,
   includesToken,
@@ -53,14 +53,14 @@ export {
   parseTokenList,
   serializeExtensions,
 } from "./header_grammar.ts";
-export { HeaderList } from "./header_list.ts";
+export { HeaderList } from "../http/header_list.ts";
 export { checkOrigin, createOriginCheck, type OriginCheck, type OriginPolicy } from "./origin.ts";
-export { ProxyHeaderParser } from "./proxy_protocol.ts";
-export { toRequest, type ToRequestOptions } from "./request.ts";
-export { type RequestHead, RequestHeadParser } from "./request_head_parser.ts";
-export type { IpAddress } from "./ip_address.ts";
-export { ResponseBody } from "./response_body.ts";
-export { type ResponseHead, ResponseHeadParser } from "./response_head_parser.ts";
+export { ProxyHeaderParser } from "../proxy/proxy_protocol.ts";
+export { toRequest, type ToRequestOptions } from "../http/request.ts";
+export { type RequestHead, RequestHeadParser } from "../http/request_head_parser.ts";
+export type { IpAddress } from "../proxy/ip_address.ts";
+export { ResponseBody } from "../http/response_body.ts";
+export { type ResponseHead, ResponseHeadParser } from "../http/response_head_parser.ts";
 export {
   type ErrorResponseOptions,
   type HeaderFields,

@@ -1,6 +1,6 @@
-import { quote } from "./characters.ts";
-import { HandshakeError } from "./errors.ts";
-import { isValidHost, normalizeAuthority } from "./host.ts";
+import { quote } from "../http/characters.ts";
+import { HandshakeError } from "../http/errors.ts";
+import { isValidHost, normalizeAuthority } from "../http/host.ts";
 
 /**
  * Which origins are welcome besides the server's own host.

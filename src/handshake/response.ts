@@ -1,5 +1,5 @@
-import { consistsOf, FIELD_VALUE, isToken, quote } from "./characters.ts";
-import type { HandshakeError } from "./errors.ts";
+import { consistsOf, FIELD_VALUE, isToken, quote } from "../http/characters.ts";
+import type { HandshakeError } from "../http/errors.ts";
 import {
   CONNECTION_FIELDS,
   encodeLatin1,
@@ -7,9 +7,9 @@ import {
   fieldValue,
   type HeaderFields,
   pairs,
-} from "./header_writer.ts";
+} from "../http/header_writer.ts";
 
-export type { HeaderFields } from "./header_writer.ts";
+export type { HeaderFields } from "../http/header_writer.ts";
 
 /** What {@linkcode writeUpgradeResponse} writes. */
 export interface UpgradeResponse {

@@ -1,5 +1,5 @@
-import { quote } from "./characters.ts";
-import { HandshakeError } from "./errors.ts";
+import { quote } from "../http/characters.ts";
+import { HandshakeError } from "../http/errors.ts";
 import { parseTokenList } from "./header_grammar.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { isValidKey } from "./accept_key.ts";
-import { quote } from "./characters.ts";
-import { HandshakeError } from "./errors.ts";
+import { quote } from "../http/characters.ts";
+import { HandshakeError } from "../http/errors.ts";
 import { type ExtensionOffer, includesToken, parseExtensions } from "./header_grammar.ts";
-import { parseHost, parseTarget } from "./host.ts";
-import type { RequestHead } from "./request_head_parser.ts";
+import { parseHost, parseTarget } from "../http/host.ts";
+import type { RequestHead } from "../http/request_head_parser.ts";
 import { parseSubprotocols } from "./subprotocol.ts";
 
 /** The version of the protocol that RFC 6455 describes, and the only one spoken here. */

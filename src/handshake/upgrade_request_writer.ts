@@ -1,12 +1,12 @@
 import { encodeBase64 } from "@std/encoding/base64";
-import { consistsOf, isToken, quote, TARGET } from "./characters.ts";
+import { consistsOf, isToken, quote, TARGET } from "../http/characters.ts";
 import {
   CONNECTION_FIELDS,
   encodeLatin1,
   field,
   type HeaderFields,
   pairs,
-} from "./header_writer.ts";
+} from "../http/header_writer.ts";
 
 /** What {@linkcode upgradeRequestFields} makes fields of. */
 export interface UpgradeRequestInit {

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { computeAcceptKey } from "./accept_key.ts";
-import { quote } from "./characters.ts";
-import { HandshakeError } from "./errors.ts";
+import { quote } from "../http/characters.ts";
+import { HandshakeError } from "../http/errors.ts";
 import { type ExtensionOffer, includesToken, parseExtensions } from "./header_grammar.ts";
-import type { ResponseHead } from "./response_head_parser.ts";
+import type { ResponseHead } from "../http/response_head_parser.ts";
 
 /** What the client has asked for, to check the answer against. */
 export interface UpgradeOffer {

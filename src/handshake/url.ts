@@ -1,5 +1,5 @@
 import { encodeBase64 } from "@std/encoding/base64";
-import { quote } from "./characters.ts";
+import { quote } from "../http/characters.ts";
 
 /** Where a URL leads, in the terms of a handshake. */
 export interface WebSocketUrl {

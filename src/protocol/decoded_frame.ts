@@ -1,6 +1,6 @@
 import type { Frame } from "./frame.ts";
 import type { Opcode } from "./opcode.ts";
-import { viewOf } from "./view.ts";
+import { viewOf } from "./bytes.ts";
 
 /** A frame of the decoder's: its payload is cut out of the chunk when somebody asks for it. */
 export class DecodedFrame implements Frame {

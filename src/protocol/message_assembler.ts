@@ -1,9 +1,9 @@
 import { MessageSequence } from "./message_sequence.ts";
 import type { MessageOptions, MessageSink } from "./message_sequence.ts";
 import type { Message } from "./message.ts";
-import { decodeText, invalidText } from "./text.ts";
+import { decodeText, invalidText } from "./utf8_text.ts";
 import { Utf8Validator } from "./utf8.ts";
-import { viewOf } from "./view.ts";
+import { viewOf } from "./bytes.ts";
 
 /** What is set aside for a message at first, in bytes, however much its header claims. */
 const FIRST_CAPACITY = 16 * 1024;

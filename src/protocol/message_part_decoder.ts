@@ -1,5 +1,5 @@
 import { MessageSequence } from "./message_sequence.ts";
-import { invalidText } from "./text.ts";
+import { invalidText } from "./utf8_text.ts";
 import type { MessageSink } from "./message_sequence.ts";
 import type { MessagePart } from "./message.ts";
 

@@ -1,7 +1,7 @@
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameDecoderOptions } from "../protocol/frame_decoder.ts";
 import type { Frame } from "../protocol/frame.ts";
-import { BYTES_MARK, FRAMES_MARK } from "./marks.ts";
+import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
  * Bytes to frames, as a stream: {@linkcode FrameDecoder} in a `TransformStream`, with backpressure.

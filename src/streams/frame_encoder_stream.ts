@@ -2,7 +2,7 @@ import type { FrameInit } from "../protocol/frame.ts";
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { FrameEncoderOptions } from "../protocol/frame_encoder.ts";
 import type { Message } from "../protocol/message.ts";
-import { BYTES_MARK, FRAMES_MARK } from "./marks.ts";
+import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
  * Messages and frames to bytes, as a stream: {@linkcode FrameEncoder} in a `TransformStream`, with

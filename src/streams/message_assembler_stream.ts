@@ -2,7 +2,7 @@ import type { Frame } from "../protocol/frame.ts";
 import { MessageAssembler } from "../protocol/message_assembler.ts";
 import type { Message } from "../protocol/message.ts";
 import type { MessageOptions } from "../protocol/message_sequence.ts";
-import { FRAMES_MARK } from "./marks.ts";
+import { FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
  * Frames to messages, as a stream: {@linkcode MessageAssembler} in a `TransformStream`, with

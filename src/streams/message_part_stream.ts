@@ -2,7 +2,7 @@ import type { Frame } from "../protocol/frame.ts";
 import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import type { MessagePart } from "../protocol/message.ts";
 import type { MessageOptions } from "../protocol/message_sequence.ts";
-import { FRAMES_MARK } from "./marks.ts";
+import { FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
  * Frames to parts of messages, as they come, as a stream: {@linkcode MessagePartDecoder} in a

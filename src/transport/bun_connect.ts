@@ -1,5 +1,5 @@
-import { BunTransport } from "./bun.ts";
-import type { BunSocket, BunSocketHandler } from "./bun.ts";
+import { BunTransport } from "./bun_transport.ts";
+import type { BunSocket, BunSocketHandler } from "./bun_transport.ts";
 import { TlsError } from "./transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
 

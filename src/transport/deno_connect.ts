@@ -1,5 +1,5 @@
-import { DenoTransport } from "./deno.ts";
-import type { DenoConn } from "./deno.ts";
+import { DenoTransport } from "./deno_transport.ts";
+import type { DenoConn } from "./deno_transport.ts";
 import { TlsError } from "./transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
 

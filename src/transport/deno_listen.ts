@@ -1,5 +1,5 @@
-import { DenoTransport, toAddr } from "./deno.ts";
-import type { DenoAddr, DenoConn } from "./deno.ts";
+import { DenoTransport, toAddr } from "./deno_transport.ts";
+import type { DenoAddr, DenoConn } from "./deno_transport.ts";
 import type { Listener, ListenHandler, ListenOptions } from "./transport.ts";
 
 /** What is used of `Deno.Listener`. */

@@ -18,9 +18,9 @@
  *
  * @module
  */
-export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./bun.ts";
-export type { DenoAddr, DenoConn } from "./deno.ts";
-export { type MemoryOptions, memoryPair, MemoryTransport } from "./memory.ts";
+export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./bun_transport.ts";
+export type { DenoAddr, DenoConn } from "./deno_transport.ts";
+export { type MemoryOptions, memoryPair, MemoryTransport } from "./memory_transport.ts";
 export { type Conn, connect, listen, startTls, toTransport } from "./runtime.ts";
 export {
   type Addr,

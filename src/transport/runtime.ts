@@ -1,7 +1,7 @@
-import { BunTransport, isBun, listenBun } from "./bun.ts";
+import { BunTransport, isBun, listenBun } from "./bun_transport.ts";
 import { connectBun, startTlsBun } from "./bun_connect.ts";
-import { DenoTransport, isDeno } from "./deno.ts";
-import type { DenoConn } from "./deno.ts";
+import { DenoTransport, isDeno } from "./deno_transport.ts";
+import type { DenoConn } from "./deno_transport.ts";
 import { listenDeno } from "./deno_listen.ts";
 import { connectDeno, startTlsDeno } from "./deno_connect.ts";
 import type {

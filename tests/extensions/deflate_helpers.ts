@@ -1,14 +1,14 @@
 /** What the tests of permessage-deflate share: connections without a network, and messages to send. */
 
 import { inflateRawSync } from "node:zlib";
-import { DeflateInUse } from "../../src/extensions/deflate_in_use.ts";
+import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
 import type {
   DeflaterOptions,
   InflaterOptions,
   ZlibBackend,
 } from "../../src/extensions/deflate_codec.ts";
 import type { ExtensionInUse, ExtensionSendOptions } from "@sluice/websocket/extensions";
-import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_backend.ts";
+import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { Z_SYNC_FLUSH } from "../../src/extensions/zlib_stream.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
@@ -32,7 +32,7 @@ export interface DeflateSettings extends Partial<DeflaterOptions & InflaterOptio
 }
 
 /** The extension in use, as both ends would have it that agreed to the same for either direction. */
-export function makeDeflate(settings: DeflateSettings = {}): DeflateInUse {
+export function makeDeflate(settings: DeflateSettings = {}): PerMessageDeflateCodec {
   const { backend = contextBackend, threshold = 0, ...given } = settings;
   const options = {
     windowBits: 15,
@@ -42,7 +42,7 @@ export function makeDeflate(settings: DeflateSettings = {}): DeflateInUse {
     memLevel: 8,
     ...given,
   };
-  return new DeflateInUse(
+  return new PerMessageDeflateCodec(
     () => backend.createInflater(options),
     () => backend.createDeflater(options),
     threshold,

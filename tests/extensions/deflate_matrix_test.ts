@@ -6,7 +6,7 @@ import {
 } from "@sluice/websocket/extensions";
 import type { ExtensionInUse, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import type { Message } from "../../src/protocol/message.ts";
-import { oneShotBackend } from "../../src/extensions/zlib_backend.ts";
+import { oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { assertMessages, cut, join, random, utf8 } from "../protocol/frames.ts";
 import {

@@ -35,7 +35,7 @@ const examples: [name: string, bytes: string, messages: string[]][] = [
 
 for (const [backendName, backend] of BACKENDS) {
   for (const [name, bytes, messages] of examples) {
-    test(`DeflateInUse (${backendName}) receives RFC 7692 ${name}`, () => {
+    test(`PerMessageDeflateCodec (${backendName}) receives RFC 7692 ${name}`, () => {
       for (const chunking of CHUNKINGS) {
         const receiver = new Receiver(makeDeflate({ backend }));
         for (const chunk of cut(hex(bytes), chunking)) receiver.take(chunk);
@@ -45,7 +45,7 @@ for (const [backendName, backend] of BACKENDS) {
   }
 }
 
-test("DeflateInUse sends RFC 7692 §7.2.3.1 and §7.2.3.2, octet for octet", () => {
+test("PerMessageDeflateCodec sends RFC 7692 §7.2.3.1 and §7.2.3.2, octet for octet", () => {
   const deflate = makeDeflate();
   const first = sendAll(deflate, toFrames("Hello"));
   assertEquals(toHex(encode(first)), "c1 07 f2 48 cd c9 c9 07 00");
@@ -54,7 +54,7 @@ test("DeflateInUse sends RFC 7692 §7.2.3.1 and §7.2.3.2, octet for octet", () 
   deflate.close();
 });
 
-test("DeflateInUse without context takeover sends every message as §7.2.3.1's", () => {
+test("PerMessageDeflateCodec without context takeover sends every message as §7.2.3.1's", () => {
   const deflate = makeDeflate({ takesContextOver: false });
   for (let i = 0; i < 3; i++) {
     const sent = sendAll(deflate, toFrames("Hello"));
@@ -63,7 +63,7 @@ test("DeflateInUse without context takeover sends every message as §7.2.3.1's",
   deflate.close();
 });
 
-test("DeflateInUse sends fragments of which only the first has RSV1, only the last no tail", () => {
+test("PerMessageDeflateCodec sends fragments of which only the first has RSV1, only the last no tail", () => {
   const deflate = makeDeflate();
   const sent = sendAll(deflate, toFrames("Hello", 2));
   assertEquals(toHex(encode(sent)), "41 09 f2 48 cd 01 00 00 00 ff ff 80 04 ca c9 07 00");

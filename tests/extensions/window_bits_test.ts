@@ -1,5 +1,5 @@
 import { deflateRawSync } from "node:zlib";
-import { deflatableBits, keepsWindow } from "../../src/extensions/zlib_backend.ts";
+import { deflatableBits, keepsWindow } from "../../src/extensions/zlib_window.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { join, random, randomBytes } from "../protocol/frames.ts";
 import {

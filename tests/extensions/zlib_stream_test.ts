@@ -1,10 +1,6 @@
 import { createDeflateRaw, createInflateRaw } from "node:zlib";
-import { ContextDeflater } from "../../src/extensions/context_deflater.ts";
-import {
-  chooseBackend,
-  contextBackend,
-  oneShotBackend,
-} from "../../src/extensions/zlib_backend.ts";
+import { ContextDeflater } from "../../src/extensions/deflater.ts";
+import { chooseBackend, contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { proveZlibStream, Z_SYNC_FLUSH, ZlibStream } from "../../src/extensions/zlib_stream.ts";
 import type { NodeZlibStream } from "../../src/extensions/zlib_stream.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";

@@ -1,5 +1,5 @@
 // The instruments of this folder's tests: that each of them sees what it's there to see.
-import { memoryPair } from "../../src/transport/memory.ts";
+import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { assertEquals, assertRejects, delay, test } from "../harness.ts";
 import { watch } from "../support/events.ts";
 import { FaultTransport } from "../support/fault_transport.ts";

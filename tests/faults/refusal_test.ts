@@ -1,6 +1,6 @@
 // A refusal whose body is a stream, with a fault at every byte of the request and of the answer.
-import { accept } from "../../src/accept.ts";
-import { memoryPair } from "../../src/transport/memory.ts";
+import { accept } from "../../src/server/accept.ts";
+import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { assert, assertEquals, deadline, test } from "../harness.ts";
 import { FaultTransport } from "../support/fault_transport.ts";
 import type { Fault, FaultKind } from "../support/fault_transport.ts";

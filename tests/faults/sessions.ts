@@ -1,14 +1,14 @@
 /** Whole sessions, recorded from two connections that talk to each other, to be played again. */
 
-import { accept } from "../../src/accept.ts";
-import { connectOver } from "../../src/client.ts";
-import type { WebSocketConnection } from "../../src/connection.ts";
+import { accept } from "../../src/server/accept.ts";
+import { connectOver } from "../../src/client/connect.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { computeAcceptKey } from "../../src/handshake/accept_key.ts";
-import { memoryPair } from "../../src/transport/memory.ts";
-import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
+import { memoryPair } from "../../src/transport/memory_transport.ts";
+import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { assert, assertEquals, deadline, delay } from "../harness.ts";
 import { FaultTransport } from "../support/fault_transport.ts";
 import type { FaultOptions } from "../support/fault_transport.ts";

@@ -1,9 +1,18 @@
 /** A connection under test, from its handshake to its end, and whatever it leaves behind. */
 
-import { accept, connectionSettings, Handshake, resolveAcceptOptions } from "../../src/accept.ts";
-import { connectOver } from "../../src/client.ts";
-import { failConnection, finishConnection, startConnection } from "../../src/connection.ts";
-import type { CloseInfo, WebSocketConnection } from "../../src/connection.ts";
+import {
+  accept,
+  connectionSettings,
+  resolveAcceptOptions,
+  ServerHandshake,
+} from "../../src/server/accept.ts";
+import { connectOver } from "../../src/client/connect.ts";
+import {
+  failConnection,
+  finishConnection,
+  startConnection,
+} from "../../src/connection/connection.ts";
+import type { CloseInfo, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
 import type { Transport } from "../../src/transport/transport.ts";
@@ -83,7 +92,7 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
   const { app, counted } = subject;
   const compression = isCompressed ? { threshold: 0 } : false;
   const settings = resolveAcceptOptions<unknown>({ compression, limits });
-  const handshake = new Handshake<unknown>(
+  const handshake = new ServerHandshake<unknown>(
     transport,
     settings,
     {

@@ -1,5 +1,5 @@
-import { DeflateInUse } from "../../src/extensions/deflate_in_use.ts";
-import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_backend.ts";
+import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
+import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
@@ -16,12 +16,17 @@ import type { Target } from "./target.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The extension, with either use of zlib at either end, by the bits of a byte. */
-function use(flags: number, windowBits: number, maxMessageSize: number, level = 1): DeflateInUse {
+function use(
+  flags: number,
+  windowBits: number,
+  maxMessageSize: number,
+  level = 1,
+): PerMessageDeflateCodec {
   const takesContextOver = (flags & 1) === 0;
   const inflate = (flags & 2) === 0 ? contextBackend : oneShotBackend;
   const compress = (flags & 4) === 0 ? contextBackend : oneShotBackend;
   const options = { windowBits, takesContextOver, level, memLevel: 1 + (flags >> 4) % 9 };
-  return new DeflateInUse(
+  return new PerMessageDeflateCodec(
     () => inflate.createInflater({ windowBits, takesContextOver, maxMessageSize }),
     () => compress.createDeflater(options),
     (flags & 8) === 0 ? 0 : 20,
@@ -66,7 +71,7 @@ export const compress: Target = {
 };
 
 function send(
-  extension: DeflateInUse,
+  extension: PerMessageDeflateCodec,
   encoder: FrameEncoder,
   kind: number,
   size: number,

@@ -1,5 +1,5 @@
-import { DeflateInUse } from "../../src/extensions/deflate_in_use.ts";
-import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_backend.ts";
+import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
+import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { join } from "../support/bytes.ts";
 import { Bytes, frame } from "./arbitraries.ts";
 import { payloads } from "./deflate_arbitraries.ts";
@@ -52,7 +52,7 @@ export const deflate: Target = {
     for (const [i, payload] of messages.entries()) send(payload, plan.fragments + i, wire);
     const { isOneShot, windowBits, takesContextOver, maxMessageSize } = plan;
     const backend = isOneShot ? oneShotBackend : contextBackend;
-    const extensions = new DeflateInUse(
+    const extensions = new PerMessageDeflateCodec(
       () => backend.createInflater({ windowBits, takesContextOver, maxMessageSize }),
       undefined,
       0,

@@ -1,8 +1,8 @@
 /** The ways that bytes can take through src/, each as a connection or a stream would take it. */
 
 import type { ExtensionInUse } from "../../src/extensions/extension.ts";
-import { Receiver } from "../../src/receiver.ts";
-import type { ReceiverTarget } from "../../src/receiver.ts";
+import { Receiver } from "../../src/connection/receiver.ts";
+import type { ReceiverTarget } from "../../src/connection/receiver.ts";
 import { decodeClosePayload } from "../../src/protocol/close_code.ts";
 import { WebSocketError } from "../../src/protocol/errors.ts";
 import type { Frame } from "../../src/protocol/frame.ts";

@@ -1,7 +1,7 @@
 import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
 import { acceptResponses } from "../../src/extensions/negotiation.ts";
 import { ProtocolError } from "../../src/protocol/errors.ts";
-import { HandshakeError } from "../../src/handshake/errors.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
 import type { ExtensionOffer } from "../../src/handshake/header_grammar.ts";
 import {
   includesToken,

@@ -3,15 +3,15 @@
 import { acceptOffers } from "../../src/extensions/negotiation.ts";
 import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
 import { computeAcceptKey } from "../../src/handshake/accept_key.ts";
-import { HandshakeError } from "../../src/handshake/errors.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
 import { serializeExtensions } from "../../src/handshake/header_grammar.ts";
 import { checkOrigin } from "../../src/handshake/origin.ts";
-import { toRequest } from "../../src/handshake/request.ts";
-import type { RequestHead } from "../../src/handshake/request_head_parser.ts";
+import { toRequest } from "../../src/http/request.ts";
+import type { RequestHead } from "../../src/http/request_head_parser.ts";
 import { writeErrorResponse, writeUpgradeResponse } from "../../src/handshake/response.ts";
-import { ResponseBody } from "../../src/handshake/response_body.ts";
-import { ResponseHeadParser } from "../../src/handshake/response_head_parser.ts";
-import type { ResponseHead } from "../../src/handshake/response_head_parser.ts";
+import { ResponseBody } from "../../src/http/response_body.ts";
+import { ResponseHeadParser } from "../../src/http/response_head_parser.ts";
+import type { ResponseHead } from "../../src/http/response_head_parser.ts";
 import {
   isUpgrade,
   parseUpgradeRequest,

@@ -1,9 +1,9 @@
-import { HandshakeError } from "../../src/handshake/errors.ts";
-import type { HeaderList } from "../../src/handshake/header_list.ts";
-import { RequestHeadParser } from "../../src/handshake/request_head_parser.ts";
-import type { RequestHead } from "../../src/handshake/request_head_parser.ts";
-import { ResponseHeadParser } from "../../src/handshake/response_head_parser.ts";
-import type { ResponseHead } from "../../src/handshake/response_head_parser.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import type { HeaderList } from "../../src/http/header_list.ts";
+import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
+import type { RequestHead } from "../../src/http/request_head_parser.ts";
+import { ResponseHeadParser } from "../../src/http/response_head_parser.ts";
+import type { ResponseHead } from "../../src/http/response_head_parser.ts";
 import { join, latin1 } from "../support/bytes.ts";
 import { damageHead, head } from "./head_arbitraries.ts";
 import { isBeginning, matchHead } from "./head_model.ts";

@@ -4,10 +4,10 @@ import {
   parseExtensions,
   parseTokenList,
 } from "../../src/handshake/header_grammar.ts";
-import { HeaderList } from "../../src/handshake/header_list.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
 import { checkOrigin } from "../../src/handshake/origin.ts";
-import { RequestHeadParser } from "../../src/handshake/request_head_parser.ts";
-import { ResponseBody } from "../../src/handshake/response_body.ts";
+import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
+import { ResponseBody } from "../../src/http/response_body.ts";
 import { parseSubprotocols } from "../../src/handshake/subprotocol.ts";
 import { parseUpgradeRequest, validateHttpRequest } from "../../src/handshake/upgrade_request.ts";
 import { parseWebSocketUrl } from "../../src/handshake/url.ts";

@@ -1,6 +1,6 @@
-import { accept } from "../../src/accept.ts";
-import type { AcceptOptions } from "../../src/accept.ts";
-import { HandshakeError } from "../../src/handshake/errors.ts";
+import { accept } from "../../src/server/accept.ts";
+import type { AcceptOptions } from "../../src/server/accept.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
 import { assertEquals, assertRejects } from "../harness.ts";
 import { HttpPeer } from "./http.ts";
 import { turns } from "./open.ts";

@@ -8,7 +8,7 @@ import type {
   PerMessageDeflateOptions,
   WebSocketConnection,
 } from "../../mod.ts";
-import { memoryPair } from "../../src/transport/memory.ts";
+import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { onTestEnd } from "../harness.ts";
 import { utf8 } from "../protocol/frames.ts";
 import type { RawFrame } from "../protocol/frames.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/timers.ts";
+import type { Clock } from "../../src/util/timers.ts";
 
 /** A clock that a test sets forward, as an event loop that is never busy would see it. */
 export class FakeClock implements Clock {

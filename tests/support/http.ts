@@ -1,5 +1,5 @@
-import { memoryPair } from "../../src/transport/memory.ts";
-import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
+import { memoryPair } from "../../src/transport/memory_transport.ts";
+import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { onTestEnd } from "../harness.ts";
 import { latin1 } from "./bytes.ts";
 import { Changes } from "./changes.ts";

@@ -1,15 +1,15 @@
-import type { MemoryBudget } from "../../src/budget.ts";
-import type { Overflow } from "../../src/overflow.ts";
+import type { MemoryBudget } from "../../src/connection/memory_budget.ts";
+import type { Overflow } from "../../src/connection/overflow.ts";
 import type { ExtensionAgreement } from "../../src/extensions/extension.ts";
-import { openConnection, startConnection } from "../../src/connection.ts";
-import type { SocketHandler, WebSocketConnection } from "../../src/connection.ts";
+import { openConnection, startConnection } from "../../src/connection/connection.ts";
+import type { SocketHandler, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
 import { resolveLimits } from "../../src/protocol/limits.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
-import { timers } from "../../src/timers.ts";
-import type { Timers } from "../../src/timers.ts";
-import { memoryPair } from "../../src/transport/memory.ts";
-import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory.ts";
+import { timers } from "../../src/util/timers.ts";
+import type { Timers } from "../../src/util/timers.ts";
+import { memoryPair } from "../../src/transport/memory_transport.ts";
+import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { deadline, delay, onTestEnd } from "../harness.ts";
 import { Peer } from "./peer.ts";
 
@@ -71,6 +71,7 @@ export function open(options: OpenOptions = {}): Opened {
     },
     transport,
     protocol: "chat",
+    extensions: "",
     agreements: options.agreements ?? [],
     data: "data",
     headText: "",

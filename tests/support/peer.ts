@@ -1,5 +1,5 @@
 import type { Role } from "../../src/protocol/frame.ts";
-import type { MemoryTransport } from "../../src/transport/memory.ts";
+import type { MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { join, rawFrame } from "../protocol/frames.ts";
 import type { ParsedFrame, RawFrame } from "../protocol/frames.ts";
 import { Changes } from "./changes.ts";

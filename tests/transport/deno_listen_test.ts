@@ -1,6 +1,6 @@
 // listenDeno over a listener of the test's own making: Deno's alone can be told to fail.
 import { listenDeno } from "../../src/transport/deno_listen.ts";
-import type { DenoConn } from "../../src/transport/deno.ts";
+import type { DenoConn } from "../../src/transport/deno_transport.ts";
 import { assert, assertEquals, onTestEnd, runtime, test } from "../harness.ts";
 import { turns } from "../support/open.ts";
 

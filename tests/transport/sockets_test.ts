@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BunTransport } from "../../src/transport/bun.ts";
-import { DenoTransport } from "../../src/transport/deno.ts";
+import { BunTransport } from "../../src/transport/bun_transport.ts";
+import { DenoTransport } from "../../src/transport/deno_transport.ts";
 import { listen, toTransport } from "../../src/transport/runtime.ts";
 import type { Addr, Listener, ListenOptions, Transport } from "../../src/transport/transport.ts";
 import {

@@ -1,0 +1,180 @@
+import { hexByte, quote } from "../http/characters.ts";
+import { HandshakeError } from "../http/errors.ts";
+import type { ForwardedNode } from "./forwarded.ts";
+import { parseIpAddress, unmapIpAddress } from "./ip_address.ts";
+
+/** What version 1 begins with: `PROXY `. */
+const TEXT_START = /* @__PURE__ */ Uint8Array.from([0x50, 0x52, 0x4f, 0x58, 0x59, 0x20]);
+/** What version 2 begins with. */
+const SIGNATURE = /* @__PURE__ */ Uint8Array.from(
+  [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
+);
+
+/** The longest line of version 1, with its CRLF. */
+const MAX_LINE = 107;
+/** Where the addresses begin in version 2. */
+const ADDRESSES = 16;
+/** The largest header of version 2, in bytes: a certificate's name may be in it, but no file. */
+const MAX_HEADER = 4096;
+
+const LOCAL = 0;
+const TCP4 = 0x11;
+const TCP6 = 0x21;
+/** How many bytes the addresses of each family take, in version 2: none, IPv4, IPv6, Unix. */
+const ADDRESS_SIZES: readonly number[] = [0, 12, 36, 216];
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/**
+ * Reads the header of the PROXY protocol, version 1 or 2, out of chunks that may be cut anywhere. A
+ * proxy that relays TCP sends it first, to tell whose connection it relays.
+ *
+ * It is strict, and fails at the first byte that proves the header wrong. The type-length-value
+ * fields of version 2 are skipped.
+ *
+ * @see https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+ *
+ * @example
+ * ```ts
+ * import { ProxyHeaderParser } from "@sluice/websocket/handshake";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parser = new ProxyHeaderParser();
+ * const encoder = new TextEncoder();
+ * assertEquals(parser.push(encoder.encode("PROXY TCP4 192.0.2.1 198.")), -1);
+ * assertEquals(parser.push(encoder.encode("51.100.1 56324 443\r\nGET /")), 20);
+ * assertEquals(parser.source?.address?.join("."), "192.0.2.1");
+ * assertEquals(parser.source?.port, 56324);
+ * ```
+ */
+export class ProxyHeaderParser {
+  /**
+   * Whose connection it is, once the header is there; its address is `null` where the proxy speaks for
+   * itself, as for a health check, or does not say.
+   */
+  source: ForwardedNode | undefined;
+  /** The header without what is skipped. */
+  readonly #bytes = new Uint8Array(MAX_LINE);
+  #length = 0;
+  /** The length of all of it: in version 2, once it's known; in version 1, the most that it may be. */
+  #size = 0;
+  #isText = false;
+
+  /**
+   * Takes the next bytes.
+   *
+   * @returns How many of them belong to the header, once it's complete; -1 before that.
+   * @throws {HandshakeError} `ERR_HANDSHAKE_PROXY`, when they are no such header: then "abort the
+   * connection", as the protocol has it, without an answer.
+   */
+  push(chunk: Uint8Array): number {
+    for (let i = 0; i < chunk.length; i++) {
+      if (this.#take(chunk[i])) return i + 1;
+    }
+    return -1;
+  }
+
+  /** Takes a byte, and tells whether it was the last. */
+  #take(byte: number): boolean {
+    const at = this.#length++;
+    if (at < this.#bytes.length) this.#bytes[at] = byte;
+    if (at === 0) this.#isText = byte === TEXT_START[0];
+    return this.#isText ? this.#takeText(byte, at) : this.#takeBinary(byte, at);
+  }
+
+  #takeText(byte: number, at: number): boolean {
+    if (at < TEXT_START.length) {
+      if (byte !== TEXT_START[at]) throw this.#unexpected(byte, at);
+      return false;
+    }
+    const isAfterCr = this.#bytes[at - 1] === CR;
+    // "The receiver must not tolerate a single CR or LF character to end the line".
+    if ((byte === LF) !== isAfterCr) throw this.#unexpected(byte, at);
+    if (isAfterCr) {
+      this.source = parseLine(String.fromCharCode(...this.#bytes.subarray(0, at - 1)));
+      return true;
+    }
+    // "If the CRLF sequence is not found in the first 107 characters, the receiver should declare the
+    // line invalid."
+    if (this.#length === MAX_LINE) throw this.#unexpected(byte, at);
+    return false;
+  }
+
+  #takeBinary(byte: number, at: number): boolean {
+    if (at < SIGNATURE.length) {
+      if (byte !== SIGNATURE[at]) throw this.#unexpected(byte, at);
+      return false;
+    }
+    // "The highest four bits contains the version. [...] it must always be sent as \x2 and the receiver
+    // must only accept this value." "Receivers must drop connections presenting unexpected values" of
+    // the command.
+    if (at === 12 && (byte >> 4 !== 2 || (byte & 15) > 1)) throw this.#unexpected(byte, at);
+    // Of the address family and of the transport, "other values are unspecified [...] and must be
+    // rejected as invalid by receivers."
+    if (at === 13 && !this.#isLocal && (byte >> 4 > 3 || (byte & 15) > 2)) {
+      throw this.#unexpected(byte, at);
+    }
+    if (at < 15) return false;
+    if (at === 15) this.#setSize();
+    if (this.#length < this.#size) return false;
+    this.source = this.#source();
+    return true;
+  }
+
+  get #isLocal(): boolean {
+    return (this.#bytes[12] & 15) === LOCAL;
+  }
+
+  #setSize(): void {
+    const length = this.#bytes[14] << 8 | this.#bytes[15];
+    const family = this.#bytes[13];
+    // Unspecified, where either half is: what the addresses would be is not known.
+    const min = this.#isLocal || (family & 15) === 0 ? 0 : ADDRESS_SIZES[family >> 4];
+    this.#size = ADDRESSES + length;
+    if (length < min || this.#size > MAX_HEADER) {
+      throw invalid(`length ${length}, expected ${min} to ${MAX_HEADER - ADDRESSES}`);
+    }
+  }
+
+  #source(): ForwardedNode {
+    const family = this.#bytes[13];
+    const width = this.#isLocal ? 0 : family === TCP4 ? 4 : family === TCP6 ? 16 : 0;
+    // LOCAL: "the receiver [...] must use the real connection endpoints". So it may for what it does
+    // not support.
+    if (width === 0) return { address: null, port: 0 };
+    const port = ADDRESSES + width * 2;
+    return {
+      address: unmapIpAddress(this.#bytes.slice(ADDRESSES, ADDRESSES + width)),
+      port: this.#bytes[port] << 8 | this.#bytes[port + 1],
+    };
+  }
+
+  #unexpected(byte: number, at: number): HandshakeError {
+    return invalid(`byte ${hexByte(byte)} at offset ${at}`);
+  }
+}
+
+/** Reads a line of version 1, without its CRLF. */
+function parseLine(line: string): ForwardedNode {
+  // "The receiver must ignore anything presented before the CRLF is found."
+  if (/^PROXY UNKNOWN(?: |$)/.test(line)) return { address: null, port: 0 };
+  const match = /^PROXY TCP([46]) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})$/.exec(line);
+  if (match === null) throw invalid(`line ${quote(line)}`);
+  const isIpv6 = match[1] === "6";
+  const [source, destination] = [match[2], match[3]].map((text) =>
+    // "The advertised protocol family dictates what format to use."
+    text.includes(":") === isIpv6 ? parseIpAddress(text) : null
+  );
+  const [port, destinationPort] = [match[4], match[5]].map(Number);
+  if (source === null || destination === null || port > 65535 || destinationPort > 65535) {
+    throw invalid(`line ${quote(line)}`);
+  }
+  return { address: source, port };
+}
+
+function invalid(found: string): HandshakeError {
+  return new HandshakeError(`Cannot accept connection: ${found} in the PROXY protocol's header`, {
+    code: "ERR_HANDSHAKE_PROXY",
+  });
+}

@@ -1,0 +1,188 @@
+// The client through an HTTP proxy, RFC 9110 §9.3.6.
+import { createConnection } from "node:net";
+import { connect, WebSocketError } from "../../mod.ts";
+import type { HandshakeError, TcpAddr } from "../../mod.ts";
+import { assertEquals, assertRejects, delay, runtime, test } from "../harness.ts";
+import { certificate } from "../support/certificates.ts";
+import { fieldOf } from "../support/http_text.ts";
+import { type RawConnection, type RawServer, rawServer } from "../support/raw_server.ts";
+import { echo, serving } from "../support/server.ts";
+
+/** A proxy that works: every CONNECT leads to one port, whatever it asks for. */
+function workingProxy(port: number): Promise<RawServer> {
+  return rawServer(async (connection) => {
+    const head = await connection.head();
+    const { socket } = connection;
+    socket.pause();
+    const upstream = createConnection({ port, host: "127.0.0.1", allowHalfOpen: true });
+    await new Promise<void>((resolve) => upstream.once("connect", resolve));
+    connection.write(`HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n`);
+    const early = connection.text.slice(head.length + 2);
+    if (early !== "") upstream.write(early, "latin1");
+    upstream.on("error", () => socket.destroy());
+    upstream.on("close", () => socket.destroy());
+    socket.on("close", () => upstream.destroy());
+    upstream.pipe(socket);
+    socket.pipe(upstream);
+  });
+}
+
+const TLS = (() => {
+  const ca = certificate({ subject: "Test CA" });
+  return { ca, server: certificate({ subject: "server", names: ["inner.test"], issuer: ca }) };
+})();
+
+test("connect goes through a proxy, with its user information", async () => {
+  const { server, url } = serving(echo);
+  const { port } = server.addr as TcpAddr;
+  const proxy = await workingProxy(port);
+  const socket = await connect("ws://inner.test:8080/chat", {
+    proxy: `http://user:p%40ss@127.0.0.1:${proxy.port}`,
+  });
+  const head = await (await proxy.first).head();
+  assertEquals(
+    head,
+    "CONNECT inner.test:8080 HTTP/1.1\r\nHost: inner.test:8080\r\n" +
+      `Proxy-Authorization: Basic ${btoa("user:p@ss")}\r\n`,
+  );
+  assertEquals(socket.request.headers.get("host"), "inner.test:8080");
+  assertEquals(socket.request.headers.get("proxy-authorization"), null);
+  assertEquals((socket.remoteAddr as TcpAddr).port, proxy.port);
+  await socket.send("Hello");
+  assertEquals((await socket[Symbol.asyncIterator]().next()).value, "Hello");
+  assertEquals((await socket.close(1000)).wasClean, true);
+  assertEquals(url.endsWith(String(port)), true);
+});
+
+test("connect asks a proxy for port 80, and for an IPv6 address in brackets", async () => {
+  const { server } = serving(echo);
+  const proxy = await workingProxy((server.addr as TcpAddr).port);
+  const options = { proxy: new URL(`http://127.0.0.1:${proxy.port}/`) };
+  await (await connect("ws://inner.test/", options)).close();
+  await (await connect("ws://[2001:db8::1]/", options)).close();
+  const heads = await Promise.all(proxy.connections.map((connection) => connection.head()));
+  assertEquals(heads.map((head) => head.split(" ")[1]), ["inner.test:80", "[2001:db8::1]:80"]);
+  assertEquals(fieldOf(heads[1], "Host"), "[2001:db8::1]:80");
+});
+
+test("connect starts TLS within the tunnel, with the name of the host behind it", async () => {
+  const { cert, key } = TLS.server;
+  const { server } = serving(echo, { tls: { cert, key } });
+  const proxy = await workingProxy((server.addr as TcpAddr).port);
+  const options = {
+    proxy: `http://127.0.0.1:${proxy.port}`,
+    tls: { caCerts: [TLS.ca.cert] },
+  };
+  const socket = await connect("wss://inner.test/", options);
+  const big = new Uint8Array(300_000).fill(7);
+  await socket.send(big);
+  assertEquals((await socket[Symbol.asyncIterator]().next()).value, big);
+  assertEquals((await socket.close(1000)).wasClean, true);
+  assertEquals((await (await proxy.first).head()).split(" ")[1], "inner.test:443");
+
+  for (const url of ["wss://outer.test/", "wss://127.0.0.1/"]) {
+    const error = await assertRejects(() => connect(url, options), WebSocketError);
+    assertEquals(error.code, "ERR_TLS");
+  }
+  const error = await assertRejects(
+    () => connect("wss://inner.test/", { proxy: options.proxy }),
+    WebSocketError,
+  );
+  assertEquals(error.code, "ERR_TLS");
+});
+
+/** How an attempt through this proxy fails. */
+async function failure(behave: (connection: RawConnection) => void, url = "ws://inner.test/") {
+  const proxy = await rawServer(async (connection) => {
+    await connection.head();
+    behave(connection);
+  });
+  const options = { proxy: `http://127.0.0.1:${proxy.port}`, timeout: 5000 };
+  const error = await assertRejects(() => connect(url, options), WebSocketError);
+  await (await proxy.first).untilGone();
+  return error;
+}
+
+test("connect rejects with what a proxy refuses with", async () => {
+  for (const url of ["ws://inner.test/", "wss://inner.test/"]) {
+    const error = await failure((connection) => {
+      connection.write(
+        'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="a"\r\n' +
+          "Content-Length: 6\r\n\r\nwho...",
+      );
+    }, url) as HandshakeError;
+    assertEquals([error.name, error.code, error.status], [
+      "HandshakeError",
+      "ERR_PROXY_REFUSED",
+      407,
+    ]);
+    assertEquals(error.headers[0], ["proxy-authenticate", 'Basic realm="a"']);
+    assertEquals(new TextDecoder().decode(error.body), "who...");
+  }
+});
+
+test("connect refuses a proxy that answers 101, or with a redirect", async () => {
+  for (const status of [101, 302]) {
+    const error = await failure(({ socket }) => {
+      socket.end(`HTTP/1.1 ${status} X\r\nLocation: http://elsewhere/\r\n\r\n`);
+    }) as HandshakeError;
+    assertEquals([error.code, error.status], ["ERR_PROXY_REFUSED", status]);
+  }
+});
+
+test("connect refuses a tunnel out of which something comes before it has asked", async () => {
+  for (const url of ["ws://inner.test/", "wss://inner.test/"]) {
+    const error = await failure(
+      (connection) => connection.write("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching"),
+      url,
+    ) as HandshakeError;
+    assertEquals([error.code, error.status], ["ERR_PROXY_DATA", 200]);
+  }
+});
+
+test("connect rejects where a proxy talks garbage, or leaves", async () => {
+  const garbage = await failure((connection) => connection.write("SOCKS? no.\r\n\r\n"));
+  assertEquals(garbage.code, "ERR_HANDSHAKE_HEAD");
+  const gone = await failure(({ socket }) => void socket.end());
+  assertEquals([gone.code, gone.message], [
+    "ERR_HANDSHAKE_LEFT",
+    "The proxy left before it answered",
+  ]);
+  const later = await failure(({ socket }) => void socket.end("HTTP/1.1 200 OK\r\n\r\n"));
+  assertEquals(later.code, "ERR_HANDSHAKE_LEFT");
+  const tls = await failure(
+    ({ socket }) => void socket.end("HTTP/1.1 200 OK\r\n\r\n"),
+    "wss://inner.test/",
+  );
+  assertEquals(tls.code, "ERR_TLS");
+});
+
+test("connect gives up on a proxy at any point", async () => {
+  for (const url of ["ws://inner.test/", "wss://inner.test/"]) {
+    for (const answer of ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\n"]) {
+      const proxy = await rawServer(async (connection) => {
+        await connection.head();
+        connection.write(answer);
+      });
+      const stop = new AbortController();
+      const options = { proxy: `http://127.0.0.1:${proxy.port}`, signal: stop.signal };
+      const attempt = connect(url, options);
+      attempt.catch(() => {});
+      await (await proxy.first).head();
+      await delay(20);
+      stop.abort("enough");
+      assertEquals(await assertRejects(() => attempt), "enough");
+      // Deno goes on with a TLS handshake, by itself, until the other end says or ends something.
+      const isHeld = runtime === "deno" && url.startsWith("wss:") && answer.endsWith("\r\n\r\n");
+      if (!isHeld) await (await proxy.first).untilGone();
+    }
+  }
+});
+
+test("connect rejects where no proxy listens", async () => {
+  const { port, server } = await rawServer();
+  await new Promise((resolve) => server.close(resolve));
+  const options = { proxy: `http://127.0.0.1:${port}` };
+  const error = await assertRejects(() => connect("ws://inner.test/", options), WebSocketError);
+  assertEquals(error.code, "ERR_CONNECT");
+});

@@ -1,0 +1,109 @@
+import { Backoff, isFinalClose, sleep } from "../../src/client/reconnect_backoff.ts";
+import type { BackoffOptions } from "../../src/client/reconnect_backoff.ts";
+import { HandshakeError, WebSocketError } from "../../mod.ts";
+import { assert, assertEquals, assertThrows, deadline, test } from "../harness.ts";
+import { random } from "../protocol/frames.ts";
+
+/** The longest waits after so many failures. */
+function longest(options: BackoffOptions, count: number): (number | undefined)[] {
+  const backoff = new Backoff({ ...options, random: () => 1 });
+  return Array.from({ length: count }, () => backoff.next(undefined));
+}
+
+test("Backoff doubles the longest wait, up to maxDelay", () => {
+  assertEquals(longest({}, 7), [1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+  assertEquals(longest({ initialDelay: 10, factor: 3, maxDelay: 100 }, 4), [10, 30, 90, 100]);
+  assertEquals(longest({ initialDelay: 10, factor: 1 }, 3), [10, 10, 10]);
+  assertEquals(longest({ initialDelay: 50, maxDelay: 20 }, 2), [20, 20]);
+  assertEquals(longest({ factor: 1e300 }, 5).at(-1), 30000);
+});
+
+test("Backoff takes anything from nothing to the longest wait, all as likely", () => {
+  const next = random(7);
+  for (const failures of [1, 3, 10]) {
+    const bins = new Array<number>(10).fill(0);
+    const bound = Math.min(1000 * 2 ** (failures - 1), 30_000);
+    for (let i = 0; i < 10_000; i++) {
+      const backoff = new Backoff({ random: () => (next() >>> 0) % 1e6 / 1e6 });
+      let wait: number | undefined;
+      for (let failure = 0; failure < failures; failure++) wait = backoff.next(undefined);
+      assert(wait !== undefined && wait >= 0 && wait < bound, `${wait} of ${bound}`);
+      bins[Math.floor(wait / bound * 10)]!++;
+    }
+    // 1,000 each, with a standard deviation of 30.
+    for (const bin of bins) assert(Math.abs(bin - 1000) < 200, `${bins}`);
+  }
+  const [low, high] = [0, 1 - 2 ** -53].map((at) => new Backoff({ random: () => at }).next(0));
+  assert(low === 0 && high! < 1000 && high! > 999.99);
+});
+
+test("Backoff begins anew after a stable connection, and only then", () => {
+  const backoff = new Backoff({ stableAfter: 100, random: () => 1 });
+  assertEquals(backoff.attempt, 1);
+  assertEquals([backoff.next(undefined), backoff.next(undefined)], [1000, 2000]);
+  assertEquals(backoff.attempt, 3);
+  assertEquals(backoff.next(99.9), 4000);
+  assertEquals(backoff.next(100), 1000);
+  assertEquals(backoff.attempt, 1);
+  assertEquals(backoff.next(undefined), 1000);
+  assertEquals(new Backoff({ stableAfter: 0, maxAttempts: 1, random: () => 1 }).next(0), 1000);
+});
+
+test("Backoff gives up after maxAttempts in a row", () => {
+  assertEquals(longest({ maxAttempts: 1 }, 1), [undefined]);
+  assertEquals(longest({ maxAttempts: 3 }, 3), [1000, 2000, undefined]);
+  const backoff = new Backoff({ maxAttempts: 2, stableAfter: 100, random: () => 0 });
+  for (let i = 0; i < 5; i++) assertEquals(backoff.next(i % 2 === 0 ? 0 : 100), 0);
+  assertEquals(backoff.next(0), undefined);
+});
+
+test("Backoff refuses options that are out of range", () => {
+  const options: BackoffOptions[] = [
+    { initialDelay: 0 },
+    { initialDelay: NaN },
+    { initialDelay: 2 ** 31 },
+    { factor: 0.5 },
+    { factor: Infinity },
+    { maxDelay: 0 },
+    { maxDelay: Infinity },
+    { maxAttempts: 0 },
+    { maxAttempts: 1.5 },
+    { stableAfter: -1 },
+    { stableAfter: "1" as unknown as number },
+  ];
+  for (const option of options) {
+    const [name, value] = Object.entries(option)[0]!;
+    assertThrows(() => new Backoff(option), RangeError, `Cannot use ${name}: expected a number `);
+    assertThrows(() => new Backoff(option), RangeError, `got ${value}`);
+  }
+});
+
+test("isFinalClose tells what another attempt would not change", () => {
+  const close = (closeCode: number) => ({ closeCode, reason: "", wasClean: true });
+  const failure = (error: unknown) => ({ closeCode: 1006, reason: "", wasClean: false, error });
+  const refusal = (status: number) => failure(new HandshakeError("no", { code: "ERR_X", status }));
+  for (const code of [1000, 1008]) assert(isFinalClose(close(code)), `${code}`);
+  for (const code of [1001, 1002, 1005, 1006, 1011, 1012, 1013, 3000, 4000]) {
+    assert(!isFinalClose(close(code)), `${code}`);
+  }
+  for (const status of [400, 401, 403, 404, 426]) {
+    assert(isFinalClose(refusal(status)), `${status}`);
+  }
+  for (const status of [0, 101, 200, 302, 408, 425, 429, 500, 502, 503]) {
+    assert(!isFinalClose(refusal(status)), `${status}`);
+  }
+  assert(isFinalClose(failure(new TypeError("a header"))));
+  assert(isFinalClose(failure(new RangeError("a limit"))));
+  assert(isFinalClose(failure(new DOMException("a URL", "SyntaxError"))));
+  assert(!isFinalClose(failure(new DOMException("late", "TimeoutError"))));
+  assert(!isFinalClose(failure(new WebSocketError("gone", { closeCode: 1006 }))));
+});
+
+test("sleep ends early where the signal aborts", async () => {
+  const stop = new AbortController();
+  const slept = sleep(60_000, stop.signal);
+  stop.abort();
+  await deadline(slept, 1000, "the end");
+  await deadline(sleep(60_000, stop.signal), 1000, "no sleep at all");
+  await sleep(1, new AbortController().signal);
+});

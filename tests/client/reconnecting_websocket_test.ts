@@ -1,0 +1,224 @@
+// ReconnectingWebSocket against servers of ours, and raw ones that come and go.
+import { HandshakeError, ReconnectingWebSocket, WebSocketError } from "../../mod.ts";
+import type { ReconnectOptions } from "../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+  deadline,
+  delay,
+  eventually,
+  test,
+} from "../harness.ts";
+import { rawServer } from "../support/raw_server.ts";
+import { log, next, reconnecting } from "../support/reconnecting.ts";
+import { echo, serving } from "../support/server.ts";
+
+test("ReconnectingWebSocket goes on over reconnections, and tells them in their place", async () => {
+  let visit = 0;
+  const { url } = serving(async (socket) => {
+    visit++;
+    for (let i = 0; i < 20; i++) await socket.send(`${visit}.${i}`);
+    if (visit === 2) socket.abort();
+    else await socket.close(visit === 1 ? 1012 : 1000);
+  });
+  const { socket, waits } = reconnecting(url);
+  const all = await log(socket);
+  const messages = (n: number) => Array.from({ length: 20 }, (_, i) => `message ${n}.${i}`);
+  assertEquals(all.slice(0, 22), ["open 1", ...messages(1), "close 1012 1, 1000"]);
+  // A reset may overtake what was on its way.
+  assertEquals(all[22], "open 2");
+  assertEquals(all.slice(-23), [
+    "close 1006 2, 2000",
+    "open 3",
+    ...messages(3),
+    "close 1000 3, undefined",
+  ]);
+  assertEquals(waits, [1000, 2000]);
+  assertEquals((await socket.closed).closeCode, 1000);
+});
+
+test("ReconnectingWebSocket tells of attempts that failed, and why", async () => {
+  let visit = 0;
+  const { url } = serving(echo, {
+    upgrade: () => ++visit < 3 ? new Response("later", { status: 503 }) : undefined,
+  });
+  const { socket, waits } = reconnecting(url);
+  const iterator = socket[Symbol.asyncIterator]();
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    const { value } = await iterator.next();
+    assert(value?.type === "close" && value.info.error instanceof HandshakeError);
+    assertEquals(value.info.error.status, 503);
+    assertEquals([value.attempt, value.retryIn], [attempt, 1000 * attempt]);
+    assertEquals(value.info.closeCode, 1006);
+  }
+  assertEquals(await next(socket), "open 3");
+  assertEquals(waits, [1000, 2000]);
+});
+
+test("ReconnectingWebSocket begins anew after a connection that was stable, and only then", async () => {
+  const { url } = serving((socket) => socket.close(1012).then(() => {}));
+  let now = 0;
+  const open = [10, 999, 1000, 10, 5000];
+  let closes = 0;
+  const { socket } = reconnecting(url, {
+    stableAfter: 1000,
+    // It's asked when a connection opens, and when it ends.
+    now: () => closes++ % 2 === 0 ? now : (now += open[closes / 2 - 1]!),
+    isFinal: () => closes === 2 * open.length,
+  });
+  assertEquals(await log(socket), [
+    "open 1",
+    "close 1012 1, 1000",
+    "open 2",
+    "close 1012 2, 2000",
+    "open 3",
+    "close 1012 3, 1000",
+    "open 1",
+    "close 1012 1, 1000",
+    "open 2",
+    "close 1012 2, undefined",
+  ]);
+});
+
+test("ReconnectingWebSocket gives up after maxAttempts, or where a close is final", async () => {
+  const server = await rawServer(({ socket }) => void socket.resetAndDestroy());
+  const { socket, waits } = reconnecting(`ws://127.0.0.1:${server.port}`, { maxAttempts: 3 });
+  assertEquals(await log(socket), [
+    "close 1006 1, 1000",
+    "close 1006 2, 2000",
+    "close 1006 3, undefined",
+  ]);
+  assertEquals(waits.length, 2);
+  assert((await socket.closed).error instanceof WebSocketError);
+  assertEquals(server.connections.length, 3);
+  await assertRejects(() => socket.send("late"), DOMException);
+
+  const { url } = serving(echo, { upgrade: () => new Response("who?", { status: 401 }) });
+  assertEquals(await log(reconnecting(url).socket), ["close 1006 1, undefined"]);
+  const final = serving((socket) => socket.close(4001).then(() => {}));
+  const isFinal = ({ closeCode }: { closeCode: number }) => closeCode === 4001;
+  assertEquals(await log(reconnecting(final.url, { isFinal }).socket), [
+    "open 1",
+    "close 4001 1, undefined",
+  ]);
+});
+
+test("ReconnectingWebSocket asks for URL and headers anew each time", async () => {
+  const seen: string[] = [];
+  const { url } = serving((socket) => socket.close(seen.length < 3 ? 1012 : 1000).then(() => {}), {
+    upgrade(request) {
+      seen.push(`${new URL(request.url).search} ${request.headers.get("authorization")}`);
+    },
+  });
+  let count = 0;
+  let token = 0;
+  const { socket } = reconnecting(
+    () => ++count === 2 ? Promise.reject(new TypeError("no network")) : `${url}/?n=${count}`,
+    { headers: () => Promise.resolve({ Authorization: `Bearer ${++token}` }) },
+  );
+  const all = await log(socket);
+  assertEquals(seen, ["?n=1 Bearer 1", "?n=3 Bearer 3", "?n=4 Bearer 4"]);
+  assertEquals(all.length, 7);
+  // A mistake of the function's is a failure like another: only one of ours is final.
+  assertEquals(all[2], "close 1006 2, 2000");
+  assertEquals(await log(reconnecting(() => "http:\\").socket), ["close 1006 1, undefined"]);
+});
+
+test("ReconnectingWebSocket throws over what is a mistake at every attempt", () => {
+  const make = (url: string, options: ReconnectOptions = {}) => () =>
+    new ReconnectingWebSocket(url, options);
+  assertEquals(assertThrows(make("/chat"), DOMException).name, "SyntaxError");
+  assertThrows(make("ws://a/", { headers: { Upgrade: "b" } }), TypeError);
+  assertThrows(make("ws://a/", { factor: 0 }), RangeError, "factor");
+  for (const maxQueueSize of [-1, NaN, 17 * 1024 * 1024]) {
+    assertThrows(make("ws://a/", { maxQueueSize }), RangeError, "maxQueueSize");
+  }
+});
+
+test("ReconnectingWebSocket.close ends it while it's open", async () => {
+  const { url } = serving(echo);
+  const { socket } = reconnecting(url);
+  assertEquals(await next(socket), "open 1");
+  assertThrows(() => void socket.close(1005), RangeError);
+  const { closeCode, wasClean } = await deadline(socket.close(4000, "done"), 5000, "closed");
+  assertEquals([closeCode, wasClean], [4000, true]);
+  assertEquals(await log(socket), ["close 4000 1, undefined"]);
+  assertEquals(await log(socket), []);
+  assertStrictEquals(await socket.close(1000), await socket.closed);
+});
+
+test("ReconnectingWebSocket.close ends a wait, without a timer left", async () => {
+  const socket = new ReconnectingWebSocket("ws://127.0.0.1:1/", { random: () => 1 });
+  assertEquals(await next(socket), "close 1006 1, 1000");
+  await delay(1);
+  const info = await deadline(socket.close(), 500, "closed");
+  assertEquals([info.closeCode, info.wasClean], [1006, false]);
+  assertEquals(await next(socket), "end");
+});
+
+test("ReconnectingWebSocket.close ends an attempt, and what comes before it", async () => {
+  const server = await rawServer((connection) => connection.untilGone());
+  const dialing = new ReconnectingWebSocket(`ws://127.0.0.1:${server.port}/`);
+  await server.first;
+  assertEquals((await deadline(dialing.close(), 1000, "closed")).closeCode, 1006);
+  assertEquals(await log(dialing), []);
+
+  const asking = new ReconnectingWebSocket(() => new Promise(() => {}));
+  await delay(1);
+  await deadline(asking.close(1000), 1000, "closed");
+  assertEquals(await log(asking), []);
+
+  const atOnce = new ReconnectingWebSocket(`ws://127.0.0.1:${server.port}/`);
+  await deadline(atOnce.close(1000), 1000, "closed");
+  assertEquals(await log(atOnce), []);
+});
+
+test("ReconnectingWebSocket ends with its signal, and with its scope", async () => {
+  const codes: number[] = [];
+  const { url } = serving({ close: (_, { closeCode }) => void codes.push(closeCode) });
+  const stop = new AbortController();
+  const { socket } = reconnecting(url, { signal: stop.signal });
+  assertEquals(await next(socket), "open 1");
+  stop.abort();
+  await deadline(socket.closed, 5000, "closed");
+  assertEquals(await log(socket), ["close 1001 1, undefined"]);
+  assertEquals(await log(reconnecting(url, { signal: stop.signal }).socket), []);
+  {
+    await using scoped = reconnecting(url).socket;
+    assertEquals(await next(scoped), "open 1");
+  }
+  // The server is told of it a little later.
+  await eventually(() => codes.length >= 2, 5000, "both codes");
+  assertEquals(codes, [1001, 1000]);
+});
+
+test("ReconnectingWebSocket ends where a function of its options throws", async () => {
+  const { url } = serving((socket) => socket.close(1012).then(() => {}));
+  for (const name of ["isFinal", "random", "delay"] as const) {
+    const broken = new RangeError(name);
+    const { socket } = reconnecting(url, {
+      [name]: () => {
+        throw broken;
+      },
+    });
+    assertEquals((await log(socket))[0], "open 1");
+    assertStrictEquals((await deadline(socket.closed, 5000, "closed")).error, broken);
+  }
+});
+
+test("ReconnectingWebSocket comes back to a server that was away", async () => {
+  const first = serving(echo);
+  const { port } = first.server.addr as { port: number };
+  const { socket } = reconnecting(first.url, { delay: () => delay(20) });
+  assertEquals(await next(socket), "open 1");
+  await first.server.shutdown();
+  assertEquals(await next(socket), "close 1001 1, 1000");
+  assertEquals((await next(socket)).slice(0, 10), "close 1006");
+  serving(echo, { port });
+  while (!(await next(socket)).startsWith("open"));
+  await socket.send("back");
+  assertEquals(await next(socket), "message back");
+});

@@ -1,0 +1,206 @@
+// TLS, of the server and of the client. The certificates are made here.
+import { connect, HandshakeError, WebSocketError } from "../../mod.ts";
+import type { TcpAddr } from "../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  deadline,
+  delay,
+  eventually,
+  onTestEnd,
+  runtime,
+  test,
+} from "../harness.ts";
+import { collect, exchange } from "../support/open.ts";
+import { rawServer } from "../support/raw_server.ts";
+import { echo, serving } from "../support/server.ts";
+import {
+  ca,
+  elsewhere,
+  expired,
+  future,
+  good,
+  otherCa,
+  selfSigned,
+  servingTls,
+  trust,
+} from "../support/tls.ts";
+
+test("connect and serve get along over TLS", async () => {
+  const urls: string[] = [];
+  const { url, server, errors } = servingTls(echo, good, {
+    protocols: ["chat"],
+    upgrade: (request) => void urls.push(request.url),
+  });
+  const socket = await connect(`${url}chat`, { ...trust, protocols: ["chat"] });
+  assertEquals(urls, [`${url.replace("wss", "https")}chat`]);
+  assertEquals(socket.request.url, urls[0]);
+  assertEquals([...server.connections].map(({ request }) => request.url), urls);
+  assertEquals([socket.protocol, socket.remoteAddr.transport], ["chat", "tcp"]);
+  const messages: (string | Uint8Array)[] = [];
+  for (const size of [0, 1, 125, 126, 16384, 65535, 65536, 1024 * 1024]) {
+    messages.push("x".repeat(size), new Uint8Array(size).fill(size & 0xff));
+  }
+  assertEquals(await exchange(messages, socket), messages);
+  const { closeCode, wasClean } = await socket.close(1000);
+  assertEquals([closeCode, wasClean], [1000, true]);
+  assertEquals(errors, []);
+});
+
+test("connect and serve get along over TLS in callbacks, and by a name", async () => {
+  const served = serving({
+    message: (socket, message) => socket.send(message),
+  }, { tls: { cert: good.cert, key: good.key } });
+  const { port } = served.server.addr as TcpAddr;
+  const socket = await connect(`https://localhost:${port}`, trust);
+  const count = 5000;
+  const got = collect(socket);
+  for (let i = 0; i < count; i++) socket.send(`message ${i}`);
+  await socket.ping();
+  assertEquals((await socket.close()).wasClean, true);
+  assertEquals((await got).length, count);
+});
+
+test("the server closes cleanly over TLS", async () => {
+  const { url, errors } = servingTls((socket) => void socket.close(4001, "bye"));
+  const socket = await connect(url, trust);
+  assertEquals(await collect(socket), []);
+  const { closeCode, reason, wasClean } = await deadline(socket.closed, 3000, "closed");
+  assertEquals([closeCode, reason, wasClean], [4001, "bye", true]);
+  assertEquals(errors, []);
+});
+
+test("backpressure goes through TLS", async () => {
+  const big = new Uint8Array(1024 * 1024);
+  let sent = 0;
+  const { url } = servingTls(async (socket) => {
+    for (let i = 0; i < 32; i++) {
+      await socket.send(big);
+      sent++;
+    }
+  });
+  const socket = await connect(url, trust);
+  await delay(300);
+  assert(sent < 32, `${sent} messages have been sent to a client that reads nothing`);
+  assertEquals((await collect(socket)).length, 32);
+  assertEquals((await socket.closed).wasClean, true);
+});
+
+const refused: [name: string, certificate: typeof good, tls: Parameters<typeof connect>[1]][] = [
+  ["an authority that nobody trusts", good, {}],
+  ["another authority than the one that is trusted", good, { tls: { caCerts: [otherCa.cert] } }],
+  ["a self-signed certificate", selfSigned, trust],
+  ["a certificate for another name", elsewhere, trust],
+  ["an expired certificate", expired, trust],
+  ["a certificate that is not valid yet", future, trust],
+  ["another name than the one that is asked for", good, {
+    tls: { caCerts: [ca.cert], serverName: "elsewhere.test" },
+  }],
+];
+
+for (const [name, shown, options] of refused) {
+  test(`connect refuses ${name}`, async () => {
+    const { url, server, errors } = servingTls(echo, shown);
+    const error = await assertRejects(() => connect(url, options), WebSocketError);
+    assertEquals([error.name, error.code, error.closeCode], ["WebSocketError", "ERR_TLS", 1006]);
+    assert(error.cause instanceof Error, String(error));
+    // The server takes it calmly.
+    await delay(20);
+    assertEquals([server.connections.size, errors], [0, []]);
+  });
+}
+
+test("connect refuses them even where the environment says otherwise", async () => {
+  const { default: process } = await import("node:process");
+  const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  onTestEnd(() => {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+  });
+  for (const shown of [selfSigned, elsewhere, expired]) {
+    const { url } = servingTls(echo, shown);
+    const error = await assertRejects(() => connect(url, trust), WebSocketError);
+    assertEquals(error.code, "ERR_TLS");
+  }
+});
+
+test("connect takes a certificate for the server name that it's told", async () => {
+  const { url } = servingTls(echo, elsewhere);
+  const tls = { caCerts: [otherCa.cert, ca.cert], serverName: "elsewhere.test" };
+  const socket = await connect(url, { tls });
+  assertEquals(socket.request.headers.get("host"), new URL(url).host);
+  await socket.close();
+});
+
+test("connect refuses what is no TLS, and no PEM", async () => {
+  const { url } = serving(echo);
+  const plain = await assertRejects(
+    () => connect(url.replace("ws:", "wss:"), trust),
+    WebSocketError,
+  );
+  assertEquals(plain.code, "ERR_TLS");
+  const tls = servingTls();
+  for (const pem of ["nonsense", ca.cert.slice(0, 200)]) {
+    await assertRejects(() => connect(tls.url, { tls: { caCerts: [pem] } }), WebSocketError);
+  }
+});
+
+test("connect without TLS to a server with it comes to nothing", async () => {
+  const { port, errors } = servingTls();
+  // A TLS alert is no HTTP.
+  const error = await assertRejects(() => connect(`ws://127.0.0.1:${port}/`), WebSocketError);
+  assert(error instanceof HandshakeError || error.code === "ERR_HANDSHAKE_LEFT", String(error));
+  assertEquals(errors, []);
+});
+
+test("connect gives up on a TLS handshake, by its timeout or by its signal", async () => {
+  const server = await rawServer();
+  const url = `wss://127.0.0.1:${server.port}/`;
+  const late = await assertRejects(() => connect(url, { timeout: 50 }), DOMException);
+  assertEquals(late.name, "TimeoutError");
+  const stop = new AbortController();
+  const attempt = connect(url, { signal: stop.signal });
+  setTimeout(() => stop.abort("enough"), 50);
+  assertEquals(await assertRejects(() => attempt), "enough");
+  // Deno goes on with a handshake, by itself, until the other end says or ends something.
+  if (runtime === "bun") {
+    for (const connection of server.connections) {
+      await connection.untilGone();
+    }
+  }
+});
+
+test("connect gives up at once over TLS, wherever it is", async () => {
+  const { url, server } = servingTls();
+  for (let ms = 0; ms < 12; ms += 0.5) {
+    const stop = new AbortController();
+    const attempt = connect(url, { ...trust, signal: stop.signal });
+    attempt.catch(() => {});
+    const until = performance.now() + ms;
+    while (performance.now() < until) await delay(0);
+    stop.abort("enough");
+    try {
+      await (await attempt).close();
+    } catch (error) {
+      assertEquals(error, "enough");
+    }
+  }
+  await eventually(() => server.connections.size === 0, 5000, "no connections");
+});
+
+test("connect rejects where the server leaves in the middle of the TLS handshake", async () => {
+  for (const isReset of [false, true]) {
+    const server = await rawServer(async (connection) => {
+      await connection.until(() => connection.text.length > 0, "a ClientHello");
+      if (isReset) connection.socket.resetAndDestroy();
+      else connection.socket.end();
+    });
+    const error = await assertRejects(
+      () => connect(`wss://127.0.0.1:${server.port}/`, trust),
+      WebSocketError,
+    );
+    assertEquals(error.code, "ERR_TLS");
+  }
+});

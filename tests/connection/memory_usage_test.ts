@@ -1,0 +1,298 @@
+import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
+import { bytesOf, PART_OVERHEAD } from "../../src/connection/memory_usage.ts";
+import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
+import { randomBytes } from "../protocol/frames.ts";
+import { deflated } from "../support/deflate.ts";
+import { open, turns } from "../support/open.ts";
+import { First, textFrame } from "../support/peer.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** A binary message's beginning, of so many bytes. */
+function start(size: number, byte = 1) {
+  return { first: 0x02, payload: new Uint8Array(size).fill(byte) };
+}
+function next(size: number) {
+  return { first: First.Continuation, payload: new Uint8Array(size) };
+}
+
+test("bytesOf counts an object for each message, two bytes a character, and a chunk once", () => {
+  assertEquals(bytesOf([], 0), 0);
+  assertEquals(bytesOf(["", ""], 0), 2 * PART_OVERHEAD);
+  assertEquals(bytesOf(["abc", "de"], 1), PART_OVERHEAD + 4);
+  assertEquals(bytesOf([new Uint8Array(64)], 0), PART_OVERHEAD + 64);
+  const chunk = new Uint8Array(10_000);
+  const views = [chunk.subarray(0, 100), chunk.subarray(100, 300)];
+  assertEquals(bytesOf(views, 0), 2 * PART_OVERHEAD + 10_000);
+});
+
+test("heldBytes is next to nothing for a connection that is idle, and after an echo", async () => {
+  const { socket, peer } = open({
+    handler: { message: (socket, message) => void socket.send(message) },
+  });
+  await turns();
+  assertEquals(socket.heldBytes, 0);
+  peer.send(textFrame("x".repeat(10_000)));
+  await peer.received(1);
+  await turns();
+  assertEquals(socket.heldBytes, 0);
+});
+
+test("heldBytes has what is set aside for an unfinished message, and frees it with its end", async () => {
+  const { socket, peer } = open({ handler: { message() {} } });
+  peer.send(start(1000));
+  await turns();
+  assert(socket.heldBytes >= 1000 && socket.heldBytes <= 16 * KIB, `${socket.heldBytes}`);
+  peer.send(next(100_000));
+  await turns();
+  assert(socket.heldBytes >= 101_000, `${socket.heldBytes}`);
+  peer.send({ first: First.ContinuationEnd, payload: "" });
+  await turns();
+  assertEquals(socket.heldBytes, 0);
+});
+
+test("heldBytes has what waits to be taken, and what a slow loop leaves of a chunk", async () => {
+  const { socket, peer } = open({ limits: { incomingMaxMessages: 4 } });
+  peer.send(...Array.from({ length: 100 }, () => textFrame("x".repeat(100))));
+  await turns();
+  const { heldBytes } = socket;
+  assert(heldBytes >= 4 * (200 + PART_OVERHEAD) + 96 * 106, `${heldBytes}`);
+  const messages = socket[Symbol.asyncIterator]();
+  for (let i = 0; i < 100; i++) await messages.next();
+  void messages.return!();
+  assertEquals(socket.heldBytes, 0);
+});
+
+test("heldBytes has what waits to be sent, with the buffers it waits in", async () => {
+  const { socket, peer } = open({ memory: { capacity: 100 } });
+  peer.transport.pause();
+  for (let i = 0; i < 10; i++) socket.send(new Uint8Array(100_000));
+  assert(socket.heldBytes >= socket.bufferedAmount);
+  assert(socket.heldBytes < 2 * socket.bufferedAmount);
+  peer.transport.resume();
+  await peer.received(10);
+  await turns();
+  assertEquals(socket.heldBytes, 0);
+});
+
+test("heldBytes has what is sent behind a stream, an object for each empty message", async () => {
+  const { socket } = open();
+  void socket.send(new ReadableStream<string>({ pull: () => new Promise(() => {}) }));
+  for (let i = 0; i < 1000; i++) socket.send("");
+  assert(socket.heldBytes >= 1000 * 512, `${socket.heldBytes}`);
+  socket.abort();
+  assertEquals(socket.heldBytes, 0);
+  await turns();
+});
+
+test("heldBytes has what of a streamed message has not been read", async () => {
+  const { socket, peer } = open();
+  const streams = socket.messageStreams();
+  const taken = streams.next();
+  peer.send(start(10_000));
+  const { value } = await taken;
+  await turns();
+  assert(socket.heldBytes >= 10_000, `${socket.heldBytes}`);
+  const reader = (value!.readable as ReadableStream<Uint8Array>).getReader();
+  for (let left = 10_000; left > 0;) left -= (await reader.read()).value!.length;
+  assertEquals(socket.heldBytes, 0);
+  peer.send(next(300));
+  peer.send({ first: First.ContinuationEnd, payload: "end" });
+  await turns();
+  assert(socket.heldBytes >= 303, "what has ended and not been read");
+  while (!(await reader.read()).done);
+  await turns();
+  assertEquals(socket.heldBytes, 0);
+});
+
+test("a streamed message in parts of one byte waits in no more memory than its mark", async () => {
+  const { socket, peer } = open({
+    limits: { maxFragments: Infinity },
+    peerMemory: { capacity: 4 * MIB },
+  });
+  const streams = socket.messageStreams();
+  const taken = streams.next();
+  peer.send(start(1), ...Array.from({ length: 50_000 }, () => next(1)));
+  const { value } = await taken;
+  await turns();
+  // The mark of parts, and the rest of a chunk of 7 bytes for each, as it came.
+  assert(socket.heldBytes < 2 * 64 * KIB + 64 * KIB + 50_000 * 7 * 2, `${socket.heldBytes}`);
+  let count = 0;
+  const reader = (value!.readable as ReadableStream<Uint8Array>).getReader();
+  while (count < 50_001) count += (await reader.read()).value!.length;
+  socket.abort();
+  await turns();
+});
+
+test("a small part of a streamed message does not keep the chunk that it came in", async () => {
+  for (const lendsChunks of [true, false]) {
+    const { socket, peer } = open({ memory: { lendsChunks }, peerMemory: { capacity: MIB } });
+    const taken = socket.messageStreams().next();
+    const pings = Array.from(
+      { length: 500 },
+      () => ({ first: First.Ping, payload: "x".repeat(100) }),
+    );
+    peer.send(start(10), ...pings);
+    const { value } = await taken;
+    const reader = (value!.readable as ReadableStream<Uint8Array>).getReader();
+    const part = (await reader.read()).value!;
+    assertEquals([part.length, part.buffer.byteLength], [10, 10]);
+    socket.abort();
+    await turns();
+  }
+});
+
+test("heldBytes has the windows of compression, and zlib's memory inside a message", async () => {
+  const [extension] = [new PerMessageDeflate({ threshold: 1 })];
+  const offer = { name: "permessage-deflate", params: [] };
+  const { socket, peer } = open({
+    handler: { message: (socket, message) => void socket.send(message) },
+    agreements: [extension.acceptOffer(offer)!],
+  });
+  await turns();
+  assertEquals(socket.heldBytes, 0);
+  const text = randomBytes(20_000);
+  const bytes = deflated(text);
+  peer.send({ first: 0x42, payload: bytes.subarray(0, 5000) });
+  await turns();
+  assert(socket.heldBytes >= 40 * KIB, `${socket.heldBytes} inside`);
+  peer.send({ first: First.ContinuationEnd, payload: bytes.subarray(5000) });
+  await peer.received(1);
+  await turns();
+  const { heldBytes } = socket;
+  // The client's window is 32 KiB, ours what is worth keeping.
+  assert(heldBytes >= 20_000 && heldBytes <= 36 * KIB, `${heldBytes} between`);
+});
+
+/** Sends until the connection is closed; gives back the code that it was closed with. */
+async function closedWith(opened: ReturnType<typeof open>, flood: () => void): Promise<string> {
+  const { peer } = opened;
+  const isClose = () => peer.words.some((words) => words.startsWith("close"));
+  for (let i = 0; i < 2000 && !isClose() && !peer.isClosed; i++) {
+    flood();
+    await turns(1);
+  }
+  return peer.words.find((words) => words.startsWith("close")) ?? "not closed";
+}
+
+test("maxConnectionMemory: a message without end is 1009, in one frame and in many", async () => {
+  for (const isOne of [true, false]) {
+    const opened = open({
+      limits: { maxConnectionMemory: MIB, maxMessageSize: Infinity, maxFragments: Infinity },
+      handler: { message() {} },
+    });
+    const { socket, peer, errors } = opened;
+    if (isOne) {
+      // A header that claims 1 TiB, masked with zeros.
+      peer.sendBytes(new Uint8Array([0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+    } else {
+      peer.send(start(10_000));
+    }
+    let most = 0;
+    const code = await closedWith(opened, () => {
+      if (isOne) peer.sendBytes(new Uint8Array(10_000));
+      else peer.send(next(10_000));
+      most = Math.max(most, socket.heldBytes);
+    });
+    assertEquals(code, "close 1009");
+    assertEquals((errors[0] as { code: string }).code, "ERR_CONNECTION_MEMORY");
+    assert(most <= MIB, `${most} bytes`);
+    assert(socket.heldBytes < 16 * KIB, "what has been received is freed at once");
+  }
+});
+
+test("a header that claims 1 TiB sets aside no more than 8 times what has come", async () => {
+  const { socket, peer } = open({
+    limits: { maxMessageSize: Infinity },
+    handler: { message() {} },
+  });
+  peer.sendBytes(new Uint8Array([0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+  await turns();
+  assert(socket.heldBytes <= 16 * KIB, `${socket.heldBytes}`);
+  peer.sendBytes(new Uint8Array(100_000));
+  await turns();
+  assert(socket.heldBytes <= 800_000, `${socket.heldBytes}`);
+});
+
+test("maxConnectionMemory: fragments without end and without bytes cost nothing", async () => {
+  const { socket, peer } = open({
+    limits: { maxConnectionMemory: 128 * KIB, maxFragments: Infinity },
+    handler: { message: (socket, message) => void socket.send(`${message.length}`) },
+  });
+  const send = async (size: number) => {
+    for (let i = 0; i < 10; i++) {
+      peer.send(...Array.from({ length: 5000 }, () => next(size)));
+      await turns();
+    }
+  };
+  peer.send(start(10));
+  await send(0);
+  assert(socket.heldBytes <= 16 * KIB, `${socket.heldBytes}`);
+  await send(1);
+  assert(socket.heldBytes <= 128 * KIB, `${socket.heldBytes}`);
+  peer.send({ first: First.ContinuationEnd, payload: "" });
+  await peer.received(1);
+});
+
+test("maxConnectionMemory: many small messages that nobody takes are 1008, by what each costs", async () => {
+  const opened = open({
+    limits: {
+      maxConnectionMemory: 256 * KIB,
+      incomingMaxMessages: Infinity,
+      incomingHighWaterMark: Infinity,
+    },
+  });
+  const { socket, peer } = opened;
+  let count = 0;
+  const code = await closedWith(opened, () => {
+    peer.send(...Array.from({ length: 50 }, () => textFrame("")));
+    count += 50;
+  });
+  assertEquals(code, "close 1008");
+  assert(count <= 256 * KIB / PART_OVERHEAD + 100, `${count} messages`);
+  assert(socket.readyState !== 1);
+});
+
+test("maxConnectionMemory: a queue that its peer does not read is 1013, whoever fills it", async () => {
+  for (const kind of ["messages", "pings", "behind a stream"]) {
+    const { socket, peer } = open({
+      memory: { capacity: 10_000 },
+      limits: { maxConnectionMemory: 256 * KIB, closeTimeout: 1000 },
+    });
+    peer.transport.pause();
+    if (kind === "behind a stream") {
+      void socket.send(new ReadableStream<string>({ pull: () => new Promise(() => {}) }));
+    }
+    let count = 0;
+    for (; socket.readyState === 1 && count < 10_000; count++) {
+      if (kind === "messages") socket.send(new Uint8Array(1000));
+      else if (kind === "pings") socket.ping().catch(() => {});
+      else socket.send("");
+      if (count % 100 === 0) await turns(1);
+    }
+    assert(count < 1000, `${count} ${kind}`);
+    assert(socket.heldBytes <= 400 * KIB, `${socket.heldBytes}`);
+    peer.transport.resume();
+    await peer.until(() => peer.words.at(-1) === "close 1013", kind);
+    socket.abort();
+    const { error } = await deadline(socket.closed, 1000, "the end");
+    assertEquals((error as { code: string }).code, "ERR_CONNECTION_MEMORY");
+    await delay(0);
+  }
+});
+
+test("maxConnectionMemory by default leaves room for all that the other limits allow", async () => {
+  const { socket, peer } = open({
+    memory: { capacity: 100 },
+    peerMemory: { capacity: 2 * MIB },
+  });
+  // All at once: a full outgoing queue, a full incoming one, and a message but for its last byte.
+  for (let i = 0; i < 209; i++) socket.send(new Uint8Array(40_000 * 2));
+  peer.transport.pause();
+  peer.send(textFrame("€".repeat(20_000)), start(MIB - 1));
+  await turns(10);
+  assertEquals(socket.readyState, 1);
+  assert(socket.bufferedAmount > 15 * MIB, `${socket.bufferedAmount}`);
+  assert(socket.heldBytes < 32 * MIB, `${socket.heldBytes}`);
+});

@@ -1,0 +1,223 @@
+import { MessageTooBigError, ProtocolError } from "../../src/protocol/errors.ts";
+import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
+import { Opcode } from "../../src/protocol/opcode.ts";
+import { assert, assertEquals, assertThrows, hex, test, toHex } from "../harness.ts";
+import { cut, join, randomBytes, utf8 } from "../protocol/frames.ts";
+import {
+  BACKENDS,
+  compressed,
+  encode,
+  json,
+  makeDeflate,
+  Receiver,
+  sendAll,
+  toFrames,
+} from "./deflate_helpers.ts";
+
+const PING = hex("89 02 68 69");
+
+for (const [name, backend] of BACKENDS) {
+  test(`PerMessageDeflateCodec (${name}) lets control frames pass between the fragments of a message`, () => {
+    const receiver = new Receiver(makeDeflate({ backend }));
+    const sent = sendAll(makeDeflate({ backend }), toFrames(json(3000), 3));
+    for (const frame of sent) {
+      receiver.take(PING);
+      receiver.take(encode([frame]));
+    }
+    assertEquals(receiver.messages, [json(3000)]);
+    const pings = receiver.frames.filter(({ opcode }) => opcode === Opcode.Ping);
+    assertEquals(pings.map(({ payload }) => toHex(payload)), ["68 69", "68 69", "68 69"]);
+  });
+
+  test(`PerMessageDeflateCodec (${name}) takes messages that are not compressed between those that are`, () => {
+    const sender = makeDeflate({ backend, threshold: 100 });
+    const receiver = new Receiver(makeDeflate({ backend }));
+    const messages = [json(500), "short", json(600), randomBytes(99), "", json(500)];
+    const sent = messages.flatMap((message) => sendAll(sender, toFrames(message)));
+    assertEquals(sent.map(({ rsv1 }) => rsv1 === true), [true, false, true, false, false, true]);
+    for (const chunk of cut(encode(sent), "random chunks")) receiver.take(chunk);
+    assertEquals(receiver.messages, messages);
+    // A message in fragments, not compressed, behind one that is.
+    receiver.take(encode(toFrames("again", 2)));
+    assertEquals(receiver.messages.at(-1), "again");
+  });
+
+  test(`PerMessageDeflateCodec (${name}) takes a message a byte a fragment, and sends one so`, () => {
+    const sender = makeDeflate({ backend });
+    const [whole] = sendAll(sender, toFrames(json(300)));
+    const bytes = Array.from(whole!.payload!, (byte) => new Uint8Array([byte]));
+    const receiver = new Receiver(makeDeflate({ backend }));
+    receiver.take(compressed(bytes));
+    const fragments = sendAll(makeDeflate({ backend }), toFrames("0123456789", 10));
+    assertEquals(fragments.length, 10);
+    const other = new Receiver(makeDeflate({ backend }));
+    other.take(encode(fragments));
+    assertEquals([...receiver.messages, ...other.messages], [json(300), "0123456789"]);
+  });
+
+  test(`PerMessageDeflateCodec (${name}) gives each fragment back as one, the last of its parts with its length`, () => {
+    const sent = sendAll(makeDeflate({ backend }), toFrames(json(200_000), 2));
+    const receiver = new Receiver(makeDeflate({ backend }));
+    receiver.take(encode(sent));
+    assertEquals(receiver.messages, [json(200_000)]);
+    let offset = 0;
+    for (const frame of receiver.frames) {
+      assertEquals([frame.rsv1, frame.payloadOffset], [false, offset]);
+      offset += frame.payload.length;
+      assert(frame.payloadLength === Infinity || frame.payloadLength === offset);
+      if (frame.payloadLength === offset) offset = 0;
+    }
+    const lasts = receiver.frames.filter(({ payloadLength }) => payloadLength !== Infinity);
+    assertEquals(lasts.map(({ fin }) => fin), [false, true]);
+  });
+
+  test(`PerMessageDeflateCodec (${name}) gives a message that comes whole as one whole frame`, () => {
+    const receiver = new Receiver(makeDeflate({ backend }));
+    receiver.take(encode(sendAll(makeDeflate({ backend }), toFrames(utf8(json(5000))))));
+    assertEquals(receiver.frames.length, 1);
+    const { payload, payloadLength, payloadOffset } = receiver.frames[0]!;
+    assertEquals([payloadLength, payloadOffset], [payload.length, 0]);
+  });
+
+  test(`PerMessageDeflateCodec (${name}) refuses RSV1 where no message begins, and then all else`, () => {
+    for (
+      const bytes of ["c9 00", "ca 01 41", "41 03 f2 48 cd c0 04 c9 c9 07 00", "01 01 41 c0 01 42"]
+    ) {
+      const deflate = makeDeflate({ backend });
+      const receiver = new Receiver(deflate);
+      const error = assertThrows(() => receiver.take(hex(bytes)), ProtocolError);
+      assertEquals(error.code, "ERR_RSV");
+      const before = receiver.frames.length;
+      deflate.receive(frameOf("late"), { enqueue: () => assert(false) });
+      assertEquals(receiver.frames.length, before);
+    }
+  });
+
+  test(`PerMessageDeflateCodec (${name}) ignores what comes after an error, and after close()`, () => {
+    const failed = makeDeflate({ backend, maxMessageSize: 4 });
+    const hello = { ...frameOf("x"), rsv1: true, payload: hex("f2 48 cd c9 c9 07 00") };
+    const sink = { enqueue: () => assert(false, "nothing may come out") };
+    assertThrows(
+      () => failed.receive({ ...hello, payloadLength: 7 }, sink),
+      MessageTooBigError,
+    );
+    failed.receive({ ...hello, payloadLength: 7 }, sink);
+    failed.resume(sink);
+    const closed = makeDeflate({ backend });
+    closed.close();
+    closed.close();
+    closed.receive({ ...hello, payloadLength: 7 }, sink);
+  });
+
+  test(`PerMessageDeflateCodec (${name}) that is closed from within its sink hands nothing more on`, () => {
+    const [frame] = sendAll(makeDeflate({ backend }), toFrames(new Uint8Array(500_000)));
+    const deflate = makeDeflate({ backend });
+    let count = 0;
+    const payload = frame!.payload!;
+    deflate.receive({
+      ...frameOf(""),
+      opcode: 2,
+      rsv1: true,
+      payload,
+      payloadLength: payload.length,
+    }, {
+      enqueue: () => {
+        count++;
+        deflate.close();
+      },
+    });
+    assertEquals(count, 1);
+  });
+}
+
+function frameOf(text: string) {
+  const payload = utf8(text);
+  const rest = { payload, payloadLength: payload.length, payloadOffset: 0, opcode: Opcode.Text };
+  return { fin: true, rsv1: false, rsv2: false, rsv3: false, ...rest };
+}
+
+test("PerMessageDeflateCodec that is paused stops within a message, and goes on where it was", () => {
+  const message = new Uint8Array(1_000_000);
+  const wire = encode(sendAll(makeDeflate(), [...toFrames(message), ...toFrames("after")]));
+  const deflate = makeDeflate();
+  const sizes: number[] = [];
+  const sink = {
+    enqueue: ({ payload }: { payload: Uint8Array }) => {
+      sizes.push(payload.length);
+      deflate.pause();
+    },
+  };
+  const [first] = sendAll(makeDeflate(), toFrames(message));
+  const payload = first!.payload!.slice();
+  assert(wire.length > payload.length);
+  deflate.receive(
+    { ...frameOf(""), opcode: 2, rsv1: true, payload, payloadLength: payload.length },
+    sink,
+  );
+  payload.fill(0xff); // It was lent.
+  for (let count = 1; deflate.isPaused; count++) {
+    assertEquals(sizes.length, count);
+    deflate.resume(sink);
+    if (sizes.length === count) break;
+  }
+  assertEquals(sizes.reduce((sum, size) => sum + size, 0), message.length);
+  assert(sizes.length > 10 && sizes.every((size) => size <= 64 * 1024));
+  // The context is whole: what comes next is understood.
+  const receiver = new Receiver(deflate);
+  receiver.take(compressed([hex("f2 48 cd c9 c9 07 00")]));
+  assertEquals(receiver.messages, ["Hello"]);
+});
+
+test("PerMessageDeflateCodec that is resumed before it has stopped goes on", () => {
+  for (const [, backend] of BACKENDS) {
+    const [sent] = sendAll(makeDeflate(), toFrames(new Uint8Array(200_000)));
+    const payload = sent!.payload!;
+    const deflate = makeDeflate({ backend });
+    let size = 0;
+    const sink = {
+      enqueue: (frame: { payload: Uint8Array }) => {
+        size += frame.payload.length;
+        deflate.pause();
+        deflate.resume(sink);
+      },
+    };
+    const frame = { ...frameOf(""), opcode: 2, rsv1: true, payload, payloadLength: payload.length };
+    deflate.receive(frame as Frame, sink);
+    assertEquals(size, 200_000);
+  }
+});
+
+test("PerMessageDeflateCodec sends as it is what is too small, empty, or not to be compressed", () => {
+  const deflate = makeDeflate({ threshold: 10 });
+  assertEquals([deflate.changes(9), deflate.changes(10)], [false, true]);
+  assertEquals(makeDeflate({ threshold: 0 }).changes(0), false);
+  const rsv = (frames: FrameInit[], compress?: boolean) =>
+    sendAll(deflate, frames, compress === undefined ? {} : { compress })
+      .map(({ rsv1 }) => rsv1 === true);
+  assertEquals(rsv(toFrames("123456789")), [false]);
+  assertEquals(rsv(toFrames("1234567890")), [true]);
+  assertEquals(rsv(toFrames("1234567890"), true), [true]);
+  assertEquals(rsv(toFrames("1234567890"), false), [false]);
+  assertEquals(rsv(toFrames(json(1000), 3), false), [false, false, false]);
+  // In fragments, it may yet become large.
+  assertEquals(rsv(toFrames("1234", 2)), [true, false]);
+  // One that is to be compressed in spite of a control frame in it.
+  const ping: FrameInit = { opcode: Opcode.Ping, payload: utf8("1234567890") };
+  const [first, second] = toFrames("12345678901234567890", 2);
+  assertEquals(rsv([first!, ping, second!]), [true, false, false]);
+  deflate.close();
+});
+
+test("PerMessageDeflateCodec sends a frame that only has an opcode", () => {
+  const sent = sendAll(makeDeflate(), [{ opcode: Opcode.Text }, { opcode: Opcode.Pong }]);
+  assertEquals(toHex(encode(sent)), "81 00 8a 00");
+});
+
+test("PerMessageDeflateCodec receives payloads that nobody else writes to", () => {
+  const receiver = new Receiver(makeDeflate());
+  const sender = makeDeflate();
+  const messages = [randomBytes(1000, 1), randomBytes(1000, 2), new Uint8Array(100_000).fill(7)];
+  for (const message of messages) receiver.take(encode(sendAll(sender, toFrames(message))));
+  receiver.take(encode(sendAll(sender, toFrames(new Uint8Array(100_000).fill(9)))));
+  assertEquals(join(...receiver.messages.slice(0, 3) as Uint8Array[]), join(...messages));
+});

@@ -1,0 +1,48 @@
+import { HandshakeError } from "../../src/http/errors.ts";
+import { RefusalResponder } from "../../src/server/refusal_responder.ts";
+import { assert, assertEquals, onTestEnd, test } from "../harness.ts";
+import { FakeTransport } from "../support/fake_transport.ts";
+
+const error = new HandshakeError("full", { code: "ERR_FULL", status: 503, retryAfter: 5 });
+
+/** A turnstile, and what its owner was told. */
+function makeTurnstile() {
+  const log: string[] = [];
+  const turnstile = new RefusalResponder(60_000, {
+    answering: () => log.push("answering"),
+    gone: () => log.push("gone"),
+    refused: ({ code }) => log.push(code),
+  });
+  const refuse = () => {
+    const transport = new FakeTransport();
+    onTestEnd(() => transport.gone());
+    turnstile.refuse(transport, error);
+    return transport;
+  };
+  return { log, refuse };
+}
+
+test("RefusalResponder answers without reading, and waits for the peer to leave", () => {
+  const { log, refuse } = makeTurnstile();
+  const transport = refuse();
+  assert(new TextDecoder().decode(transport.writes[0]).startsWith("HTTP/1.1 503 "));
+  assertEquals(transport.calls, ["resume", "shutdown"]);
+  transport.handler!.data(new Uint8Array(10));
+  transport.handler!.end();
+  assertEquals(transport.calls, ["resume", "shutdown", "close"]);
+  assertEquals(log, ["ERR_FULL", "answering", "gone"]);
+});
+
+test("RefusalResponder drops those over 64, until one of these is gone", () => {
+  const { log, refuse } = makeTurnstile();
+  const answered = Array.from({ length: 64 }, refuse);
+  assert(answered.every(({ writes }) => writes.length === 1));
+  for (let i = 0; i < 100; i++) {
+    const dropped = refuse();
+    assertEquals([dropped.writes.length, dropped.calls], [0, ["abort"]]);
+  }
+  answered[7].gone();
+  assertEquals(refuse().writes.length, 1);
+  assertEquals(refuse().calls, ["abort"]);
+  assertEquals(log.filter((entry) => entry === "ERR_FULL").length, 1, "reported once a second");
+});

@@ -1,0 +1,193 @@
+import type { RequestInfo, ServeOptions } from "../../mod.ts";
+import { assert, assertEquals, assertMatch, deadline, delay, test } from "../harness.ts";
+import { decodeBody } from "../support/chunked.ts";
+import { PlatformClient, serving } from "../support/server.ts";
+import { streamOf } from "../support/streams.ts";
+import { tcpConnect } from "../support/tcp.ts";
+
+/** Asks a server that answers so for `/path`, by hand, and gives all it says until its end. */
+async function ask(
+  fetch: NonNullable<ServeOptions["fetch"]>,
+  request = "GET /path HTTP/1.1",
+): Promise<{ text: string; head: string; body: string; isWhole: boolean; errors: unknown[] }> {
+  const { server, errors } = serving({}, { fetch });
+  const client = await tcpConnect(server.addr);
+  client.write(`${request}\r\nHost: example.com\r\n\r\n`);
+  const text = await client.untilEnd();
+  client.end();
+  await client.untilClosed();
+  const end = text.indexOf("\r\n\r\n");
+  const head = text.slice(0, end);
+  return {
+    text,
+    head,
+    ...decodeBody(head, text.slice(end + 4)),
+    errors: errors.map(({ error }) => error),
+  };
+}
+
+/** A stream of text's bytes. */
+function stream(...chunks: string[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return streamOf(chunks.map((chunk) => new TextEncoder().encode(chunk)));
+}
+
+test("fetch answers a plain request, next to WebSockets at the same port", async () => {
+  const asked: [Request, RequestInfo][] = [];
+  const { url } = serving({ message: (socket, message) => socket.send(message) }, {
+    fetch(request, info) {
+      asked.push([request, info]);
+      return new Response("<h1>Hi</h1>", { headers: { "Content-Type": "text/html" } });
+    },
+  });
+  const response = await fetch(`${url.replace("ws", "http")}/page?a=b`, {
+    headers: { "X-A": "1" },
+  });
+  assertEquals(response.status, 200);
+  assertEquals(response.headers.get("content-type"), "text/html");
+  assertEquals(await response.text(), "<h1>Hi</h1>");
+  const [[request, { remoteAddr }]] = asked;
+  assertEquals(new URL(request.url).pathname + new URL(request.url).search, "/page?a=b");
+  assertEquals([request.method, request.headers.get("x-a")], ["GET", "1"]);
+  assert(remoteAddr.transport === "tcp" && remoteAddr.hostname === "127.0.0.1");
+  const client = new PlatformClient(url);
+  await client.opened;
+  client.socket.send("Hi");
+  assertEquals(await client.received(1), ["Hi"]);
+});
+
+test("fetch's answer of unknown length comes in chunks, and is the last of its connection", async () => {
+  const { head, body, isWhole, errors } = await ask(() => new Response(stream("one ", "", "two")));
+  assertMatch(head, /^HTTP\/1\.1 200 OK\r\n/);
+  assertMatch(head, /\r\nConnection: close(\r\n|$)/);
+  assertEquals(/content-length/i.test(head), false);
+  assertEquals([body, isWhole], ["one two", true]);
+  assertEquals(errors, []);
+});
+
+test("fetch may be slow, and its body, too", async () => {
+  async function* slowly() {
+    for (const part of ["a", "b", "c"]) {
+      await delay(5);
+      yield new TextEncoder().encode(part);
+    }
+  }
+  const { body } = await ask(async () => {
+    await delay(5);
+    return new Response(streamOf(slowly()));
+  });
+  assertEquals(body, "abc");
+});
+
+test("fetch's large body goes out whole", async () => {
+  const { body } = await ask(() => new Response("x".repeat(5_000_000)));
+  assertEquals(body.length, 5_000_000);
+});
+
+test("fetch answers HEAD without a body, and cancels what there is", async () => {
+  let isCancelled = false;
+  const body = new ReadableStream({ cancel: () => void (isCancelled = true) });
+  const answer = await ask(
+    () => new Response(body, { headers: { "Content-Length": "9" } }),
+    "HEAD / HTTP/1.1",
+  );
+  assertMatch(answer.head, /\r\nContent-Length: 9\r\n/);
+  assertEquals([answer.body, isCancelled], ["", true]);
+  const empty = await ask(() => new Response(null), "HEAD / HTTP/1.1");
+  assertEquals(empty.body, "");
+});
+
+test("fetch's answer without a body has length 0, but for 204", async () => {
+  const ok = await ask(() => new Response(null));
+  assertMatch(ok.head, /\r\nContent-Length: 0\r\n/);
+  const none = await ask(() => new Response(null, { status: 204 }));
+  assertEquals(/content-length/i.test(none.head), false);
+});
+
+for (
+  const [what, fetch] of [
+    ["throws", () => {
+      throw new Error("secret");
+    }],
+    ["rejects", () => Promise.reject(new Error("secret"))],
+    ["gives no Response", () => "secret" as unknown as Response],
+  ] as const
+) {
+  test(`fetch that ${what} is answered with 500, and no more`, async () => {
+    const { text, errors } = await ask(fetch);
+    assertMatch(text, /^HTTP\/1\.1 500 /);
+    assertEquals(text.includes("secret"), false);
+    assertEquals(errors.length, 1);
+  });
+}
+
+for (
+  const [what, body] of [
+    ["fails", () =>
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
+        pull() {
+          throw new Error("oops");
+        },
+      })],
+    ["is not of bytes", () => streamOf(["text"])],
+  ] as const
+) {
+  test(`fetch's body that ${what} cuts the connection, and is reported`, async () => {
+    const answer = await ask(() => new Response(body() as ReadableStream));
+    const { body: sent, isWhole, errors } = answer;
+    assert(sent === "" || sent === "begin", sent);
+    assertEquals(isWhole, false);
+    assertEquals(errors.length, 1);
+  });
+}
+
+test("fetch's answer whose status can't be sent cuts the connection, and is reported", async () => {
+  const { text, errors } = await ask(() => Response.error());
+  assertEquals(text, "");
+  assertEquals(errors.map((error) => (error as Error).name), ["RangeError"]);
+});
+
+test("fetch's body is cancelled where the client leaves", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const { server, errors } = serving({}, {
+    fetch: () =>
+      new Response(
+        new ReadableStream({
+          pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+          cancel: () => cancelled.resolve(),
+        }),
+      ),
+  });
+  const client = await tcpConnect(server.addr);
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await client.until(({ length }) => length > 1_000_000, "the body");
+  client.reset();
+  await deadline(cancelled.promise, 5000, "the cancel");
+  assertEquals(errors, []);
+});
+
+test("fetch's body that has nothing to say is cancelled where the client leaves, too", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const { server } = serving({}, {
+    fetch: () => new Response(new ReadableStream({ cancel: () => cancelled.resolve() })),
+  });
+  const client = await tcpConnect(server.addr);
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await client.until(({ text }) => text.endsWith("\r\n\r\n"), "the head");
+  client.reset();
+  await deadline(cancelled.promise, 5000, "the cancel");
+});
+
+for (
+  const [request, status] of [
+    ["POST / HTTP/1.1\r\nContent-Length: 3", 405],
+    ["GET / HTTP/1.1\r\nContent-Length: 3", 400],
+    ["GET / HTTP/1.1\r\nTransfer-Encoding: chunked", 400],
+  ] as const
+) {
+  test(`fetch is not asked for ${JSON.stringify(request)}: ${status}`, async () => {
+    const { text, errors } = await ask(() => new Response("no"), request);
+    assertMatch(text, new RegExp(`^HTTP/1\\.1 ${status} `));
+    assertEquals(errors.length, 1);
+  });
+}

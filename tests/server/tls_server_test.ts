@@ -1,0 +1,99 @@
+// TLS of the server: clients that misbehave, and options.
+import { Buffer } from "node:buffer";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { connect, type HandshakeError } from "../../mod.ts";
+import {
+  assertEquals,
+  assertThrows,
+  canRun,
+  deadline,
+  eventually,
+  onTestEnd,
+  runtime,
+  spawn,
+  test,
+  testIf,
+} from "../harness.ts";
+import { upgradeRequest } from "../support/http.ts";
+import { collect } from "../support/open.ts";
+import { echo, serving } from "../support/server.ts";
+import { tcpConnect } from "../support/tcp.ts";
+import { ca, good, servingTls, trust } from "../support/tls.ts";
+
+testIf(canRun("curl"), "serve answers plain HTTP over TLS, and says https", async () => {
+  const { port } = servingTls(echo, good, { fetch: ({ url }) => new Response(url) });
+  const folder = await mkdtemp(`${tmpdir()}/sluice-`);
+  onTestEnd(() => rm(folder, { recursive: true }));
+  await writeFile(`${folder}/ca.pem`, ca.cert);
+  const url = `https://localhost:${port}/a`;
+  const child = spawn("curl", ["-sS", "--noproxy", "*", "--cacert", `${folder}/ca.pem`, url]);
+  assertEquals(await child.exited, { code: 0, stdout: url, stderr: "" });
+});
+
+/** The beginning of a ClientHello. */
+const HELLO = Buffer.from("160301020001", "hex");
+
+const bad: [name: string, bytes: Uint8Array | string, end: "fin" | "reset" | "none"][] = [
+  ["speaks plain HTTP", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "none"],
+  ["speaks plain HTTP, and leaves", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "fin"],
+  ["sends garbage", "\x80\x00garbage".repeat(100), "none"],
+  ["leaves in the middle of the TLS handshake", HELLO, "fin"],
+  ["resets in the middle of the TLS handshake", HELLO, "reset"],
+  ["leaves at once", "", "fin"],
+  ["resets at once", "", "reset"],
+  ["says nothing", "", "none"],
+  ["says nothing after the beginning of a TLS handshake", HELLO, "none"],
+];
+
+for (const [name, bytes, end] of bad) {
+  test(`a client that ${name} harms nobody`, async () => {
+    const { url, server, errors } = servingTls(echo, good, {
+      limits: { handshakeTimeout: 60, closeTimeout: 60 },
+    });
+    for (let i = 0; i < 5; i++) {
+      const client = await tcpConnect(server.addr);
+      if (bytes.length > 0) client.write(bytes);
+      if (end === "fin") client.end();
+      else if (end === "reset") client.reset();
+      const isHeld = runtime === "deno" && end === "none" &&
+        (bytes === "" || bytes === HELLO);
+      // Deno goes on with a handshake, by itself, until the other end says or ends something.
+      if (!isHeld) await client.until(({ hasEnded, isClosed }) => hasEnded || isClosed, "the end");
+    }
+    const socket = await connect(url, trust);
+    await socket.send("still there?");
+    assertEquals((await socket[Symbol.asyncIterator]().next()).value, "still there?");
+    assertEquals((await socket.close()).wasClean, true);
+    const tooLate = errors.filter(({ error }) => (error as HandshakeError).status !== 408);
+    assertEquals(tooLate, []);
+  });
+}
+
+testIf(canRun("openssl", ["version"]), "a FIN without TLS's own goodbye is a 1006", async () => {
+  const { port, server, errors } = servingTls();
+  const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet"], {
+    input: upgradeRequest({ Host: "127.0.0.1" }, "/"),
+  });
+  await eventually(() => server.connections.size > 0, 5000, "a connection");
+  const [socket] = server.connections;
+  await client.kill("SIGKILL");
+  const { closeCode, wasClean } = await deadline(socket.closed, 5000, "closed");
+  assertEquals([closeCode, wasClean, errors], [1006, false, []]);
+});
+
+test("serve refuses a certificate that is none, and TLS on a Unix socket", () => {
+  const { cert, key } = good;
+  assertThrows(() => servingTls(echo, { ...good, cert: "nonsense" }));
+  assertThrows(() => servingTls(echo, { ...good, key: "nonsense" }));
+  const options = { tls: { cert, key }, path: "/tmp/never" };
+  assertThrows(() => serving(echo, options), TypeError, "TLS is for TCP");
+});
+
+test("serve says https where a proxy in front ends TLS", async () => {
+  const { url } = serving(async (socket) => {
+    await socket.send(socket.request.url);
+  }, { scheme: "https" });
+  const socket = await connect(url);
+  assertEquals(await collect(socket), [`${url.replace("ws:", "https:")}/`]);
+});

@@ -1,0 +1,140 @@
+/** The victim: a server for each way to echo, and a client on order. In a test's process or its own. */
+
+import { connect, serve, WebSocketError } from "../../../mod.ts";
+import type {
+  Limits,
+  ServeOptions,
+  SocketFunction,
+  SocketHandler,
+  TcpAddr,
+  UpgradeOptions,
+  WebSocketServer,
+} from "../../../mod.ts";
+import { certificate } from "../../support/certificates.ts";
+import type { ConnectOrder, Form, Target, VictimLimits } from "./attack.ts";
+
+/** How long `slow` takes for a message, in milliseconds. */
+const SLOW = 1000;
+
+const callbacks: SocketHandler = {
+  open(socket) {
+    // A server that closes first, with a reason that came from outside.
+    const reason = new URL(socket.request!.url).searchParams.get("reason");
+    if (reason !== null) socket.close(1000, reason);
+  },
+  message(socket, message) {
+    socket.send(message);
+  },
+};
+
+const echo: SocketFunction = async (socket) => {
+  for await (const message of socket) await socket.send(message);
+};
+
+/** @param stopped When the victim ends: a busy handler does not outlive it. */
+function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFunction> {
+  return {
+    callbacks,
+    await: echo,
+    pipe: (socket) => socket.readable.pipeTo(socket.writable),
+    slow: async (socket) => {
+      for await (const message of socket) {
+        if (message === "still there?") await socket.send(message);
+        else await busy(stopped);
+        if (stopped.aborted) return;
+      }
+    },
+    compressed: callbacks,
+    tls: echo,
+  };
+}
+
+/** Resolves after as long as `slow` takes for a message, or at once where it's stopped. */
+function busy(stopped: AbortSignal): Promise<void> {
+  if (stopped.aborted) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, SLOW);
+  const stop = (): void => {
+    clearTimeout(timer);
+    resolve();
+  };
+  stopped.addEventListener("abort", stop);
+  return promise.finally(() => stopped.removeEventListener("abort", stop));
+}
+
+/** What `upgrade()` does with a request: it trusts it where nobody should. */
+const upgrade = (request: Request): UpgradeOptions => {
+  const { searchParams } = new URL(request.url);
+  const header = searchParams.get("header");
+  const protocol = searchParams.get("protocol");
+  return {
+    ...(header === null ? {} : { headers: { "X-Header": header } }),
+    ...(protocol === null ? {} : { protocol }),
+  };
+};
+
+/** A victim that runs. */
+export interface Victim extends Target {
+  /** Ends it. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts it.
+ *
+ * @param limits Other limits than the defaults.
+ */
+export function startVictim(limits: VictimLimits): Victim {
+  const { cert, key } = certificate({
+    subject: "victim",
+    names: ["127.0.0.1"],
+    issuer: certificate({ subject: "Victim's CA" }),
+  });
+  const options: ServeOptions = {
+    hostname: "127.0.0.1",
+    port: 0,
+    protocols: ["chat"],
+    upgrade,
+    fetch: () => new Response("Hello"),
+    limits: limits as Partial<Limits>,
+    onError() {}, // That there are errors is what it's here for.
+  };
+  const stopped = new AbortController();
+  const forms = makeForms(stopped.signal);
+  const servers = {} as Record<Form, WebSocketServer>;
+  const ports = {} as Record<Form, number>;
+  for (const form of Object.keys(forms) as Form[]) {
+    servers[form] = serve({
+      ...options,
+      ...(form === "compressed" ? { compression: true } : {}),
+      ...(form === "tls" ? { tls: { cert, key } } : {}),
+    }, forms[form]);
+    ports[form] = (servers[form].addr as TcpAddr).port;
+  }
+  const all = Object.values(servers);
+  return {
+    ports,
+    limits,
+    connect: (order) => connectTo(order, limits),
+    connections: () =>
+      Promise.resolve(all.reduce((sum, { connections }) => sum + connections.size, 0)),
+    async stop() {
+      stopped.abort();
+      const ended = all.map((server) => server.shutdown());
+      for (const server of all) for (const socket of server.connections) socket.abort();
+      await Promise.all(ended);
+    },
+  };
+}
+
+async function connectTo(order: ConnectOrder, limits: VictimLimits): Promise<string> {
+  const { url, ...options } = order;
+  try {
+    const socket = await connect(url, { ...options, limits: limits as Partial<Limits> });
+    for await (const _ of socket) { /* It's all the same. */ }
+    const { error, closeCode } = await socket.closed;
+    return String(error instanceof WebSocketError ? error.closeCode : closeCode);
+  } catch {
+    return "refused";
+  }
+}

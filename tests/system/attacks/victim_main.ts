@@ -1,0 +1,38 @@
+// The victim in a process of its own: `victim_main.ts`. Tells its ports on stdout, then takes orders
+// on stdin, a line of JSON each, and answers each with a line.
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { DEFAULT_LIMITS } from "../../../mod.ts";
+import { collectGarbage } from "../../support/garbage.ts";
+import type { ConnectOrder, VictimLimits } from "./attack.ts";
+import { startVictim } from "./victim.ts";
+
+/** What the victim is asked for. */
+export type Order =
+  | { id: number; what: "connect"; order: ConnectOrder }
+  | { id: number; what: "connections" }
+  | { id: number; what: "collect" };
+
+// The defaults are what is attacked; the heartbeat's are named for those that have to wait for them.
+const limits: VictimLimits = Object.assign(
+  { pingInterval: 30_000, pongTimeout: 20_000 },
+  DEFAULT_LIMITS,
+);
+const victim = startVictim(limits);
+
+async function obey(order: Order): Promise<unknown> {
+  if (order.what === "connect") return await victim.connect(order.order);
+  if (order.what === "connections") return await victim.connections();
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+console.log(JSON.stringify({ ports: victim.ports, limits }));
+// Whoever started it is gone, or done with it.
+createInterface({ input: process.stdin })
+  .on("line", async (line) => {
+    const order: Order = JSON.parse(line);
+    console.log(JSON.stringify({ id: order.id, result: await obey(order) }));
+  })
+  .on("close", () => process.exit(0));

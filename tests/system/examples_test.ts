@@ -1,0 +1,219 @@
+// The examples, each as a process that is talked to by the runtime's own WebSocket.
+import type { ServerMessage } from "../../examples/chat/chat.ts";
+import { signal, startExample } from "./example_process.ts";
+import { assert, assertEquals, deadline, onTestEnd, test } from "../harness.ts";
+
+/** The runtime's own WebSocket, with what it receives in a queue. */
+class Client {
+  readonly socket: WebSocket;
+  readonly closed: Promise<CloseEvent>;
+  readonly #queue: unknown[] = [];
+  #wake = () => {};
+
+  constructor(url: string, protocols?: string[]) {
+    this.socket = new WebSocket(url, protocols);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onmessage = ({ data }) => {
+      this.#queue.push(data);
+      this.#wake();
+    };
+    this.closed = new Promise((resolve) => this.socket.onclose = resolve);
+    onTestEnd(() => this.close());
+  }
+
+  async next(): Promise<unknown> {
+    const arrived = new Promise<void>((resolve) => this.#wake = resolve);
+    if (this.#queue.length === 0) await deadline(arrived, 5_000, "a message");
+    return this.#queue.shift();
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await deadline(this.closed, 10_000, "the close of a client");
+  }
+}
+
+async function open<T extends Client>(client: T): Promise<T> {
+  const opened = new Promise((resolve, reject) => {
+    client.socket.onopen = resolve;
+    client.socket.onerror = () => reject(new Error("The handshake has failed"));
+  });
+  await deadline(opened, 5_000, "the opening handshake");
+  return client;
+}
+
+for (const name of ["SIGTERM", "SIGINT"] as const) {
+  test(`echo.ts echoes text and binary, and ends with 0 on ${name}`, async () => {
+    const example = await startExample("echo.ts");
+    const { child, port } = example;
+    const client = await open(new Client(`ws://127.0.0.1:${port}/`));
+    client.socket.send("Héllo");
+    client.socket.send(new Uint8Array([0, 255, 7]));
+    assertEquals(await client.next(), "Héllo");
+    assertEquals(new Uint8Array(await client.next() as ArrayBuffer), new Uint8Array([0, 255, 7]));
+
+    signal(example, name);
+    assertEquals((await deadline(client.closed, 5_000, "the close")).code, 1001);
+    const { code, stdout, stderr } = await deadline(child.exited, 5_000, "the end of echo.ts");
+    assertEquals(code, 0);
+    assertEquals(stdout.trim().split("\n").length, 1);
+    assertEquals(stderr, "");
+  });
+}
+
+class Visitor extends Client {
+  constructor(port: number, room: string, name: string) {
+    super(`ws://127.0.0.1:${port}/r/${room}?name=${name}`, ["chat.v1"]);
+  }
+
+  async read(): Promise<ServerMessage> {
+    return JSON.parse(await this.next() as string);
+  }
+
+  say(id: string, text: string): void {
+    this.socket.send(JSON.stringify({ type: "say", id, text }));
+  }
+}
+
+test("the chat's server keeps rooms apart, tells who comes and goes, and ends with 0", async () => {
+  const example = await startExample("chat/main.ts");
+  const { child, port } = example;
+  const ann = await open(new Visitor(port, "one", "Ann"));
+  assertEquals(ann.socket.protocol, "chat.v1");
+  assertEquals(await ann.read(), {
+    type: "welcome",
+    room: "one",
+    name: "Ann",
+    people: ["Ann"],
+    history: [],
+  });
+  ann.say("a1", "Anybody?");
+  const first = await ann.read();
+  assert(first.type === "message");
+  assertEquals({ ...first.entry, at: 0 }, { id: "a1", at: 0, from: "Ann", text: "Anybody?" });
+  assert(Math.abs(Date.now() - first.entry.at) < 60_000);
+
+  const eve = await open(new Visitor(port, "two", "Eve"));
+  const second = await open(new Visitor(port, "one", "Ann"));
+  const welcome = await second.read();
+  assert(welcome.type === "welcome");
+  assertEquals(welcome.name, "Ann (2)");
+  assertEquals(welcome.people, ["Ann", "Ann (2)"]);
+  assertEquals(welcome.history, [first.entry]);
+  const joined = await ann.read();
+  assertEquals({ ...joined, at: 0 }, { type: "joined", name: "Ann (2)", at: 0 });
+
+  second.say("b1", "Me");
+  second.say("b1", "Me"); // Sent again, as after a lost connection: nobody sees it twice.
+  second.say("b2", "Again");
+  const texts: string[] = [];
+  for (let n = 0; n < 2; n++) {
+    const message = await ann.read();
+    assert(message.type === "message");
+    texts.push(message.entry.text);
+  }
+  assertEquals(texts, ["Me", "Again"]);
+  await second.close();
+  const left = await ann.read();
+  assertEquals({ ...left, at: 0 }, { type: "left", name: "Ann (2)", at: 0 });
+
+  // What was said in the other room would have come to Eve before the answer to this.
+  assert((await eve.read()).type === "welcome");
+  eve.say("e1", "Echo");
+  const heard = await eve.read();
+  assert(heard.type === "message");
+  assertEquals(heard.entry.text, "Echo");
+
+  signal(example, "SIGTERM");
+  const { code, stderr } = await deadline(child.exited, 10_000, "the end of the chat");
+  assertEquals(stderr, "");
+  assertEquals(code, 0);
+  for (const visitor of [ann, eve]) {
+    assertEquals((await deadline(visitor.closed, 5_000, "the close")).code, 1001);
+  }
+});
+
+test("the chat's server closes a connection that sends nonsense, and no other", async () => {
+  const { port } = await startExample("chat/main.ts");
+  const witness = await open(new Visitor(port, "one", "Witness"));
+  assert((await witness.read()).type === "welcome");
+  const nonsense: [string | Uint8Array<ArrayBuffer>, number, RegExp][] = [
+    ["{", 1008, /JSON/],
+    ['{"type":"shout"}', 1008, /type/],
+    [JSON.stringify({ type: "say", id: "1", text: "t".repeat(2001) }), 1008, /2000/],
+    [new Uint8Array([1]), 1003, /text/],
+    ["x".repeat(16 * 1024 + 1), 1009, /^/],
+  ];
+  for (const [message, code, reason] of nonsense) {
+    const visitor = await open(new Visitor(port, "one", "Bob"));
+    visitor.socket.send(message);
+    const closed = await deadline(visitor.closed, 5_000, "the close");
+    assertEquals(closed.code, code);
+    assert(reason.test(closed.reason), closed.reason);
+    assertEquals((await witness.read()).type, "joined");
+    assertEquals((await witness.read()).type, "left");
+  }
+});
+
+test("the chat's server refuses a visit without a name, a room or its subprotocol", async () => {
+  const example = await startExample("chat/main.ts");
+  const { child, port } = example;
+  const at = `ws://127.0.0.1:${port}`;
+  const long = "n".repeat(65);
+  const visits: [string, string[]][] = [
+    [`${at}/r/one`, ["chat.v1"]],
+    [`${at}/r/one?name=${long}`, ["chat.v1"]],
+    [`${at}/r/${long}?name=Ann`, ["chat.v1"]],
+    [`${at}/?name=Ann`, ["chat.v1"]],
+    [`${at}/r/one?name=Ann`, []],
+    [`${at}/r/one?name=Ann`, ["chat.v2"]],
+  ];
+  for (const [url, protocols] of visits) {
+    const { socket, closed } = new Client(url, protocols);
+    let wasOpen = false;
+    socket.onopen = () => {
+      wasOpen = true;
+      socket.close();
+    };
+    await deadline(closed, 5_000, "the close");
+    assertEquals(wasOpen, false, `${url} ${protocols}`);
+  }
+  // Each was refused by rule, none by an error.
+  signal(example, "SIGTERM");
+  assertEquals((await deadline(child.exited, 5_000, "the end of the chat")).stderr, "");
+});
+
+test("the chat's server serves the page, its files and nothing else", async () => {
+  const { port } = await startExample("chat/main.ts");
+  const get = async (path: string, method = "GET") => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, redirect: "manual" });
+    const body = await response.text();
+    return { status: response.status, headers: response.headers, body };
+  };
+
+  const home = await get("/");
+  assertEquals([home.status, home.headers.get("location")], [302, "/r/lobby"]);
+  assertEquals((await get("/healthz")).body, "ok");
+
+  const page = await get("/r/a%20room");
+  assertEquals(page.status, 200);
+  assertEquals(page.headers.get("content-type"), "text/html; charset=utf-8");
+  assert(page.headers.get("content-security-policy")?.includes("default-src 'none'"));
+  assert(page.body.startsWith("<!doctype html>"));
+  assertEquals((await get("/r/lobby", "HEAD")).body, "");
+
+  // The page is whole: each file that it, or one of its scripts, names is there.
+  const files = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path!);
+  assertEquals(files.length, 3);
+  for (const path of files) {
+    const file = await get(path);
+    assertEquals(file.status, 200, path);
+    files.push(...Array.from(file.body.matchAll(/from "\.(\/[^"]+)"/g), ([, path]) => path!));
+  }
+  assertEquals(files.toSorted(), ["/app.js", "/icon.svg", "/link.js", "/style.css", "/view.js"]);
+
+  const missing = ["/nothing", "/r/", "/r/a/b", "/r/%", "/r/%20", `/r/${"n".repeat(65)}`];
+  for (const path of [...missing, "/index.html", "/r/../chat.ts", "/..%2fchat.ts", "/toString"]) {
+    assertEquals((await get(path)).status, 404, path);
+  }
+});
