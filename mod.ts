@@ -42,7 +42,7 @@ export type { PerMessageDeflateOptions } from "./src/extensions/deflate_options.
 export { HandshakeError, type HandshakeErrorOptions } from "./src/http/errors.ts";
 export type { ForwardedField } from "./src/proxy/forwarded.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
-export type { HeaderFields } from "./src/handshake/response.ts";
+export type { HeaderFields } from "./src/http/header_writer.ts";
 export { CloseCode, type ClosePayload } from "./src/protocol/close_code.ts";
 export {
   InvalidPayloadError,

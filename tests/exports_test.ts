@@ -27,3 +27,27 @@ test("the entries share one module for each name", () => {
     assertEquals((name in protocol ? protocol : streams)[name as never] === value, true, name);
   }
 });
+
+test("the handshake entry exports what a handshake by hand needs, and no more", () => {
+  assertEquals(Object.keys(handshake).sort(), [
+    "HandshakeError",
+    "HeaderList",
+    "RequestHeadParser",
+    "ResponseHeadParser",
+    "WebSocketError",
+    "chooseProtocol",
+    "computeAcceptKey",
+    "createKey",
+    "createOriginCheck",
+    "isUpgrade",
+    "parseUpgradeRequest",
+    "parseUpgradeResponse",
+    "parseWebSocketUrl",
+    "serializeExtensions",
+    "upgradeRequestFields",
+    "upgradeRequired",
+    "writeErrorResponse",
+    "writeRequest",
+    "writeUpgradeResponse",
+  ]);
+});

@@ -11,7 +11,9 @@ import { root, run, setUp } from "./setup.mjs";
 
 const groups = [
   { folder: "src/protocol/", least: 100 },
+  { folder: "src/http/", least: 100 },
   { folder: "src/handshake/", least: 100 },
+  { folder: "src/proxy/", least: 100 },
   { folder: "src/extensions/", least: 100 },
   { folder: "src/", least: 95 },
 ];

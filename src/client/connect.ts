@@ -1,13 +1,10 @@
 import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
 import { acceptResponses } from "../extensions/negotiation.ts";
 import { HandshakeError } from "../http/errors.ts";
-import { serializeExtensions } from "../handshake/header_grammar.ts";
-import type { ExtensionOffer } from "../handshake/header_grammar.ts";
-import {
-  createKey,
-  upgradeRequestFields,
-  writeRequest,
-} from "../handshake/upgrade_request_writer.ts";
+import { serializeExtensions } from "../handshake/extensions_header.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
+import { createKey, upgradeRequestFields } from "../handshake/upgrade_request_writer.ts";
+import { writeRequest } from "../http/request_writer.ts";
 import { parseUpgradeResponse, upgradeRefused } from "../handshake/upgrade_response.ts";
 import { parseProxyUrl, parseWebSocketUrl } from "../handshake/url.ts";
 import type { WebSocketUrl } from "../handshake/url.ts";

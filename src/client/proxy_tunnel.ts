@@ -1,6 +1,6 @@
 import { HandshakeError } from "../http/errors.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
-import { writeRequest } from "../handshake/upgrade_request_writer.ts";
+import { writeRequest } from "../http/request_writer.ts";
 import type { ProxyUrl } from "../handshake/url.ts";
 import type { Limits } from "../protocol/limits.ts";
 import { exchange } from "./http_exchange.ts";

@@ -1,4 +1,4 @@
-import type { ExtensionOffer } from "./extension.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 
 /** The name of the extension. */
 export const PERMESSAGE_DEFLATE = "permessage-deflate";

@@ -1,18 +1,6 @@
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type { Frame, FrameInit } from "../protocol/frame.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
-
-/**
- * One element of Sec-WebSocket-Extensions: an extension that a client offers, or that a server's
- * response accepts.
- *
- * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-9.1 RFC 6455 §9.1}
- */
-export interface ExtensionOffer {
-  /** The extension's name, such as `"permessage-deflate"`. */
-  readonly name: string;
-  /** The parameters in their order; the value is `true` for one that has none. */
-  readonly params: readonly (readonly [name: string, value: string | true])[];
-}
 
 /**
  * An extension of the protocol, as it is configured: it negotiates, for any number of connections,

@@ -23,13 +23,13 @@
  * @module
  */
 export type { Frame, FrameInit, Opcode } from "../protocol/mod.ts";
+export type { ExtensionOffer } from "../protocol/extension_offer.ts";
 export type { FrameSink } from "../protocol/frame_sink.ts";
 export type { PerMessageDeflateOptions } from "./deflate_options.ts";
 export type {
   Extension,
   ExtensionAgreement,
   ExtensionInUse,
-  ExtensionOffer,
   ExtensionSendOptions,
   ExtensionUseOptions,
   FrameInitSink,

@@ -1,5 +1,6 @@
 import { ProtocolError } from "../protocol/errors.ts";
-import type { Extension, ExtensionAgreement, ExtensionOffer } from "./extension.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
+import type { Extension, ExtensionAgreement } from "./extension.ts";
 
 /**
  * A server's part of the negotiation: goes through the client's offers, in its order of preference,

@@ -11,7 +11,8 @@ import {
 } from "./deflate_parameters.ts";
 import type { DeflateParameters } from "./deflate_parameters.ts";
 import { PerMessageDeflateCodec } from "./permessage_deflate_codec.ts";
-import type { Extension, ExtensionAgreement, ExtensionOffer } from "./extension.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
+import type { Extension, ExtensionAgreement } from "./extension.ts";
 import { refused } from "./negotiation.ts";
 import { chooseBackend, deflatableBits } from "./zlib_window.ts";
 

@@ -35,15 +35,6 @@ export function computeAcceptKey(key: string): string {
  *
  * @param key The field's value.
  * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
- *
- * @example
- * ```ts
- * import { isValidKey } from "@sluice/websocket/handshake";
- * import { assert } from "@std/assert";
- *
- * assert(isValidKey("dGhlIHNhbXBsZSBub25jZQ=="));
- * assert(!isValidKey("dGhlIHNhbXBsZSBub25jZQ"));
- * ```
  */
 export function isValidKey(key: string): boolean {
   return /^[A-Za-z0-9+/]{22}==$/.test(key);

@@ -4,9 +4,9 @@
  *
  * ```ts
  * import {
- *   checkOrigin,
  *   chooseProtocol,
  *   computeAcceptKey,
+ *   createOriginCheck,
  *   HandshakeError,
  *   isUpgrade,
  *   parseUpgradeRequest,
@@ -16,6 +16,8 @@
  *   writeUpgradeResponse,
  * } from "@sluice/websocket/handshake";
  * import { assert } from "@std/assert";
+ *
+ * const checkOrigin = createOriginCheck();
  *
  * // The answer to a request, or `null` while more of it is to come.
  * function answer(parser: RequestHeadParser, chunk: Uint8Array): Uint8Array | null {
@@ -42,53 +44,34 @@
  */
 
 export { WebSocketError, type WebSocketErrorOptions } from "../protocol/errors.ts";
-export { computeAcceptKey, isValidKey } from "./accept_key.ts";
+export type { ExtensionOffer } from "../protocol/extension_offer.ts";
 export { HandshakeError, type HandshakeErrorOptions } from "../http/errors.ts";
-export { type ForwardedNode, parseForwarded } from "../proxy/forwarded.ts";
-export { HeadParser, type HeadParserOptions } from "../http/head_parser.ts";
-export {
-  type ExtensionOffer,
-  includesToken,
-  parseExtensions,
-  parseTokenList,
-  serializeExtensions,
-} from "./header_grammar.ts";
+export type { HeadParser, HeadParserOptions } from "../http/head_parser.ts";
 export { HeaderList } from "../http/header_list.ts";
-export { checkOrigin, createOriginCheck, type OriginCheck, type OriginPolicy } from "./origin.ts";
-export { ProxyHeaderParser } from "../proxy/proxy_protocol.ts";
-export { toRequest, type ToRequestOptions } from "../http/request.ts";
+export type { HeaderFields } from "../http/header_writer.ts";
 export { type RequestHead, RequestHeadParser } from "../http/request_head_parser.ts";
-export type { IpAddress } from "../proxy/ip_address.ts";
-export { ResponseBody } from "../http/response_body.ts";
+export { writeRequest } from "../http/request_writer.ts";
 export { type ResponseHead, ResponseHeadParser } from "../http/response_head_parser.ts";
-export {
-  type ErrorResponseOptions,
-  type HeaderFields,
-  type ResponseHeadOptions,
-  type ResponseLike,
-  type UpgradeResponse,
-  writeErrorResponse,
-  writeResponseHead,
-  writeUpgradeResponse,
-} from "./response.ts";
-export { chooseProtocol, parseSubprotocols, selectProtocol } from "./subprotocol.ts";
+export { type ErrorResponseOptions, writeErrorResponse } from "../http/response_writer.ts";
+export { computeAcceptKey } from "./accept_key.ts";
+export { serializeExtensions } from "./extensions_header.ts";
+export { createOriginCheck, type OriginCheck, type OriginPolicy } from "./origin.ts";
+export { chooseProtocol } from "./subprotocol.ts";
 export {
   isUpgrade,
   parseUpgradeRequest,
   type UpgradeRequest,
   upgradeRequired,
-  validateHttpRequest,
 } from "./upgrade_request.ts";
 export {
   createKey,
   upgradeRequestFields,
   type UpgradeRequestInit,
-  writeRequest,
 } from "./upgrade_request_writer.ts";
 export {
   parseUpgradeResponse,
   type UpgradeAgreement,
   type UpgradeOffer,
-  upgradeRefused,
 } from "./upgrade_response.ts";
-export { parseProxyUrl, parseWebSocketUrl, type ProxyUrl, type WebSocketUrl } from "./url.ts";
+export { type UpgradeResponse, writeUpgradeResponse } from "./upgrade_response_writer.ts";
+export { parseWebSocketUrl, type WebSocketUrl } from "./url.ts";

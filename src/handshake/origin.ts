@@ -59,27 +59,6 @@ export function createOriginCheck(policy: OriginPolicy = []): OriginCheck {
   };
 }
 
-/**
- * Checks one Origin; see {@linkcode createOriginCheck}, which is for more than one.
- *
- * @param origin The Origin field's value, or `null` when there is none.
- * @param host The Host field's value.
- * @param policy The origins that are welcome besides the host's own. Default: none.
- * @throws {HandshakeError} 403 for an origin that is not welcome, or that is malformed.
- * @throws {TypeError} When an entry of the policy's list is not a serialized origin.
- *
- * @example
- * ```ts
- * import { checkOrigin } from "@sluice/websocket/handshake";
- *
- * checkOrigin("https://example.com", "example.com");
- * checkOrigin("https://example.com:8443", "example.com", (origin) => origin.endsWith(":8443"));
- * ```
- */
-export function checkOrigin(origin: string | null, host: string, policy?: OriginPolicy): void {
-  createOriginCheck(policy)(origin, host);
-}
-
 function membership(list: readonly string[]): (origin: string) => boolean {
   const serialized = new Set(list.map((entry) => {
     const parsed = parseOrigin(entry);

@@ -1,6 +1,6 @@
 import { quote } from "../http/characters.ts";
 import { HandshakeError } from "../http/errors.ts";
-import { parseTokenList } from "./header_grammar.ts";
+import { parseTokenList } from "../http/token_list.ts";
 
 /**
  * Reads a client's Sec-WebSocket-Protocol.
@@ -9,14 +9,6 @@ import { parseTokenList } from "./header_grammar.ts";
  * @returns The subprotocols, by the client's preference; at least one.
  * @throws {HandshakeError} 400, when one is not a token, one is repeated, or there is none.
  * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
- *
- * @example
- * ```ts
- * import { parseSubprotocols } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(parseSubprotocols("chat, superchat").join(), "chat,superchat");
- * ```
  */
 export function parseSubprotocols(value: string): string[] {
   const fail = (reason: string) =>
@@ -64,15 +56,6 @@ export function chooseProtocol(
  * @returns `chosen`.
  * @throws {TypeError} When the choice was not offered: the client would have to refuse it.
  * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
- *
- * @example
- * ```ts
- * import { selectProtocol } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(selectProtocol(["chat"], "chat"), "chat");
- * assertEquals(selectProtocol([], undefined), undefined);
- * ```
  */
 export function selectProtocol(
   offered: readonly string[],

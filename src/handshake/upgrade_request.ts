@@ -1,7 +1,9 @@
 import { isValidKey } from "./accept_key.ts";
-import { quote } from "../http/characters.ts";
+import { quote, quoteField } from "../http/characters.ts";
 import { HandshakeError } from "../http/errors.ts";
-import { type ExtensionOffer, includesToken, parseExtensions } from "./header_grammar.ts";
+import { parseExtensions } from "./extensions_header.ts";
+import { includesToken } from "../http/token_list.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import { parseHost, parseTarget } from "../http/host.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import { parseSubprotocols } from "./subprotocol.ts";
@@ -114,14 +116,6 @@ export function parseUpgradeRequest(head: RequestHead): UpgradeRequest {
  * @param head The request's head.
  * @throws {HandshakeError} 405 for a method other than GET and HEAD, or 400.
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
- *
- * @example
- * ```ts
- * import { HeaderList, validateHttpRequest } from "@sluice/websocket/handshake";
- *
- * const headers = new HeaderList([["Host", "example.com"]]);
- * validateHttpRequest({ method: "GET", target: "/health", minorVersion: 1, headers });
- * ```
  */
 export function validateHttpRequest(head: RequestHead): void {
   const host = parseHost(head);
@@ -227,8 +221,4 @@ function invalid(rule: string, reason: string): HandshakeError {
   return new HandshakeError(`Cannot accept handshake: ${reason}`, {
     code: `ERR_HANDSHAKE_${rule}`,
   });
-}
-
-function quoteField(value: string | null | undefined): string {
-  return value === null || value === undefined ? "is missing" : quote(value);
 }

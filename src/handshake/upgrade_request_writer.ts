@@ -1,12 +1,7 @@
 import { encodeBase64 } from "@std/encoding/base64";
-import { consistsOf, isToken, quote, TARGET } from "../http/characters.ts";
-import {
-  CONNECTION_FIELDS,
-  encodeLatin1,
-  field,
-  type HeaderFields,
-  pairs,
-} from "../http/header_writer.ts";
+import { isToken, quote } from "../http/characters.ts";
+import { CONNECTION_FIELDS, field, pairs } from "../http/header_writer.ts";
+import type { HeaderFields } from "../http/header_writer.ts";
 
 /** What {@linkcode upgradeRequestFields} makes fields of. */
 export interface UpgradeRequestInit {
@@ -42,14 +37,6 @@ const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
  * base64-encoded"; "The nonce MUST be selected randomly for each connection."
  *
  * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
- *
- * @example
- * ```ts
- * import { createKey, isValidKey } from "@sluice/websocket/handshake";
- * import { assert } from "@std/assert";
- *
- * assert(isValidKey(createKey()));
- * ```
  */
 export function createKey(): string {
   return encodeBase64(crypto.getRandomValues(new Uint8Array(16)));
@@ -112,39 +99,6 @@ export function upgradeRequestFields(init: UpgradeRequestInit): [name: string, v
   fields.push(...further);
   for (const [name, value] of fields) field(name, value); // Throws, before anything is connected.
   return fields;
-}
-
-/**
- * Writes a request without a body.
- *
- * @param method The method.
- * @param target The request-target.
- * @param fields The header fields.
- * @throws {TypeError} When the method, the target, or a field's name or value is invalid.
- *
- * @example
- * ```ts
- * import { writeRequest } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const bytes = writeRequest("GET", "/chat", [["Host", "example.com"]]);
- * const text = new TextDecoder().decode(bytes);
- * assertEquals(text, "GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
- * ```
- */
-export function writeRequest(
-  method: string,
-  target: string,
-  fields: HeaderFields,
-): Uint8Array<ArrayBuffer> {
-  if (!isToken(method)) throw new TypeError(`Cannot write request: method ${quote(method)}`);
-  if (target === "" || !consistsOf(TARGET, target)) {
-    throw new TypeError(`Cannot write request: request-target ${quote(target)}`);
-  }
-  // RFC 6455 §4.1: "The method of the request MUST be GET, and the HTTP version MUST be at least 1.1."
-  let text = `${method} ${target} HTTP/1.1\r\n`;
-  for (const [name, value] of pairs(fields)) text += field(name, value);
-  return encodeLatin1(`${text}\r\n`);
 }
 
 function checkProtocols(protocols: readonly string[]): void {

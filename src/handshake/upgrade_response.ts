@@ -1,8 +1,10 @@
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { computeAcceptKey } from "./accept_key.ts";
-import { quote } from "../http/characters.ts";
+import { quote, quoteField } from "../http/characters.ts";
 import { HandshakeError } from "../http/errors.ts";
-import { type ExtensionOffer, includesToken, parseExtensions } from "./header_grammar.ts";
+import { parseExtensions } from "./extensions_header.ts";
+import { includesToken } from "../http/token_list.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
 
 /** What the client has asked for, to check the answer against. */
@@ -88,15 +90,6 @@ export function parseUpgradeResponse(head: ResponseHead, offer: UpgradeOffer): U
  *
  * @param head The head of the answer.
  * @param body What has come of its body. Default: nothing.
- *
- * @example
- * ```ts
- * import { HeaderList, upgradeRefused } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const head = { status: 404, reason: "Not Found", minorVersion: 1, headers: new HeaderList() };
- * assertEquals(upgradeRefused(head).status, 404);
- * ```
  */
 export function upgradeRefused(head: ResponseHead, body?: Uint8Array<ArrayBuffer>): HandshakeError {
   const reason = head.reason === "" ? "" : ` ${quote(head.reason)}`;
@@ -191,8 +184,4 @@ function invalid(
     headers: [...head.headers],
     ...(body === undefined ? {} : { body }),
   });
-}
-
-function quoteField(value: string | null): string {
-  return value === null ? "is missing" : quote(value);
 }

@@ -76,16 +76,6 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
  *
  * @param url An absolute URL, `http:`; only its user information, host and port are of use.
  * @throws {DOMException} A "SyntaxError" for what is not the URL of a proxy.
- *
- * @example
- * ```ts
- * import { parseProxyUrl } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const proxy = parseProxyUrl("http://user:pass@proxy.example:3128");
- * assertEquals([proxy.hostname, proxy.port], ["proxy.example", 3128]);
- * assertEquals(proxy.authorization, "Basic dXNlcjpwYXNz");
- * ```
  */
 export function parseProxyUrl(url: string | URL): ProxyUrl {
   const parsed = parse(url, "proxy URL");

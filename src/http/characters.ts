@@ -30,9 +30,14 @@ function table(belongs: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => belongs(byte) ? 1 : 0);
 }
 
+/** Whether a character code is a decimal digit. */
+export function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
 function isAlphanumeric(byte: number): boolean {
   const lower = byte | 0x20;
-  return (byte >= 0x30 && byte <= 0x39) || (lower >= 0x61 && lower <= 0x7a);
+  return isDigit(byte) || (lower >= 0x61 && lower <= 0x7a);
 }
 
 /** RFC 9110 §5.6.2: tchar, the characters of a token. */
@@ -111,4 +116,9 @@ export function quote(text: string): string {
 /** A byte in the house manner: `0x0a`. */
 export function hexByte(byte: number): string {
   return `0x${byte.toString(16).padStart(2, "0")}`;
+}
+
+/** Returns the value of a field for an error message: quoted, or "is missing". */
+export function quoteField(value: string | null | undefined): string {
+  return value === null || value === undefined ? "is missing" : quote(value);
 }

@@ -80,3 +80,15 @@ export class HandshakeError extends WebSocketError {
     this.body = options.body ?? new Uint8Array(0);
   }
 }
+
+/**
+ * Returns the 500 for an exception in the application's own code. Its message says nothing of the
+ * cause, which is not for the client.
+ */
+export function internalServerError(cause: unknown): HandshakeError {
+  return new HandshakeError("The server has met an unexpected condition", {
+    code: "ERR_HANDSHAKE_INTERNAL",
+    status: 500,
+    cause,
+  });
+}

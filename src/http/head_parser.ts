@@ -63,11 +63,6 @@ export abstract class HeadParser<Head> {
     this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100);
   }
 
-  /** How many bytes of the head have been read; 0 until the peer has sent anything. */
-  get size(): number {
-    return this.#size;
-  }
-
   /** The head, or `null` until {@linkcode HeadParser.push} has returned something but -1. */
   get head(): Head | null {
     return this.#head;

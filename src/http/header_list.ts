@@ -47,11 +47,6 @@ export class HeaderList {
     for (const [name, value] of entries) this.append(name, value);
   }
 
-  /** How many field lines there are; a repeated name counts each time. */
-  get size(): number {
-    return this.#marks.length / 4;
-  }
-
   /**
    * Adds one field line at the end. Nothing is validated: the parser has done it.
    *

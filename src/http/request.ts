@@ -21,17 +21,6 @@ export interface ToRequestOptions {
  * @param options The scheme and the signal. See {@linkcode ToRequestOptions}.
  * @throws {HandshakeError} 400, when the head has no valid Host or target, or no `Request` can have
  * its method.
- *
- * @example
- * ```ts
- * import { HeaderList, toRequest } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const headers = new HeaderList([["Host", "example.com"], ["Cookie", "user=ann"]]);
- * const request = toRequest({ method: "GET", target: "/chat?room=1", minorVersion: 1, headers });
- * assertEquals(request.url, "http://example.com/chat?room=1");
- * assertEquals(request.headers.get("cookie"), "user=ann");
- * ```
  */
 export function toRequest(head: RequestHead, options: ToRequestOptions = {}): Request {
   const { scheme = "http", signal } = options;

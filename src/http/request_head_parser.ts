@@ -1,6 +1,6 @@
-import { CR, LF, SP, TARGET, TOKEN } from "./characters.ts";
+import { CR, isDigit, LF, SP, TARGET, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
-import { HeadParser, type HeadParserOptions } from "./head_parser.ts";
+import { HeadParser } from "./head_parser.ts";
 import type { HeaderList } from "./header_list.ts";
 
 /** The head of an HTTP/1.1 request, as {@linkcode RequestHeadParser} reads it. */
@@ -57,16 +57,6 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
   #methodEnd = 0;
   #targetEnd = 0;
   #minorVersion = 0;
-
-  /**
-   * Makes a parser for one head.
-   *
-   * @param options The limits. See {@linkcode HeadParserOptions}.
-   * @throws {RangeError} When a limit is not a number above 0.
-   */
-  constructor(options: HeadParserOptions = {}) {
-    super(options);
-  }
 
   /** Reads the request line; see {@linkcode HeadParser}. */
   protected override scanStartLine(
@@ -173,10 +163,6 @@ export function parseRequestHead(text: string): RequestHead {
   const parser = new RequestHeadParser({ maxHeadSize: Infinity, maxHeaders: Infinity });
   parser.push(Uint8Array.from(text, (character) => character.charCodeAt(0)));
   return parser.head!;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
 }
 
 function unsupportedVersion(found: string): HandshakeError {

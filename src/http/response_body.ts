@@ -16,18 +16,6 @@ const DATA_END = 3;
  * there is nothing to be told that the status doesn't say.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
- *
- * @example
- * ```ts
- * import { HeaderList, ResponseBody } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const headers = new HeaderList([["Transfer-Encoding", "chunked"]]);
- * const body = new ResponseBody({ status: 403, reason: "", minorVersion: 1, headers });
- * body.push(new TextEncoder().encode("2\r\nno\r\n0\r\n\r\n"));
- * assertEquals(body.isDone, true);
- * assertEquals(body.text, "no");
- * ```
  */
 export class ResponseBody {
   readonly #kept = new Uint8Array(MAX_BODY);

@@ -1,6 +1,6 @@
-import { CR, FIELD_VALUE, LF, SP } from "./characters.ts";
+import { CR, FIELD_VALUE, isDigit, LF, SP } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
-import { HeadParser, type HeadParserOptions } from "./head_parser.ts";
+import { HeadParser } from "./head_parser.ts";
 import type { HeaderList } from "./header_list.ts";
 
 /** The head of an HTTP/1.1 response, as {@linkcode ResponseHeadParser} reads it. */
@@ -52,16 +52,6 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
   #status = 0;
   #reasonStart = 0;
   #reasonEnd = 0;
-
-  /**
-   * Makes a parser for one head.
-   *
-   * @param options The limits. See {@linkcode HeadParserOptions}.
-   * @throws {RangeError} When a limit is not a number above 0.
-   */
-  constructor(options: HeadParserOptions = {}) {
-    super(options);
-  }
 
   /**
    * Reads the next bytes; see {@linkcode HeadParser}.
@@ -144,8 +134,4 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
   #fail(bytes: Uint8Array, index: number, where: string): never {
     throw this.unexpected(bytes, index, where);
   }
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
 }

@@ -25,16 +25,6 @@ const HIDDEN: ForwardedNode = { address: null, port: 0 };
  * @returns For each proxy, in order, its parameters, by their names in lower case.
  * @throws {HandshakeError} 400, when the value does not fit the grammar.
  * @see https://www.rfc-editor.org/rfc/rfc7239#section-4
- *
- * @example
- * ```ts
- * import { parseForwarded } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const [first, second] = parseForwarded('for="[2001:db8::17]:4711";proto=https, for=192.0.2.43');
- * assertEquals(first.get("for"), "[2001:db8::17]:4711");
- * assertEquals(second.get("for"), "192.0.2.43");
- * ```
  */
 export function parseForwarded(value: string): ReadonlyMap<string, string>[] {
   const scanner = new HeaderScanner(value, "Forwarded", "ERR_HANDSHAKE_FORWARDED");

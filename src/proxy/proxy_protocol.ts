@@ -34,19 +34,6 @@ const LF = 0x0a;
  * fields of version 2 are skipped.
  *
  * @see https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
- *
- * @example
- * ```ts
- * import { ProxyHeaderParser } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const parser = new ProxyHeaderParser();
- * const encoder = new TextEncoder();
- * assertEquals(parser.push(encoder.encode("PROXY TCP4 192.0.2.1 198.")), -1);
- * assertEquals(parser.push(encoder.encode("51.100.1 56324 443\r\nGET /")), 20);
- * assertEquals(parser.source?.address?.join("."), "192.0.2.1");
- * assertEquals(parser.source?.port, 56324);
- * ```
  */
 export class ProxyHeaderParser {
   /**

@@ -1,10 +1,11 @@
 import { acceptOffers } from "../extensions/negotiation.ts";
-import { HandshakeError } from "../http/errors.ts";
-import { serializeExtensions } from "../handshake/header_grammar.ts";
+import { HandshakeError, internalServerError } from "../http/errors.ts";
+import { serializeExtensions } from "../handshake/extensions_header.ts";
 import { computeAcceptKey } from "../handshake/accept_key.ts";
 import { toRequest } from "../http/request.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
-import { writeErrorResponse, writeUpgradeResponse } from "../handshake/response.ts";
+import { writeUpgradeResponse } from "../handshake/upgrade_response_writer.ts";
+import { writeErrorResponse } from "../http/response_writer.ts";
 import { chooseProtocol, selectProtocol } from "../handshake/subprotocol.ts";
 import {
   isUpgrade,
@@ -225,14 +226,14 @@ export class ServerHandshake<Data> implements RequestReaderOwner {
     const farewell = this.#farewell();
     sendResponse(farewell, response, false).catch((error) => {
       farewell.abort();
-      this.#outcome.refused(internal(error));
+      this.#outcome.refused(internalServerError(error));
     });
   }
 
   #failed(error: unknown): void {
     if (this.#opening.isDone) return;
     this.#opening.done();
-    this.refuse(error instanceof HandshakeError ? error : internal(error));
+    this.refuse(error instanceof HandshakeError ? error : internalServerError(error));
   }
 
   #farewell(): HttpResponder {
@@ -255,15 +256,6 @@ export function connectionSettings<Data>(
 ): ConnectionSettings<Data> {
   const { budget, onError, onClosed } = of;
   return { role: "server", limits, timers, budget, overflow, makeRequest, onError, onClosed };
-}
-
-/** The server's own code has failed; what it said is not for the client. */
-export function internal(cause: unknown): HandshakeError {
-  return new HandshakeError("The server has met an unexpected condition", {
-    code: "ERR_HANDSHAKE_INTERNAL",
-    status: 500,
-    cause,
-  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { createOriginCheck } from "../handshake/origin.ts";
 import type { OriginCheck, OriginPolicy } from "../handshake/origin.ts";
 import { toRequest } from "../http/request.ts";
 import { parseRequestHead } from "../http/request_head_parser.ts";
-import type { HeaderFields } from "../handshake/response.ts";
+import type { HeaderFields } from "../http/header_writer.ts";
 import { resolveLimits } from "../protocol/limits.ts";
 import type { Limits } from "../protocol/limits.ts";
 import { resolveOverflow } from "../connection/overflow.ts";

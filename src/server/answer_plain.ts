@@ -1,6 +1,6 @@
+import { internalServerError } from "../http/errors.ts";
 import { toRequest } from "../http/request.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
-import { internal } from "./accept.ts";
 import type { RequestInfo } from "./accept_options.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { sendResponse } from "./fetch_handler.ts";
@@ -30,7 +30,7 @@ export async function answerPlain(request: PlainRequest): Promise<void> {
       }
     } catch (error) {
       report(error);
-      response = new Response(`${internal(error).message}\n`, { status: 500 });
+      response = new Response(`${internalServerError(error).message}\n`, { status: 500 });
     }
     await sendResponse(farewell, response, isHead);
   } catch (error) {

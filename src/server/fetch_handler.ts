@@ -1,4 +1,4 @@
-import { writeResponseHead } from "../handshake/response.ts";
+import { writeResponseHead } from "../http/response_writer.ts";
 import type { HttpResponder } from "./http_responder.ts";
 
 /** Statuses whose answers have no body: RFC 9110 §6.4.1. */

@@ -1,5 +1,5 @@
 import type { HandshakeError } from "../http/errors.ts";
-import { writeErrorResponse } from "../handshake/response.ts";
+import { writeErrorResponse } from "../http/response_writer.ts";
 import type { Transport } from "../transport/transport.ts";
 import { HttpResponder } from "./http_responder.ts";
 

@@ -15,7 +15,7 @@ import { ProtocolError } from "../../src/protocol/errors.ts";
 import { Rsv } from "../../src/protocol/frame.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import type { FrameSink } from "../../src/protocol/frame_sink.ts";
-import { parseExtensions } from "../../src/handshake/header_grammar.ts";
+import { parseExtensions } from "../../src/handshake/extensions_header.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 
 /** An extension that puts its letter before what is sent, and takes it away from what is received. */

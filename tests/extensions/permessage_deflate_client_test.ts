@@ -1,7 +1,7 @@
 import { PerMessageDeflate } from "@sluice/websocket/extensions";
 import type { PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import { ProtocolError } from "../../src/protocol/errors.ts";
-import { parseExtensions, serializeExtensions } from "../../src/handshake/header_grammar.ts";
+import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 
 function response(params: string) {

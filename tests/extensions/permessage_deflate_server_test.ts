@@ -1,6 +1,6 @@
 import { PerMessageDeflate } from "@sluice/websocket/extensions";
 import type { ExtensionOffer, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
-import { parseExtensions, serializeExtensions } from "../../src/handshake/header_grammar.ts";
+import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
 import { assertEquals, test } from "../harness.ts";
 
 /** What the server's response says, or `undefined` where it declines. */

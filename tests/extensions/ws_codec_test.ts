@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import { acceptOffers, acceptResponses, PerMessageDeflate } from "@sluice/websocket/extensions";
 import type { ExtensionAgreement, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
-import { parseExtensions, serializeExtensions } from "../../src/handshake/header_grammar.ts";
+import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, canRun, run, testIf } from "../harness.ts";
 import { sameBytes, utf8 } from "../protocol/frames.ts";

@@ -2,14 +2,10 @@ import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
 import { acceptResponses } from "../../src/extensions/negotiation.ts";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
-import type { ExtensionOffer } from "../../src/handshake/header_grammar.ts";
-import {
-  includesToken,
-  parseExtensions,
-  parseTokenList,
-  serializeExtensions,
-} from "../../src/handshake/header_grammar.ts";
-import { checkOrigin } from "../../src/handshake/origin.ts";
+import type { ExtensionOffer } from "../../src/protocol/extension_offer.ts";
+import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
+import { includesToken, parseTokenList } from "../../src/http/token_list.ts";
+import { createOriginCheck } from "../../src/handshake/origin.ts";
 import { parseSubprotocols } from "../../src/handshake/subprotocol.ts";
 import { parseProxyUrl, parseWebSocketUrl } from "../../src/handshake/url.ts";
 import { latin1 } from "../support/bytes.ts";
@@ -80,7 +76,7 @@ export const grammar: Target = {
     const value = String.fromCharCode(...input);
     checkTokens(value);
     checkUrls(value);
-    throwsOnly(HandshakeError, () => checkOrigin(value, "example.com"));
+    throwsOnly(HandshakeError, () => createOriginCheck()(value, "example.com"));
     throwsOnly(HandshakeError, () => parseSubprotocols(value));
     return checkExtensions(value);
   },

@@ -76,6 +76,8 @@ function parse(
       piece.fill(0xdd); // It may be lent.
       if (used !== -1) {
         ensure(used >= 0 && used <= piece.length, () => `${used} of ${piece.length} bytes`);
+        const { length } = parser.text;
+        ensure(length === taken + used, () => `${length} characters of ${taken + used} bytes`);
         return { head: parser.head!, error: undefined, taken: taken + used };
       }
     } catch (error) {
@@ -83,7 +85,6 @@ function parse(
       return { head: undefined, error: error as HandshakeError, taken: taken + piece.length };
     }
     taken += piece.length;
-    ensure(parser.size === taken, () => `size ${parser.size}, not ${taken}`);
   }
   return { head: undefined, error: undefined, taken };
 }
@@ -111,7 +112,8 @@ function assertModel(
   if (head !== undefined) {
     ensure(model?.length === taken, () => `a head of ${taken} bytes, not ${model?.length}`);
     ensure(taken <= limits.maxHeadSize, () => `a head of ${taken} bytes`);
-    ensure(head.headers.size <= limits.maxHeaders, () => `${head.headers.size} fields`);
+    const count = [...head.headers].length;
+    ensure(count <= limits.maxHeaders, () => `${count} fields`);
     const expected = [model!.start.map((part) => part ?? ""), model!.fields];
     const actual = [start(head), [...head.headers]];
     ensure(

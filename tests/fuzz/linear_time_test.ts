@@ -1,11 +1,8 @@
 // What a peer writes is read in a time that grows as its length does: twice as long, about twice the time.
-import {
-  includesToken,
-  parseExtensions,
-  parseTokenList,
-} from "../../src/handshake/header_grammar.ts";
+import { parseExtensions } from "../../src/handshake/extensions_header.ts";
+import { includesToken, parseTokenList } from "../../src/http/token_list.ts";
 import { HeaderList } from "../../src/http/header_list.ts";
-import { checkOrigin } from "../../src/handshake/origin.ts";
+import { createOriginCheck } from "../../src/handshake/origin.ts";
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
 import { ResponseBody } from "../../src/http/response_body.ts";
 import { parseSubprotocols } from "../../src/handshake/subprotocol.ts";
@@ -55,7 +52,7 @@ const READERS: readonly (readonly [name: string, read: (value: string) => unknow
   ["parseTokenList", parseTokenList],
   ["parseSubprotocols", parseSubprotocols],
   ["includesToken", (value) => includesToken(value, "websocket")],
-  ["checkOrigin", (value) => checkOrigin(value, "example.com")],
+  ["createOriginCheck", (value) => createOriginCheck()(value, "example.com")],
   ["parseWebSocketUrl", (value) => parseWebSocketUrl(value)],
   ["ResponseBody", (value) => {
     const headers = new HeaderList([["Transfer-Encoding", value], ["Content-Length", value]]);

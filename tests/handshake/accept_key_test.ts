@@ -1,4 +1,4 @@
-import { computeAcceptKey, isValidKey } from "../../src/handshake/mod.ts";
+import { computeAcceptKey, isValidKey } from "../../src/handshake/accept_key.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 
 test("computeAcceptKey gives the answer of RFC 6455 §1.3", () => {

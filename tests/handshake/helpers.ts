@@ -1,4 +1,6 @@
-import { HandshakeError, HeaderList, type RequestHead } from "../../src/handshake/mod.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
+import type { RequestHead } from "../../src/http/request_head_parser.ts";
 import { assert, assertThrows, fail } from "../harness.ts";
 
 export { latin1 } from "../support/bytes.ts";

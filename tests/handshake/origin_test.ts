@@ -1,6 +1,10 @@
-import { checkOrigin, createOriginCheck } from "../../src/handshake/mod.ts";
+import { createOriginCheck } from "../../src/handshake/origin.ts";
+import type { OriginPolicy } from "../../src/handshake/origin.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 import { assertLinear, assertRefused } from "./helpers.ts";
+
+const checkOrigin = (origin: string | null, host: string, policy?: OriginPolicy) =>
+  createOriginCheck(policy)(origin, host);
 
 const ORIGIN = "ERR_HANDSHAKE_ORIGIN";
 

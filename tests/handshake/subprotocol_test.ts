@@ -1,4 +1,8 @@
-import { chooseProtocol, parseSubprotocols, selectProtocol } from "../../src/handshake/mod.ts";
+import {
+  chooseProtocol,
+  parseSubprotocols,
+  selectProtocol,
+} from "../../src/handshake/subprotocol.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 import { assertLinear, assertRefused } from "./helpers.ts";
 

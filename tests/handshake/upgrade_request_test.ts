@@ -1,12 +1,12 @@
 import {
-  HeaderList,
   isUpgrade,
   parseUpgradeRequest,
-  type RequestHead,
-  RequestHeadParser,
   upgradeRequired,
   validateHttpRequest,
-} from "../../src/handshake/mod.ts";
+} from "../../src/handshake/upgrade_request.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
+import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
+import type { RequestHead } from "../../src/http/request_head_parser.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { assertRefused, latin1, SAMPLE, upgradeHead } from "./helpers.ts";
 

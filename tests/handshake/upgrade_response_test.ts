@@ -1,11 +1,8 @@
-import {
-  HeaderList,
-  parseExtensions,
-  parseUpgradeResponse,
-  type ResponseHead,
-  type UpgradeOffer,
-  upgradeRefused,
-} from "../../src/handshake/mod.ts";
+import { parseExtensions } from "../../src/handshake/extensions_header.ts";
+import { parseUpgradeResponse, upgradeRefused } from "../../src/handshake/upgrade_response.ts";
+import type { UpgradeOffer } from "../../src/handshake/upgrade_response.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
+import type { ResponseHead } from "../../src/http/response_head_parser.ts";
 import { assertEquals, test } from "../harness.ts";
 import { assertRefused, latin1 } from "./helpers.ts";
 

@@ -1,4 +1,4 @@
-import { parseProxyUrl, parseWebSocketUrl } from "../../src/handshake/mod.ts";
+import { parseProxyUrl, parseWebSocketUrl } from "../../src/handshake/url.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 
 const good: [url: string, hostname: string, port: number, host: string, target: string][] = [

@@ -1,4 +1,5 @@
-import { HandshakeError, WebSocketError } from "../../src/handshake/mod.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import { WebSocketError } from "../../src/protocol/errors.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 
 test("HandshakeError is a WebSocketError with an HTTP answer", () => {

@@ -1,10 +1,8 @@
-import {
-  HandshakeError,
-  HeaderList,
-  RequestHeadParser,
-  toRequest,
-} from "../../src/handshake/mod.ts";
-import { parseUpgradeRequest } from "../../src/handshake/mod.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
+import { toRequest } from "../../src/http/request.ts";
+import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
+import { parseUpgradeRequest } from "../../src/handshake/upgrade_request.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { assertRefused, latin1, SAMPLE, upgradeHead } from "../handshake/helpers.ts";
 

@@ -1,4 +1,5 @@
-import { HeaderList, ResponseBody } from "../../src/handshake/mod.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
+import { ResponseBody } from "../../src/http/response_body.ts";
 import { assertEquals, test } from "../harness.ts";
 import { latin1 } from "../handshake/helpers.ts";
 

@@ -1,4 +1,6 @@
-import { HandshakeError, type ResponseHead, ResponseHeadParser } from "../../src/handshake/mod.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import { ResponseHeadParser } from "../../src/http/response_head_parser.ts";
+import type { ResponseHead } from "../../src/http/response_head_parser.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 import { assertRefused, latin1 } from "../handshake/helpers.ts";
 
@@ -27,7 +29,7 @@ test("ResponseHeadParser reads the answer of RFC 6455 §1.3, and leaves what fol
   const head = parser.head!;
   assertEquals(statusLine(head), [1, 101, "Switching Protocols"]);
   assertEquals(head.headers.get("Upgrade"), "websocket");
-  assertEquals(head.headers.size, 4);
+  assertEquals([...head.headers].length, 4);
 });
 
 test("ResponseHeadParser reads the same from chunks that are cut anywhere", () => {

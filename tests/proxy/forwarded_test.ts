@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { HeaderList, parseForwarded } from "../../src/handshake/mod.ts";
+import { HeaderList } from "../../src/http/header_list.ts";
+import { parseForwarded } from "../../src/proxy/forwarded.ts";
 import { findForwardedClient } from "../../src/proxy/forwarded.ts";
 import type { ForwardedField } from "../../src/proxy/forwarded.ts";
 import { createAddressSet, formatIpAddress } from "../../src/proxy/ip_address.ts";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { ProxyHeaderParser } from "../../src/handshake/mod.ts";
+import { ProxyHeaderParser } from "../../src/proxy/proxy_protocol.ts";
 import { formatIpAddress } from "../../src/proxy/ip_address.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
 import { assertRefused, latin1 } from "../handshake/helpers.ts";

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
 import { connect } from "../../../mod.ts";
 import type { PerMessageDeflateOptions, WebSocketConnection } from "../../../mod.ts";
-import { parseExtensions } from "../../../src/handshake/header_grammar.ts";
+import { parseExtensions } from "../../../src/handshake/extensions_header.ts";
 import { assert, assertEquals, canRun, deadline, run, spawn, testIf } from "../../harness.ts";
 import { corpus } from "../../extensions/deflate_helpers.ts";
 import { random } from "../../protocol/frames.ts";

@@ -1,14 +1,9 @@
-import {
-  HandshakeError,
-  upgradeRequired,
-  writeErrorResponse,
-  writeResponseHead,
-  writeUpgradeResponse,
-} from "../../src/handshake/mod.ts";
+import { upgradeRequired } from "../../src/handshake/upgrade_request.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import { writeErrorResponse, writeResponseHead } from "../../src/http/response_writer.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
-import { latin1 } from "./helpers.ts";
+import { latin1 } from "../support/bytes.ts";
 
-const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const DATE = new Date("1994-11-15T08:12:31Z");
 
 function text(bytes: Uint8Array): string {
@@ -27,89 +22,6 @@ const INJECTIONS = [
   "a\r\n b",
   "\n",
 ];
-
-test("writeUpgradeResponse writes the answer of RFC 6455 §1.3", () => {
-  assertEquals(
-    text(writeUpgradeResponse({ acceptKey: ACCEPT, protocol: "chat" })),
-    "HTTP/1.1 101 Switching Protocols\r\n" +
-      "Upgrade: websocket\r\n" +
-      "Connection: Upgrade\r\n" +
-      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" +
-      "Sec-WebSocket-Protocol: chat\r\n" +
-      "\r\n",
-  );
-});
-
-test("writeUpgradeResponse leaves out a protocol and extensions that there are not", () => {
-  const bare = text(writeUpgradeResponse({ acceptKey: ACCEPT }));
-  assert(!/protocol:|extensions:/i.test(bare));
-  const options = { acceptKey: ACCEPT, protocol: undefined, extensions: "", headers: undefined };
-  assertEquals(text(writeUpgradeResponse(options)), bare);
-});
-
-test("writeUpgradeResponse writes extensions and the caller's headers, of any kind", () => {
-  const end = "Sec-WebSocket-Extensions: x; y=1\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n";
-  const cookies: [string, string][] = [["set-cookie", "a=1"], ["set-cookie", "b=2"]];
-  for (const headers of [cookies, new Headers(cookies)]) {
-    const bytes = writeUpgradeResponse({ acceptKey: ACCEPT, extensions: "x; y=1", headers });
-    assert(text(bytes).endsWith(end), text(bytes));
-  }
-  const bytes = writeUpgradeResponse({ acceptKey: ACCEPT, headers: { "X-A": "caf\xe9", Y: "" } });
-  assert(text(bytes).endsWith("\r\nX-A: caf\xe9\r\nY: \r\n\r\n"));
-});
-
-test("writeUpgradeResponse refuses headers that the handshake owns", () => {
-  for (
-    const name of [
-      "Upgrade",
-      "connection",
-      "Sec-WebSocket-Accept",
-      "sec-websocket-protocol",
-      "SEC-WEBSOCKET-EXTENSIONS",
-      "Sec-WebSocket-Version",
-      "Sec-WebSocket-Key",
-      "Content-Length",
-      "Transfer-Encoding",
-      "Trailer",
-      "Keep-Alive",
-    ]
-  ) {
-    assertThrows(
-      () => writeUpgradeResponse({ acceptKey: ACCEPT, headers: { [name]: "x" } }),
-      TypeError,
-      `"${name}": the handshake writes it`,
-    );
-  }
-});
-
-test("writeUpgradeResponse refuses CR, LF, NUL and the like in names and values", () => {
-  for (const bad of INJECTIONS) {
-    const write = (options: object) => () =>
-      writeUpgradeResponse({ acceptKey: ACCEPT, ...options });
-    assertThrows(write({ headers: [["X", bad]] }), TypeError, "Cannot write header X");
-    assertThrows(write({ headers: [[bad, "x"]] }), TypeError, "expected a token");
-    assertThrows(write({ protocol: bad }), TypeError, "Cannot write subprotocol");
-    assertThrows(write({ extensions: bad }), TypeError);
-    assertThrows(write({ acceptKey: bad }), TypeError);
-  }
-  for (const name of ["", " a", "a ", "a:", "a b", "\xe9"]) {
-    assertThrows(
-      () => writeUpgradeResponse({ acceptKey: ACCEPT, headers: [[name, "x"]] }),
-      TypeError,
-    );
-  }
-  assertThrows(() => writeUpgradeResponse({ acceptKey: ACCEPT, protocol: "" }), TypeError);
-});
-
-test("writeUpgradeResponse refuses header entries that are not pairs", () => {
-  for (const entry of [["a"], ["a", "b", "c"], []]) {
-    assertThrows(
-      () => writeUpgradeResponse({ acceptKey: ACCEPT, headers: [entry] }),
-      TypeError,
-      "expected [name, value]",
-    );
-  }
-});
 
 test("writeErrorResponse writes a whole answer that says why", () => {
   const error = new HandshakeError('Cannot accept request: method "POST", expected GET', {

@@ -1,85 +1,6 @@
-import {
-  COMMA,
-  DQUOTE,
-  EQUALS,
-  hasAt,
-  isToken,
-  quote,
-  SEMICOLON,
-  trimWhitespace,
-} from "../http/characters.ts";
+import { COMMA, DQUOTE, EQUALS, isToken, quote, SEMICOLON } from "../http/characters.ts";
 import { HeaderScanner } from "../http/header_scanner.ts";
-
-/**
- * One element of Sec-WebSocket-Extensions: an extension that is offered, or that was agreed to.
- *
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-9.1
- */
-export interface ExtensionOffer {
-  /** The extension's name, as it came, such as `"permessage-deflate"`. */
-  readonly name: string;
-  /**
-   * The parameters in their order, with repeated names kept: whether those are allowed is the
-   * extension's to say. The value is `true` for a parameter that has none.
-   */
-  readonly params: readonly (readonly [name: string, value: string | true])[];
-}
-
-/**
- * Whether a comma-separated list has an element that equals `token` in any case.
- *
- * Other elements are not looked into, as `Upgrade: h2c, websocket` and `Connection: keep-alive,
- * Upgrade` name things that are none of the handshake's business.
- *
- * @param value The field's value, or `null` for a field that isn't there.
- * @param token The element to look for.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1
- *
- * @example
- * ```ts
- * import { includesToken } from "@sluice/websocket/handshake";
- * import { assert } from "@std/assert";
- *
- * assert(includesToken("keep-alive, upgrade", "Upgrade"));
- * assert(!includesToken("not-upgrade", "Upgrade"));
- * ```
- */
-export function includesToken(value: string | null, token: string): boolean {
-  if (value === null) return false;
-  // Most fields have one element: to make a list of it costs ten times as much.
-  if (value.length === token.length) return hasAt(value, 0, token);
-  const wanted = token.toLowerCase();
-  return value.split(",").some((element) => trimWhitespace(element).toLowerCase() === wanted);
-}
-
-/**
- * Reads a comma-separated list of tokens.
- *
- * @param value The field's value.
- * @returns The tokens in their order, or `null` where an element is not a token.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1
- *
- * @example
- * ```ts
- * import { parseTokenList } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(parseTokenList("chat, ,superchat")?.join(), "chat,superchat");
- * assertEquals(parseTokenList("super chat"), null);
- * ```
- */
-export function parseTokenList(value: string): string[] | null {
-  const tokens: string[] = [];
-  for (const element of value.split(",")) {
-    const token = trimWhitespace(element);
-    // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list
-    // elements"; the head's size is what bounds them here.
-    if (token === "") continue;
-    if (!isToken(token)) return null;
-    tokens.push(token);
-  }
-  return tokens;
-}
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 
 /**
  * Reads Sec-WebSocket-Extensions by the whole grammar: parameters with and without a value, quoted
@@ -91,17 +12,6 @@ export function parseTokenList(value: string): string[] | null {
  * @returns The extensions in their order, with repeated names kept: a client may offer one twice.
  * @throws {HandshakeError} 400, when the value does not fit the grammar.
  * @see https://www.rfc-editor.org/rfc/rfc6455#section-9.1
- *
- * @example
- * ```ts
- * import { parseExtensions } from "@sluice/websocket/handshake";
- * import { assertEquals } from "@std/assert";
- *
- * const [offer] = parseExtensions('permessage-deflate; client_max_window_bits; x="10"');
- * assertEquals(offer.name, "permessage-deflate");
- * assertEquals(offer.params[0][1], true);
- * assertEquals(offer.params[1][1], "10");
- * ```
  */
 export function parseExtensions(value: string): ExtensionOffer[] {
   const scanner = new HeaderScanner(

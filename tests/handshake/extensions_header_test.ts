@@ -1,10 +1,5 @@
-import {
-  type ExtensionOffer,
-  includesToken,
-  parseExtensions,
-  parseTokenList,
-  serializeExtensions,
-} from "../../src/handshake/mod.ts";
+import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
+import type { ExtensionOffer } from "../../src/protocol/extension_offer.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { assertLinear, assertRefused } from "./helpers.ts";
 
@@ -13,46 +8,6 @@ const EXTENSIONS = "ERR_HANDSHAKE_EXTENSIONS";
 function offer(name: string, ...params: [string, string | true][]): ExtensionOffer {
   return { name, params };
 }
-
-test("includesToken finds a token in any case, anywhere in the list", () => {
-  for (const value of ["Upgrade", "upgrade", "keep-alive, UPGRADE", "upgrade,x", ", \tupgrade ,"]) {
-    assert(includesToken(value, "Upgrade"), value);
-  }
-});
-
-test("includesToken does not find parts, other forms or nothing", () => {
-  for (
-    const value of [
-      "",
-      "up grade",
-      "upgrades",
-      "x-upgrade",
-      '"upgrade"',
-      "upgrade/1",
-      ";upgrade",
-      "up,rade",
-    ]
-  ) {
-    assert(!includesToken(value, "upgrade"), value);
-  }
-  assert(!includesToken(null, "upgrade"));
-  // Only SP and HTAB are whitespace.
-  assert(!includesToken("upgrade\xa0", "upgrade"));
-});
-
-test("parseTokenList reads tokens and ignores empty elements (RFC 9110 §5.6.1)", () => {
-  assertEquals(parseTokenList("a"), ["a"]);
-  assertEquals(parseTokenList("a,b ,\tc"), ["a", "b", "c"]);
-  assertEquals(parseTokenList(",a,, ,b,"), ["a", "b"]);
-  assertEquals(parseTokenList(""), []);
-  assertEquals(parseTokenList(" , "), []);
-});
-
-test("parseTokenList gives null for an element that is not a token", () => {
-  for (const value of ["a b", "a,b;c", '"a"', "a/b", "\xe9", "a,\u2603", "a\0"]) {
-    assertEquals(parseTokenList(value), null, value);
-  }
-});
 
 test("parseExtensions reads the examples of RFC 6455 §9.1", () => {
   assertEquals(parseExtensions("foo"), [offer("foo")]);
@@ -164,7 +119,7 @@ test("parseExtensions says where the value is wrong, in 64 characters", () => {
   assert(error.message.length < 400);
 });
 
-test("parseExtensions, parseTokenList and includesToken take linear time", () => {
+test("parseExtensions takes linear time", () => {
   for (const part of [",", "x,", "x;a,", ' ;a="\\b"', "\\", " ", "a", '"', "x;a="]) {
     assertLinear((size) => {
       const value = part.repeat(size);
@@ -173,8 +128,6 @@ test("parseExtensions, parseTokenList and includesToken take linear time", () =>
           parseExtensions(prefix + value);
         } catch { /* Only the time counts. */ }
       }
-      parseTokenList(value);
-      includesToken(value, "upgrade");
     }, 5_000);
   }
 });
