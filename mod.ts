@@ -29,15 +29,12 @@ export {
   connectOver,
   type HandshakeOptions,
 } from "./src/client/connect.ts";
-export {
-  type CloseInfo,
-  type MessageStream,
-  ReadyState,
-  type Sendable,
-  type SendOptions,
-  type SocketHandler,
-  WebSocketConnection,
-} from "./src/connection/connection.ts";
+export type { CloseInfo } from "./src/connection/close_info.ts";
+export { type SocketHandler, WebSocketConnection } from "./src/connection/connection.ts";
+export type { MessageStream } from "./src/connection/message_streams.ts";
+export { ReadyState } from "./src/connection/ready_state.ts";
+export type { Sendable, SendOptions } from "./src/connection/sendable.ts";
+export type { Callbacks } from "./src/connection/socket_handler.ts";
 export type { PerMessageDeflateOptions } from "./src/extensions/deflate_options.ts";
 export { HandshakeError, type HandshakeErrorOptions } from "./src/http/errors.ts";
 export type { ForwardedField } from "./src/proxy/forwarded.ts";

@@ -143,6 +143,10 @@ function readSources(): Map<string, string> {
   return new Map(paths.map((path) => [path, readFileSync(root + path, "utf8")]));
 }
 
+test("src/ has no import cycle, types included", () => {
+  assertEquals(cyclesOf(readSources()), []);
+});
+
 test("imports of src/ point one way", () => {
   const sources = readSources();
   assert(sources.size > 0);

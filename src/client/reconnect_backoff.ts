@@ -1,6 +1,6 @@
 import { CloseCode } from "../protocol/close_code.ts";
 import { HandshakeError } from "../http/errors.ts";
-import type { CloseInfo } from "../connection/connection.ts";
+import type { CloseInfo } from "../connection/close_info.ts";
 
 /** The longest delay that a timer can have, in milliseconds. */
 const MAX_TIMER = 2 ** 31 - 1;

@@ -1,5 +1,6 @@
 import type { Message } from "../protocol/message.ts";
-import type { CloseInfo, WebSocketConnection } from "../connection/connection.ts";
+import type { CloseInfo } from "../connection/close_info.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
 
 /** A connection is open. */
 export interface ReconnectOpenEvent {

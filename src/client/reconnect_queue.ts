@@ -1,8 +1,8 @@
 import type { Message } from "../protocol/message.ts";
-import { ReadyState } from "../connection/connection.ts";
-import type { Sendable, WebSocketConnection } from "../connection/connection.ts";
-import { notOpen } from "../connection/ready_state.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import { notOpen, ReadyState } from "../connection/ready_state.ts";
 import { toBytes } from "../connection/sendable.ts";
+import type { Sendable } from "../connection/sendable.ts";
 
 /** The most that a frame's header takes, in bytes: it counts, so that small messages are bounded too. */
 const MAX_HEADER = 14;

@@ -4,10 +4,12 @@ import { WebSocketError } from "../protocol/errors.ts";
 import type { Message } from "../protocol/message.ts";
 import { connect, makePlan } from "./connect.ts";
 import type { ConnectOptions } from "./connect.ts";
-import { ReadyState } from "../connection/connection.ts";
+import { ReadyState } from "../connection/ready_state.ts";
 import { MessageSource } from "./websocket_stream_source.ts";
 import type { End } from "./websocket_stream_source.ts";
-import type { CloseInfo, Sendable, WebSocketConnection } from "../connection/connection.ts";
+import type { CloseInfo } from "../connection/close_info.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { Sendable } from "../connection/sendable.ts";
 
 /** What {@linkcode WebSocketStream.opened} resolves to. */
 export interface WebSocketOpenInfo {

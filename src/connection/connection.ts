@@ -2,7 +2,8 @@ import { encodeClosePayload } from "../protocol/close_code.ts";
 import type { Message } from "../protocol/message.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
-import type { CloseInfo } from "./endpoint.ts";
+import type { CloseInfo } from "./close_info.ts";
+import type { Callbacks } from "./socket_handler.ts";
 import type { MessageStream } from "./message_streams.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
@@ -10,19 +11,17 @@ import { ReadyState } from "./ready_state.ts";
 import type { IndexAccess } from "../util/dense_set.ts";
 import type { Addr } from "../transport/transport.ts";
 
-export type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
-export type { CloseInfo } from "./endpoint.ts";
-export type { MessageStream } from "./message_streams.ts";
-export { ReadyState } from "./ready_state.ts";
-export type { Sendable, SendOptions } from "./sendable.ts";
-export type { SocketHandler } from "./socket_handler.ts";
+/** The callbacks of a {@linkcode WebSocketConnection}. */
+export type SocketHandler<Data = unknown> = Callbacks<WebSocketConnection<Data>>;
 
 /** How the handshake makes a connection: its constructor is nobody else's. */
-export let openConnection: <Data>(init: ConnectionInit<Data>) => WebSocketConnection<Data>;
+export let openConnection: <Data>(
+  init: ConnectionInit<WebSocketConnection<Data>, Data>,
+) => WebSocketConnection<Data>;
 /** Starts reading and writing. */
 export let startConnection: <Data>(
   connection: WebSocketConnection<Data>,
-  start: ConnectionStart<Data>,
+  start: ConnectionStart<WebSocketConnection<Data>>,
 ) => void;
 /** Ends a connection whose handler is done with it. */
 export let finishConnection: <Data>(connection: WebSocketConnection<Data>) => void;
@@ -47,7 +46,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** What `upgrade()` attached to the connection; yours. */
   data: Data;
 
-  readonly #core: ConnectionCore<Data>;
+  readonly #core: ConnectionCore<WebSocketConnection<Data>>;
   readonly #clientAddr: Addr | undefined;
   /** Once it's asked for; until then, the text of its head. */
   #request: Request | string;
@@ -66,13 +65,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     };
   }
 
-  private constructor(init: ConnectionInit<Data>) {
+  private constructor(init: ConnectionInit<WebSocketConnection<Data>, Data>) {
     this.protocol = init.protocol;
     this.extensions = init.extensions;
     this.data = init.data;
     this.#clientAddr = init.clientAddr;
     this.#request = init.headText;
-    this.#core = new ConnectionCore(this, init);
+    this.#core = new ConnectionCore<WebSocketConnection<Data>>(this, init);
   }
 
   /** `Open`, `Closing` or `Closed`, of {@linkcode ReadyState}. */

@@ -1,31 +1,31 @@
 import { useExtensions } from "../extensions/extension_chain.ts";
 import { encodeClosePayload } from "../protocol/close_code.ts";
 import type { Message, MessagePart } from "../protocol/message.ts";
-import type { WebSocketConnection } from "./connection.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
 import { Endpoint } from "./endpoint.ts";
-import type { CloseInfo, EndpointOwner } from "./endpoint.ts";
+import type { CloseInfo, EndpointOwner } from "./close_info.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { MessageStreams } from "./message_streams.ts";
 import { notOpen } from "./ready_state.ts";
 import { makeReadable } from "./message_readable.ts";
 import { isLonger } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
-import type { SocketHandler } from "./socket_handler.ts";
+import type { Callbacks } from "./socket_handler.ts";
 import { StreamSender } from "./stream_sender.ts";
 import { Writable } from "./message_writable.ts";
+import type { WritableTarget } from "./message_writable.ts";
 
 /**
  * The inside of a WebSocketConnection, between its endpoint and whoever uses it: gives what comes to
  * the callbacks, or to those who pull; has what is sent wait for a stream that is being sent; and lets
  * all of them know how the connection has ended. It has no API of its own.
  */
-export class ConnectionCore<Data> implements EndpointOwner {
-  readonly settings: ConnectionSettings<Data>;
+export class ConnectionCore<Socket extends WritableTarget> implements EndpointOwner {
+  readonly settings: ConnectionSettings<Socket>;
   readonly endpoint: Endpoint;
-  readonly #socket: WebSocketConnection<Data>;
-  #handler: SocketHandler<Data> | undefined;
+  readonly #socket: Socket;
+  #handler: Callbacks<Socket> | undefined;
   /** Made when it's first needed: callbacks do without. */
   #incoming: MessageQueue | undefined;
   /** In the place of `#incoming`, where messages are read as they arrive. */
@@ -38,7 +38,10 @@ export class ConnectionCore<Data> implements EndpointOwner {
   /** Made when it's first asked for. */
   #whenClosed: PromiseWithResolvers<CloseInfo> | undefined;
 
-  constructor(socket: WebSocketConnection<Data>, init: ConnectionInit<Data>) {
+  constructor(
+    socket: Socket,
+    init: Pick<ConnectionInit<Socket, unknown>, "settings" | "transport" | "agreements">,
+  ) {
     const { settings, transport, agreements } = init;
     const { maxMessageSize } = settings.limits;
     this.#socket = socket;
@@ -48,7 +51,7 @@ export class ConnectionCore<Data> implements EndpointOwner {
   }
 
   /** Starts reading and writing. */
-  start({ answer, early, handler, opened }: ConnectionStart<Data>): void {
+  start({ answer, early, handler, opened }: ConnectionStart<Socket>): void {
     this.#handler = handler;
     this.endpoint.start(answer, early, () => {
       this.#call(() => handler?.open?.(this.#socket));

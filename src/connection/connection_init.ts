@@ -1,11 +1,11 @@
 import type { ExtensionAgreement } from "../extensions/extension.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
-import type { SocketHandler } from "./socket_handler.ts";
+import type { Callbacks } from "./socket_handler.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
 
 /** What a connection is made from, by the handshake of either role. */
-export interface ConnectionInit<Data> {
-  settings: ConnectionSettings<Data>;
+export interface ConnectionInit<Socket, Data> {
+  settings: ConnectionSettings<Socket>;
   transport: Transport;
   /** The client, where that is not the other end of the transport. */
   clientAddr?: Addr | undefined;
@@ -20,13 +20,13 @@ export interface ConnectionInit<Data> {
 }
 
 /** What a connection starts with. */
-export interface ConnectionStart<Data> {
+export interface ConnectionStart<Socket> {
   /** Bytes to send before all others: the answer to the opening handshake. */
   answer: Uint8Array<ArrayBuffer>;
   /** Bytes that came with the opening handshake. */
   early: Uint8Array;
   /** The callbacks, if that is how it's used. */
-  handler?: SocketHandler<Data> | undefined;
+  handler?: Callbacks<Socket> | undefined;
   /** Called once messages can be sent, before any comes. */
   opened?: () => void;
 }

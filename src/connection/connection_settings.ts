@@ -1,7 +1,6 @@
 import type { Role } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
-import type { WebSocketConnection } from "./connection.ts";
 import type { Overflow } from "./overflow.ts";
 import type { Timers } from "../util/timers.ts";
 
@@ -16,13 +15,13 @@ export interface EndpointSettings {
 }
 
 /** What connections have in common beside that. */
-export interface ConnectionSettings<Data> extends EndpointSettings {
+export interface ConnectionSettings<Socket> extends EndpointSettings {
   /** What is done with a send that there is no room for. */
   readonly overflow: Overflow;
   /** Makes the opening handshake's request when somebody asks for it. */
   readonly makeRequest: (headText: string) => Request;
   /** Who is told what goes wrong. */
-  readonly onError: (error: unknown, socket: WebSocketConnection<Data>) => void;
+  readonly onError: (error: unknown, socket: Socket) => void;
   /** Who is told that a connection has ended. */
-  readonly onClosed: ((socket: WebSocketConnection<Data>) => void) | undefined;
+  readonly onClosed: ((socket: Socket) => void) | undefined;
 }

@@ -22,8 +22,6 @@ import { Reading } from "./reading.ts";
 import type { ReadingOwner } from "./reading.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 
-export type { CloseInfo, EndpointOwner } from "./close_info.ts";
-
 /**
  * One end of an open connection, of either role: bytes to messages and back, pings answered, and the
  * closing handshake of RFC 6455 §7. It has no API of its own: that is WebSocketConnection's.

@@ -1,6 +1,6 @@
 import type { Message } from "../protocol/message.ts";
 import { notOpen } from "./ready_state.ts";
-import type { CloseInfo } from "./endpoint.ts";
+import type { CloseInfo } from "./close_info.ts";
 import type { MessageQueue } from "./message_queue.ts";
 
 /**

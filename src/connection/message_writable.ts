@@ -1,5 +1,5 @@
 import { notOpen } from "./ready_state.ts";
-import type { CloseInfo } from "./endpoint.ts";
+import type { CloseInfo } from "./close_info.ts";
 import type { Sendable } from "./sendable.ts";
 
 /** How many microtasks a pipe may take to pass on the end, from one stream to another and on. */

@@ -1,20 +1,21 @@
 import type { Message } from "../protocol/message.ts";
-import type { WebSocketConnection } from "./connection.ts";
-import type { CloseInfo } from "./endpoint.ts";
+import type { CloseInfo } from "./close_info.ts";
 
 /**
- * A connection's callbacks: the fastest way to be told of messages. None is awaited; one that
+ * The callbacks of a connection: the fastest way to receive messages. None is awaited. A callback that
  * throws, or whose promise rejects, closes the connection with 1011.
+ *
+ * @typeParam Socket The type of the connection, which each callback gets as its first argument.
  */
-export interface SocketHandler<Data = unknown> {
+export interface Callbacks<Socket> {
   /** The connection is open. */
-  open?(socket: WebSocketConnection<Data>): unknown;
-  /** A message has come. */
-  message?(socket: WebSocketConnection<Data>, message: Message): unknown;
-  /** The outgoing queue, which was above its high-water mark, is below it again. */
-  drain?(socket: WebSocketConnection<Data>): unknown;
+  open?(socket: Socket): unknown;
+  /** A message has been received. */
+  message?(socket: Socket, message: Message): unknown;
+  /** The send queue, which was above its high-water mark, is below it again. */
+  drain?(socket: Socket): unknown;
   /** The connection has ended. */
-  close?(socket: WebSocketConnection<Data>, info: CloseInfo): unknown;
+  close?(socket: Socket, info: CloseInfo): unknown;
   /** The peer broke the protocol or a limit, or a callback has thrown; `close` follows. */
-  error?(socket: WebSocketConnection<Data>, error: unknown): unknown;
+  error?(socket: Socket, error: unknown): unknown;
 }

@@ -1,8 +1,8 @@
 import type { ExtensionSendOptions } from "../extensions/extension.ts";
 import type { FrameInit } from "../protocol/frame.ts";
+import type { Limits } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { Opcode } from "../protocol/opcode.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { notOpen } from "./ready_state.ts";
 import { toBytes } from "./sendable.ts";
 
@@ -18,6 +18,24 @@ const QUEUED_OVERHEAD = 1024;
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
+/** The connection that a {@linkcode StreamSender} sends on. */
+export interface StreamSenderTarget {
+  /** Whether data may be sent. */
+  readonly isOpen: boolean;
+  /** The send queue. */
+  readonly outgoing: { readonly ready: Promise<void> };
+  /** The limits, of which `closeTimeout` applies. */
+  readonly settings: { readonly limits: Readonly<Limits> };
+  /** Sends a message. */
+  send(message: Message, options?: ExtensionSendOptions): void;
+  /** Sends a frame. */
+  sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void;
+  /** Closes the connection because a message that has begun cannot be ended. */
+  giveUp(): void;
+  /** Nothing is left to send. */
+  wanted(): void;
+}
+
 /**
  * Sends messages that come as streams, each as a series of fragments while it's produced, and holds
  * what is sent meanwhile until they're done.
@@ -25,7 +43,7 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
 export class StreamSender {
-  readonly #endpoint: Endpoint;
+  readonly #endpoint: StreamSenderTarget;
   /** Ends with the last of what is to be sent. */
   #tail: Promise<unknown> = Promise.resolve();
   #pending = 0;
@@ -38,7 +56,7 @@ export class StreamSender {
   #isFinishing = false;
   #aborted: unknown;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: StreamSenderTarget) {
     this.#endpoint = endpoint;
   }
 

@@ -67,7 +67,7 @@ export interface HandshakeOutcome<Data> {
   /** The TCP connection is gone, and it was no WebSocket. */
   gone(error: unknown, handshake: ServerHandshake<Data>): void;
   /** What it shares with others that are made by the same server. */
-  readonly connections: ConnectionSettings<Data>;
+  readonly connections: ConnectionSettings<WebSocketConnection<Data>>;
 }
 
 /**
@@ -252,8 +252,8 @@ export class ServerHandshake<Data> implements RequestReaderOwner {
 /** What the connections that are made by these settings share. */
 export function connectionSettings<Data>(
   { limits, overflow, makeRequest }: AcceptSettings<Data>,
-  of: Pick<ConnectionSettings<Data>, "budget" | "onError" | "onClosed">,
-): ConnectionSettings<Data> {
+  of: Pick<ConnectionSettings<WebSocketConnection<Data>>, "budget" | "onError" | "onClosed">,
+): ConnectionSettings<WebSocketConnection<Data>> {
   const { budget, onError, onClosed } = of;
   return { role: "server", limits, timers, budget, overflow, makeRequest, onError, onClosed };
 }

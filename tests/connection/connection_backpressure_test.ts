@@ -1,4 +1,4 @@
-import { ReadyState } from "../../src/connection/connection.ts";
+import { ReadyState } from "../../src/connection/ready_state.ts";
 import { assert, assertEquals, assertRejects, deadline, test } from "../harness.ts";
 import { assertMessages } from "../protocol/frames.ts";
 import { collect, open, turns } from "../support/open.ts";

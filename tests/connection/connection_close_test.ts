@@ -1,4 +1,4 @@
-import { ReadyState } from "../../src/connection/connection.ts";
+import { ReadyState } from "../../src/connection/ready_state.ts";
 import {
   InvalidPayloadError,
   MessageTooBigError,

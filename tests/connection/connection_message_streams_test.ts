@@ -4,7 +4,7 @@ import {
   MessageTooBigError,
   PolicyViolationError,
 } from "../../mod.ts";
-import type { MessageStream } from "../../src/connection/connection.ts";
+import type { MessageStream } from "../../src/connection/message_streams.ts";
 import { assert, assertEquals, assertRejects, assertThrows, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import type { OpenOptions } from "../support/open.ts";

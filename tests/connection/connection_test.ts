@@ -1,4 +1,4 @@
-import { ReadyState } from "../../src/connection/connection.ts";
+import { ReadyState } from "../../src/connection/ready_state.ts";
 import { assert, assertEquals, assertRejects, assertThrows, deadline, test } from "../harness.ts";
 import type { MemoryOptions } from "../../src/transport/memory_transport.ts";
 import { assertMessages, ROLES } from "../protocol/frames.ts";

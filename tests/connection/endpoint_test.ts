@@ -1,5 +1,5 @@
 import { Endpoint } from "../../src/connection/endpoint.ts";
-import type { CloseInfo } from "../../src/connection/endpoint.ts";
+import type { CloseInfo } from "../../src/connection/close_info.ts";
 import { resolveLimits } from "../../src/protocol/limits.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
 import type { Message } from "../../src/protocol/message.ts";

@@ -1,7 +1,7 @@
 /** What must hold after a session, whatever has gone wrong in it. */
 
-import { ReadyState } from "../../src/connection/connection.ts";
-import type { CloseInfo } from "../../src/connection/connection.ts";
+import type { CloseInfo } from "../../src/connection/close_info.ts";
+import { ReadyState } from "../../src/connection/ready_state.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, assertEquals } from "../harness.ts";
 import { sameBytes } from "../protocol/frames.ts";

@@ -1,10 +1,7 @@
 /** The ways to use a connection, each as an application that echoes, and asks for everything else. */
 
-import type {
-  CloseInfo,
-  SocketHandler,
-  WebSocketConnection,
-} from "../../src/connection/connection.ts";
+import type { CloseInfo } from "../../src/connection/close_info.ts";
+import type { SocketHandler, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { join } from "../protocol/frames.ts";
 import { PromiseWatch } from "../support/leaks.ts";

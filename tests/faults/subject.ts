@@ -12,7 +12,8 @@ import {
   finishConnection,
   startConnection,
 } from "../../src/connection/connection.ts";
-import type { CloseInfo, WebSocketConnection } from "../../src/connection/connection.ts";
+import type { CloseInfo } from "../../src/connection/close_info.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
 import type { Transport } from "../../src/transport/transport.ts";
