@@ -1,4 +1,4 @@
-/** What the benchmark uses of Deno and Bun, named here so that each one's checker knows the other's. */
+/** The parts of Deno and Bun that the benchmark uses, declared so that each type checker knows both. */
 
 /** A socket of `Bun.connect()` or `Bun.listen()`. */
 export interface BunSocket<Data> {
@@ -80,9 +80,9 @@ interface DenoNamespace {
 
 const globals = globalThis as unknown as { Bun?: BunNamespace; Deno?: DenoNamespace };
 
-/** The runtime that runs this. */
+/** The current runtime. */
 export const runtime: "deno" | "bun" = globals.Deno === undefined ? "bun" : "deno";
-/** Bun; to be used where it is at hand. */
+/** The global `Bun`, only defined on Bun. */
 export const Bun: BunNamespace = globals.Bun!;
-/** Deno; to be used where it is at hand. */
+/** The global `Deno`, only defined on Deno. */
 export const Deno: DenoNamespace = globals.Deno!;

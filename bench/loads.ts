@@ -1,32 +1,32 @@
-/** The loads: what the generator does to a server, by name. */
+/** The loads of the generator, by name. */
 
-/** What a message is. */
+/** The content of a message. */
 export type Payload = "binary" | "ascii" | "utf8" | "json";
 
-/** What the generator does. */
+/** The kind of a load. */
 export type Kind = "echo" | "broadcast" | "handshakes" | "idle";
 
-/** What a server is told to do with messages. */
+/** The mode that a server is started in. */
 export type Mode = "echo" | "compressed" | "broadcast" | "handshakes" | "idle";
 
-/** One load. */
+/** A load. */
 export interface Load {
   name: string;
-  /** What it is, in the report. */
+  /** Its description in the report. */
   title: string;
-  /** By which `--loads` finds several at once. */
+  /** The group that `--loads` can name. */
   group: string;
   kind: Kind;
   mode: Mode;
-  /** What is counted. */
+  /** The unit of the result. */
   unit: "messages/s" | "deliveries/s" | "connections/s" | "bytes/connection";
   connections: number;
-  /** How many messages each connection has in flight. */
+  /** The number of messages in flight on each connection. */
   inFlight: number;
-  /** The payload's size, in bytes of UTF-8 where it's text. */
+  /** The payload's size in bytes; of text, in UTF-8. */
   size: number;
   payload: Payload;
-  /** The same load with binary messages, to compare with. */
+  /** The name of the same load with binary messages, for comparison. */
   binary?: string;
 }
 
@@ -64,10 +64,10 @@ function echo(
   };
 }
 
-/** What the special loads have in common. */
+/** The properties that the other loads share. */
 const OTHER = { group: "other", inFlight: 1, size: 0, payload: "binary" } as const;
 
-/** All of them. */
+/** All loads. */
 export const LOADS: readonly Load[] = [
   ...SHAPES.map((shape) => echo("binary", shape)),
   ...SHAPES.map((shape) => echo("ascii", shape)),
@@ -124,32 +124,34 @@ export const LOADS: readonly Load[] = [
   },
 ];
 
-/** What the generator is told. */
+/** The input of the generator. */
 export interface Task {
   load: Load;
   port: number;
-  /** The server's process. */
+  /** The id of the server's process. */
   pid: number;
-  /** Whether to speak WebSocket, or only to send the same bytes as if. */
+  /** Whether to do the opening handshake, or to send the same bytes over raw TCP. */
   websocket: boolean;
   seconds: number;
   warmUp: number;
 }
 
-/** What the generator answers. */
+/** The output of the generator. */
 export interface Result {
-  /** In the load's unit. */
+  /** The result, in the load's unit. */
   value: number;
   /** The median latency, in milliseconds. */
   p50?: number;
-  /** The latency that 99 of 100 keep to, in milliseconds. */
+  /** The 99th percentile of the latency, in milliseconds. */
   p99?: number;
-  /** The share of one core that the server used; 1.5 is one and a half. */
+  /** The server's CPU time as a share of one core; 1.5 is one and a half cores. */
   serverCpu?: number;
-  /** The same of the generator: near 1, it may be what limits the rate. */
+  /** The generator's CPU time as a share of one core. Near 1, the generator may limit the rate. */
   generatorCpu?: number;
+  /** The CPU time of the server's process per unit of the load, in microseconds. */
+  cpuPerUnit?: number;
   /** The extensions that the server agreed to. */
   extensions?: string;
-  /** Why there is no value: the server doesn't do what the load needs. */
+  /** The reason why there is no value: the server does not support the load. */
   skipped?: string;
 }

@@ -1,4 +1,4 @@
-/** What was measured, and on what. */
+/** The machine and the versions of a run. */
 
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { runtime } from "./globals.ts";
 import { commands, root, run } from "./processes.ts";
 
-/** A name and what it is, for the report and for JSON. */
+/** Facts by name, for the report and for JSON. */
 export type Facts = Record<string, string>;
 
-/** Stands for the version of what is not on this machine. */
+/** The version of a program that is not on this machine. */
 export const NOT_INSTALLED = "not installed";
 
-/** The machine and the versions. */
+/** Returns the machine and the versions. */
 export async function describeMachine(): Promise<Facts> {
   const processors = cpus();
   return {
@@ -35,7 +35,7 @@ async function version(command: keyof typeof commands): Promise<string> {
   return /\d+\.\d+\.\d+/.exec(output)?.[0] ?? output.trim();
 }
 
-/** The commit of the checkout, and whether something has been changed since. */
+/** Returns the commit of the checkout, and whether the sources differ from it. */
 async function commit(): Promise<string> {
   try {
     const hash = (await run("git", ["rev-parse", "--short", "HEAD"])).trim();

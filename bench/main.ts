@@ -1,4 +1,4 @@
-// The benchmark: `deno task bench` or `bun run bench`, with `--quick` to see that everything works.
+// The benchmark: `deno task bench` or `bun run bench`, with `--quick` to test the benchmark itself.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -14,16 +14,16 @@ import { loadReport, summary } from "./report.ts";
 import type { Measured } from "./report.ts";
 import { table } from "./table.ts";
 
-/** How many starts of a process make a median. */
+/** The number of starts per median. */
 const STARTS = 10;
 
 let failures = 0;
 
-/** One load on one peer, in a process of its own. */
+/** Measures one load on one peer, in a new process. */
 async function measure(peer: Peer, load: Load, options: Options): Promise<Result | undefined> {
   const { seconds, warmUp } = options;
   try {
-    const server = await startServer(peer.name, peer.command, peer.args(load.mode));
+    const server = await startServer(peer.name, peer.command, peer.args(load.mode), peer.cwd);
     const { port, pid } = server;
     const task: Task = { load, port, pid, websocket: peer.websocket, seconds, warmUp };
     const generator = join(root, "bench", "load", "main.ts");
@@ -37,7 +37,7 @@ async function measure(peer: Peer, load: Load, options: Options): Promise<Result
   }
 }
 
-/** One load on all peers that can take it, in turn, as many times as there are rounds. */
+/** Measures one load on all peers that support it, which alternate in each round. */
 async function measureAll(
   load: Load,
   peers: readonly Peer[],
@@ -84,7 +84,7 @@ killAllAtExit();
 let chosen: [Options, readonly Peer[]] | undefined;
 try {
   const options = parseOptions(process.argv.slice(2));
-  chosen = [options, choosePeers(options.peers)];
+  chosen = [options, choosePeers(options.peers, options.vs)];
 } catch (error) {
   console.error(`${(error as Error).message}\n\n${USAGE}`);
   process.exitCode = 2;

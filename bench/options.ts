@@ -4,38 +4,41 @@ import { parseArgs } from "node:util";
 import { LOADS } from "./loads.ts";
 import type { Load } from "./loads.ts";
 
-/** What the benchmark is told to do. */
+/** The options of a run. */
 export interface Options {
-  /** How many times each peer takes each load. */
+  /** The number of rounds per load and peer. */
   rounds: number;
-  /** How long the clock runs each time. */
+  /** The measured time of a round, in seconds. */
   seconds: number;
-  /** How long a load runs before the clock starts. */
+  /** The time a load runs before the measurement, in seconds. */
   warmUp: number;
   loads: readonly Load[];
-  /** Whether to measure the start of a process, and the minified size. */
+  /** Whether to measure the start time of the process and the size of the bundle. */
   start: boolean;
   size: boolean;
-  /** The names of the peers; all where there are none. */
+  /** The names of the peers; all if empty. */
   peers: readonly string[];
-  /** Where to write everything that was measured. */
+  /** The path of another checkout to compare with. */
+  vs: string | undefined;
+  /** The file that receives every measurement. */
   json: string | undefined;
 }
 
-/** How to use it. */
+/** The text of the command's help. */
 export const USAGE = `Options:
-  --rounds N      how many times each peer takes each load (5)
-  --seconds S     how long the clock runs each time (1.5); a third of that to warm up comes before
+  --rounds N      rounds per load and peer (5)
+  --seconds S     measured time per round (1.5), after a third of that to warm up
   --loads A,B     only these: names, or binary, text, other, package (all)
   --peers A,B     only these: ours, ours-await, ours-pipe, native, raw, ws, uws (all)
-  --json FILE     writes all that was measured to FILE
-  --quick         one round of 0.3 s and fewer connections: to see that everything works
+  --vs PATH       measures the checkout at PATH as well, as peers vs, vs-await and vs-pipe
+  --json FILE     writes every measurement to FILE
+  --quick         one round of 0.3 s and fewer connections, to test the benchmark itself
 Loads: ${LOADS.map((load) => load.name).join(", ")}, start, size`;
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
- * @throws {Error} where it's wrong, with a message for people.
+ * @throws {Error} If an option is not valid.
  */
 export function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -45,19 +48,22 @@ export function parseOptions(args: string[]): Options {
       seconds: { type: "string" },
       loads: { type: "string", default: "" },
       peers: { type: "string", default: "" },
+      vs: { type: "string" },
       json: { type: "string" },
       quick: { type: "boolean", default: false },
     },
   });
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 0.3 : 1.5));
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds wants an integer above 0");
-  if (!(seconds > 0)) throw new Error("--seconds wants a number above 0");
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new Error("--rounds must be an integer above 0");
+  }
+  if (!(seconds > 0)) throw new Error("--seconds must be a number above 0");
 
   const names = list(values.loads);
   const known = new Set([...LOADS.flatMap(({ name, group }) => [name, group]), ...PACKAGE]);
   const unknown = names.find((name) => !known.has(name));
-  if (unknown !== undefined) throw new Error(`There is no load "${unknown}"`);
+  if (unknown !== undefined) throw new Error(`Cannot find a load "${unknown}"`);
   const wants = (...some: string[]): boolean =>
     names.length === 0 || some.some((name) => names.includes(name));
   const loads = LOADS.filter((load) => wants(load.name, load.group));
@@ -69,6 +75,7 @@ export function parseOptions(args: string[]): Options {
     start: wants("start", "package"),
     size: wants("size", "package"),
     peers: list(values.peers),
+    vs: values.vs,
     json: values.json,
   };
 }
@@ -79,7 +86,7 @@ function list(text: string): string[] {
   return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }
 
-/** What takes thousands of connections takes hundreds. */
+/** Reduces loads of 1,000 connections or more to a fifth. */
 function fewer(load: Load): Load {
   if (load.connections < 1000) return load;
   const connections = load.connections / 5;

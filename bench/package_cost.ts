@@ -1,4 +1,4 @@
-/** What the package itself costs: the time until a server listens, and the bytes of a bundle. */
+/** The cost of the package: the time until a server listens, and the size of the bundle. */
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,15 +8,15 @@ import type { Peer } from "./peers.ts";
 import { commands, run, startServer } from "./processes.ts";
 import { table, withSpread } from "./table.ts";
 
-/** The time from before the process was started until it listened, in milliseconds, by peer. */
+/** The times from the start of the process until it listens, in milliseconds, by peer. */
 export type StartTimes = Record<string, number[]>;
 
-/** Starts each peer `times` times, in turn. A first start, which may compile, doesn't count. */
+/** Starts each peer `times` times, in turn, after a first start that may compile and does not count. */
 export async function measureStart(peers: readonly Peer[], times: number): Promise<StartTimes> {
   const all: StartTimes = {};
   for (let i = -1; i < times; i++) {
-    for (const { name, command, args } of peers) {
-      const server = await startServer(name, command, args("echo"));
+    for (const { name, command, args, cwd } of peers) {
+      const server = await startServer(name, command, args("echo"), cwd);
       await server.stop();
       if (i >= 0) (all[name] ??= []).push(server.startTime);
     }
@@ -24,7 +24,7 @@ export async function measureStart(peers: readonly Peer[], times: number): Promi
   return all;
 }
 
-/** The start times as a table. */
+/** Formats the start times as a table. */
 export function startReport(times: StartTimes, peers: readonly Peer[]): string {
   const rows = peers.map(({ name, title }) => [title, withSpread(times[name] ?? [])]);
   return [
@@ -34,7 +34,7 @@ export function startReport(times: StartTimes, peers: readonly Peer[]): string {
   ].join("\n\n");
 }
 
-/** How large `mod.ts` is with all that it imports, in bytes. */
+/** The size of `mod.ts` with all its imports, in bytes. */
 export interface BundleSize {
   minified: number;
   gzipped: number;
@@ -53,9 +53,9 @@ export async function measureSize(): Promise<BundleSize> {
   }
 }
 
-/** The size in a sentence. */
+/** Formats the size as a sentence. */
 export function sizeReport({ minified, gzipped }: BundleSize): string {
   const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
   return "### size\n\n" +
-    `\`mod.ts\` with all that it imports: ${kib(minified)} minified, ${kib(gzipped)} with gzip.`;
+    `\`mod.ts\` with all its imports: ${kib(minified)} minified, ${kib(gzipped)} with gzip.`;
 }

@@ -1,22 +1,24 @@
 /** The servers that are compared. */
 
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { runtime } from "./globals.ts";
 import type { Mode } from "./loads.ts";
 import { commands, root } from "./processes.ts";
 
-/** One of them. */
+/** A server that is compared. */
 export interface Peer {
   name: string;
-  /** What it is, in the report. */
+  /** Its name in the report. */
   title: string;
-  /** Whether it speaks WebSocket, or gives bytes back as they came. */
+  /** Whether it speaks WebSocket, or echoes raw TCP. */
   websocket: boolean;
-  /** What it can do. */
+  /** The modes that it supports. */
   modes: readonly Mode[];
   /** The command that starts it. */
   command: string;
+  /** The folder that it is started in. */
+  cwd: string;
   args(mode: Mode): string[];
 }
 
@@ -37,24 +39,44 @@ function peer(
   return {
     websocket: true,
     modes: ALL,
+    cwd: root,
     ...rest,
     command: commands[command],
-    args: (mode) => [...flags, join(root, "bench", "servers", server), mode, ...more],
+    args: (mode) => [
+      ...flags,
+      join(rest.cwd ?? root, "bench", "servers", server),
+      mode,
+      ...more,
+    ],
   };
+}
+
+/** The server of the checkout in `cwd`, once for each form of handler. */
+function checkout(name: string, title: string, cwd: string): Peer[] {
+  const forms = [["callback", "callbacks"], ["await", "`for await`"], [
+    "pipe",
+    "`pipeTo`",
+  ]] as const;
+  return forms.map(([form, description]) =>
+    peer(
+      runtime,
+      "ours.ts",
+      {
+        name: form === "callback" ? name : `${name}-${form}`,
+        title: `${title}, ${description}`,
+        modes: form === "callback" ? ALL : ECHO,
+        cwd,
+      },
+      form,
+    )
+  );
 }
 
 const native = runtime === "deno" ? "Deno.upgradeWebSocket" : "Bun.serve";
 
-/** All that this machine has: those on the runtime at hand, and those on Node. */
+/** The peers that this machine can run, on the current runtime and on Node. */
 export const PEERS: readonly Peer[] = [
-  peer(runtime, "ours.ts", { name: "ours", title: "ours, callbacks" }),
-  peer(
-    runtime,
-    "ours.ts",
-    { name: "ours-await", title: "ours, `for await`", modes: ECHO },
-    "await",
-  ),
-  peer(runtime, "ours.ts", { name: "ours-pipe", title: "ours, `pipeTo`", modes: ECHO }, "pipe"),
+  ...checkout("ours", "ours", root),
   peer(runtime, `native_${runtime}.ts`, { name: "native", title: native }),
   peer(runtime, `raw_${runtime}.ts`, {
     name: "raw",
@@ -63,19 +85,27 @@ export const PEERS: readonly Peer[] = [
     modes: ["echo"],
   }),
   peer("node", "ws.mjs", { name: "ws", title: "`ws` on Node" }),
-  // Only where somebody has installed it: see README.md.
+  // Optional: README.md says how to install it.
   ...existsSync(join(root, "node_modules", "uWebSockets.js"))
     ? [peer("node", "uws.mjs", { name: "uws", title: "uWebSockets.js on Node" })]
     : [],
 ];
 
 /**
- * Those that are asked for.
+ * Returns the peers named by `names`, or all if it is empty. Those of the checkout at the path `vs`
+ * follow ours, form by form.
  *
- * @throws {Error} where there is none of that name.
+ * @throws {Error} If there is no peer of that name, or no checkout at `vs`.
  */
-export function choosePeers(names: readonly string[]): readonly Peer[] {
-  const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name));
-  if (unknown !== undefined) throw new Error(`There is no peer "${unknown}" here`);
-  return names.length === 0 ? PEERS : PEERS.filter(({ name }) => names.includes(name));
+export function choosePeers(names: readonly string[], vs?: string): readonly Peer[] {
+  const cwd = vs === undefined ? undefined : resolve(vs);
+  if (cwd !== undefined && !existsSync(join(cwd, "bench", "servers", "ours.ts"))) {
+    throw new Error(`Cannot compare with ${cwd}: it has no bench/servers/ours.ts`);
+  }
+  const others = cwd === undefined ? [] : checkout("vs", "vs", cwd);
+  const ours = PEERS.slice(0, 3).flatMap((peer, i) => [peer, ...others.slice(i, i + 1)]);
+  const all = [...ours, ...PEERS.slice(3)];
+  const unknown = names.find((name) => !all.some((peer) => peer.name === name));
+  if (unknown !== undefined) throw new Error(`Cannot find a peer "${unknown}"`);
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }

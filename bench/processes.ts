@@ -1,4 +1,4 @@
-/** Starts processes, and leaves none behind. */
+/** Starts processes and ends all of them. */
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -7,32 +7,32 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runtime } from "./globals.ts";
 
-/** The checkout's top folder. */
+/** The root folder of the checkout. */
 export const root: string = fileURLToPath(new URL("..", import.meta.url));
 
-/** The runtimes: the one at hand by its path, the others as PATH has them. */
+/** The commands of the runtimes: the current one by its path, the others by PATH. */
 export const commands = {
   deno: runtime === "deno" ? process.execPath : "deno",
   bun: runtime === "bun" ? process.execPath : "bun",
   node: "node",
 } as const;
 
-/** The environment of every process: the tools of this checkout come first on the path. */
+/** The environment of each process. The checkout's tools come first in PATH. */
 export const env: Record<string, string | undefined> = {
   ...process.env,
   PATH: join(root, "node_modules", ".bin") + delimiter + process.env.PATH,
   NO_COLOR: "1",
 };
 
-/** How long a server may take to listen, in seconds. */
+/** The time a server has until it listens, in seconds. */
 const START_TIMEOUT = 20;
-/** How much longer than its load a generator may take, in seconds. */
+/** The time a generator has in addition to its load, in seconds. */
 const RUN_TIMEOUT = 120;
 
 const running = new Set<ChildProcess>();
 
-function start(command: string, args: readonly string[]): ChildProcess {
-  const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+function start(command: string, args: readonly string[], cwd = root): ChildProcess {
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   child.on("exit", () => running.delete(child));
   child.on("error", () => running.delete(child));
@@ -43,7 +43,7 @@ function killAll(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Ends all processes when this one ends, however it does. */
+/** Ends all processes when this process exits, also on a signal. */
 export function killAllAtExit(): void {
   process.on("exit", killAll);
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
@@ -54,24 +54,28 @@ export function killAllAtExit(): void {
   }
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface Server {
   pid: number;
   port: number;
-  /** From before the process was started until it listened, in milliseconds. */
+  /** The time from the start of the process until it listens, in milliseconds. */
   startTime: number;
-  /** Ends it; rejects where it had ended by itself. */
+  /** Ends the server. Rejects if it has already ended. */
   stop(): Promise<void>;
 }
 
-/** Starts a server; resolves when it listens. What it writes to stderr is passed on under `name`. */
+/**
+ * Starts a server in the folder `cwd`, by default this checkout's root. Resolves when it listens. Its
+ * stderr is printed with `name` before each line.
+ */
 export function startServer(
   name: string,
   command: string,
   args: readonly string[],
+  cwd?: string,
 ): Promise<Server> {
   const startedAt = performance.now();
-  const child = start(command, args);
+  const child = start(command, args, cwd);
   const { promise, resolve, reject } = Promise.withResolvers<Server>();
   const exited = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   const timer = setTimeout(() => {
@@ -108,10 +112,9 @@ export function startServer(
 }
 
 /**
- * Runs a command to its end, which it should come to within that many seconds; resolves to what it
- * wrote to stdout.
+ * Runs a command that should end within `seconds`. Resolves to its stdout.
  *
- * @throws {Error} with what it wrote to stderr where it fails.
+ * @throws {Error} If it fails, with its stderr as the message.
  */
 export function run(command: string, args: readonly string[], seconds = 0): Promise<string> {
   const child = start(command, args);

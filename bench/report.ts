@@ -1,13 +1,13 @@
-/** What the measurements say. */
+/** The report of the measurements, in Markdown. */
 
 import type { Load, Result } from "./loads.ts";
 import type { Peer } from "./peers.ts";
 import { median, short, spread, table, withSpread } from "./table.ts";
 
-/** What a peer's rounds with a load gave; nothing for a round that failed. */
+/** The results of a peer's rounds with a load; `undefined` for a round that failed. */
 export type Rounds = (Result | undefined)[];
 
-/** A load, and for each peer by its name what it gave. */
+/** A load and the rounds of each peer, by name. */
 export interface Measured {
   load: Load;
   peers: Record<string, Rounds>;
@@ -21,11 +21,16 @@ function isValue(result: Result | undefined): result is Result {
   return result !== undefined && result.skipped === undefined;
 }
 
-/** The ratio of the medians, and the spread of the rounds' own ratios. */
-function ratio(of: Rounds = [], to: Rounds = []): string {
-  const pairs = of.map((result, i) => [result, to[i]]).filter((pair) => pair.every(isValue));
+/** The ratio of the medians of a field, and the spread of the ratios of each round. */
+function ratio(
+  of: Rounds = [],
+  to: Rounds = [],
+  field: "value" | "cpuPerUnit" = "value",
+): string {
+  const pairs = of.map((result, i) => [result, to[i]])
+    .filter((pair) => pair.every((each) => isValue(each) && each[field] !== undefined));
   if (pairs.length === 0) return "";
-  const [ours, theirs] = [0, 1].map((i) => pairs.map((pair) => pair[i]!.value));
+  const [ours, theirs] = [0, 1].map((i) => pairs.map((pair) => pair[i]![field]!));
   const middle = digits2(median(ours!) / median(theirs!));
   if (pairs.length === 1) return middle;
   const each = ours!.map((value, i) => value / theirs![i]!);
@@ -36,16 +41,20 @@ function digits2(value: number): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** The median of one of a result's fields. */
-function middle(rounds: Rounds, field: "p50" | "p99" | "serverCpu" | "generatorCpu"): string {
+/** The median of a field of the results. */
+function middle(
+  rounds: Rounds,
+  field: "p50" | "p99" | "serverCpu" | "generatorCpu" | "cpuPerUnit",
+): string {
   const some = rounds.map((result) => result?.[field]).filter((value) => value !== undefined);
   if (some.length === 0) return "";
   const value = median(some);
+  if (field === "cpuPerUnit") return `${short(value)} µs`;
   if (field.startsWith("p")) return value < 1 ? `${short(value * 1000)} µs` : `${short(value)} ms`;
   return `${Math.round(value * 100)} %`;
 }
 
-/** Whether the generator was at the end of its powers, and the server was not. */
+/** Whether the generator used a whole core and the server did not. */
 function isLimited(rounds: Rounds): boolean {
   const some = rounds.filter(isValue);
   const share = (field: "generatorCpu" | "serverCpu"): number =>
@@ -53,7 +62,7 @@ function isLimited(rounds: Rounds): boolean {
   return share("generatorCpu") > 0.9 && share("serverCpu") < 0.9;
 }
 
-/** All about one load. */
+/** The table and the notes of one load. */
 export function loadReport(measured: Measured, peers: readonly Peer[]): string {
   const { load } = measured;
   const rows: string[][] = [];
@@ -79,6 +88,7 @@ export function loadReport(measured: Measured, peers: readonly Peer[]): string {
       name === "raw" ? "" : ratio(rounds, measured.peers.raw),
       middle(rounds, "p50"),
       middle(rounds, "p99"),
+      middle(rounds, "cpuPerUnit"),
       middle(rounds, "serverCpu"),
       middle(rounds, "generatorCpu"),
     ]);
@@ -87,12 +97,39 @@ export function loadReport(measured: Measured, peers: readonly Peer[]): string {
   return [
     `### ${load.name}`,
     `${load.title}.`,
-    table([...header, "server CPU", "generator CPU"], rows),
+    table([...header, `CPU a ${unitOf(load)}`, "server CPU", "generator CPU"], rows),
     ...notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join("\n")],
   ].join("\n\n");
 }
 
-/** The medians of all loads, and the ratios that matter. */
+/** The unit of a load in the singular. */
+function unitOf({ unit }: Load): string {
+  return { "messages/s": "message", "deliveries/s": "delivery", "connections/s": "connection" }[
+    unit as string
+  ] ?? "unit";
+}
+
+/** The CPU time of the server's process per message, for each peer, and its ratios. */
+function cpuSummary(all: readonly Measured[], peers: readonly Peer[]): string[] {
+  const rows = all.map(({ load, peers: rounds }) => [
+    `${load.name}, µs a ${unitOf(load)}`,
+    ...peers.map(({ name }) =>
+      withSpread((rounds[name] ?? []).flatMap((result) => result?.cpuPerUnit ?? []))
+    ),
+    ratio(rounds.ours, rounds.native, "cpuPerUnit"),
+    ratio(rounds.ours, rounds.vs, "cpuPerUnit"),
+    ratio(rounds["ours-await"], rounds["vs-await"], "cpuPerUnit"),
+    ratio(rounds["ours-pipe"], rounds["vs-pipe"], "cpuPerUnit"),
+  ]).filter((row) => row.slice(1).some((cell) => cell !== ""));
+  if (rows.length === 0) return [];
+  const ratios = ["ours / native", "ours / vs", "`for await`: ours / vs", "`pipeTo`: ours / vs"];
+  return [
+    "## CPU time of the server",
+    table(["load", ...peers.map(({ title }) => title), ...ratios], rows),
+  ];
+}
+
+/** The medians of all loads, and the most important ratios. */
 export function summary(all: readonly Measured[], peers: readonly Peer[]): string {
   const medians = all.map((measured) => [
     `${measured.load.name}, ${measured.load.unit}`,
@@ -104,6 +141,7 @@ export function summary(all: readonly Measured[], peers: readonly Peer[]): strin
     return [
       load.name,
       ratio(rounds.ours, rounds.native),
+      ratio(rounds.ours, rounds.vs),
       ratio(rounds.ours, rounds.raw),
       ratio(rounds.ours, rounds.ws),
       ratio(rounds.ours, rounds.uws),
@@ -113,12 +151,20 @@ export function summary(all: readonly Measured[], peers: readonly Peer[]): strin
     ];
   });
   const parts = ["## Medians", table(["load", ...peers.map(({ title }) => title)], medians)];
-  const header = ["load", "ours / native", "ours / raw TCP", "ours / `ws`", "ours / uws"];
+  const header = ["load", "ours / native", "ours / vs", "ours / raw TCP"];
   if (ratios.some((row) => row.slice(1).some((cell) => cell !== ""))) {
     parts.push(
       "## Ratios of the medians",
-      table([...header, "`for await` / ours", "`pipeTo` / ours", "ours / its binary"], ratios),
+      table([
+        ...header,
+        "ours / `ws`",
+        "ours / uws",
+        "`for await` / ours",
+        "`pipeTo` / ours",
+        "ours / its binary",
+      ], ratios),
     );
   }
+  parts.push(...cpuSummary(all, peers));
   return parts.join("\n\n");
 }

@@ -1,13 +1,13 @@
-/** Numbers and tables for people, in Markdown. */
+/** Formats numbers and Markdown tables. */
 
-/** The middle one; of an even number the mean of the two. */
+/** Returns the median; of an even number of values, the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
-/** A number in three digits. */
+/** Formats a number with three digits. */
 export function short(value: number): string {
   if (Math.abs(value) >= 1e6) return `${digits(value / 1e6)} M`;
   if (Math.abs(value) >= 1e4) return `${digits(value / 1e3)} k`;
@@ -18,19 +18,19 @@ function digits(value: number): string {
   return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
-/** The smallest and the largest. */
+/** Formats the smallest and the largest value. */
 export function spread(values: readonly number[]): string {
   return `${short(Math.min(...values))}..${short(Math.max(...values))}`;
 }
 
-/** The median, and its spread where there is more than one value. */
+/** Formats the median, with the spread if there is more than one value. */
 export function withSpread(values: readonly number[]): string {
   if (values.length === 0) return "";
   const middle = short(median(values));
   return values.length === 1 ? middle : `${middle} (${spread(values)})`;
 }
 
-/** A table; the first column is text, the others are numbers. Columns without any are left out. */
+/** Formats a table: the first column is text, the others are numbers. Empty columns are left out. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const used = header.map((_, i) => i).filter((i) => i === 0 || rows.some((row) => row[i] !== ""));
   const all = [header, ...rows].map((row) => used.map((i) => row[i] ?? ""));

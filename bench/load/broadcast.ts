@@ -1,4 +1,4 @@
-/** One connection sends, all receive; the next message is sent when the last one has it. */
+/** A broadcast load: one connection sends, and sends again when all have received the message. */
 
 import type { Result, Task } from "../loads.ts";
 import { Client } from "./client.ts";
@@ -20,7 +20,7 @@ export async function broadcast(task: Task): Promise<Result> {
     const counter = new SizeCounter(expected.length);
     client.onClose = () => onProblem(new Error("The server closed a connection"));
     client.onData = (chunk) => {
-      // The first one is compared; a server that cuts 66 bytes in two has not been seen.
+      // The first message is compared. No server is known to split 66 bytes.
       if (isChecking && !chunk.every((byte, i) => byte === expected[i])) {
         return onProblem(new Error("Wrong message"));
       }
@@ -36,7 +36,7 @@ export async function broadcast(task: Task): Promise<Result> {
     clients[0]!.write(message);
     return promise;
   };
-  // A server may learn of a connection a little after the connection has seen its 101.
+  // A server may register a connection shortly after the client has read the 101.
   await sleep(0.1);
   await within(10, "The first broadcast", send());
   isChecking = false;

@@ -1,15 +1,15 @@
-/** A connection of the generator's: TCP by Bun, the opening handshake, and bytes. */
+/** A connection of the generator: a Bun socket with the opening handshake. */
 
 import { createHash } from "node:crypto";
 import { Bun } from "../globals.ts";
 import type { BunSocket, BunSocketHandler } from "../globals.ts";
 
-/** Where to connect, and how. */
+/** The options of a connection. */
 export interface ClientOptions {
   port: number;
   /** Whether to do the opening handshake. */
   websocket: boolean;
-  /** What to offer in `Sec-WebSocket-Extensions`. */
+  /** The value of `Sec-WebSocket-Extensions`. */
   offer?: string;
 }
 
@@ -29,9 +29,9 @@ const handler: BunSocketHandler<Client> = {
   connectError: (socket, error) => socket.data.failed(error),
 };
 
-/** One connection. */
+/** A connection. */
 export class Client {
-  /** Takes the bytes that come after the handshake. */
+  /** Called with the bytes received after the handshake. */
   onData: (chunk: Uint8Array) => void;
   /** Called when the connection has ended. */
   onClose: () => void = () => {};
@@ -40,7 +40,7 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #opened: PromiseWithResolvers<Client> = Promise.withResolvers();
   #socket: BunSocket<Client> | undefined;
-  /** What the kernel did not take yet. */
+  /** The bytes that the kernel has not accepted yet. */
   readonly #queue: Uint8Array[] = [];
   #head = "";
   #isOpen = false;
@@ -50,7 +50,7 @@ export class Client {
     this.onData = (chunk) => this.#readHead(chunk);
   }
 
-  /** Connects; resolves when messages can be sent. */
+  /** Connects. Resolves when messages can be sent. */
   static open(options: ClientOptions): Promise<Client> {
     const client = new Client(options);
     const { port } = options;
@@ -59,7 +59,7 @@ export class Client {
     return client.#opened.promise;
   }
 
-  /** Connects `count` times, `atOnce` at a time: a flood would overflow the server's backlog. */
+  /** Connects `count` times, `atOnce` at a time, so that the server's backlog does not overflow. */
   static async openMany(options: ClientOptions, count: number, atOnce = 64): Promise<Client[]> {
     const clients: Client[] = [];
     while (clients.length < count) {
@@ -71,7 +71,7 @@ export class Client {
     return clients;
   }
 
-  /** Sends bytes; what the kernel doesn't take now goes out later. */
+  /** Sends bytes. Queues the part that the kernel does not accept now. */
   write(bytes: Uint8Array): void {
     if (this.#queue.length > 0) {
       this.#queue.push(bytes);
@@ -81,12 +81,12 @@ export class Client {
     if (written < bytes.length) this.#queue.push(bytes.subarray(written));
   }
 
-  /** Ends the connection: a FIN. */
+  /** Ends the connection with a FIN. */
   end(): void {
     this.#socket?.end();
   }
 
-  /** Drops the connection: an RST, which leaves no port in TIME_WAIT. */
+  /** Drops the connection with an RST, which leaves no port in TIME_WAIT. */
   abort(): void {
     this.#socket?.terminate();
   }
@@ -146,7 +146,7 @@ export class Client {
 let lastOptions: ClientOptions | undefined;
 let lastRequest: Uint8Array | undefined;
 
-/** The request of the opening handshake; made once for all connections with the same options. */
+/** Returns the request of the opening handshake, cached for connections with the same options. */
 function requestFor(options: ClientOptions): Uint8Array {
   if (options === lastOptions) return lastRequest!;
   lastOptions = options;

@@ -1,4 +1,4 @@
-/** Each connection keeps the same number of messages in flight: a reply is answered by a new message. */
+/** An echo load: each connection keeps a fixed number of messages in flight. */
 
 import type { Result, Task } from "../loads.ts";
 import { Client } from "./client.ts";
@@ -7,10 +7,10 @@ import { percentiles, sleep, Stopwatch, within } from "./meter.ts";
 import { compressedTraffic, plainTraffic } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** What all connections count together. */
+/** The counters that all connections share. */
 interface Count {
   messages: number;
-  /** In milliseconds; taken where there is one message in flight. */
+  /** Latencies in milliseconds, measured if one message is in flight. */
   latencies: number[];
   isMeasuring: boolean;
   isStopped: boolean;
@@ -28,7 +28,7 @@ class Connection {
     this.#inFlight = inFlight;
   }
 
-  /** Sends the first messages, and compares what comes back, byte by byte. */
+  /** Sends the first messages and compares the replies byte by byte. */
   check(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const pieces: Uint8Array[] = [];
@@ -46,7 +46,7 @@ class Connection {
     return within(10, "The first echo", promise);
   }
 
-  /** Keeps messages in flight until the count is stopped; resolves when all replies are there. */
+  /** Keeps messages in flight until the count is stopped. Resolves when all replies have arrived. */
   run(total: Count): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const client = this.#client;

@@ -1,24 +1,24 @@
-/** Frames as the generator needs them: made before the clock starts, and counted, not decoded. */
+/** Frames for the generator: built before the measurement, and counted instead of decoded. */
 
 import type { Payload } from "../loads.ts";
 
 const encoder = new TextEncoder();
 
-/** The `index`th payload of `size` bytes: each is another, so that a mix-up would show. */
+/** Returns the `index`th payload of `size` bytes. All differ, so that a mix-up is detected. */
 export function makePayload(kind: Payload, size: number, index: number): Uint8Array {
   if (kind === "json") return encoder.encode(makeJson(size, index));
   if (kind === "binary") return Uint8Array.from({ length: size }, (_, i) => i * 31 + index * 7);
   if (kind === "ascii") {
     return Uint8Array.from({ length: size }, (_, i) => 0x61 + (i * 7 + index) % 26);
   }
-  // 1, 2, 3 and 4 bytes: 10 in all.
+  // Characters of 1, 2, 3 and 4 bytes: 10 bytes in total.
   const start = String.fromCharCode(0x61 + index % 26);
   const text = start + "é€😀a".repeat(Math.floor((size - 1) / 10));
   const bytes = encoder.encode(text);
   return encoder.encode(text + "z".repeat(size - bytes.length));
 }
 
-/** A list of orders, the way an API would send it: keys that repeat, values that don't. */
+/** Returns a list of orders as an API sends it, with repeated keys and different values. */
 function makeJson(size: number, index: number): string {
   let state = index + 1;
   const next = (): number => {
@@ -38,7 +38,7 @@ function makeJson(size: number, index: number): string {
   return JSON.stringify({ orders });
 }
 
-/** A frame with `first` as its first byte; masked where there is a key. */
+/** Returns a frame with `first` as its first byte, masked if there is a key. */
 export function makeFrame(first: number, payload: Uint8Array, key?: Uint8Array): Uint8Array {
   const { length } = payload;
   const lengthBytes = length < 126 ? 0 : length < 65536 ? 2 : 8;
@@ -57,12 +57,12 @@ export function makeFrame(first: number, payload: Uint8Array, key?: Uint8Array):
   return frame;
 }
 
-/** A masking key that is another for each index. */
+/** Returns a masking key, a different one for each index. */
 export function makeKey(index: number): Uint8Array {
   return new Uint8Array([0x37 + index, 0xfa - index, 0x21, 0x3d]);
 }
 
-/** The pieces in one. */
+/** Concatenates the pieces. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let position = 0;
@@ -73,14 +73,14 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** Tells how many messages end in each chunk of one connection. */
+/** Counts the messages that end in each chunk of a connection. */
 export interface Counter {
   push(chunk: Uint8Array): number;
-  /** Whether the bytes so far end at the end of a message. */
+  /** Whether the last byte was the end of a message. */
   readonly isWhole: boolean;
 }
 
-/** For replies that all have the same size: a division a chunk. */
+/** Counts replies of one size, with one division per chunk. */
 export class SizeCounter implements Counter {
   readonly #size: number;
   #bytes = 0;
@@ -101,9 +101,9 @@ export class SizeCounter implements Counter {
   }
 }
 
-/** For replies whose size isn't known: walks from header to header. Control frames don't count. */
+/** Counts replies of unknown size by reading their headers. Control frames do not count. */
 export class FrameCounter implements Counter {
-  /** Bytes of payload to skip before the next header. */
+  /** The number of payload bytes before the next header. */
   #skip = 0;
   #header: number[] = [];
 
@@ -129,7 +129,7 @@ export class FrameCounter implements Counter {
     return count;
   }
 
-  /** Whether the header is whole; then `#skip` is the payload's length. */
+  /** Returns whether the header is complete; `#skip` is then the payload's length. */
   #readHeader(): boolean {
     const header = this.#header;
     if (header.length < 2) return false;
@@ -148,7 +148,7 @@ export class FrameCounter implements Counter {
   }
 }
 
-/** Splits whole frames of a server into their first bytes and payloads. */
+/** Splits complete frames of a server into their first bytes and payloads. */
 export function* readFrames(bytes: Uint8Array): Generator<{ first: number; payload: Uint8Array }> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let position = 0; position < bytes.length;) {

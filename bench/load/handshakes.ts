@@ -1,7 +1,7 @@
 /**
- * The whole life of connections that say nothing: connect, upgrade, 101, the client's Close, the
- * server's Close, the end of the TCP connection, which is the server's to end first. Only then does
- * the next one start in its place.
+ * The whole life of connections without messages: connect, upgrade, 101, the client's Close, the
+ * server's Close, and the end of the TCP connection, which the server ends first. Then the next
+ * connection starts.
  */
 
 import type { Result, Task } from "../loads.ts";
@@ -10,7 +10,7 @@ import type { ClientOptions } from "./client.ts";
 import { makeFrame, makeKey } from "./frames.ts";
 import { percentiles, sleep, Stopwatch, within } from "./meter.ts";
 
-/** A Close with 1000. */
+/** A Close frame with code 1000. */
 const CLOSE = makeFrame(0x88, new Uint8Array([0x03, 0xe8]), makeKey(0));
 
 async function live(options: ClientOptions): Promise<number> {
@@ -23,7 +23,7 @@ async function live(options: ClientOptions): Promise<number> {
     answer ||= chunk[0]!;
   };
   client.onClose = () => {
-    // RFC 6455 §5.5.1: the Close is answered by a Close.
+    // RFC 6455 §5.5.1: a Close is answered with a Close.
     if (answer === 0x88) resolve();
     else reject(new Error("The server ended the connection without a Close"));
   };

@@ -1,4 +1,4 @@
-/** Opens many connections and asks the kernel how much larger the server's process got. */
+/** A memory load: opens many connections and measures the growth of the server's process. */
 
 import process from "node:process";
 import type { Load, Result, Task } from "../loads.ts";
@@ -6,7 +6,7 @@ import { Client } from "./client.ts";
 import { residentBytes, sleep, within } from "./meter.ts";
 import { plainTraffic } from "./traffic.ts";
 
-/** Opened and closed before the first look, so that code loaded on first use doesn't count. */
+/** Connections opened and closed before the first measurement, so that code loaded on first use does not count. */
 const WARM_UP = 100;
 
 async function use(client: Client, load: Load): Promise<void> {
@@ -24,7 +24,7 @@ async function open(task: Task, count: number): Promise<Client[]> {
   return clients;
 }
 
-/** The server's memory after things have settled and the garbage has been collected. */
+/** Returns the server's memory in bytes after a garbage collection. */
 async function settled(pid: number): Promise<number> {
   await sleep(1);
   for (let i = 0; i < 2; i++) {

@@ -1,4 +1,4 @@
-// The load generator, on Bun: `bun bench/load/main.ts TASK`, where TASK is JSON. Prints the result as
+// The load generator, on Bun: `bun bench/load/main.ts TASK`, with TASK as JSON. Prints the result as
 // a line of JSON.
 import process from "node:process";
 import type { Kind, Result, Task } from "../loads.ts";
@@ -11,7 +11,10 @@ const kinds: Record<Kind, (task: Task) => Promise<Result>> = { broadcast, echo, 
 
 const task: Task = JSON.parse(process.argv[2] ?? "");
 try {
-  console.log(JSON.stringify(await kinds[task.load.kind](task)));
+  const result = await kinds[task.load.kind](task);
+  const { value, serverCpu } = result;
+  if (serverCpu !== undefined && value > 0) result.cpuPerUnit = serverCpu / value * 1e6;
+  console.log(JSON.stringify(result));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -1,14 +1,14 @@
-/** What is read of the clock and of /proc. */
+/** Measurements of time, CPU time and memory, from the clock and /proc. */
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
-/** Resolves after that many seconds. */
+/** Resolves after `seconds`. */
 export function sleep(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-/** Rejects where the promise takes longer than that. */
+/** Returns the promise's result. Rejects if it takes longer than `seconds`. */
 export async function within<T>(seconds: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_, reject) => {
@@ -17,10 +17,11 @@ export async function within<T>(seconds: number, what: string, promise: Promise<
   return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** The CPU time of the process so far, in seconds, user's and system's; nothing without a /proc. */
+/** Returns the user and system CPU time of a process in seconds, or `undefined` without /proc. */
 function cpuSeconds(pid: number): number | undefined {
   try {
-    // After the command, which may have spaces, and is in parentheses: the 12th and 13th, in ticks.
+    // The command in parentheses may have spaces. Fields 12 and 13 after it are utime and stime, in
+    // ticks of 10 ms.
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").pop()!.split(" ");
     return (Number(fields[11]) + Number(fields[12])) / 100;
   } catch {
@@ -28,13 +29,13 @@ function cpuSeconds(pid: number): number | undefined {
   }
 }
 
-/** The memory of the process that is in RAM, in bytes: VmRSS. */
+/** Returns the resident memory of a process in bytes (VmRSS). */
 export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
   return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)![1]) * 1024;
 }
 
-/** Measures a stretch of time. */
+/** Measures elapsed time and the CPU time used in it. */
 export class Stopwatch {
   readonly #pid: number;
   readonly #start: number = performance.now();
@@ -46,7 +47,7 @@ export class Stopwatch {
     this.#server = cpuSeconds(pid);
   }
 
-  /** The seconds since it was made, and the CPU's share in them. */
+  /** Returns the seconds since construction and the share of CPU time in them. */
   stop(): { seconds: number; cpu: { generatorCpu: number; serverCpu?: number } } {
     const seconds = (performance.now() - this.#start) / 1000;
     const server = cpuSeconds(this.#pid);
@@ -63,7 +64,7 @@ function ownSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** The 50th and the 99th percentile. */
+/** Returns the 50th and the 99th percentile. */
 export function percentiles(values: number[]): { p50?: number; p99?: number } {
   if (values.length === 0) return {};
   const sorted = Float64Array.from(values).sort();

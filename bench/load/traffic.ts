@@ -1,4 +1,4 @@
-/** What an echo load sends, and what has to come back. */
+/** The messages of an echo load and the replies that it expects. */
 
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Load } from "../loads.ts";
@@ -6,21 +6,21 @@ import { concat, FrameCounter, makeFrame, makeKey, makePayload } from "./frames.
 import { readFrames, SizeCounter } from "./frames.ts";
 import type { Counter } from "./frames.ts";
 
-/** The messages of a load, ready to be sent; one for each connection. */
+/** The messages of a load as bytes, for one connection. */
 export interface Traffic {
-  /** The next `count` messages, at most as many as are in flight. */
+  /** Returns the next `count` messages, at most as many as are in flight. */
   next(count: number): Uint8Array;
   /** Counts the replies. */
   readonly counter: Counter;
-  /** What is wrong with the reply to the first messages; nothing where it's right. */
+  /** Returns the error in the reply to the first messages, or `undefined` if it is correct. */
   check(reply: Uint8Array): string | undefined;
 }
 
-/** The first byte of a whole message's frame. */
+/** The first byte of an unfragmented message's frame. */
 const FIRST = { binary: 0x82, ascii: 0x81, utf8: 0x81, json: 0x81 } as const;
 const RSV1 = 0x40;
 
-/** Makes the plain traffic of a load; each connection may share its bytes. */
+/** Creates the traffic of an uncompressed load. All connections share its bytes. */
 export function plainTraffic(load: Load, websocket: boolean): () => Traffic {
   const payloads = Array.from(
     { length: load.inFlight },
@@ -28,7 +28,7 @@ export function plainTraffic(load: Load, websocket: boolean): () => Traffic {
   );
   const first = FIRST[load.payload];
   const batch = concat(payloads.map((payload, i) => makeFrame(first, payload, makeKey(i))));
-  // Who speaks no WebSocket gives back what came, mask and all.
+  // A raw TCP server echoes the masked bytes.
   const expected = websocket ? concat(payloads.map((each) => makeFrame(first, each))) : batch;
   const size = batch.length / load.inFlight;
   return () => ({
@@ -38,20 +38,19 @@ export function plainTraffic(load: Load, websocket: boolean): () => Traffic {
   });
 }
 
-/** How many different messages a connection sends in turn, so that a kept context doesn't know them. */
+/** The number of different messages a connection sends in turn, so that they are not in a kept context. */
 const DOCUMENTS = 64;
 
 /**
- * Makes the compressed traffic. Each message is deflated alone and refers to nothing before it: that
- * is valid where the server keeps the context of what it inflates, so that the same frame can be
- * sent again.
+ * Creates the compressed traffic. Each message is deflated alone, without references to earlier
+ * messages: it is valid in any context, so the same frame can be sent again.
  */
 export function compressedTraffic(load: Load, extensions: string): () => Traffic {
   const payloads = Array.from(
     { length: DOCUMENTS },
     (_, i) => makePayload(load.payload, load.size, i),
   );
-  // zlib turns 8 into 9 when it deflates; messages of this size have no use for more than 11.
+  // zlib raises 8 to 9 when it deflates. Messages of this size do not need more than 11.
   const bits = Number(/client_max_window_bits=(\d+)/.exec(extensions)?.[1] ?? 15);
   const frames = payloads.map((payload, i) => {
     const deflated = deflateRawSync(payload, {
@@ -79,7 +78,7 @@ export function compressedTraffic(load: Load, extensions: string): () => Traffic
   };
 }
 
-/** What the first messages of a server are, inflated in one go, in the context that they share. */
+/** Inflates the first messages of a server together, in the context that they share. */
 function inflate(reply: Uint8Array): Uint8Array {
   const pieces: Uint8Array[] = [];
   for (const { first, payload } of readFrames(reply)) {

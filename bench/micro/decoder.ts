@@ -1,4 +1,4 @@
-/** Bytes to frames, as a server gets them. */
+/** Decoding frames, as a server. */
 
 import { bench, do_not_optimize, group } from "mitata";
 import { FrameDecoder } from "@sluice/websocket/protocol";
@@ -11,13 +11,13 @@ const sink = {
   },
 };
 
-/** Declares them. */
+/** Declares the benchmarks of the decoder. */
 export function decoder(): void {
   for (const [count, size] of SHAPES) {
     group(`decoder: ${count} masked binary frames of ${size} B in one chunk`, () => {
       const bytes = maskedFrames("binary", count, size);
-      // Who owns the chunk decides whether it's copied. Unmasked in place it's masked again by the next
-      // turn: that makes no difference to the decoder.
+      // Ownership of the chunk decides if it is copied. Unmasking in place masks it again in the next
+      // iteration, which makes no difference to the decoder.
       for (const chunks of ["given", "lent", "kept"] as const) {
         bench(`decoder ${count} x ${size} B, chunk ${chunks}`, () => decode([bytes], { chunks }));
       }

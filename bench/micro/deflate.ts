@@ -1,14 +1,14 @@
-/** permessage-deflate, both ways: JSON of 1 KiB as it comes one after the other, with and without context. */
+/** permessage-deflate of successive JSON messages in both directions, with and without context. */
 
 import { bench, do_not_optimize, group } from "mitata";
 import { acceptOffers, PerMessageDeflate, useExtensions } from "@sluice/websocket/extensions";
 import type { ExtensionInUse, Frame, FrameInit } from "@sluice/websocket/extensions";
 import { payloads } from "./inputs.ts";
 
-/** How many messages follow each other. */
+/** The number of successive messages. */
 const COUNT = 64;
 
-/** Declares them. */
+/** Declares the benchmarks of permessage-deflate. */
 export function deflate(): void {
   for (const size of [190, 1024, 65536]) {
     const messages = payloads("json", COUNT, size);
@@ -16,7 +16,7 @@ export function deflate(): void {
       group(`deflate: ${COUNT} messages of ${size} B of JSON, ${context}`, () => {
         const sender = make(params);
         bench(`compress ${COUNT} x ${size} B, ${context}`, () => compress(sender, messages));
-        // A context is that of the messages before: the same ones again, from the first on.
+        // The context depends on the earlier messages, so each run starts with the first one.
         const frames = compress(make(params), messages);
         bench(`decompress ${COUNT} x ${size} B, ${context}`, () => {
           const receiver = make(params);
@@ -46,7 +46,7 @@ function make(params: readonly (readonly [string, true])[]): ExtensionInUse {
   return useExtensions(agreements, { maxMessageSize: Infinity })!;
 }
 
-/** The frames' payloads are copies: the sender writes to its own again. */
+/** Compresses the messages. Copies the payloads, because the sender reuses its buffer. */
 function compress(sender: ExtensionInUse, messages: readonly Uint8Array[]): Frame[] {
   const frames: Frame[] = [];
   const flags = { fin: true, rsv1: true, rsv2: false, rsv3: false, opcode: 1, payloadOffset: 0 };

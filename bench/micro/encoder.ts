@@ -1,4 +1,4 @@
-/** Messages to bytes: of a server, and of a client, which masks. */
+/** Encoding messages, as a server and as a client, which masks. */
 
 import { bench, do_not_optimize, group } from "mitata";
 import { FrameEncoder } from "@sluice/websocket/protocol";
@@ -6,7 +6,7 @@ import { payloads, SHAPES } from "./inputs.ts";
 
 const textDecoder = new TextDecoder();
 
-/** Declares them. */
+/** Declares the benchmarks of the encoder. */
 export function encoder(): void {
   for (const role of ["server", "client"] as const) {
     for (const [count, size] of SHAPES) {

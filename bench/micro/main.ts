@@ -1,5 +1,5 @@
 // The micro-benchmarks: `deno task bench:micro` or `bun run bench:micro`. Names of groups and a regular
-// expression choose among them: `bench:micro decoder utf8 --filter 1024`.
+// expression select a part: `bench:micro decoder utf8 --filter 1024`.
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { run } from "mitata";
@@ -18,7 +18,9 @@ const { values, positionals } = parseArgs({
 });
 const unknown = positionals.find((name) => !Object.hasOwn(groups, name));
 if (unknown !== undefined) {
-  console.error(`There is no group "${unknown}": one or more of ${Object.keys(groups).join(", ")}`);
+  console.error(
+    `Cannot find a group "${unknown}": expected one or more of ${Object.keys(groups).join(", ")}`,
+  );
   process.exit(2);
 }
 for (const [name, declare] of Object.entries(groups)) {

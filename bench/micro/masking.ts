@@ -1,9 +1,9 @@
-/** Masking in place, at an offset that is a multiple of 4 and at one that isn't. */
+/** Masking in place, at an offset that is a multiple of 4 and at one that is not. */
 
 import { bench, group } from "mitata";
 import { mask } from "@sluice/websocket/protocol";
 
-/** Declares them. */
+/** Declares the benchmarks of masking. */
 export function masking(): void {
   for (const size of [16, 63, 64, 125, 1024, 65536]) {
     group(`masking: ${size} B`, () => {

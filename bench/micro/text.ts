@@ -1,4 +1,4 @@
-/** Text frames to strings: what the assembler makes of frames that are decoded already. */
+/** Assembling decoded text frames into strings. */
 
 import { bench, do_not_optimize, group } from "mitata";
 import { MessageAssembler, Opcode } from "@sluice/websocket/protocol";
@@ -26,7 +26,7 @@ function textFrame(payload: Uint8Array): Frame {
   };
 }
 
-/** Declares them. */
+/** Declares the benchmarks of text. */
 export function text(): void {
   for (const kind of ["ascii", "utf8"] as const) {
     for (const [count, size] of SHAPES) {

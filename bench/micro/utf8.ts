@@ -1,4 +1,4 @@
-/** Is it UTF-8? By our validator, which can be fed in pieces, and by the platform's decoder, whole. */
+/** Validating UTF-8, with the incremental validator and with the platform's decoder. */
 
 import { bench, do_not_optimize, group } from "mitata";
 import { isValidUtf8, Utf8Validator } from "@sluice/websocket/protocol";
@@ -6,7 +6,7 @@ import { makePayload } from "../load/frames.ts";
 
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Declares them. */
+/** Declares the benchmarks of UTF-8 validation. */
 export function utf8(): void {
   for (const kind of ["ascii", "utf8"] as const) {
     for (const size of [16, 125, 1024, 65536]) {

@@ -16,9 +16,9 @@ const server: BunServer = Bun.serve({
     message: mode === "broadcast"
       ? (_socket, message) => server.publish("all", message)
       : (socket, message) => socket.send(message, compress),
-    // By default it drops what exceeds 1 MiB: two messages of that size in flight are more.
+    // The default, 1 MiB, would drop messages with two of 1 MiB in flight.
     backpressureLimit: 16 * 1024 * 1024,
-    // Of its own contexts, "dedicated" is the one that is kept from message to message.
+    // "dedicated" keeps the context between messages.
     ...(compress && { perMessageDeflate: { compress: "dedicated", decompress: "dedicated" } }),
   },
 });

@@ -1,4 +1,4 @@
-// Ours, on Deno or on Bun: `ours.ts MODE FORM`.
+// Sluice, on Deno or on Bun: `ours.ts MODE FORM`.
 import process from "node:process";
 import { serve } from "@sluice/websocket";
 import type { ServeOptions, SocketFunction, SocketHandler } from "@sluice/websocket";
@@ -24,7 +24,7 @@ const forms: Record<string, SocketHandler | SocketFunction> = {
 const options: ServeOptions = {
   hostname: "127.0.0.1",
   port: 0,
-  // Not an option of every version: the load is left out where the extension isn't agreed on.
+  // Older versions lack the option. The load is left out if the extension is not agreed on.
   ...(mode === "compressed" ? { compression: true } : {}),
 };
 

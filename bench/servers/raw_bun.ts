@@ -1,9 +1,9 @@
-// The ceiling on Bun: TCP's bytes go back as they came, with no WebSocket at all.
+// The ceiling on Bun: an echo of raw TCP, without WebSocket.
 import { Bun } from "../globals.ts";
 import type { BunSocket } from "../globals.ts";
 import { ready } from "./ready.mjs";
 
-/** What the kernel did not take yet. */
+/** The bytes that the kernel has not accepted yet. */
 type Queue = Uint8Array[];
 
 function flush(socket: BunSocket<Queue>): void {

@@ -1,4 +1,4 @@
-// The ceiling on Deno: TCP's bytes go back as they came, with no WebSocket at all.
+// The ceiling on Deno: an echo of raw TCP, without WebSocket.
 import { Deno } from "../globals.ts";
 import type { DenoConn } from "../globals.ts";
 import { ready } from "./ready.mjs";

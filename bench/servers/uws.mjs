@@ -1,4 +1,4 @@
-// uWebSockets.js, on Node: not a dependency, since npm has no build by its makers. See README.md.
+// uWebSockets.js, on Node. Not a dependency, because its authors do not publish it on npm: see README.md.
 import { mode, ready } from "./ready.mjs";
 
 const { default: uws } = await import("uWebSockets.js");
@@ -7,7 +7,7 @@ const compressed = mode === "compressed";
 const app = uws.App().ws("/*", {
   maxPayloadLength: 16 * 1024 * 1024,
   maxBackpressure: 16 * 1024 * 1024,
-  // A context each, kept from message to message.
+  // Each connection keeps its context between messages.
   ...(compressed && { compression: uws.DEDICATED_COMPRESSOR | uws.DEDICATED_DECOMPRESSOR }),
   open: (socket) => mode === "broadcast" && socket.subscribe("all"),
   message: (socket, message, binary) =>
