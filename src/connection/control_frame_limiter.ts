@@ -4,65 +4,63 @@ import type { Timers } from "../util/timers.ts";
 const SECOND = 1000;
 
 /**
- * Counts the control frames that a peer sends unasked, by the second; a second begins with a frame,
- * once the one before is over.
+ * Limits the control frames that a peer sends unasked: a token bucket for `max` frames, which refills at
+ * `max` a second.
  *
- * What waited meanwhile comes at once when the event loop has stalled, or when reading goes on after a
- * pause of ours: then as many more are let through as could have come in that time. So on average no
- * peer gets more than its number a second, and none that keeps to it is closed for our delays.
+ * Frames that wait while the event loop is stalled, or reading is paused, arrive at once afterwards. The
+ * bucket refills beyond its size for such a time, so that no peer that keeps to the rate is closed for
+ * a delay of ours, and none can send more than the rate on average.
  */
 export class ControlFrameLimiter {
   readonly #max: number;
   readonly #timers: Timers;
-  #count = 0;
-  #since = -Infinity;
-  #pausedAt = 0;
-  #resumedAt = -Infinity;
-  #lastPause = 0;
+  /** What is in the bucket, in the milliseconds that it takes to refill: `SECOND / max` for a frame. */
+  #credit = SECOND;
+  #refilledAt: number;
 
   /** @param max How many control frames may come a second. */
   constructor(max: number, timers: Timers) {
     this.#max = max;
     this.#timers = timers;
+    this.#refilledAt = timers.now();
   }
 
   /**
-   * A control frame has come.
+   * Counts a control frame.
    *
-   * @throws {PolicyViolationError} where it's one too many.
+   * @throws {PolicyViolationError} If the bucket is empty.
    */
   count(): void {
-    const now = this.#timers.now();
-    if (now - this.#since >= SECOND) {
-      this.#since = now;
-      this.#count = 0;
+    this.#refill();
+    const cost = SECOND / this.#max;
+    // Less than a half is what rounding may leave of a whole.
+    if (this.#credit < cost / 2) {
+      throw new PolicyViolationError(
+        `Cannot take more control frames: ${this.#max} have come within a second`,
+        "ERR_TOO_MANY_CONTROL_FRAMES",
+      );
     }
-    if (++this.#count <= this.#max) return;
-    const waited = Math.max(this.#pause(now), this.#timers.stall(now));
-    if (this.#count <= this.#max * (1 + waited / SECOND)) return;
-    throw new PolicyViolationError(
-      `Cannot take more control frames: ${this.#max} have come within a second`,
-      "ERR_TOO_MANY_CONTROL_FRAMES",
-    );
+    this.#credit -= cost;
   }
 
-  /** The connection is not read. */
+  /** Reading is paused. */
   paused(): void {
-    this.#pausedAt = this.#timers.now();
+    this.#refill();
   }
 
-  /** The connection is read again. */
+  /** Reading goes on: refills the bucket, beyond its size, for the pause. */
   resumed(): void {
     const now = this.#timers.now();
-    const pause = now - this.#pausedAt;
-    // Reading may go on in several steps: what the first lets in is still to be read.
-    if (pause < this.#pause(now)) return;
-    this.#lastPause = pause;
-    this.#resumedAt = now;
+    this.#credit += now - this.#refilledAt;
+    this.#refilledAt = now;
   }
 
-  /** How long the longest pause was that ended within the last second. */
-  #pause(now: number): number {
-    return now - this.#resumedAt < SECOND ? this.#lastPause : 0;
+  #refill(): void {
+    const now = this.#timers.now();
+    const size = SECOND + Math.max(this.#timers.stall(now), 0);
+    if (this.#credit < size) {
+      this.#credit = Math.min(size, this.#credit + now - this.#refilledAt);
+    }
+    this.#refilledAt = now;
   }
 }

@@ -11,7 +11,7 @@ import { CloseHandshake, closeInfo } from "./close_handshake.ts";
 import type { CloseHandshakeOwner } from "./close_handshake.ts";
 import type { EndpointSettings } from "./connection_settings.ts";
 import { Keepalive } from "./keepalive.ts";
-import type { KeepaliveOwner } from "./keepalive.ts";
+import type { KeepaliveCore } from "./keepalive.ts";
 import type { EndpointOwner } from "./close_info.ts";
 import { ExtendedSender } from "./extended_sender.ts";
 import { holdsTooMuch } from "./memory_usage.ts";
@@ -32,7 +32,7 @@ export class Endpoint
     ReadingOwner,
     SenderOwner,
     CloseHandshakeOwner,
-    KeepaliveOwner,
+    KeepaliveCore,
     MemoryHolder {
   readonly settings: EndpointSettings;
   readonly transport: Transport;
@@ -146,7 +146,7 @@ export class Endpoint
   }
 
   /** Keepalive: whether reading has stopped, and not because the peer does not read. */
-  get isHeldBack(): boolean {
+  get isReadingPaused(): boolean {
     return this.#reading?.isHeldBack === true;
   }
 
@@ -159,7 +159,7 @@ export class Endpoint
    * Keepalive: the peer is gone. RFC 6455 §7.1.7: "An endpoint MAY omit sending a Close frame if it
    * believes the other side is unlikely to be able to receive and process the Close frame".
    */
-  lost(error: WebSocketError): void {
+  peerLost(error: WebSocketError): void {
     if (this.#isClosed || this.#error !== undefined) return;
     this.#error = error;
     this.#owner.failed(error);

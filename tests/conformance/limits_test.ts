@@ -92,9 +92,8 @@ for (const form of FORMS) {
     for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
     await assertFrame(client, 1, utf8.encode("next"));
     await delay(1050);
-    await client.write(join(...frames));
+    await client.write(join(...frames, frame({ opcode: 10 })));
     for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
-    await client.write(frame({ opcode: 10 }));
     await assertFailed(server, client, 1008);
   });
 
