@@ -14,14 +14,14 @@
  *
  * @module
  */
-export {
-  accept,
-  type AcceptOptions,
-  type RequestInfo,
-  type UpgradeInfo,
-  type UpgradeOptions,
-  type UpgradeResult,
-} from "./src/server/accept.ts";
+export { accept } from "./src/server/accept.ts";
+export type {
+  AcceptOptions,
+  RequestInfo,
+  UpgradeInfo,
+  UpgradeOptions,
+  UpgradeResult,
+} from "./src/server/accept_options.ts";
 export { type BackoffOptions, isFinalClose } from "./src/client/reconnect_backoff.ts";
 export {
   connect,
@@ -68,14 +68,10 @@ export {
   ReconnectingWebSocket,
   type ReconnectOptions,
 } from "./src/client/reconnecting_websocket.ts";
-export {
-  type AdmissionOptions,
-  serve,
-  type ServeOptions,
-  type ShutdownOptions,
-  type SocketFunction,
-  WebSocketServer,
-} from "./src/server/server.ts";
+export type { AdmissionOptions } from "./src/server/connection_limits.ts";
+export type { ServeOptions, SocketFunction } from "./src/server/serve_options.ts";
+export { serve, WebSocketServer } from "./src/server/server.ts";
+export type { ShutdownOptions } from "./src/server/shutdown.ts";
 export {
   FrameDecoderStream,
   FrameEncoderStream,

@@ -14,21 +14,21 @@ import type { Addr } from "../transport/transport.ts";
 import { resolveProxies } from "../proxy/trusted_proxies.ts";
 import type { ProxyOptions, TrustedProxies } from "../proxy/trusted_proxies.ts";
 
-/** What is known of a request beside what the `Request` says. */
+/** Facts about a request that its `Request` does not contain. */
 export interface RequestInfo {
-  /** The address of the other end: the proxy's, where there is one. */
+  /** The address of the peer: the proxy's, if there is one. */
   readonly remoteAddr: Addr;
-  /** The address of the client: what a trusted proxy says of it, and else `remoteAddr`. */
+  /** The address of the client: the one that a trusted proxy names, otherwise `remoteAddr`. */
   readonly clientAddr: Addr;
 }
 
-/** What `upgrade()` is told beside the `Request`. */
+/** Facts about a WebSocket request that its `Request` does not contain. */
 export interface UpgradeInfo extends RequestInfo {
-  /** The subprotocols that the client offers, the one it likes best first. */
+  /** The subprotocols that the client offers, in its order of preference. */
   readonly protocols: readonly string[];
 }
 
-/** What `upgrade()` says of a connection that it lets in. */
+/** Options of one connection, as returned by `upgrade()`. */
 export interface UpgradeOptions<Data = unknown> {
   /**
    * The subprotocol: one of those that the client offers.
@@ -36,45 +36,45 @@ export interface UpgradeOptions<Data = unknown> {
    * @default {undefined} the first of `protocols` that is offered
    */
   protocol?: string | undefined;
-  /** Header fields to add to the 101, such as a cookie. */
+  /** Header fields to add to the 101 response, such as a cookie. */
   headers?: HeaderFields;
-  /** What to attach to the connection, as its `data`. */
+  /** The value of the connection's `data`. */
   data?: Data;
 }
 
-/** What `upgrade()` may give back. */
+/** The results that `upgrade()` may return. */
 export type UpgradeResult<Data> = UpgradeOptions<Data> | Response | undefined | void;
 
-/** Options of `accept()`, and those of `serve()` that are about one connection. */
+/** Options of `accept()`, and those options of `serve()` that concern one connection. */
 export interface AcceptOptions<Data = unknown> extends ProxyOptions {
   /**
-   * Decides on a request whose handshake is right: gives back what to do with it, or a `Response` that
-   * refuses it. Where it throws, the client gets a 500.
+   * Decides on a valid WebSocket request: returns the options of its connection, or a `Response` that
+   * refuses it. If it throws, the client gets a 500.
    */
   upgrade?: (
     request: Request,
     info: UpgradeInfo,
   ) => UpgradeResult<Data> | Promise<UpgradeResult<Data>>;
   /**
-   * The subprotocols that this server speaks, the one it likes best first: the first that the client
-   * offers is chosen.
+   * The subprotocols of this server, in its order of preference. The first one that the client offers
+   * is chosen.
    *
    * @default {[]} none
    */
   protocols?: readonly string[];
   /**
-   * Which pages may connect, beside those of this very host: a list of origins such as
-   * `"https://example.com"`, a function, or `"*"` for all. A browser sends the origin of its page, and
-   * cookies with it: to let all in lets any page act for your users.
+   * The pages that may connect, in addition to those of this host: a list of origins such as
+   * `"https://example.com"`, a function, or `"*"` for all. A browser sends the origin of the page, and
+   * the user's cookies with it. If all origins are allowed, any page can act for your users.
    *
-   * @default {[]} those of this host, and whatever is not a browser
+   * @default {[]} those of this host, and clients that send no Origin
    * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-10.2 RFC 6455 §10.2}
    */
   origins?: OriginPolicy;
   /**
-   * The scheme of the requests' URLs: `"https"` where TLS ends here, or at a proxy in front.
+   * The scheme of the requests' URLs: `"https"` if TLS ends here, or at a proxy in front.
    *
-   * @default {"http"} and `"https"` where `serve()` has `tls`
+   * @default {"http"} and `"https"` if `serve()` has `tls`
    */
   scheme?: "http" | "https";
   /**
@@ -102,28 +102,28 @@ export interface AcceptOptions<Data = unknown> extends ProxyOptions {
   limits?: Partial<Limits>;
 }
 
-/** The options, checked once for all connections. */
-export interface AcceptSettings<Data> {
+/** The options of `accept()`, checked once for all connections. */
+export interface AcceptConfig<Data> {
   readonly upgrade: AcceptOptions<Data>["upgrade"];
   readonly protocols: readonly string[];
   readonly checkOrigin: OriginCheck;
   readonly scheme: "http" | "https";
-  /** Makes a WebSocket's request of the text of its head. */
+  /** Makes the `Request` of a WebSocket from the text of its head. */
   readonly makeRequest: (headText: string) => Request;
   readonly extensions: readonly Extension[];
   readonly overflow: Overflow;
   readonly limits: Readonly<Limits>;
-  /** The proxies whose word is taken; `undefined` where there are none. */
+  /** The trusted proxies; `undefined` if there are none. */
   readonly proxies: TrustedProxies | undefined;
 }
 
 /**
  * Checks the options of `accept()`.
  *
- * @throws {TypeError} where an origin, a trusted proxy, or another option, is malformed.
- * @throws {RangeError} where a limit is.
+ * @throws {TypeError} If an origin, a trusted proxy, or another option, is malformed.
+ * @throws {RangeError} If a limit is.
  */
-export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): AcceptSettings<Data> {
+export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): AcceptConfig<Data> {
   const { scheme = "http" } = options;
   return {
     upgrade: options.upgrade,

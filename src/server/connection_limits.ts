@@ -4,76 +4,69 @@ import type { Addr } from "../transport/transport.ts";
 import { toIpAddress } from "../proxy/trusted_proxies.ts";
 import type { TrustedProxies } from "../proxy/trusted_proxies.ts";
 
-/** Options about how many a server lets in. */
+/** Options that limit how many connections a server accepts. */
 export interface AdmissionOptions {
   /**
-   * How many TCP connections may be there at a time, whatever has become of them: WebSockets, opening
-   * handshakes, answers of `fetch()`. The next is answered with 503 and `Retry-After`, before it has
-   * asked for anything; while 64 are being answered so, others are dropped.
+   * Maximum number of TCP connections at a time, of every kind: WebSockets, opening handshakes, and
+   * responses of `fetch()`. The next connection is answered with 503 and `Retry-After`, before its
+   * request is read. While 64 connections are being answered in this way, further ones are dropped.
    *
    * @default {Infinity} no limit
    */
   maxConnections?: number;
   /**
-   * How many of them may be one client's, by its IP address; of IPv6, by the first 64 bits, since the
-   * others are the client's own to choose. The next is answered in the same way.
+   * Maximum number of TCP connections of one client, by its IP address. IPv6 addresses are compared by
+   * their first 64 bits, since a client can choose the others. The next connection is refused in the
+   * same way.
    *
-   * Where the other end is one of `trustedProxies`, its client is counted once the head of the request
-   * has told who that is. Proxies themselves, and Unix sockets, are not limited.
+   * If the peer is one of `trustedProxies`, the client is counted once the request head has named it.
+   * Proxies themselves, and Unix sockets, are not limited.
    *
    * @default {Infinity} no limit
    */
   maxConnectionsPerAddress?: number;
 }
 
-/** Gives a refusal, where no WebSocket is to be let in for now. */
-export type AdmissionCheck = () => HandshakeError | undefined;
+/** Returns a refusal if no WebSocket can be opened at present. */
+export type UpgradeCheck = () => HandshakeError | undefined;
 
-/** The Retry-After of a refusal that may be over soon, in seconds. */
+/** The Retry-After of a refusal for a reason that can be over soon, in seconds. */
 export const RETRY_AFTER = 5;
 
-/** Whom a server lets in: counts its connections, in all and by client, and knows why not. */
+/** Counts a server's connections, in all and by client, and refuses those over the limits. */
 export class ConnectionLimits {
   readonly #max: number;
   readonly #maxPerAddress: number;
   readonly #proxies: TrustedProxies | undefined;
-  readonly #checks: AdmissionCheck[] = [];
-  readonly #byAddress = new Map<string, number>();
+  readonly #upgradeChecks: UpgradeCheck[] = [];
+  readonly #countByAddress = new Map<string, number>();
   #count = 0;
 
   /**
-   * @param proxies Whose connections are other people's.
-   * @throws {RangeError} where a limit is not a number above 0.
+   * Checks the limits.
+   *
+   * @param proxies The proxies, whose connections belong to other clients.
+   * @throws {RangeError} If a limit is not a number above 0.
    */
   constructor(options: AdmissionOptions, proxies: TrustedProxies | undefined) {
-    this.#max = limit("maxConnections", options.maxConnections);
-    this.#maxPerAddress = limit("maxConnectionsPerAddress", options.maxConnectionsPerAddress);
+    this.#max = checkLimit("maxConnections", options.maxConnections);
+    this.#maxPerAddress = checkLimit("maxConnectionsPerAddress", options.maxConnectionsPerAddress);
     this.#proxies = proxies;
   }
 
-  /** Whether it matters who a client is: whether each may have so many connections. */
-  get countsClients(): boolean {
+  /** Whether connections are counted by address. */
+  get limitsAddresses(): boolean {
     return this.#maxPerAddress !== Infinity;
   }
 
-  /** How many connections there are. */
-  get count(): number {
-    return this.#count;
+  /** Adds a check that every WebSocket must pass before it opens. */
+  addUpgradeCheck(check: UpgradeCheck): void {
+    this.#upgradeChecks.push(check);
   }
 
-  /** How many clients they are, as far as those are counted. */
-  get clients(): number {
-    return this.#byAddress.size;
-  }
-
-  /** Adds something that is asked of every WebSocket that is about to open. */
-  add(check: AdmissionCheck): void {
-    this.#checks.push(check);
-  }
-
-  /** The refusal of all WebSockets for now, if any. */
-  check(): HandshakeError | undefined {
-    for (const check of this.#checks) {
+  /** Returns the first refusal of the upgrade checks, if any. */
+  checkUpgrade(): HandshakeError | undefined {
+    for (const check of this.#upgradeChecks) {
       const refusal = check();
       if (refusal !== undefined) return refusal;
     }
@@ -81,49 +74,49 @@ export class ConnectionLimits {
   }
 
   /**
-   * A TCP connection has come.
+   * Counts a TCP connection that has been accepted.
    *
-   * @param remoteAddr Its other end, which need not be told where clients are not counted.
-   * @returns the refusal; else it is counted, until `leave()`.
+   * @param remoteAddr The peer's address; not needed unless `limitsAddresses`.
+   * @returns The refusal, if there is no room. Otherwise the connection is counted until `release()`.
    */
-  arrive(remoteAddr: Addr | undefined): HandshakeError | undefined {
+  acquire(remoteAddr: Addr | undefined): HandshakeError | undefined {
     if (this.#count >= this.#max) return full(`the server has ${this.#max} connections`);
-    const refusal = remoteAddr === undefined ? undefined : this.identify(remoteAddr);
+    const refusal = remoteAddr === undefined ? undefined : this.acquireAddress(remoteAddr);
     if (refusal === undefined) this.#count++;
     return refusal;
   }
 
   /**
-   * The client of a connection that has come before is known now.
+   * Counts a connection that has been acquired as one of a client that a proxy has named.
    *
-   * @returns the refusal; else it is counted as that client's, until `leave()`.
+   * @returns The refusal, if there is no room. Otherwise it is counted until `release()`.
    */
-  identify(clientAddr: Addr): HandshakeError | undefined {
+  acquireAddress(clientAddr: Addr): HandshakeError | undefined {
     const key = this.#keyOf(clientAddr);
     if (key === undefined) return undefined;
-    const count = this.#byAddress.get(key) ?? 0;
+    const count = this.#countByAddress.get(key) ?? 0;
     if (count >= this.#maxPerAddress) return full(`${key} has ${count} connections`);
-    this.#byAddress.set(key, count + 1);
+    this.#countByAddress.set(key, count + 1);
     return undefined;
   }
 
   /**
-   * A connection has gone.
+   * Counts a connection no longer.
    *
-   * @param clientAddr Its client, where it has been counted as that client's.
+   * @param clientAddr The client, if the connection has been counted as that client's.
    */
-  leave(clientAddr: Addr | undefined): void {
+  release(clientAddr: Addr | undefined): void {
     this.#count--;
     const key = clientAddr === undefined ? undefined : this.#keyOf(clientAddr);
     if (key === undefined) return;
-    const count = this.#byAddress.get(key)! - 1;
-    if (count > 0) this.#byAddress.set(key, count);
-    else this.#byAddress.delete(key);
+    const count = this.#countByAddress.get(key)! - 1;
+    if (count > 0) this.#countByAddress.set(key, count);
+    else this.#countByAddress.delete(key);
   }
 
-  /** What a client is counted by; `undefined` where nobody counts. */
+  /** The key that an address is counted by, or `undefined` if it is not limited. */
   #keyOf(addr: Addr): string | undefined {
-    if (!this.countsClients || this.#proxies?.has(addr)) return undefined;
+    if (!this.limitsAddresses || this.#proxies?.has(addr)) return undefined;
     const address = toIpAddress(addr);
     return address === null ? undefined : clientPrefix(address);
   }
@@ -137,7 +130,7 @@ function full(reason: string): HandshakeError {
   });
 }
 
-/** The refusal of all WebSockets by a server that is shutting down. */
+/** Makes the refusal of every WebSocket while the server is shutting down. */
 export function draining(): HandshakeError {
   return new HandshakeError("Cannot accept handshake: the server is shutting down", {
     code: "ERR_HANDSHAKE_DRAINING",
@@ -146,12 +139,15 @@ export function draining(): HandshakeError {
   });
 }
 
-function limit(name: string, value = Infinity): number {
+function checkLimit(name: string, value = Infinity): number {
   if (typeof value === "number" && value > 0) return value;
   throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
 }
 
-/** The refusal while the server is over its memory budget: 503, after `patience` milliseconds again. */
+/**
+ * Makes the refusal of every WebSocket while the server is over its memory budget: 503, to be tried
+ * again after `patience` milliseconds.
+ */
 export function outOfMemory(patience: number): HandshakeError {
   return new HandshakeError("Cannot accept handshake: the server is out of memory", {
     code: "ERR_HANDSHAKE_MEMORY",

@@ -1,50 +1,89 @@
+import { internalServerError } from "../http/errors.ts";
+import { toRequest } from "../http/request.ts";
+import type { RequestHead } from "../http/request_head_parser.ts";
 import { writeResponseHead } from "../http/response_writer.ts";
+import type { RequestInfo } from "./accept_options.ts";
 import type { HttpResponder } from "./http_responder.ts";
 
-/** Statuses whose answers have no body: RFC 9110 §6.4.1. */
-const NO_BODY = new Set([204, 304]);
+/** The statuses whose responses have no body: RFC 9110 §6.4.1. */
+const STATUSES_WITHOUT_BODY = new Set([204, 304]);
 
 const CRLF = /* @__PURE__ */ new Uint8Array([13, 10]);
 const LAST_CHUNK = /* @__PURE__ */ new Uint8Array([48, 13, 10, 13, 10]);
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
+/** A plain HTTP request, and what it is answered with. */
+export interface FetchInit {
+  /** The server's `fetch()`. */
+  fetch: (request: Request, info: RequestInfo) => Response | Promise<Response>;
+  /** The request head, which has been validated. */
+  head: RequestHead;
+  responder: HttpResponder;
+  info: RequestInfo;
+  scheme: "http" | "https";
+  /** Receives the errors of `fetch()` and of the stream of its response. */
+  report: (error: unknown) => void;
+}
+
+/** Answers a plain HTTP request with the result of `fetch()`, or with 500 if it throws. Never rejects. */
+export async function answerWithFetch(init: FetchInit): Promise<void> {
+  const { fetch, head, responder, info, scheme, report } = init;
+  const isHead = head.method === "HEAD";
+  try {
+    let response: Response;
+    try {
+      response = await fetch(toRequest(head, { scheme }), info);
+      if (!(response instanceof Response)) {
+        throw new TypeError(`Cannot answer: expected fetch() to give a Response`);
+      }
+    } catch (error) {
+      report(error);
+      response = new Response(`${internalServerError(error).message}\n`, { status: 500 });
+    }
+    await sendResponse(responder, response, isHead);
+  } catch (error) {
+    responder.abort();
+    report(error);
+  }
+}
+
 /**
- * Sends a Web `Response` as the last thing on a connection.
+ * Sends a Web `Response` as the last data of a connection.
  *
- * @param farewell The connection.
- * @param response The answer.
- * @param isHead Whether it answers a HEAD, which has no body.
- * @throws {unknown} what the body's stream throws: the connection is then dropped, so that the client
- * can tell that the body is cut short.
+ * @param responder The writer of the connection.
+ * @param response The response.
+ * @param isHead Whether the request is a HEAD, whose response has no body.
+ * @throws {unknown} The error of the body's stream. The connection is then dropped, so that the client
+ * can see that the body is incomplete.
  */
 export async function sendResponse(
-  farewell: HttpResponder,
+  responder: HttpResponder,
   response: Response,
   isHead: boolean,
 ): Promise<void> {
   const { body, headers, status } = response;
-  const hasBody = body !== null && !isHead && !NO_BODY.has(status);
+  const hasBody = body !== null && !isHead && !STATUSES_WITHOUT_BODY.has(status);
   // RFC 9112 §6.3: without a length and without chunks, a body that is cut short looks complete.
   const chunked = hasBody && !headers.has("content-length");
-  await farewell.write(writeResponseHead(response, {
+  await responder.write(writeResponseHead(response, {
     date: new Date(),
     chunked,
     ...(body === null && !isHead ? { contentLength: 0 } : {}),
   }));
-  if (hasBody) await sendBody(farewell, body, chunked);
+  if (hasBody) await sendBody(responder, body, chunked);
   else await body?.cancel();
-  farewell.finish();
+  responder.finish();
 }
 
 async function sendBody(
-  farewell: HttpResponder,
+  responder: HttpResponder,
   body: ReadableStream<Uint8Array>,
   chunked: boolean,
 ): Promise<void> {
   const reader = body.getReader();
   const cancel = (reason?: unknown) => reader.cancel(reason).catch(() => {});
-  // A body that has nothing to say for now would not notice that nobody listens any more.
-  farewell.gone.then(() => cancel());
+  // The next write would notice a closed connection, but an idle body does not write.
+  responder.closed.then(() => cancel());
   try {
     while (true) {
       const { done, value } = await reader.read();
@@ -53,11 +92,11 @@ async function sendBody(
         throw new TypeError("Cannot send body: expected a stream of Uint8Array");
       }
       // RFC 9112 §7.1: a chunk of no bytes would be the last one.
-      if (value.length > 0) await farewell.write(chunked ? toChunk(value) : value);
+      if (value.length > 0) await responder.write(chunked ? toChunk(value) : value);
     }
-    if (chunked) await farewell.write(LAST_CHUNK);
+    if (chunked) await responder.write(LAST_CHUNK);
   } catch (error) {
-    farewell.abort();
+    responder.abort();
     cancel(error);
     throw error;
   }

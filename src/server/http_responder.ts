@@ -2,61 +2,65 @@ import { Timer, timers } from "../util/timers.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 
 /**
- * The last bytes of a connection that will not become, or is not, a WebSocket: an HTTP answer. It is
- * written, TCP is half-closed, and what the peer still sends is read and dropped until its end: to
- * close at once with something unread would reset the connection, and could destroy the answer on
- * its way.
+ * Writes an HTTP response as the last data of a connection, then closes it.
+ *
+ * After the response this end of TCP is shut down, and received data is discarded until the peer ends
+ * its side. To close with unread data would reset the connection, and the reset can destroy the
+ * response before the peer has read it.
  */
 export class HttpResponder extends Timer implements TransportHandler {
-  /** For its server's `DenseSet`. */
+  /** The index in the server's `DenseSet`. */
   place = -1;
   readonly #transport: Transport;
   readonly #timeout: number;
-  readonly #onGone: () => void;
+  readonly #onClosed: () => void;
   #queue: Uint8Array[] = [];
   #isWriting = false;
-  #isLast = false;
-  #hasEnded = false;
-  #isGone = false;
-  readonly #gone = Promise.withResolvers<void>();
-  #room: (() => void) | undefined;
+  #isFinishing = false;
+  #hasPeerEnded = false;
+  #isClosed = false;
+  readonly #closed = Promise.withResolvers<void>();
+  #onWritable: (() => void) | undefined;
 
   /**
-   * @param timeout How long the peer may take to read what is written, and then to end, in
+   * Takes over a transport.
+   *
+   * @param transport The transport, whose handler this object becomes.
+   * @param timeout How long the peer may take to read what is written, and then to end its side, in
    * milliseconds.
-   * @param onGone Told when the connection is gone.
+   * @param onClosed Called once, when the connection is closed.
    */
-  constructor(transport: Transport, timeout: number, onGone: () => void) {
+  constructor(transport: Transport, timeout: number, onClosed: () => void) {
     super();
     this.#transport = transport;
     this.#timeout = timeout;
-    this.#onGone = onGone;
+    this.#onClosed = onClosed;
     transport.handler = this;
     transport.resume();
   }
 
-  /** Whether the connection is gone. */
-  get isGone(): boolean {
-    return this.#isGone;
+  /** Whether the connection is closed. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
-  /** Resolves when the connection is gone. */
-  get gone(): Promise<void> {
-    return this.#gone.promise;
+  /** Resolves when the connection is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
-  /** Writes the next bytes; resolves when there is room for more, or nobody there any more. */
+  /** Writes bytes; resolves when more can be written, or when the connection is closed. */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#isGone) return Promise.resolve();
+    if (this.#isClosed) return Promise.resolve();
     this.#queue.push(bytes);
     this.#flush();
     if (!this.#isWriting) return Promise.resolve();
-    return new Promise((resolve) => this.#room = resolve);
+    return new Promise((resolve) => this.#onWritable = resolve);
   }
 
-  /** No more bytes will be written. */
+  /** Ends the response: nothing is written after this. */
   finish(): void {
-    this.#isLast = true;
+    this.#isFinishing = true;
     this.#flush();
   }
 
@@ -65,59 +69,59 @@ export class HttpResponder extends Timer implements TransportHandler {
     this.#transport.abort();
   }
 
-  /** Transport: what the peer still says does not matter. */
+  /** Transport: discards received data. */
   data(): void {}
 
-  /** Transport: the last write is done. */
+  /** Transport: the last write has completed. */
   drain(): void {
     this.#isWriting = false;
     this.stopTimer();
     this.#flush();
   }
 
-  /** Transport: a part of it is. */
+  /** Transport: the last write has partly completed. */
   progress(): void {
-    if (this.#isWriting) this.#wait();
+    if (this.#isWriting) this.#startTimer();
   }
 
   /** Transport: the peer's FIN. */
   end(): void {
-    this.#hasEnded = true;
-    if (this.#isLast) this.#flush();
+    this.#hasPeerEnded = true;
+    if (this.#isFinishing) this.#flush();
   }
 
-  /** Transport: gone. */
+  /** Transport: the connection is closed. */
   close(): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.stopTimer();
-    this.#room?.();
-    this.#gone.resolve();
-    this.#onGone();
+    this.#onWritable?.();
+    this.#closed.resolve();
+    this.#onClosed();
   }
 
-  #flush(): void {
-    while (!this.#isWriting && !this.#isGone) {
-      const bytes = this.#queue.shift();
-      if (bytes === undefined) break;
-      this.#isWriting = !this.#transport.write(bytes) && !this.#isGone;
-      if (this.#isWriting) this.#wait();
-    }
-    if (this.#isWriting || this.#isGone) return;
-    this.#room?.();
-    this.#room = undefined;
-    if (!this.#isLast) return;
-    if (this.#hasEnded) return this.#transport.close();
-    this.#transport.shutdown();
-    this.#wait();
-  }
-
-  /** Timers: the peer has taken too long. */
+  /** Timer: the peer has not read, or not ended, in time. */
   timeUp(): void {
     this.#transport.abort();
   }
 
-  #wait(): void {
+  #flush(): void {
+    while (!this.#isWriting && !this.#isClosed) {
+      const bytes = this.#queue.shift();
+      if (bytes === undefined) break;
+      this.#isWriting = !this.#transport.write(bytes) && !this.#isClosed;
+      if (this.#isWriting) this.#startTimer();
+    }
+    if (this.#isWriting || this.#isClosed) return;
+    this.#onWritable?.();
+    this.#onWritable = undefined;
+    if (!this.#isFinishing) return;
+    if (this.#hasPeerEnded) return this.#transport.close();
+    this.#transport.shutdown();
+    this.#startTimer();
+  }
+
+  #startTimer(): void {
     timers.start(this, this.#timeout);
   }
 }

@@ -3,53 +3,59 @@ import { writeErrorResponse } from "../http/response_writer.ts";
 import type { Transport } from "../transport/transport.ts";
 import { HttpResponder } from "./http_responder.ts";
 
-/** How many may be answered at a time; others are dropped. */
-const MAX_ANSWERED = 64;
-/** How often a refusal is reported at most, in milliseconds. */
+/** How many responses are pending at most; further connections are dropped. */
+const MAX_PENDING = 64;
+/** The least time between two reports, in milliseconds. */
 const REPORT_INTERVAL = 1000;
 
-/** Who a {@linkcode RefusalResponder} works for. */
-export interface RefusalResponderOwner {
-  /** One of those who are turned away is being answered. */
-  answering(farewell: HttpResponder): void;
-  /** It's gone. */
-  gone(farewell: HttpResponder): void;
-  /** Somebody has been turned away: told once a second, however many there are. */
+/** Receives the events of a {@linkcode RefusalResponder}. */
+export interface RefusalHandler {
+  /** A response is being sent on this connection. */
+  responding(responder: HttpResponder): void;
+  /** That connection is closed. */
+  closed(responder: HttpResponder): void;
+  /** A connection has been refused. Called at most once a second. */
   refused(error: HandshakeError): void;
 }
 
 /**
- * Turns away those who have come when there was no room. Each could wait for its answer to be read for
- * as long as a timeout, and so hold what the limit is to save: so only a few are answered, without
- * reading what they ask for, and the others are dropped.
+ * Rejects connections over the limit with 503, without reading their requests.
+ *
+ * At most 64 responses are pending at a time, since each keeps its connection open until the response
+ * is read or times out; further connections are dropped.
  */
 export class RefusalResponder {
   readonly #timeout: number;
-  readonly #owner: RefusalResponderOwner;
-  #answering = 0;
+  readonly #handler: RefusalHandler;
+  #pending = 0;
   #reportedAt = -Infinity;
 
-  /** @param timeout How long one may take to read the answer and to leave, in milliseconds. */
-  constructor(timeout: number, owner: RefusalResponderOwner) {
+  /**
+   * Makes a responder for all connections of a server.
+   *
+   * @param timeout How long a peer may take to read the response and to leave, in milliseconds.
+   * @param handler The receiver of the events.
+   */
+  constructor(timeout: number, handler: RefusalHandler) {
     this.#timeout = timeout;
-    this.#owner = owner;
+    this.#handler = handler;
   }
 
-  /** Refuses a connection that has just come. */
+  /** Refuses a connection that has just been accepted. */
   refuse(transport: Transport, error: HandshakeError): void {
     const now = performance.now();
     if (now - this.#reportedAt >= REPORT_INTERVAL) {
       this.#reportedAt = now;
-      this.#owner.refused(error);
+      this.#handler.refused(error);
     }
-    if (this.#answering >= MAX_ANSWERED) return transport.abort();
-    this.#answering++;
-    const farewell = new HttpResponder(transport, this.#timeout, () => {
-      this.#answering--;
-      this.#owner.gone(farewell);
+    if (this.#pending >= MAX_PENDING) return transport.abort();
+    this.#pending++;
+    const responder = new HttpResponder(transport, this.#timeout, () => {
+      this.#pending--;
+      this.#handler.closed(responder);
     });
-    this.#owner.answering(farewell);
-    farewell.write(writeErrorResponse(error, { date: new Date() }));
-    farewell.finish();
+    this.#handler.responding(responder);
+    responder.write(writeErrorResponse(error, { date: new Date() }));
+    responder.finish();
   }
 }

@@ -2,8 +2,8 @@ import { WebSocketError } from "../protocol/errors.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { ServeOptions } from "./serve_options.ts";
 
-/** Tells a server's `onError` what has gone wrong; one that fails over it is printed. */
-export function callOnError<Data>(
+/** Calls a server's `onError`. An error that `onError` itself throws is printed. */
+export function reportError<Data>(
   onError: ServeOptions<Data>["onError"] = printError,
   error: unknown,
   socket?: WebSocketConnection<Data>,
@@ -17,7 +17,10 @@ export function callOnError<Data>(
   }
 }
 
-/** The default of `onError`: what peers do wrong would let them fill the log. */
+/**
+ * The default of `onError`. Errors caused by peers are not printed, since peers could fill the log
+ * with them.
+ */
 function printError(error: unknown): void {
   const { cause } = error as { cause?: unknown };
   if (!(error instanceof WebSocketError) || cause !== undefined) console.error(error);

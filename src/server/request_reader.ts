@@ -7,70 +7,71 @@ import type { Transport, TransportHandler } from "../transport/transport.ts";
 
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
-/** What becomes of an {@linkcode RequestReader}. */
-export interface RequestReaderOwner {
+/** Receives what a {@linkcode RequestReader} reads. */
+export interface RequestHandler {
   /**
-   * Takes what comes before the head, if something does.
+   * Takes the data in front of the request head: a PROXY protocol header.
    *
-   * @returns the rest of the chunk, once that is complete.
-   * @throws {HandshakeError} where it's malformed.
+   * @returns The rest of the chunk, once that header is complete.
+   * @throws {HandshakeError} If the header is malformed.
    */
   preface?(chunk: Uint8Array): Uint8Array | undefined;
-  /** The head of a request is there. The transport is paused until its handler is replaced. */
+  /** The request head is complete. The transport is paused until its handler is replaced. */
   head(head: RequestHead): void;
-  /** There is no request: it's malformed, too large or too late, and wants an answer. */
+  /** The request is malformed, too large or too late, and is to be answered with this error. */
   refuse(error: HandshakeError): void;
-  /** The peer has left before it got an answer. */
-  left(error: unknown): void;
+  /** The connection has been closed before the request was decided. */
+  closed(error: unknown): void;
 }
 
 /**
- * A connection from which a request is to come, or whose request is being decided: reads the head, and
- * holds what comes after it, within a time.
+ * Reads one HTTP request head from a connection, within `handshakeTimeout`, and keeps the data that
+ * arrives after it until the request has been decided.
  */
 export class RequestReader extends Timer implements TransportHandler {
-  /** What came after the head: the first bytes of the first frames. */
+  /** The data received after the head: the first bytes of the first frames. */
   early: Uint8Array = NO_BYTES;
   readonly #transport: Transport;
   readonly #limits: Readonly<Limits>;
-  readonly #owner: RequestReaderOwner;
+  readonly #handler: RequestHandler;
   #parser: RequestHeadParser | undefined;
   #hasHead = false;
   #isDone = false;
 
-  constructor(transport: Transport, limits: Readonly<Limits>, owner: RequestReaderOwner) {
+  /** Starts reading from a transport, whose handler this object becomes. */
+  constructor(transport: Transport, limits: Readonly<Limits>, handler: RequestHandler) {
     super();
     this.#transport = transport;
     this.#limits = limits;
-    this.#owner = owner;
+    this.#handler = handler;
     this.#parser = new RequestHeadParser(limits);
     timers.start(this, limits.handshakeTimeout);
     transport.handler = this;
   }
 
-  /** The head as it came, once it's there, and until `forget()`. */
+  /** The head as it was received. Available between `head()` and `release()`. */
   get headText(): string {
     return this.#parser!.text;
   }
 
-  /** Whether it has been decided, or has ended. */
+  /** Whether the request has been decided, or the connection is closed. */
   get isDone(): boolean {
     return this.#isDone;
   }
 
-  /** The request has been decided: the transport is the caller's, to set another handler at once. */
-  done(): void {
+  /** Ends this reader: the caller sets another handler of the transport at once. */
+  finish(): void {
     this.#isDone = true;
     this.stopTimer();
   }
 
-  /** The request has been decided, and is no WebSocket: what came is held no longer. */
-  forget(): void {
+  /** Frees the head and the early data, when the request does not become a WebSocket. */
+  release(): void {
     this.#parser = undefined;
     this.early = NO_BYTES;
   }
 
-  /** Transport: bytes. */
+  /** Transport: received data. */
   data(chunk: Uint8Array): void {
     if (this.#isDone) return;
     if (this.#hasHead) {
@@ -81,21 +82,22 @@ export class RequestReader extends Timer implements TransportHandler {
       return;
     }
     try {
-      const rest = this.#owner.preface === undefined ? chunk : this.#owner.preface(chunk);
+      const rest = this.#handler.preface === undefined ? chunk : this.#handler.preface(chunk);
       if (rest === undefined) return;
       const used = this.#parser!.push(rest);
       if (used === -1) return;
-      if (used < rest.length) this.early = rest.slice(used); // The chunk may be lent.
+      // A copy, since the transport may reuse the chunk.
+      if (used < rest.length) this.early = rest.slice(used);
     } catch (error) {
       return this.#refuse(error as HandshakeError);
     }
     this.#hasHead = true;
-    this.#owner.head(this.#parser!.head!);
-    // Not decided at once: the frames that may follow can wait.
+    this.#handler.head(this.#parser!.head!);
+    // The decision takes time: frames that follow the head are not read meanwhile.
     if (!this.#isDone) this.#transport.pause();
   }
 
-  /** Transport: nothing is written before the decision. */
+  /** Transport: never needed, since this object writes nothing. */
   drain(): void {}
 
   /** Transport: the peer's FIN. */
@@ -103,14 +105,14 @@ export class RequestReader extends Timer implements TransportHandler {
     if (!this.#isDone) this.#transport.close();
   }
 
-  /** Transport: gone. */
+  /** Transport: the connection is closed. */
   close(error?: unknown): void {
     if (this.#isDone) return;
-    this.done();
-    this.#owner.left(error);
+    this.finish();
+    this.#handler.closed(error);
   }
 
-  /** Timers: it has taken too long. */
+  /** Timer: the request, or the decision, has taken too long. */
   timeUp(): void {
     const { handshakeTimeout } = this.#limits;
     this.#refuse(
@@ -127,7 +129,7 @@ export class RequestReader extends Timer implements TransportHandler {
   }
 
   #refuse(error: HandshakeError): void {
-    this.done();
-    this.#owner.refuse(error);
+    this.finish();
+    this.#handler.refuse(error);
   }
 }

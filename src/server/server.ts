@@ -1,8 +1,10 @@
 import type { RequestHead } from "../http/request_head_parser.ts";
 import { listen } from "../transport/runtime.ts";
 import type { Addr, Listener, Transport } from "../transport/transport.ts";
-import { connectionSettings, resolveAcceptOptions, ServerHandshake } from "./accept.ts";
-import type { AcceptSettings, HandshakeOutcome, RequestInfo } from "./accept.ts";
+import { resolveAcceptOptions } from "./accept_options.ts";
+import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
+import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
+import type { HandshakeHandler } from "./server_handshake.ts";
 import { MemoryBudget } from "../connection/memory_budget.ts";
 import {
   connectionPlaces,
@@ -12,80 +14,76 @@ import {
 } from "../connection/connection.ts";
 import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
 import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts";
-import { answerPlain } from "./answer_plain.ts";
+import { answerWithFetch } from "./fetch_handler.ts";
 import type { HttpResponder } from "./http_responder.ts";
-import { callOnError } from "./report_error.ts";
+import { reportError } from "./report_error.ts";
 import type { ServeOptions, SocketFunction } from "./serve_options.ts";
 import { DenseSet, ownPlaces } from "../util/dense_set.ts";
 import type { IndexAccess, Placed } from "../util/dense_set.ts";
-import { planShutdown, Shutdown } from "./shutdown.ts";
+import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { RefusalResponder } from "./refusal_responder.ts";
-
-export type { AdmissionOptions } from "./connection_limits.ts";
-export type { ServeOptions, SocketFunction } from "./serve_options.ts";
-export type { ShutdownOptions } from "./shutdown.ts";
 
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
 
-/** A running server: {@linkcode serve}. */
+/** A running server, as returned by {@linkcode serve}. */
 export class WebSocketServer<Data = unknown> {
-  /** Where it listens. */
+  /** The address that the server listens at. */
   readonly addr: Addr;
-  /** Resolves when it has shut down: no longer listens, and every connection has ended. */
+  /** Resolves when the server has shut down: it does not listen, and every connection is closed. */
   readonly finished: Promise<void>;
-  readonly #settings: AcceptSettings<Data>;
+  readonly #config: AcceptConfig<Data>;
   readonly #options: ServeOptions<Data>;
   readonly #handler: SocketFunction<Data> | SocketHandler<Data>;
   readonly #listener: Listener;
   readonly #budget: MemoryBudget;
-  readonly #outcome: HandshakeOutcome<Data>;
+  readonly #handshakeHandler: HandshakeHandler<Data>;
   readonly #connections = new DenseSet(connectionPlaces as IndexAccess<WebSocketConnection<Data>>);
-  /** The same, for whoever asks for `connections`: made for the first time that somebody does. */
-  #shown: Set<WebSocketConnection<Data>> | undefined;
-  /** The TCP connections that are no WebSockets, or not yet. */
+  /** A copy of `#connections`, made when `connections` is first read. */
+  #connectionSet: Set<WebSocketConnection<Data>> | undefined;
+  /** The TCP connections that are not, or not yet, WebSockets. */
   readonly #others = new DenseSet<Placed & { abort(): void }>(ownPlaces);
-  readonly #admission: ConnectionLimits;
-  readonly #turnstile: RefusalResponder;
+  readonly #limits: ConnectionLimits;
+  readonly #refusals: RefusalResponder;
   readonly #onFinished: () => void;
-  /** Since `shutdown()`. */
+  /** Set by `shutdown()`. */
   #shutdown: Shutdown | undefined;
   #isStopping = false;
   #isListening = true;
 
-  /** @ignore */
+  /** @internal Use {@linkcode serve}. */
   constructor(options: ServeOptions<Data>, handler: SocketFunction<Data> | SocketHandler<Data>) {
     if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
       throw new TypeError("Cannot serve: expected a handler, a function or an object of callbacks");
     }
     this.#options = options;
     this.#handler = handler;
-    this.#settings = resolveAcceptOptions({
+    this.#config = resolveAcceptOptions({
       ...options,
       scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),
     });
     const { maxMemory = MAX_MEMORY } = options;
-    this.#budget = new MemoryBudget(maxMemory, this.#settings.limits.closeTimeout);
+    this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout);
     if (options.proxyProtocol && options.tls !== undefined) {
       throw new TypeError(
         "Cannot use the PROXY protocol: TLS would have to begin after its header",
       );
     }
-    this.#admission = new ConnectionLimits(options, this.#settings.proxies);
-    this.#admission.add(() => this.isDraining ? draining() : undefined);
-    this.#admission.add(() =>
-      this.#budget.isOver ? outOfMemory(this.#settings.limits.closeTimeout) : undefined
+    this.#limits = new ConnectionLimits(options, this.#config.proxies);
+    this.#limits.addUpgradeCheck(() => this.isDraining ? draining() : undefined);
+    this.#limits.addUpgradeCheck(() =>
+      this.#budget.isOver ? outOfMemory(this.#config.limits.closeTimeout) : undefined
     );
-    this.#turnstile = new RefusalResponder(this.#settings.limits.closeTimeout, {
-      answering: (farewell) => this.#others.add(farewell),
-      gone: (farewell) => {
-        this.#others.delete(farewell);
+    this.#refusals = new RefusalResponder(this.#config.limits.closeTimeout, {
+      responding: (responder) => this.#others.add(responder),
+      closed: (responder) => {
+        this.#others.delete(responder);
         this.#checkFinished();
       },
       refused: (error) => this.#report(error),
     });
-    this.#outcome = this.#makeOutcome();
+    this.#handshakeHandler = this.#makeHandshakeHandler();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#onFinished = resolve;
@@ -105,37 +103,37 @@ export class WebSocketServer<Data = unknown> {
     }
   }
 
-  /** The open connections, and those that are closing. */
+  /** The WebSockets that are open or closing. */
   get connections(): ReadonlySet<WebSocketConnection<Data>> {
-    return this.#shown ??= new Set(this.#connections);
+    return this.#connectionSet ??= new Set(this.#connections);
   }
 
-  /** Whether `shutdown()` has been called, for `fetch()` to tell a load balancer. */
+  /** Whether `shutdown()` has been called. A health check in `fetch()` can report it. */
   get isDraining(): boolean {
     return this.#shutdown !== undefined;
   }
 
   /**
-   * How many bytes of memory all connections hold together: the sum of their `heldBytes`, within 8 KiB
-   * for each. `maxMemory` bounds it.
+   * The memory of all connections together, in bytes: the sum of their `heldBytes`, accurate to 8 KiB for
+   * each connection. `maxMemory` limits it.
    */
   get heldBytes(): number {
     return this.#budget.heldBytes;
   }
 
   /**
-   * Stops listening, drops what is not a WebSocket yet, and closes all connections, after what has
-   * been sent on them. Handlers are not waited for.
+   * Stops listening, drops connections that are not WebSockets yet, and closes all WebSockets after
+   * sending what is queued on them. Handlers are not waited for.
    *
-   * To call it again hurries it: those that are open still are closed by the new options, the nearer
-   * deadline holds, and without `drain` there is no more listening.
+   * A second call can only speed it up: connections that are still open are closed with the new
+   * options, the earlier deadline holds, and without `drain` the server stops listening.
    *
    * @returns `finished`.
-   * @throws {RangeError} where the code may not be sent, or a time is not a number of at least 0.
-   * @throws {DOMException} a `SyntaxError` where the reason is too long.
+   * @throws {RangeError} If the code may not be sent, or a time is not a number of at least 0.
+   * @throws {DOMException} A `SyntaxError` if the reason is too long.
    */
   shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const plan = planShutdown(options); // Throws before anything is closed.
+    const config = resolveShutdownOptions(options); // Throws before anything is closed.
     if (this.#shutdown === undefined) {
       this.#options.signal?.removeEventListener("abort", this.#onAbort);
       this.#shutdown = new Shutdown(
@@ -143,8 +141,8 @@ export class WebSocketServer<Data = unknown> {
         this.#dropAll,
       );
     }
-    if (!plan.drain) this.#stopListening();
-    this.#shutdown.begin(plan);
+    if (!config.drain) this.#stopListening();
+    this.#shutdown.begin(config);
     this.#checkFinished();
     return this.finished;
   }
@@ -174,64 +172,71 @@ export class WebSocketServer<Data = unknown> {
 
   #accept(transport: Transport): void {
     if (this.#isStopping) return transport.abort();
-    const { countsClients } = this.#admission; // Else no address is made that nobody asks for.
-    const refusal = this.#admission.arrive(countsClients ? transport.remoteAddr : undefined);
-    if (refusal !== undefined) return this.#turnstile.refuse(transport, refusal);
-    this.#others.add(new ServerHandshake<Data>(transport, this.#settings, this.#outcome));
+    // To read the address makes an object, which is not needed unless addresses are limited.
+    const addr = this.#limits.limitsAddresses ? transport.remoteAddr : undefined;
+    const refusal = this.#limits.acquire(addr);
+    if (refusal !== undefined) return this.#refusals.refuse(transport, refusal);
+    this.#others.add(new ServerHandshake<Data>(transport, this.#config, this.#handshakeHandler));
   }
 
-  /** One for all connections: a closure for each would be with it for as long as it lives. */
-  #makeOutcome(): HandshakeOutcome<Data> {
+  /** Makes one object for all connections, since closures of each would live as long as it does. */
+  #makeHandshakeHandler(): HandshakeHandler<Data> {
     const { fetch } = this.#options;
     const report = (error: unknown) => this.#report(error);
     return {
-      connections: connectionSettings(this.#settings, {
+      connectionSettings: connectionSettings(this.#config, {
         budget: this.#budget,
         onError: (error, socket) => this.#report(error, socket),
         onClosed: (socket) => {
           this.#connections.delete(socket);
-          this.#shown?.delete(socket);
-          this.#leave(socket);
+          this.#connectionSet?.delete(socket);
+          this.#release(socket);
           this.#checkFinished();
         },
       }),
-      open: (socket, answer, early, handshake) => {
+      open: (socket, response, early, handshake) => {
         this.#others.delete(handshake);
-        this.#open(socket, answer, early);
+        this.#open(socket, response, early);
       },
       refused: (error) => {
         if (error.code !== "ERR_HANDSHAKE_REFUSED") this.#report(error);
       },
-      gone: (_error, handshake) => {
+      closed: (_error, handshake) => {
         this.#others.delete(handshake);
-        this.#leave(handshake);
+        this.#release(handshake);
         this.#checkFinished();
       },
-      identified: (clientAddr) => this.#admission.identify(clientAddr),
-      check: () => this.#admission.check(),
+      identified: (clientAddr) => this.#limits.acquireAddress(clientAddr),
+      checkUpgrade: () => this.#limits.checkUpgrade(),
       ...(fetch === undefined ? {} : {
-        plain: (head: RequestHead, farewell: HttpResponder, info: RequestInfo) => {
-          const { scheme } = this.#settings;
-          answerPlain({ fetch, head, farewell, info, scheme, report });
+        fetch: (head: RequestHead, responder: HttpResponder, info: RequestInfo) => {
+          const { scheme } = this.#config;
+          answerWithFetch({ fetch, head, responder, info, scheme, report });
         },
       }),
     };
   }
 
-  #leave(client: { readonly clientAddr: Addr | undefined }): void {
-    this.#admission.leave(this.#admission.countsClients ? client.clientAddr : undefined);
+  #release(client: { readonly clientAddr: Addr | undefined }): void {
+    this.#limits.release(this.#limits.limitsAddresses ? client.clientAddr : undefined);
   }
 
   #open(
     socket: WebSocketConnection<Data>,
-    answer: Uint8Array<ArrayBuffer>,
+    response: Uint8Array<ArrayBuffer>,
     early: Uint8Array,
   ): void {
     const handler = this.#handler;
     this.#connections.add(socket);
-    this.#shown?.add(socket);
-    if (typeof handler !== "function") return startConnection(socket, { answer, early, handler });
-    startConnection(socket, { answer, early, opened: () => void this.#run(handler, socket) });
+    this.#connectionSet?.add(socket);
+    if (typeof handler !== "function") {
+      return startConnection(socket, { answer: response, early, handler });
+    }
+    startConnection(socket, {
+      answer: response,
+      early,
+      opened: () => void this.#run(handler, socket),
+    });
   }
 
   async #run(handler: SocketFunction<Data>, socket: WebSocketConnection<Data>): Promise<void> {
@@ -244,12 +249,12 @@ export class WebSocketServer<Data = unknown> {
   }
 
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
-    callOnError(this.#options.onError, error, socket);
+    reportError(this.#options.onError, error, socket);
   }
 
   #checkFinished(): void {
     if (this.#shutdown === undefined || this.#connections.size > 0) return;
-    // The last WebSocket is gone: there is nothing more to drain.
+    // The last WebSocket is closed, which is what `drain` waits for.
     if (!this.#isStopping) return this.#stopListening();
     if (this.#isListening || this.#others.size > 0) return;
     this.#shutdown.end();
@@ -260,12 +265,11 @@ export class WebSocketServer<Data = unknown> {
 /**
  * Serves WebSockets.
  *
- * @param handler A function that is the life of a connection, or an object of callbacks, which is the
- * faster way.
- * @returns the server, which listens already.
- * @throws {Error} the runtime's own where the address can't be had.
- * @throws {TypeError} where an option is malformed.
- * @throws {RangeError} where a limit is.
+ * @param handler A function that serves one connection, or an object of callbacks, which is faster.
+ * @returns The server, which is listening.
+ * @throws {Error} The runtime's own, if the address cannot be used.
+ * @throws {TypeError} If an option is malformed.
+ * @throws {RangeError} If a limit is.
  *
  * @example An echo
  * ```ts
@@ -290,9 +294,9 @@ export function serve(handler: SocketFunction | SocketHandler): WebSocketServer;
 /**
  * Serves WebSockets.
  *
- * @param options Where to listen, whom to let in, and the limits.
- * @param handler A function that is the life of a connection, or an object of callbacks.
- * @returns the server, which listens already.
+ * @param options The address, admission, proxies, protocol and limits. See {@linkcode ServeOptions}.
+ * @param handler A function that serves one connection, or an object of callbacks.
+ * @returns The server, which is listening.
  */
 export function serve<Data = unknown>(
   options: ServeOptions<Data>,

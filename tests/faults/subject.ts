@@ -1,11 +1,8 @@
 /** A connection under test, from its handshake to its end, and whatever it leaves behind. */
 
-import {
-  accept,
-  connectionSettings,
-  resolveAcceptOptions,
-  ServerHandshake,
-} from "../../src/server/accept.ts";
+import { accept } from "../../src/server/accept.ts";
+import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
+import { connectionSettings, ServerHandshake } from "../../src/server/server_handshake.ts";
 import { connectOver } from "../../src/client/connect.ts";
 import {
   failConnection,
@@ -97,12 +94,12 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
     transport,
     settings,
     {
-      open(socket, answer, early, handshake) {
+      open(socket, response, early, handshake) {
         counted.delete(handshake);
         counted.add(socket);
         subject.open(socket);
         if (use === "serve with callbacks") {
-          return startConnection(socket, { answer, early, handler: callbacks(app) });
+          return startConnection(socket, { answer: response, early, handler: callbacks(app) });
         }
         const run = async () => {
           try {
@@ -113,14 +110,14 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
           }
         };
         const opened = () => void app.promises.watch("the handler", run());
-        startConnection(socket, { answer, early, opened });
+        startConnection(socket, { answer: response, early, opened });
       },
       refused() {},
-      gone(error, handshake) {
+      closed(error, handshake) {
         counted.delete(handshake);
         subject.failed(error);
       },
-      connections: connectionSettings(settings, {
+      connectionSettings: connectionSettings(settings, {
         budget: undefined,
         onError() {},
         onClosed: (socket) => void counted.delete(socket),

@@ -1,5 +1,5 @@
 import { accept } from "../../src/server/accept.ts";
-import type { AcceptOptions, UpgradeInfo } from "../../src/server/accept.ts";
+import type { AcceptOptions, UpgradeInfo } from "../../src/server/accept_options.ts";
 import type { HandshakeError } from "../../src/http/errors.ts";
 import type { Addr } from "../../src/transport/transport.ts";
 import { assert, assertEquals, assertRejects, assertThrows, hex, test } from "../harness.ts";

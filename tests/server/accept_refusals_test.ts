@@ -1,4 +1,4 @@
-import type { AcceptOptions } from "../../src/server/accept.ts";
+import type { AcceptOptions } from "../../src/server/accept_options.ts";
 import { assertEquals, test } from "../harness.ts";
 import { assertRefused } from "../support/accepting.ts";
 import { upgradeRequest } from "../support/http.ts";

@@ -1,5 +1,5 @@
 import { accept } from "../../src/server/accept.ts";
-import type { UpgradeInfo } from "../../src/server/accept.ts";
+import type { UpgradeInfo } from "../../src/server/accept_options.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import {

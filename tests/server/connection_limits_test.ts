@@ -6,26 +6,25 @@ import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 const tcp = (hostname: string): Addr => ({ transport: "tcp", hostname, port: 1 });
 
 test("ConnectionLimits counts all connections up to maxConnections", () => {
-  const admission = new ConnectionLimits({ maxConnections: 2 }, undefined);
+  const limits = new ConnectionLimits({ maxConnections: 2 }, undefined);
   for (const address of ["192.0.2.1", "::1"]) {
-    assertEquals(admission.arrive(tcp(address)), undefined);
+    assertEquals(limits.acquire(tcp(address)), undefined);
   }
-  const refusal = admission.arrive({ transport: "unix", path: "/a" })!;
+  const refusal = limits.acquire({ transport: "unix", path: "/a" })!;
   assertEquals([refusal.code, refusal.status, refusal.retryAfter], [
     "ERR_HANDSHAKE_FULL",
     503,
     RETRY_AFTER,
   ]);
-  assertEquals(admission.count, 2);
-  admission.leave(tcp("192.0.2.1"));
-  assertEquals(admission.arrive(tcp("192.0.2.2")), undefined);
+  limits.release(tcp("192.0.2.1"));
+  assertEquals(limits.acquire(tcp("192.0.2.2")), undefined);
+  assertEquals(limits.acquire(tcp("192.0.2.3"))?.code, "ERR_HANDSHAKE_FULL");
 });
 
 test("ConnectionLimits has no limits by default", () => {
-  const admission = new ConnectionLimits({}, undefined);
-  for (let i = 0; i < 10_000; i++) assertEquals(admission.arrive(tcp("192.0.2.1")), undefined);
-  for (let i = 0; i < 10_000; i++) admission.leave(tcp("192.0.2.1"));
-  assertEquals(admission.count, 0);
+  const limits = new ConnectionLimits({}, undefined);
+  for (let i = 0; i < 10_000; i++) assertEquals(limits.acquire(tcp("192.0.2.1")), undefined);
+  for (let i = 0; i < 10_000; i++) limits.release(tcp("192.0.2.1"));
 });
 
 const sameClient: [one: string, other: string, isSame: boolean][] = [
@@ -38,43 +37,47 @@ const sameClient: [one: string, other: string, isSame: boolean][] = [
 ];
 for (const [one, other, isSame] of sameClient) {
   test(`ConnectionLimits counts ${one} and ${other} as ${isSame ? "one client" : "two"}`, () => {
-    const admission = new ConnectionLimits({ maxConnectionsPerAddress: 1 }, undefined);
-    assertEquals(admission.arrive(tcp(one)), undefined);
-    assertEquals(admission.arrive(tcp(other))?.status, isSame ? 503 : undefined);
-    assertEquals(admission.count, isSame ? 1 : 2, "who is refused is not counted");
-    assertEquals(admission.clients, isSame ? 1 : 2);
-    admission.leave(tcp(one));
-    assertEquals(admission.clients, isSame ? 0 : 1, "who has left is forgotten");
-    assertEquals(admission.arrive(tcp(one)), undefined);
+    const limits = new ConnectionLimits(
+      { maxConnections: 2, maxConnectionsPerAddress: 1 },
+      undefined,
+    );
+    assertEquals(limits.acquire(tcp(one)), undefined);
+    assertEquals(limits.acquire(tcp(other))?.status, isSame ? 503 : undefined);
+    const isFull = limits.acquire(tcp("198.51.100.1")) !== undefined;
+    assertEquals(isFull, !isSame, "a refused connection is not counted");
+    limits.release(tcp(one));
+    assertEquals(limits.acquire(tcp(one)), undefined);
   });
 }
 
 test("ConnectionLimits counts a proxy's clients once they are known, and not the proxy", () => {
   const proxies = resolveProxies({ trustedProxies: ["10.0.0.0/8", "unix"] });
-  const admission = new ConnectionLimits({ maxConnectionsPerAddress: 2 }, proxies);
-  for (let i = 0; i < 4; i++) assertEquals(admission.arrive(tcp("10.0.0.1")), undefined);
-  assertEquals(admission.identify(tcp("192.0.2.1")), undefined);
-  assertEquals(admission.identify(tcp("192.0.2.1")), undefined);
-  assertEquals(admission.identify(tcp("192.0.2.1"))?.code, "ERR_HANDSHAKE_FULL");
-  admission.leave(undefined); // The one that was refused is not the client's.
-  assertEquals(admission.identify(tcp("192.0.2.1"))?.code, "ERR_HANDSHAKE_FULL");
-  admission.leave(tcp("192.0.2.1"));
-  assertEquals(admission.identify(tcp("192.0.2.1")), undefined);
-  assertEquals(admission.identify(tcp("10.0.0.7")), undefined, "it did not say");
-  assertEquals(admission.identify({ transport: "unix", path: "/a" }), undefined);
-  assertEquals(admission.count, 2);
+  const options = { maxConnections: 4, maxConnectionsPerAddress: 2 };
+  const limits = new ConnectionLimits(options, proxies);
+  for (let i = 0; i < 4; i++) assertEquals(limits.acquire(tcp("10.0.0.1")), undefined);
+  assertEquals(limits.acquireAddress(tcp("192.0.2.1")), undefined);
+  assertEquals(limits.acquireAddress(tcp("192.0.2.1")), undefined);
+  assertEquals(limits.acquireAddress(tcp("192.0.2.1"))?.code, "ERR_HANDSHAKE_FULL");
+  limits.release(undefined); // The refused connection is not counted as the client's.
+  assertEquals(limits.acquireAddress(tcp("192.0.2.1"))?.code, "ERR_HANDSHAKE_FULL");
+  limits.release(tcp("192.0.2.1"));
+  assertEquals(limits.acquireAddress(tcp("192.0.2.1")), undefined);
+  assertEquals(limits.acquireAddress(tcp("10.0.0.7")), undefined, "the proxy named no client");
+  assertEquals(limits.acquireAddress({ transport: "unix", path: "/a" }), undefined);
+  for (let i = 0; i < 2; i++) assertEquals(limits.acquire(tcp("10.0.0.1")), undefined);
+  assertEquals(limits.acquire(tcp("10.0.0.1"))?.code, "ERR_HANDSHAKE_FULL", "4 are left of 6");
 });
 
 test("ConnectionLimits gives the first refusal of its checks", () => {
-  const admission = new ConnectionLimits({}, undefined);
-  assertEquals(admission.check(), undefined);
+  const limits = new ConnectionLimits({}, undefined);
+  assertEquals(limits.checkUpgrade(), undefined);
   const refusal = draining();
   let isDraining = false;
-  admission.add(() => undefined);
-  admission.add(() => isDraining ? refusal : undefined);
-  assertEquals(admission.check(), undefined);
+  limits.addUpgradeCheck(() => undefined);
+  limits.addUpgradeCheck(() => isDraining ? refusal : undefined);
+  assertEquals(limits.checkUpgrade(), undefined);
   isDraining = true;
-  assert(admission.check() === refusal);
+  assert(limits.checkUpgrade() === refusal);
   assertEquals([refusal.code, refusal.status], ["ERR_HANDSHAKE_DRAINING", 503]);
 });
 

@@ -4,133 +4,133 @@ import { FakeTransport } from "../support/fake_transport.ts";
 import { TimerWatch } from "../support/leaks.ts";
 import { turns } from "../support/open.ts";
 
-/** A HttpResponder over a transport that goes nowhere. */
-function makeFarewell(timeout = 1000) {
+/** Returns a responder over a fake transport, and the number of its `onClosed` calls. */
+function makeResponder(timeout = 1000) {
   const transport = new FakeTransport();
-  const gone = { count: 0 };
-  const farewell = new HttpResponder(transport, timeout, () => gone.count++);
-  return { transport, farewell, gone };
+  const onClosed = { count: 0 };
+  const responder = new HttpResponder(transport, timeout, () => onClosed.count++);
+  return { transport, responder, onClosed };
 }
 
 const bytes = new Uint8Array([1, 2]);
 
 test("HttpResponder reads on, writes, half-closes, and closes at the peer's end", async () => {
-  const { transport, farewell, gone } = makeFarewell();
-  await farewell.write(bytes);
+  const { transport, responder, onClosed } = makeResponder();
+  await responder.write(bytes);
   assertEquals(transport.writes.map(toHex), ["01 02"]);
-  farewell.finish();
+  responder.finish();
   assertEquals(transport.calls, ["resume", "shutdown"]);
   transport.handler!.data(new Uint8Array([9]));
-  assertEquals(gone.count, 0);
+  assertEquals(onClosed.count, 0);
   transport.handler!.end();
   assertEquals(transport.calls, ["resume", "shutdown", "close"]);
-  assertEquals(farewell.isGone, true);
-  assertEquals(gone.count, 1);
+  assertEquals(responder.isClosed, true);
+  assertEquals(onClosed.count, 1);
 });
 
-test("HttpResponder closes at once where the peer has ended before", () => {
-  const { transport, farewell, gone } = makeFarewell();
+test("HttpResponder closes at once if the peer has ended before", () => {
+  const { transport, responder, onClosed } = makeResponder();
   transport.handler!.end();
   assertEquals(transport.calls, ["resume"]);
-  farewell.write(bytes);
-  farewell.finish();
+  responder.write(bytes);
+  responder.finish();
   assertEquals(transport.calls, ["resume", "close"]);
-  assertEquals(gone.count, 1);
+  assertEquals(onClosed.count, 1);
 });
 
-test("HttpResponder's write waits for room, and finish for all that is written", async () => {
-  const { transport, farewell } = makeFarewell();
+test("HttpResponder's write waits until more can be written, and finish for all writes", async () => {
+  const { transport, responder } = makeResponder();
   transport.takes = false;
-  let hasRoom = false;
-  farewell.write(bytes).then(() => hasRoom = true);
-  farewell.finish();
+  let isWritable = false;
+  responder.write(bytes).then(() => isWritable = true);
+  responder.finish();
   await turns();
-  assertEquals(hasRoom, false);
+  assertEquals(isWritable, false);
   assertEquals(transport.calls, ["resume"]);
   transport.drained();
   await turns();
-  assertEquals(hasRoom, true);
+  assertEquals(isWritable, true);
   assertEquals(transport.calls, ["resume", "shutdown"]);
-  farewell.abort();
+  responder.abort();
 });
 
-test("HttpResponder writes in order what comes while it writes", () => {
-  const { transport, farewell } = makeFarewell();
+test("HttpResponder keeps the order of writes during a write", () => {
+  const { transport, responder } = makeResponder();
   transport.takes = false;
-  farewell.write(new Uint8Array([1]));
-  farewell.write(new Uint8Array([2]));
-  farewell.write(new Uint8Array([3]));
+  responder.write(new Uint8Array([1]));
+  responder.write(new Uint8Array([2]));
+  responder.write(new Uint8Array([3]));
   for (let i = 0; i < 3; i++) transport.drained();
   assertEquals(transport.writes.map(toHex), ["01", "02", "03"]);
-  farewell.abort();
+  responder.abort();
 });
 
 test("HttpResponder drops a peer that does not read", async () => {
-  const { transport, farewell, gone } = makeFarewell(20);
+  const { transport, responder, onClosed } = makeResponder(20);
   transport.takes = false;
-  const written = farewell.write(bytes);
+  const written = responder.write(bytes);
   const started = performance.now();
   await written;
   assert(performance.now() - started > 10);
   assertEquals(transport.calls, ["resume", "abort"]);
-  assertEquals(gone.count, 1);
-  await farewell.write(bytes);
-  farewell.finish();
+  assertEquals(onClosed.count, 1);
+  await responder.write(bytes);
+  responder.finish();
   assertEquals(transport.writes.length, 1);
 });
 
-test("HttpResponder gives a peer that reads a long answer slowly its time anew with each part", async () => {
-  const { transport, farewell } = makeFarewell(300);
+test("HttpResponder restarts the timeout whenever a slow peer reads a part", async () => {
+  const { transport, responder } = makeResponder(300);
   transport.takes = false;
-  farewell.write(bytes);
-  farewell.finish();
+  responder.write(bytes);
+  responder.finish();
   for (let i = 0; i < 12; i++) {
     await delay(30);
     transport.handler!.progress!();
   }
   assertEquals(transport.calls, ["resume"]);
-  await farewell.gone;
+  await responder.closed;
   assertEquals(transport.calls, ["resume", "abort"]);
 });
 
 test("HttpResponder drops a peer that does not end", async () => {
-  const { transport, farewell } = makeFarewell(20);
-  farewell.write(bytes);
-  farewell.finish();
+  const { transport, responder } = makeResponder(20);
+  responder.write(bytes);
+  responder.finish();
   await delay(60);
   assertEquals(transport.calls, ["resume", "shutdown", "abort"]);
 });
 
-test("HttpResponder gives whoever writes slowly all the time", async () => {
-  const { transport, farewell } = makeFarewell(20);
-  farewell.write(bytes);
+test("HttpResponder has no timeout while the application writes slowly", async () => {
+  const { transport, responder } = makeResponder(20);
+  responder.write(bytes);
   await delay(60);
   assertEquals(transport.calls, ["resume"]);
-  farewell.abort();
+  responder.abort();
   assertEquals(transport.calls, ["resume", "abort"]);
 });
 
-test("HttpResponder is told of a connection that is lost, once", async () => {
-  const { transport, farewell, gone } = makeFarewell();
+test("HttpResponder reports a lost connection once", async () => {
+  const { transport, responder, onClosed } = makeResponder();
   transport.takes = false;
-  const written = farewell.write(bytes);
+  const written = responder.write(bytes);
   transport.gone(new Error("reset"));
   await written;
   transport.handler!.close();
-  assertEquals(gone.count, 1);
-  assertEquals(farewell.isGone, true);
+  assertEquals(onClosed.count, 1);
+  assertEquals(responder.isClosed, true);
 });
 
-test("HttpResponder leaves no timer where the transport fails within a write", async () => {
+test("HttpResponder leaves no timer if the transport fails within a write", async () => {
   const timers = new TimerWatch();
   const transport = new FakeTransport();
   transport.write = () => {
     transport.gone(new Error("EPIPE"));
     return false;
   };
-  const farewell = new HttpResponder(transport, 60_000, () => {});
-  await deadline(farewell.write(new Uint8Array(1)), 1000, "the write");
-  farewell.finish();
-  await deadline(farewell.gone, 1000, "the end");
-  await timers.assertNone("the farewell");
+  const responder = new HttpResponder(transport, 60_000, () => {});
+  await deadline(responder.write(new Uint8Array(1)), 1000, "the write");
+  responder.finish();
+  await deadline(responder.closed, 1000, "the end");
+  await timers.assertNone("the responder");
 });

@@ -5,36 +5,36 @@ import { FakeTransport } from "../support/fake_transport.ts";
 
 const error = new HandshakeError("full", { code: "ERR_FULL", status: 503, retryAfter: 5 });
 
-/** A turnstile, and what its owner was told. */
-function makeTurnstile() {
+/** Makes a responder, and logs its events. */
+function makeResponder() {
   const log: string[] = [];
-  const turnstile = new RefusalResponder(60_000, {
-    answering: () => log.push("answering"),
-    gone: () => log.push("gone"),
+  const responder = new RefusalResponder(60_000, {
+    responding: () => log.push("responding"),
+    closed: () => log.push("closed"),
     refused: ({ code }) => log.push(code),
   });
   const refuse = () => {
     const transport = new FakeTransport();
     onTestEnd(() => transport.gone());
-    turnstile.refuse(transport, error);
+    responder.refuse(transport, error);
     return transport;
   };
   return { log, refuse };
 }
 
 test("RefusalResponder answers without reading, and waits for the peer to leave", () => {
-  const { log, refuse } = makeTurnstile();
+  const { log, refuse } = makeResponder();
   const transport = refuse();
   assert(new TextDecoder().decode(transport.writes[0]).startsWith("HTTP/1.1 503 "));
   assertEquals(transport.calls, ["resume", "shutdown"]);
   transport.handler!.data(new Uint8Array(10));
   transport.handler!.end();
   assertEquals(transport.calls, ["resume", "shutdown", "close"]);
-  assertEquals(log, ["ERR_FULL", "answering", "gone"]);
+  assertEquals(log, ["ERR_FULL", "responding", "closed"]);
 });
 
-test("RefusalResponder drops those over 64, until one of these is gone", () => {
-  const { log, refuse } = makeTurnstile();
+test("RefusalResponder drops connections over 64, until one of these is closed", () => {
+  const { log, refuse } = makeResponder();
   const answered = Array.from({ length: 64 }, refuse);
   assert(answered.every(({ writes }) => writes.length === 1));
   for (let i = 0; i < 100; i++) {

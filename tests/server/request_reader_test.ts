@@ -8,50 +8,50 @@ import { latin1 as bytes } from "../support/bytes.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { upgradeRequest } from "../support/http.ts";
 
-/** An RequestReader over a transport that goes nowhere, and what its owner was told. */
-function makeOpening(limits: Partial<Limits> = {}) {
+/** Makes a reader over a fake transport, and logs the calls of its handler. */
+function makeReader(limits: Partial<Limits> = {}) {
   const transport = new FakeTransport();
   const log: string[] = [];
-  const opening = new RequestReader(transport, resolveLimits(limits), {
+  const reader = new RequestReader(transport, resolveLimits(limits), {
     head: (head: RequestHead) => log.push(`head ${head.target}`),
     refuse: (error: HandshakeError) => log.push(`refuse ${error.status}`),
-    left: (error) => log.push(`left ${error}`),
+    closed: (error) => log.push(`closed ${error}`),
   });
-  return { transport, opening, log, handler: transport.handler! };
+  return { transport, reader, log, handler: transport.handler! };
 }
 
-test("RequestReader reads the head, pauses, and keeps what comes after it", () => {
-  const { transport, opening, log, handler } = makeOpening();
+test("RequestReader reads the head, pauses, and keeps the data after it", () => {
+  const { transport, reader, log, handler } = makeReader();
   const request = bytes(upgradeRequest());
   handler.data(request.slice(0, 30));
   assertEquals([log, transport.calls], [[], []]);
   const chunk = bytes(upgradeRequest().slice(30) + "one");
   handler.data(chunk);
-  chunk.fill(0); // It may have been lent.
+  chunk.fill(0); // As a transport does that reuses its chunks.
   assertEquals([log, transport.calls], [["head /chat"], ["pause"]]);
-  // A transport may hand on a chunk that was being read.
+  // A transport may deliver a chunk whose read began before the pause.
   handler.data(bytes(" two"));
   handler.drain();
-  assertEquals(opening.early, bytes("one two"));
-  assertEquals(opening.isDone, false);
-  opening.done();
-  assertEquals(opening.isDone, true);
+  assertEquals(reader.early, bytes("one two"));
+  assertEquals(reader.isDone, false);
+  reader.finish();
+  assertEquals(reader.isDone, true);
 });
 
-test("RequestReader that forgets the request goes on as one that is done", () => {
-  const { opening, log, handler } = makeOpening();
+test("RequestReader ignores data after release()", () => {
+  const { reader, log, handler } = makeReader();
   handler.data(bytes(upgradeRequest() + "early"));
-  opening.done();
-  opening.forget();
-  assertEquals(opening.early, bytes(""));
+  reader.finish();
+  reader.release();
+  assertEquals(reader.early, bytes(""));
   handler.data(bytes("\0"));
   handler.end();
   assertEquals(log, ["head /chat"]);
 });
 
-test("RequestReader that is done tells of nothing more", async () => {
-  const { transport, opening, log, handler } = makeOpening({ handshakeTimeout: 10 });
-  opening.done();
+test("RequestReader calls nothing after finish()", async () => {
+  const { transport, reader, log, handler } = makeReader({ handshakeTimeout: 10 });
+  reader.finish();
   handler.data(bytes("\0"));
   handler.end();
   handler.close();
@@ -60,7 +60,7 @@ test("RequestReader that is done tells of nothing more", async () => {
 });
 
 test("RequestReader refuses a malformed head, once", () => {
-  const { log, handler } = makeOpening();
+  const { log, handler } = makeReader();
   handler.data(bytes("\0"));
   handler.data(bytes("\0"));
   assertEquals(log, ["refuse 400"]);
@@ -68,19 +68,19 @@ test("RequestReader refuses a malformed head, once", () => {
 
 test("RequestReader refuses a head that is late with 408, a decision with 503", async () => {
   for (const [sent, status] of [["GET /", 408], [upgradeRequest(), 503]] as const) {
-    const { log, handler } = makeOpening({ handshakeTimeout: 10 });
+    const { log, handler } = makeReader({ handshakeTimeout: 10 });
     handler.data(bytes(sent));
     await delay(30);
     assertEquals(log.at(-1), `refuse ${status}`);
   }
 });
 
-test("RequestReader tells of a peer that leaves", () => {
-  const { transport, log, handler } = makeOpening();
+test("RequestReader reports a closed connection", () => {
+  const { transport, log, handler } = makeReader();
   handler.end();
   assertEquals(transport.calls, ["close"]);
-  assertEquals(log, ["left undefined"]);
-  const lost = makeOpening();
+  assertEquals(log, ["closed undefined"]);
+  const lost = makeReader();
   lost.transport.gone(new Error("reset"));
-  assertEquals(lost.log, ["left Error: reset"]);
+  assertEquals(lost.log, ["closed Error: reset"]);
 });

@@ -1,5 +1,5 @@
 import { accept } from "../../src/server/accept.ts";
-import type { AcceptOptions } from "../../src/server/accept.ts";
+import type { AcceptOptions } from "../../src/server/accept_options.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
 import { assertEquals, assertRejects } from "../harness.ts";
 import { HttpPeer } from "./http.ts";
