@@ -1,6 +1,7 @@
 import { ResponseBody } from "../http/response_body.ts";
 import { ResponseHeadParser } from "../http/response_head_parser.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
+import { concat, EMPTY } from "../protocol/bytes.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import type { Limits } from "../protocol/limits.ts";
@@ -54,7 +55,7 @@ class Exchange<Result> implements TransportHandler {
   readonly #reject: (error: unknown) => void;
   #parser: ResponseHeadParser;
   #head: ResponseHead | undefined;
-  #early: Uint8Array = new Uint8Array(0);
+  #early: Uint8Array = EMPTY;
   #body: ResponseBody | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isWriting = false;
@@ -134,10 +135,7 @@ class Exchange<Result> implements TransportHandler {
 
   /** Keeps what comes after the head; the chunk may be lent. */
   #keep(chunk: Uint8Array): void {
-    const early = new Uint8Array(this.#early.length + chunk.length);
-    early.set(this.#early);
-    early.set(chunk, this.#early.length);
-    this.#early = early;
+    this.#early = concat(this.#early, chunk);
   }
 
   #answered(): void {

@@ -42,8 +42,8 @@ export interface ReceiverOptions {
 class Assembler extends MessageAssembler implements MessageSink<Message> {
   readonly #receiver: Receiver;
 
-  constructor(receiver: Receiver, options: MessageOptions) {
-    super(options);
+  constructor(receiver: Receiver, options: MessageOptions, copyUpTo: number) {
+    super(options, copyUpTo);
     this.#receiver = receiver;
   }
 
@@ -183,7 +183,7 @@ export class Receiver implements FrameSink {
 
   #makeAssembler(): Assembler {
     const copyUpTo = this.#lendsChunks ? 0 : SHORT_COPY;
-    return new Assembler(this, { ...this.#limits, copyUpTo });
+    return new Assembler(this, this.#limits, copyUpTo);
   }
 
   /** Assembler: a message. */

@@ -2,6 +2,7 @@ import type { ExtensionSendOptions } from "../extensions/extension.ts";
 import type { FrameInit } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
+import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import { notOpen } from "./ready_state.ts";
 import { toBytes } from "./sendable.ts";
@@ -15,7 +16,6 @@ const LONGEST_TURN = 10;
 /** What a message that waits for a stream's end costs beside its bytes: five promises and what they call. */
 const QUEUED_OVERHEAD = 1024;
 
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /** The connection that a {@linkcode StreamSender} sends on. */
@@ -228,7 +228,7 @@ class Fragments {
 
   end(): void {
     const opcode = this.#isFirst ? this.#opcode ?? Opcode.Binary : Opcode.Continuation;
-    const payload = this.#surrogate === "" ? NO_BYTES : textEncoder.encode(this.#surrogate);
+    const payload = this.#surrogate === "" ? EMPTY : textEncoder.encode(this.#surrogate);
     this.#send({ opcode, fin: true, payload });
   }
 

@@ -1,6 +1,6 @@
 import { Rsv } from "../protocol/frame.ts";
 import type { Role } from "../protocol/frame.ts";
-import { DEFAULT_LIMITS } from "../protocol/limits.ts";
+import { DEFAULT_MAX_MESSAGE_SIZE } from "../protocol/message_sequence.ts";
 import { DEFAULT_WINDOW_BITS, resolveDeflateOptions } from "./deflate_options.ts";
 import type { PerMessageDeflateOptions, ResolvedDeflateOptions } from "./deflate_options.ts";
 import {
@@ -178,7 +178,7 @@ export class PerMessageDeflate implements Extension {
     return {
       response,
       rsv: this.rsv,
-      use: ({ maxMessageSize = DEFAULT_LIMITS.maxMessageSize } = {}) => {
+      use: ({ maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = {}) => {
         const createInflater = () =>
           chooseBackend().createInflater({
             windowBits: windowBits(theirBits),

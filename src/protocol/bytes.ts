@@ -1,10 +1,21 @@
-let lastBytes: Uint8Array = new Uint8Array(0);
-let lastBuffer: ArrayBufferLike = lastBytes.buffer;
+/** No bytes. Internal use only: a caller that got it could transfer its buffer, which all share. */
+export const EMPTY: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array(0);
+
+/** Returns a new array with the bytes of both. */
+export function concat(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
+let lastBytes: Uint8Array = EMPTY;
+let lastBuffer: ArrayBufferLike = EMPTY.buffer;
 
 /**
- * A view of a range of bytes: `subarray()`, in half the time where one after the other is cut from the
- * same bytes. On Deno, to ask for their buffer takes as long as to make the view. The last of them is
- * kept, one chunk in all.
+ * Returns a view of a range of bytes: `subarray()`, in half the time for several views of the same
+ * bytes. On Deno, reading `buffer` takes as long as creating the view, so the buffer of the latest
+ * `bytes` is cached. The cache keeps that one chunk in memory.
  */
 export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   if (bytes !== lastBytes) {

@@ -1,3 +1,4 @@
+import { EMPTY } from "./bytes.ts";
 import { InvalidPayloadError, ProtocolError } from "./errors.ts";
 import { isValidUtf8 } from "./utf8.ts";
 
@@ -9,56 +10,55 @@ import { isValidUtf8 } from "./utf8.ts";
 export const CloseCode = {
   /** The purpose of the connection has been fulfilled. */
   NormalClosure: 1000,
-  /** The endpoint goes away: a server shuts down, a browser leaves the page. */
+  /** The endpoint goes away: a server shuts down, or a browser leaves the page. */
   GoingAway: 1001,
   /** The peer broke the protocol. */
   ProtocolError: 1002,
-  /** The peer sent a type of data that can't be accepted. */
+  /** The peer sent a type of data that cannot be accepted. */
   UnsupportedData: 1003,
   /** Never sent: the Close frame had no code. */
   NoStatusReceived: 1005,
   /** Never sent: the connection ended without a Close frame. */
   AbnormalClosure: 1006,
-  /** The data was not what its type says, such as text that is not UTF-8. */
+  /** The data does not match its type, such as text that is not UTF-8. */
   InvalidFramePayloadData: 1007,
-  /** The message broke a policy. */
+  /** The message violates a policy. */
   PolicyViolation: 1008,
   /** The message is too big. */
   MessageTooBig: 1009,
-  /** The client expected an extension that the server did not negotiate. */
+  /** The client requires an extension that the server did not negotiate. */
   MandatoryExtension: 1010,
-  /** The server met an unexpected condition. */
+  /** The server encountered an unexpected condition. */
   InternalError: 1011,
   /** The server restarts. */
   ServiceRestart: 1012,
-  /** The server is overloaded: try again later. */
+  /** The server is overloaded; the client may try again later. */
   TryAgainLater: 1013,
-  /** A gateway got a bad answer from behind it. */
+  /** A gateway received an invalid response from the server behind it. */
   BadGateway: 1014,
   /** Never sent: the TLS handshake failed. */
   TLSHandshake: 1015,
 } as const;
 
-/** One of the values of {@linkcode CloseCode}. */
+/** A value of {@linkcode CloseCode}. */
 export type CloseCode = typeof CloseCode[keyof typeof CloseCode];
 
-/** What a Close frame says. */
+/** The decoded payload of a Close frame. */
 export interface ClosePayload {
-  /** The status code; 1005 where the frame has none. */
+  /** The status code; 1005 if the frame has none. */
   closeCode: number;
-  /** The reason, at most 123 bytes of UTF-8; empty where the frame has none. */
+  /** The reason, at most 123 bytes of UTF-8; empty if the frame has none. */
   reason: string;
 }
 
-/** The longest reason, in bytes: a control frame's 125, less the 2 of the code. */
+/** The longest reason, in bytes: the 125 bytes of a control frame minus the 2 of the code. */
 export const MAX_REASON_LENGTH = 123;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textDecoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Whether a status code may stand in a Close frame: 1000-1003, 1007-1014 and 3000-4999.
+ * Returns whether a status code is allowed in a Close frame: 1000-1003, 1007-1014 and 3000-4999.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-7.4 RFC 6455 §7.4}
  */
@@ -70,12 +70,12 @@ export function isCloseCode(code: number): boolean {
 }
 
 /**
- * Writes the payload of a Close frame; empty where no code is given.
+ * Encodes the payload of a Close frame; empty if no code is given.
  *
- * @throws {RangeError} where the code may not be sent.
- * @throws {TypeError} where the code is not an integer, or there is a reason without a code.
- * @throws {DOMException} a `SyntaxError`, as of the platform's `close()`, where the reason is longer
- * than 123 bytes of UTF-8.
+ * @throws {RangeError} If the code is not allowed in a Close frame.
+ * @throws {TypeError} If the code is not an integer, or there is a reason without a code.
+ * @throws {DOMException} If the reason is longer than 123 bytes of UTF-8: a `SyntaxError`, as in the
+ * platform's `close()`.
  */
 export function encodeClosePayload(code?: number, reason = ""): Uint8Array<ArrayBuffer> {
   if (code === undefined) {
@@ -93,8 +93,8 @@ export function encodeClosePayload(code?: number, reason = ""): Uint8Array<Array
     );
   }
   // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
-  // Most Closes have a code alone: both ways, to see that takes less than to encode nothing.
-  const text = reason === "" ? NO_BYTES : textEncoder.encode(reason);
+  // Most Close frames have no reason: testing for that is faster than encoding an empty string.
+  const text = reason === "" ? EMPTY : textEncoder.encode(reason);
   if (text.length > MAX_REASON_LENGTH) {
     throw new DOMException(
       `Cannot close: the reason has ${text.length} bytes of UTF-8, at most ${MAX_REASON_LENGTH} fit`,
@@ -109,10 +109,10 @@ export function encodeClosePayload(code?: number, reason = ""): Uint8Array<Array
 }
 
 /**
- * Reads the payload of a Close frame.
+ * Decodes the payload of a Close frame.
  *
- * @throws {ProtocolError} where it has one byte, or a code that may not be sent.
- * @throws {InvalidPayloadError} where the reason is not UTF-8.
+ * @throws {ProtocolError} If it has 1 byte, or a code that is not allowed in a Close frame.
+ * @throws {InvalidPayloadError} If the reason is not UTF-8.
  */
 export function decodeClosePayload(payload: Uint8Array): ClosePayload {
   if (payload.length === 0) return { closeCode: CloseCode.NoStatusReceived, reason: "" };

@@ -2,15 +2,15 @@ import type { Frame } from "./frame.ts";
 import type { Opcode } from "./opcode.ts";
 import { viewOf } from "./bytes.ts";
 
-/** A frame of the decoder's: its payload is cut out of the chunk when somebody asks for it. */
+/** A frame of a {@linkcode FrameDecoder}. Its payload view is created when it is first used. */
 export class DecodedFrame implements Frame {
   readonly payloadLength: number;
   readonly payloadOffset: number;
-  /** The bytes that the payload is a range of. */
+  /** The array that contains the payload. */
   readonly bytes: Uint8Array;
-  /** Where the payload starts in `bytes`. */
+  /** The start of the payload in `bytes`. */
   readonly start: number;
-  /** Where it ends, exclusive. */
+  /** The end of the payload in `bytes`, exclusive. */
   readonly end: number;
   /** The first byte of the header: FIN, RSV1-3 and the opcode. */
   readonly first: number;
@@ -49,7 +49,7 @@ export class DecodedFrame implements Frame {
   get payload(): Uint8Array {
     return viewOf(this.bytes, this.start, this.end);
   }
-  /** Whether it's a message of its own, all of it: FIN, and a Text or Binary opcode. */
+  /** Whether this is a whole message: FIN, the opcode Text or Binary, no RSV bit, the whole payload. */
   get isWholeMessage(): boolean {
     return (this.first === 0x81 || this.first === 0x82) &&
       this.end - this.start === this.payloadLength;

@@ -1,4 +1,4 @@
-/** What a {@linkcode WebSocketError} is made with. */
+/** Options of the constructor of {@linkcode WebSocketError}. */
 export interface WebSocketErrorOptions {
   /**
    * A stable name for programs, such as `"ERR_RESERVED_OPCODE"`.
@@ -6,34 +6,34 @@ export interface WebSocketErrorOptions {
    * @default {"ERR_WEBSOCKET"}
    */
   code?: string;
-  /** The close code that tells the peer of this error, or that the peer told it with. */
+  /** The close code that is sent to the peer for this error, or that the peer sent. */
   closeCode: number;
   /**
-   * The reason that goes with the close code.
+   * The reason that accompanies the close code.
    *
    * @default {""} none
    */
   reason?: string;
-  /** The error behind this one, where there is one. */
+  /** The error that caused this one, if any. */
   cause?: unknown;
 }
 
 /**
- * Something went wrong with a connection that its own code is not to blame for: the peer broke the
- * protocol, exceeded a limit, or went away. Misuse of this library throws `TypeError`,
- * `RangeError` or a `DOMException` named `InvalidStateError` instead.
+ * An error of a connection that the application did not cause: the peer violated the protocol, exceeded
+ * a limit, or disconnected. Misuse of this library throws a `TypeError`, a `RangeError` or a
+ * `DOMException` named `InvalidStateError` instead.
  */
 export class WebSocketError extends Error {
   /** The name of the class. */
   override readonly name: string = "WebSocketError";
-  /** A stable name for programs, such as `"ERR_RESERVED_OPCODE"`. The message may change; this won't. */
+  /** A stable name for programs, such as `"ERR_RESERVED_OPCODE"`. Unlike the message, it never changes. */
   readonly code: string;
-  /** The close code that this error is answered with, or was told with (RFC 6455 §7.4.1). */
+  /** The close code that is sent for this error, or that was received (RFC 6455 §7.4.1). */
   readonly closeCode: number;
-  /** The reason that goes with it, in a Close frame; empty where there is none. */
+  /** The reason that accompanies it in the Close frame; empty if there is none. */
   readonly reason: string;
 
-  /** Makes an error with a text for people and a code for programs. */
+  /** Creates an error with a text for people and a code for programs. */
   constructor(message: string, options: WebSocketErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = options.code ?? "ERR_WEBSOCKET";
@@ -42,52 +42,52 @@ export class WebSocketError extends Error {
   }
 }
 
-/** The peer broke a rule of RFC 6455. Answered with close code 1002. */
+/** The peer violated a rule of RFC 6455. The connection is closed with code 1002. */
 export class ProtocolError extends WebSocketError {
   /** The name of the class. */
   override readonly name = "ProtocolError";
 
-  /** Makes a 1002. */
+  /** Creates an error with close code 1002. */
   constructor(message: string, code: string) {
     super(message, { code, closeCode: 1002 });
   }
 }
 
-/** The peer sent data that is not what its type says: text that is not UTF-8. Answered with 1007. */
+/** The peer sent data that does not match its type: text that is not UTF-8. Closes with code 1007. */
 export class InvalidPayloadError extends WebSocketError {
   /** The name of the class. */
   override readonly name = "InvalidPayloadError";
 
-  /** Makes a 1007. */
+  /** Creates an error with close code 1007. */
   constructor(message: string, code: string) {
     super(message, { code, closeCode: 1007 });
   }
 }
 
-/** The peer did what the protocol allows and a limit of ours does not. Answered with 1008. */
+/** The peer exceeded a limit other than `maxMessageSize`. The connection is closed with code 1008. */
 export class PolicyViolationError extends WebSocketError {
   /** The name of the class. */
   override readonly name = "PolicyViolationError";
 
-  /** Makes a 1008. */
+  /** Creates an error with close code 1008. */
   constructor(message: string, code: string) {
     super(message, { code, closeCode: 1008 });
   }
 }
 
-/** The peer's message is larger than `maxMessageSize`. Answered with close code 1009. */
+/** The peer's message is larger than `maxMessageSize`. The connection is closed with code 1009. */
 export class MessageTooBigError extends WebSocketError {
   /** The name of the class. */
   override readonly name = "MessageTooBigError";
 
-  /** Makes a 1009. */
+  /** Creates an error with close code 1009. */
   constructor(message: string, code = "ERR_MESSAGE_TOO_BIG") {
     super(message, { code, closeCode: 1009 });
   }
 }
 
 /**
- * The close code that an error, any error, is answered with: its own where it has one, else 1011
+ * Returns the close code to send for any error: that of a {@linkcode WebSocketError}, otherwise 1011
  * (RFC 6455 §7.4.1: "an unexpected condition that prevented it from fulfilling the request").
  */
 export function closeCodeOf(error: unknown): number {

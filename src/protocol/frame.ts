@@ -2,7 +2,7 @@ import { ProtocolError } from "./errors.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /**
- * Which end of a connection an object works for. It decides who masks: RFC 6455 §5.1: "a client MUST
+ * The end of a connection that an object works for. Only a client masks: RFC 6455 §5.1: "a client MUST
  * mask all frames that it sends to the server", and "A server MUST NOT mask any frames that it
  * sends to the client".
  */
@@ -11,34 +11,34 @@ export type Role = "client" | "server";
 /**
  * One frame, or a part of one, unmasked.
  *
- * A data frame that arrives in several chunks is handed on in parts, so that its bytes can be
- * checked and used before it has ended: all parts have the header's fields, and
- * `payloadOffset` tells where a part's bytes stand in the frame. A control frame is always whole.
+ * A data frame that arrives in several chunks is passed on in parts, so that its bytes can be checked
+ * and used before the frame has ended. Each part has the fields of the header, and `payloadOffset` is
+ * its position in the frame. A control frame is always whole.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
 export interface Frame {
   /** Whether this is the last frame of its message. */
   readonly fin: boolean;
-  /** The first reserved bit: an extension's, such as permessage-deflate's "compressed". */
+  /** The first reserved bit, for extensions. permessage-deflate sets it for a compressed message. */
   readonly rsv1: boolean;
   /** The second reserved bit. */
   readonly rsv2: boolean;
   /** The third reserved bit. */
   readonly rsv3: boolean;
-  /** What kind of frame it is. */
+  /** The type of the frame. */
   readonly opcode: Opcode;
-  /** The payload of this frame or part, unmasked: extension data, where there is any, and application data. */
+  /** The payload of this frame or part, unmasked: extension data, if any, and application data. */
   readonly payload: Uint8Array;
-  /** How many bytes the payload of the whole frame has, as its header says. */
+  /** The length of the payload of the whole frame, in bytes, from its header. */
   readonly payloadLength: number;
-  /** Where in the frame's payload this part starts; 0 for a whole frame. */
+  /** The position of this part in the payload of the frame; 0 for a whole frame. */
   readonly payloadOffset: number;
 }
 
-/** What a frame is made from. */
+/** The fields from which {@linkcode FrameEncoder} creates a frame. */
 export interface FrameInit {
-  /** What kind of frame it is. */
+  /** The type of the frame. */
   opcode: Opcode;
   /**
    * Whether this is the last frame of its message.
@@ -64,13 +64,13 @@ export interface FrameInit {
    * @default {false}
    */
   rsv3?: boolean;
-  /** The payload; none where left out. */
+  /** The payload; empty if omitted. */
   payload?: Uint8Array;
 }
 
-/** The reserved bits as they stand in a frame's first byte: {@linkcode FrameDecoderOptions.rsv}. */
+/** The reserved bits, at their position in the first byte: see {@linkcode FrameDecoderOptions.rsv}. */
 export const Rsv = {
-  /** RSV1, the one that permessage-deflate claims. */
+  /** RSV1, which permessage-deflate uses. */
   Rsv1: 0x40,
   /** RSV2. */
   Rsv2: 0x20,
@@ -90,8 +90,8 @@ const DEFINED_OPCODES = Object.values<number>(Opcode)
  * Checks the first byte of a frame: FIN, RSV1-3 and the opcode.
  *
  * @param first The byte.
- * @param rsv The reserved bits that an extension has claimed.
- * @throws {ProtocolError} naming the rule that it breaks.
+ * @param rsv The reserved bits that an extension uses.
+ * @throws {ProtocolError} If it violates a rule, which the message names.
  */
 export function checkFirstByte(first: number, rsv: number): void {
   const opcode = first & 0x0f;
@@ -125,11 +125,11 @@ export function checkFirstByte(first: number, rsv: number): void {
 }
 
 /**
- * Checks that a data frame may come next.
+ * Checks that a data frame is allowed next.
  *
- * @param opcode The frame's.
- * @param inMessage Whether a message has begun and not ended.
- * @throws {ProtocolError} where it may not.
+ * @param opcode The opcode of the frame.
+ * @param inMessage Whether a message is unfinished.
+ * @throws {ProtocolError} If it is not.
  */
 export function checkSequence(opcode: number, inMessage: boolean): void {
   if ((opcode === Opcode.Continuation) === inMessage) return;

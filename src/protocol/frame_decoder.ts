@@ -1,45 +1,46 @@
+import { concat, EMPTY } from "./bytes.ts";
 import { DecodedFrame } from "./decoded_frame.ts";
 import { WebSocketError } from "./errors.ts";
 import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
-import { enqueueWhole } from "./frame_sink.ts";
+import { deliverFrame } from "./frame_sink.ts";
 import type { FrameSink } from "./frame_sink.ts";
 import { mask, rotateKey } from "./mask.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** Options of {@linkcode FrameDecoder}. */
 export interface FrameDecoderOptions {
-  /** The end that decodes: a server wants masked frames, and a client refuses them. */
+  /** The end that decodes: a server requires masked frames, and a client rejects them. */
   role: Role;
   /**
-   * The reserved bits that extensions have claimed, of {@linkcode Rsv}, or-ed together.
+   * The reserved bits that extensions use: values of {@linkcode Rsv}, combined with `|`.
    *
    * @default {0}
    */
   rsv?: number;
   /**
-   * Whose the chunks are: `"kept"` by the caller, so that the decoder makes a copy of each; `"given"` to
-   * the decoder, which unmasks them in place, and whose payloads are views of them; or `"lent"`, given
-   * until the call returns: then the payload of a whole binary frame is a view of a copy, and any
-   * other must be used before the call returns.
+   * The ownership of the chunks:
+   *
+   * - `"kept"`: the caller keeps them. The decoder copies each chunk.
+   * - `"given"`: the decoder owns them. It unmasks them in place, and payloads are views of them.
+   * - `"lent"`: the decoder owns them until the call returns. The payload of a whole binary frame is a
+   *   view of a copy. Any other payload is valid only until the call returns.
    *
    * @default {"kept"}
    */
   chunks?: "kept" | "given" | "lent";
 }
 
-/** The longest payload, in bytes, whose length stands in the header's second byte. */
+/** The longest payload, in bytes, whose length fits in the second byte of the header. */
 const MAX_SHORT = 125;
 
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
-
 /**
- * Turns bytes into frames: a `Transformer` for a `TransformStream`, synchronous inside, and driven
- * without one where a stream would cost more than the frame.
+ * Decodes bytes into frames: a synchronous `Transformer`, for a `TransformStream` or for direct use
+ * without the cost of a stream.
  *
- * The state between two chunks is a handful of numbers: no byte is looked at twice, and none is
- * kept, but for those of an unfinished control frame. Each rule is checked at the first byte that
- * can break it. After a Close frame, and after an error, further bytes are ignored.
+ * The state between two chunks is a few numbers. Each byte is read once, and none is kept, except
+ * those of an unfinished control frame. Each rule is checked at the first byte that can violate it.
+ * After a Close frame, and after an error, further bytes are ignored.
  *
  * @example
  * ```ts
@@ -60,53 +61,53 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   readonly #masked: boolean;
   readonly #chunks: "kept" | "given" | "lent";
   readonly #rsv: number;
-  /** Made with the first frame that is not a short message, whole. */
+  /** Created for the first frame that is not a whole short message. */
   #header: FrameHeaderReader | undefined;
-  /** How many payload bytes of the current frame have been handed on. */
+  /** The number of payload bytes of the current frame that have been passed on. */
   #offset = 0;
-  /** The payload so far of a control frame that is cut by the end of a chunk. */
-  #control: Uint8Array = NO_BYTES;
+  /** The payload so far of a control frame that arrives in several chunks. */
+  #control: Uint8Array = EMPTY;
   #ended = false;
   #paused = false;
-  /** Whether the bytes at hand are the caller's again when the call returns. */
+  /** Whether the caller owns the current bytes again when the call returns. */
   #isLent = false;
-  /** What a pause left of a chunk. */
-  #rest: Uint8Array = NO_BYTES;
+  /** The bytes that wait for {@linkcode FrameDecoder.resume}. */
+  #rest: Uint8Array = EMPTY;
 
-  /** Makes a decoder for one direction of one connection. */
+  /** Creates a decoder for one direction of one connection. */
   constructor(options: FrameDecoderOptions) {
     this.#masked = options.role === "server";
     this.#chunks = options.chunks ?? "kept";
     this.#rsv = options.rsv ?? 0;
   }
 
-  /** Whether bytes wait for {@linkcode FrameDecoder.resume}. */
+  /** Whether the decoder is paused, until {@linkcode FrameDecoder.resume}. */
   get isPaused(): boolean {
     return this.#paused;
   }
 
-  /** How many bytes of memory it holds: of an unfinished control frame, and what a pause has left. */
+  /** The memory for an unfinished control frame and for pending input, in bytes. */
   get heldBytes(): number {
-    // The rest is a view: what it is cut from can't be freed either.
+    // The rest is a view, which keeps its whole buffer in memory.
     return this.#control.length + (this.#rest.length > 0 ? this.#rest.buffer.byteLength : 0);
   }
 
-  /** Ends it, as an error does: what it holds is dropped, and further bytes are ignored. */
+  /** Drops the pending input. Further bytes are ignored, as after an error. */
   discard(): void {
     this.#ended = true;
     this.#paused = false;
-    this.#rest = this.#control = NO_BYTES;
+    this.#rest = this.#control = EMPTY;
   }
 
   /**
-   * Called from within the sink's `enqueue`: stops before the next frame. The rest of the chunk, and
-   * whatever chunks follow, are kept as they are until `resume()`.
+   * Stops before the next frame; called by the sink within `enqueue()`. The rest of the chunk, and
+   * further chunks, are kept as pending input until `resume()`.
    */
   pause(): void {
     this.#paused = true;
   }
 
-  /** Goes on after a {@linkcode FrameDecoder.pause}. */
+  /** Continues after a {@linkcode FrameDecoder.pause} with the pending input. */
   resume(sink: FrameSink): void {
     this.#paused = false;
     const rest = this.#takeRest();
@@ -114,33 +115,37 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   }
 
   /**
-   * Takes the next bytes, and hands the frames and parts of frames that they hold to `sink`.
+   * Decodes the next bytes, and passes the frames and parts of frames in them to `sink`.
    *
-   * @throws {ProtocolError} where the bytes break a rule of RFC 6455 §5.
-   * @throws {MessageTooBigError} where a frame claims more bytes than a number can count.
-   * @throws {TypeError} where the sink has transferred a payload's buffer that others are views of.
+   * @throws {ProtocolError} If the bytes violate a rule of RFC 6455 §5.
+   * @throws {MessageTooBigError} If a frame announces more than 2^53 - 1 bytes.
+   * @throws {TypeError} If the sink has transferred the buffer of a payload that contains later frames.
    */
   transform(chunk: Uint8Array, sink: FrameSink): void {
     if (this.#ended) return;
     const isLent = this.#chunks === "lent" && !this.#paused;
     const bytes = isLent || this.#chunks === "given" ? chunk : new Uint8Array(chunk);
-    if (!this.#paused) this.#decode(bytes, isLent, sink);
-    else if (bytes.length > 0) this.#rest = concat(this.#takeRest(), bytes);
+    if (!this.#paused) {
+      this.#decode(bytes, isLent, sink);
+    } else if (bytes.length > 0) {
+      const rest = this.#takeRest();
+      this.#rest = rest.length === 0 ? bytes : concat(rest, bytes);
+    }
   }
 
-  /** What a pause has left, which is never empty unless there was none. */
+  /** Returns the pending input and clears it. It is detached if its length has become 0. */
   #takeRest(): Uint8Array {
     const rest = this.#rest;
-    this.#rest = NO_BYTES;
-    if (rest.length > 0 || rest === NO_BYTES) return rest;
+    this.#rest = EMPTY;
+    if (rest.length > 0 || rest === EMPTY) return rest;
     this.#ended = true;
     throw transferred();
   }
 
   /**
-   * The bytes have ended.
+   * Ends the input.
    *
-   * @throws {WebSocketError} with close code 1006 where they end inside a frame or a message.
+   * @throws {WebSocketError} If it ends inside a frame or a message: close code 1006.
    */
   flush(): void {
     const { isAtStart = true, inMessage = false } = this.#header ?? {};
@@ -179,9 +184,9 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   }
 
   /**
-   * Whether a binary frame starts here, and ends within the chunk. From there on, what is left of a lent
-   * chunk is copied: once for all its frames, since to allocate costs more than to decode. Text
-   * becomes a string, and the parts of a larger frame are gathered elsewhere: neither needs a copy.
+   * Returns whether a binary frame starts here and ends within the chunk. If so, the rest of a lent chunk
+   * is copied: once for all its frames, because allocating costs more than decoding. Text and the parts
+   * of a larger frame need no copy: text becomes a string, and the assembler collects the parts.
    */
   #startsWholeBinary(bytes: Uint8Array, position: number): boolean {
     if (this.#header?.isAtStart === false || (bytes[position] & 0x0f) !== Opcode.Binary) {
@@ -189,14 +194,18 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     }
     const left = bytes.length - position;
     const length = bytes[position + 1] & 0x7f;
-    // Roughly: to copy what is not whole does no harm.
+    // An estimate that ignores the header: copying an incomplete frame does no harm.
     if (length < 126) return left >= length;
     if (length === 126) return left >= ((bytes[position + 2] << 8) | bytes[position + 3]);
     const view = new DataView(bytes.buffer, bytes.byteOffset + position, left);
     return left >= 10 && left >= view.getUint32(6);
   }
 
-  /** Decodes up to the end of the current frame, or of the bytes; gives back where it stopped. */
+  /**
+   * Decodes up to the end of the current frame or of the bytes.
+   *
+   * @returns The position after the last byte that was decoded.
+   */
   #decodeFrame(bytes: Uint8Array, start: number, sink: FrameSink): number {
     let position = start;
     const isNew = this.#header?.isComplete !== true;
@@ -213,17 +222,17 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   }
 
   /**
-   * Most frames are messages of their own, short and whole: those are decoded here, in a third of
-   * the time. Whatever is in any way else is left to the header reader, which knows the rules.
+   * Decodes a frame that is a whole short message, as most are, in a third of the time. Any other frame is
+   * left to the header reader, which checks the rules.
    *
-   * @returns where the frame ends; `start` where it's not such a frame.
+   * @returns The end of the frame; `start` if it is any other frame.
    */
   #decodeShort(bytes: Uint8Array, start: number, sink: FrameSink): number {
     const header = this.#header;
     const first = bytes[start];
     if (first !== 0x81 && first !== 0x82) return start;
     if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
-    // With the mask bit as it should be, this is the length; else, or without this byte, it's more.
+    // The length if the mask bit is right; otherwise, or if this byte is missing, not a short length.
     const length = this.#masked ? bytes[start + 1] ^ 0x80 : bytes[start + 1];
     const from = start + (this.#masked ? 6 : 2);
     const to = from + length;
@@ -233,7 +242,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
         (bytes[from - 1] << 24);
       mask(bytes, from, to, key);
     }
-    enqueueWhole(first, bytes, from, to, sink);
+    deliverFrame(first, bytes, from, to, sink);
     return to;
   }
 
@@ -248,8 +257,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const offset = this.#offset;
     const stop = Math.min(bytes.length, start + length - offset);
     const last = offset + (stop - start) === length;
-    // A header at the very end of a chunk is handed on without a byte of payload, so that a length
-    // that breaks a limit is known before the peer sends what it announced.
+    // A header at the end of a chunk is passed on with an empty payload, so that a length over a limit
+    // is known before the peer sends the payload.
     if (key !== 0) mask(bytes, start, stop, rotateKey(key, offset));
     this.#offset = offset + (stop - start);
     if (last) header.reset();
@@ -263,8 +272,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const payload = isCopied ? new Uint8Array(bytes.subarray(start, stop)) : bytes;
     const from = isCopied ? 0 : start;
     const to = from + (stop - start);
-    // What has been announced, by a part without a byte, is not whole any more.
-    if (isWhole && isNew) enqueueWhole(first, payload, from, to, sink);
+    // A frame whose header was passed on with an empty part is not delivered as a whole one.
+    if (isWhole && isNew) deliverFrame(first, payload, from, to, sink);
     else sink.enqueue(new DecodedFrame(first, length, offset, payload, from, to));
     return stop;
   }
@@ -278,22 +287,22 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     sink: FrameSink,
   ): void {
     if (!last) {
-      this.#control = concat(this.#control, bytes.slice(start, stop));
+      this.#control = concat(this.#control, bytes.subarray(start, stop));
       return;
     }
-    // RFC 6455 §5.5.1 and §1.4: what follows a Close frame is discarded.
+    // RFC 6455 §5.5.1 and §1.4: data after a Close frame is discarded.
     if ((first & 0x0f) === Opcode.Close) this.#ended = true;
     if (this.#control.length === 0) {
       sink.enqueue(new DecodedFrame(first, stop - start, 0, bytes, start, stop));
       return;
     }
     const payload = concat(this.#control, bytes.subarray(start, stop));
-    this.#control = NO_BYTES;
+    this.#control = EMPTY;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
 }
 
-/** Somebody has given away what is not his alone; the bytes are lost, and with them what comes next. */
+/** Returns the error for a payload whose buffer, which also holds later frames, was transferred. */
 function transferred(): TypeError {
   return new TypeError(
     "Cannot decode frame: the buffer of a message has been transferred, and with it what came in " +
@@ -301,15 +310,7 @@ function transferred(): TypeError {
   );
 }
 
-/** Takes less time than `slice()` or `set()`, which on Deno fill the copy with zeros first. */
+/** Returns a copy. `slice()` and `set()` take longer: on Deno they fill the copy with zeros first. */
 function copyFrom(bytes: Uint8Array, start: number): Uint8Array {
   return new Uint8Array(bytes.subarray(start));
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second;
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

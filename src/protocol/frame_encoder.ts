@@ -1,39 +1,31 @@
+import { EMPTY } from "./bytes.ts";
 import { acquireBuffer, releaseBuffer } from "./buffer_pool.ts";
 import { checkFirstByte, MAX_CONTROL_PAYLOAD, Rsv } from "./frame.ts";
 import type { FrameInit, Role } from "./frame.ts";
-import { mask } from "./mask.ts";
-import { freshMaskingKey } from "./masking_key.ts";
+import { freshMaskingKey, mask } from "./mask.ts";
 import type { Message } from "./message.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** Options of {@linkcode FrameEncoder}. */
 export interface FrameEncoderOptions {
-  /** The end that encodes: a client masks, a server doesn't. */
+  /** The end that encodes: a client masks frames, a server does not. */
   role: Role;
-  /**
-   * The longest payload of a data frame, in bytes: a longer message is sent as a series of
-   * fragments. At least 1.
-   *
-   * @default {Infinity} each message is one frame
-   */
-  maxFramePayload?: number;
 }
 
-/** Up to this many characters, a loop beats `TextEncoder.encodeInto` and its view. */
+/** The longest text, in characters, that is encoded by a loop: for more, `encodeInto` is faster. */
 const SHORT_TEXT = 48;
-/** Above this many, three bytes a character would be too much to set aside at once. */
+/** The longest text, in characters, for which 3 bytes a character are allocated at once. */
 const LONG_TEXT = 16 * 1024;
-/** The longest header: a length of 64 bits, and a masking key. */
+/** The longest header, in bytes: with a 64-bit length and a masking key. */
 const MAX_HEADER = 14;
 const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
 
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /**
- * Turns messages and frames into bytes: an `UnderlyingSink` for a `WritableStream`, synchronous
- * inside. What is written is gathered in one buffer, until `take()` takes it: any number of
- * messages, one write to the network.
+ * Encodes messages and frames into bytes: a synchronous `UnderlyingSink` for a `WritableStream`. The
+ * bytes are collected in one buffer until `take()`, so that any number of messages needs only one write
+ * to the network.
  *
  * @example
  * ```ts
@@ -50,55 +42,43 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
  */
 export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
   readonly #masked: boolean;
-  readonly #maxFramePayload: number;
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
 
-  /**
-   * Makes an encoder for one direction of one connection.
-   *
-   * @throws {RangeError} where `maxFramePayload` is not an integer of 1 or more, nor `Infinity`.
-   */
+  /** Creates an encoder for one direction of one connection. */
   constructor(options: FrameEncoderOptions) {
     this.#masked = options.role === "client";
-    this.#maxFramePayload = options.maxFramePayload ?? Infinity;
-    const size = this.#maxFramePayload;
-    if (!(size >= 1) || (size !== Infinity && !Number.isInteger(size))) {
-      throw new RangeError(
-        `Cannot encode frames of at most ${size} bytes: expected an integer, 1 or more`,
-      );
-    }
   }
 
-  /** How many bytes wait for `take()`. */
+  /** The number of encoded bytes that wait for `take()`. */
   get length(): number {
     return this.#length;
   }
 
-  /** How many bytes of memory it has set aside for them. */
+  /** The memory that is allocated for them, in bytes. */
   get heldBytes(): number {
     return this.#buffer.length;
   }
 
   /**
-   * Encodes a message, or a frame of your own making.
+   * Encodes a message or a frame.
    *
-   * @throws {TypeError} where it's neither, or the frame breaks a rule of RFC 6455 §5.
+   * @throws {TypeError} If it is neither, or the frame violates a rule of RFC 6455 §5.
    */
   write(message: Message | FrameInit): void {
     if (typeof message === "string") this.#writeText(message);
-    else if (message instanceof Uint8Array) this.#writeMessage(Opcode.Binary, message);
+    else if (message instanceof Uint8Array) this.#writeFrame(0x80 | Opcode.Binary, message);
     else this.writeFrame(message);
   }
 
   /**
    * Encodes one frame.
    *
-   * @throws {TypeError} where the frame breaks a rule of RFC 6455 §5.
+   * @throws {TypeError} If the frame violates a rule of RFC 6455 §5.
    */
   writeFrame(frame: FrameInit): void {
-    const { opcode, fin = true, payload = NO_BYTES } = frame;
-    // An ArrayBuffer, or a number, has no opcode, and would go out as an empty continuation frame.
+    const { opcode, fin = true, payload = EMPTY } = frame;
+    // Without this check an ArrayBuffer, which has no opcode, would be sent as an empty frame.
     if (!Number.isInteger(opcode) || (opcode & 0x0f) !== opcode) {
       throw new TypeError(
         "Cannot encode frame: expected a string, a Uint8Array or a frame, with an opcode of 0-15, " +
@@ -122,63 +102,41 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
           `${payload.length} bytes, at most ${MAX_CONTROL_PAYLOAD} are allowed`,
       );
     }
-    this.#writeFrame(first, payload, 0, payload.length);
+    this.#writeFrame(first, payload);
   }
 
-  /** Adds bytes that are no frame's, such as what a server says before its first. */
+  /** Adds bytes that are not part of a frame, such as the response to the opening handshake. */
   writeRaw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
   }
 
-  /** Gives the bytes gathered so far away; they are the taker's, to `recycle()` once they're sent. */
+  /** Returns the encoded bytes. The caller owns them, and calls `recycle()` when they are sent. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.subarray(0, this.#length);
-    this.#buffer = NO_BYTES;
+    this.#buffer = EMPTY;
     this.#length = 0;
     return bytes;
   }
 
-  /** Takes back what `take()` gave, for use by any encoder: the taker must not touch it any more. */
+  /** Returns the buffer of a `take()` to the pool of all encoders. The caller must not use it any more. */
   static recycle(bytes: Uint8Array<ArrayBuffer>): void {
     releaseBuffer(new Uint8Array(bytes.buffer));
   }
 
-  #writeMessage(opcode: Opcode, payload: Uint8Array): void {
-    const size = this.#maxFramePayload;
-    if (payload.length <= size) {
-      this.#writeFrame(0x80 | opcode, payload, 0, payload.length);
-      return;
-    }
-    // RFC 6455 §5.4: "a single frame with the FIN bit clear and an opcode other than 0, followed by
-    // zero or more frames with the FIN bit clear and the opcode set to 0, and terminated by a single
-    // frame with the FIN bit set and an opcode of 0".
-    let first: number = opcode;
-    for (let start = 0; start < payload.length; start += size) {
-      const end = Math.min(start + size, payload.length);
-      if (end === payload.length) first |= 0x80;
-      this.#writeFrame(first, payload, start, end);
-      first = Opcode.Continuation;
-    }
-  }
-
   #writeText(text: string): void {
     const length = text.length;
-    if (length * 3 > this.#maxFramePayload) {
-      this.#writeMessage(Opcode.Text, textEncoder.encode(text));
-      return;
-    }
     if (length <= SHORT_TEXT && this.#writeShortText(text)) return;
-    // The header's length depends on the payload's, which is known only once it's encoded: start
-    // where plain ASCII would, and move up in the rare case that it was more.
+    // The length of the header depends on that of the payload, which is known only after encoding. So
+    // the payload is written as if it were ASCII, and moved in the rare case that the header is longer.
     const headerLength = this.#headerLength(length);
     const start = this.#length + headerLength;
     this.#reserve(MAX_HEADER + (length > LONG_TEXT ? length : length * 3));
     const end = this.#buffer.length - MAX_HEADER + headerLength;
     let { read, written } = textEncoder.encodeInto(text, this.#buffer.subarray(start, end));
     if (read < length) {
-      // It's long, and not ASCII.
+      // The text is long and not ASCII.
       this.#reserve(MAX_HEADER + written + (length - read) * 3, headerLength + written);
       const rest = this.#buffer.subarray(start + written);
       written += textEncoder.encodeInto(text.slice(read), rest).written;
@@ -190,7 +148,7 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     this.#finishFrame(0x80 | Opcode.Text, written);
   }
 
-  /** Writes text of ASCII only, at most {@linkcode SHORT_TEXT} characters; `false` if it's not that. */
+  /** Encodes ASCII text of at most {@linkcode SHORT_TEXT} characters. Returns `false` if it is not ASCII. */
   #writeShortText(text: string): boolean {
     const length = text.length;
     this.#reserve(6 + length);
@@ -205,15 +163,15 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     return true;
   }
 
-  #writeFrame(first: number, payload: Uint8Array, from: number, to: number): void {
-    const length = to - from;
+  #writeFrame(first: number, payload: Uint8Array): void {
+    const { length } = payload;
     this.#reserve(MAX_HEADER + length);
     const buffer = this.#buffer;
     const start = this.#length + this.#headerLength(length);
     if (length <= 32) {
-      for (let i = 0; i < length; i++) buffer[start + i] = payload[from + i];
+      for (let i = 0; i < length; i++) buffer[start + i] = payload[i];
     } else {
-      buffer.set(length === payload.length ? payload : payload.subarray(from, to), start);
+      buffer.set(payload, start);
     }
     this.#finishFrame(first, length);
   }
@@ -222,7 +180,7 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     return (length <= 125 ? 2 : length <= 0xffff ? 4 : 10) + (this.#masked ? 4 : 0);
   }
 
-  /** Puts the header before a payload that stands in the buffer already, and masks it. */
+  /** Writes the header before a payload that is already in the buffer, and masks the payload. */
   #finishFrame(first: number, length: number): void {
     const buffer = this.#buffer;
     const maskBit = this.#masked ? 0x80 : 0;
@@ -249,11 +207,11 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
     this.#length = position + length;
   }
 
-  /** Makes room for `size` bytes, of which `used` are there. */
+  /** Makes room for `size` bytes, of which `used` have been written. */
   #reserve(size: number, used = 0): void {
     const needed = this.#length + size;
     if (needed <= this.#buffer.length) return;
-    // Twice as large at least: many small messages must not cost a copy of all before them each.
+    // At least twice as large: otherwise each small message would copy all messages before it.
     const larger = acquireBuffer(Math.max(needed, this.#buffer.length * 2));
     const kept = this.#length + used;
     if (kept > 0) larger.set(this.#buffer.subarray(0, kept));

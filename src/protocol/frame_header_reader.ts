@@ -3,30 +3,30 @@ import { checkFirstByte, checkSequence, MAX_CONTROL_PAYLOAD } from "./frame.ts";
 import type { Role } from "./frame.ts";
 import { isControl } from "./opcode.ts";
 
-/** What the next byte of a header is. */
+/** The field to which the next byte belongs. */
 const Stage = { First: 0, Second: 1, Length: 2, MaskingKey: 3, Complete: 4 } as const;
 
 /**
- * Reads the header of a frame, byte by byte, and checks each rule at the first byte that can break it.
+ * Reads the header of a frame byte by byte. Each rule is checked at the first byte that can violate it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
 export class FrameHeaderReader {
   /** The first byte: FIN, RSV1-3 and the opcode. */
   first = 0;
-  /** How many bytes the payload has. */
+  /** The length of the payload, in bytes. */
   length = 0;
-  /** The masking key; 0 where there is none. */
+  /** The masking key; 0 if the frame is not masked. */
   key = 0;
-  /** Whether a message has begun and not ended. */
+  /** Whether a message is unfinished. */
   inMessage = false;
 
   readonly #masked: boolean;
   readonly #rsv: number;
   #stage: number = Stage.First;
-  /** How many bytes of the length or of the masking key are still to come. */
+  /** The number of missing bytes of the length or of the masking key. */
   #missing = 0;
-  /** The upper 32 bits of a 64-bit length, since a number holds 53 exactly. */
+  /** The upper 32 bits of a 64-bit length: a number represents only 53 bits exactly. */
   #lengthHigh = 0;
 
   constructor(role: Role, rsv: number) {
@@ -34,25 +34,25 @@ export class FrameHeaderReader {
     this.#rsv = rsv;
   }
 
-  /** Whether the header has been read, and its payload is next. */
+  /** Whether the header is complete, so that the payload follows. */
   get isComplete(): boolean {
     return this.#stage === Stage.Complete;
   }
 
-  /** Whether not a byte of the next header has been read. */
+  /** Whether no byte of the next header has been read. */
   get isAtStart(): boolean {
     return this.#stage === Stage.First;
   }
 
-  /** The next byte belongs to another header. */
+  /** Starts the next header. */
   reset(): void {
     this.#stage = Stage.First;
   }
 
   /**
-   * Reads on, to the end of the header or of the bytes.
+   * Reads up to the end of the header or of the bytes.
    *
-   * @returns where it stopped.
+   * @returns The position after the last byte that was read.
    */
   read(bytes: Uint8Array, start: number): number {
     const end = bytes.length;
@@ -122,15 +122,15 @@ export class FrameHeaderReader {
         "ERR_LENGTH_SIGN",
       );
     }
-    // The largest exact number, 2^53 - 1, is 0x1fffff in the upper half.
+    // The upper half of the largest exact integer, 2^53 - 1, is 0x1fffff.
     if (missing >= 4 && this.#lengthHigh > 0x1fffff >> (8 * (missing - 4))) {
       throw new MessageTooBigError(
         `Cannot decode frame: a length of more than ${Number.MAX_SAFE_INTEGER} bytes`,
       );
     }
     // RFC 6455 §5.2: "in all cases, the minimal number of bytes MUST be used to encode the length".
-    // After two bytes of a 64-bit length's lower half it is known whether 16 bits would have done;
-    // of a 16-bit length, only `missing` 1 and 0 come here.
+    // After two bytes of the lower half of a 64-bit length it is known whether 16 bits would do. For a
+    // 16-bit length, `missing` is 1 or 0 here.
     if (missing === 2 && !isLong && this.length === 0) {
       throw new ProtocolError(
         "Cannot decode frame: a 64-bit length for less than 65536 bytes",

@@ -1,23 +1,26 @@
 import { DecodedFrame } from "./decoded_frame.ts";
 import type { Frame } from "./frame.ts";
 
-/** Where a decoder's frames go: a stream's controller, or anything that has its `enqueue`. */
+/** Receives a decoder's frames: a stream's controller, or any object with its `enqueue`. */
 export interface FrameSink {
   /** Takes the next frame or part of one. */
   enqueue(frame: Frame): void;
   /**
-   * Takes a frame that is a message of its own, and has come whole, as a range of bytes, in the place of
-   * `enqueue()`: for most messages a frame is an object too many.
+   * Takes a message of a single frame that arrived whole, as a range of bytes, instead of `enqueue()`:
+   * for most messages, no frame object needs to be created.
    *
-   * @param first The first byte of its header: FIN, and a Text or Binary opcode.
+   * @param first The first byte of the header: FIN, and the opcode Text or Binary.
    */
   enqueueWhole?(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void;
-  /** Whether the payload may be written over as soon as `enqueue()` has returned; else it's kept. */
+  /**
+   * Whether `enqueue()` copies or uses up the payload, so that it may be overwritten when the call
+   * returns. Otherwise the sink keeps it.
+   */
   readonly copies?: boolean;
 }
 
-/** Hands a frame on that has come whole. */
-export function enqueueWhole(
+/** Passes a frame that arrived whole to a sink, by `enqueueWhole()` if it is a message of its own. */
+export function deliverFrame(
   first: number,
   bytes: Uint8Array,
   start: number,

@@ -1,19 +1,19 @@
 /**
  * A WebSocket message: text is a `string`, binary a `Uint8Array`.
  *
- * A received `Uint8Array` is yours: nothing else will write to it. It may be a view of a larger
- * buffer, the network chunk that it came in, together with other messages: so mind its `byteOffset`
- * when you use its `buffer`, and `slice()` it if you keep a small one for long, or transfer it, to a
- * worker for instance.
+ * A received `Uint8Array` belongs to the application: nothing else writes to it. It may be a view of a
+ * larger buffer, the network chunk in which it arrived together with other messages. So respect its
+ * `byteOffset` when you use its `buffer`. Use `slice()` before you keep a small message for long, or
+ * transfer its buffer, for example to a worker.
  */
 export type Message = string | Uint8Array;
 
-/** A piece of a message, as it came: {@linkcode MessagePartDecoder}. */
+/** A part of a message, as it arrived: see {@linkcode MessagePartDecoder}. */
 export interface MessagePart {
-  /** What the message is made of. */
+  /** The type of the message. */
   readonly type: "text" | "binary";
-  /** The next characters, or the next bytes; empty where there are none yet, or none more. */
+  /** The next characters or bytes; may be empty. */
   readonly data: Message;
-  /** Whether the message ends with this part. */
+  /** Whether this is the last part of the message. */
   readonly fin: boolean;
 }

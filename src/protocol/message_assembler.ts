@@ -1,21 +1,19 @@
+import { EMPTY, viewOf } from "./bytes.ts";
 import { MessageSequence } from "./message_sequence.ts";
 import type { MessageOptions, MessageSink } from "./message_sequence.ts";
 import type { Message } from "./message.ts";
-import { decodeText, invalidText } from "./utf8_text.ts";
-import { Utf8Validator } from "./utf8.ts";
-import { viewOf } from "./bytes.ts";
+import { decodeText, invalidText, Utf8Validator } from "./utf8.ts";
 
-/** What is set aside for a message at first, in bytes, however much its header claims. */
+/** The capacity that is allocated for a message at first, in bytes, whatever its header announces. */
 const FIRST_CAPACITY = 16 * 1024;
-/** How much more than what has come is set aside when that is full. */
+/** The largest capacity that is allocated later, as a multiple of the bytes that have arrived. */
 const GROWTH = 8;
 
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 /**
- * Puts frames together to messages: a `Transformer` for a `TransformStream`, synchronous inside.
+ * Assembles frames into messages: a synchronous `Transformer` for a `TransformStream`.
  *
- * Text is checked as UTF-8 while it arrives, so that a bad byte is found before the frame that it
- * is in has ended. Control frames go to `onControlFrame`; a Close ends the messages.
+ * Text is validated as UTF-8 while it arrives, so that an invalid byte is found before its frame has
+ * ended. Control frames are passed to `onControlFrame`; a Close frame ends the messages.
  *
  * @example
  * ```ts
@@ -36,34 +34,41 @@ const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
 export class MessageAssembler extends MessageSequence<Message> {
-  /** The bytes of an unfinished message, and room for more. */
-  #buffer: Uint8Array<ArrayBuffer> = NO_BYTES;
+  /** The bytes of an unfinished message, with spare capacity. */
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
-  /** How long the message was to be, by the header that the buffer was last made for. */
+  /** The length of the message that was announced when the buffer was last allocated. */
   #claimed = 0;
   #utf8: Utf8Validator | undefined;
   readonly #copyUpTo: number;
 
-  /** Makes one for the messages of one direction of one connection. */
-  constructor(options: MessageOptions = {}) {
+  /**
+   * Creates an assembler for the messages of one direction of one connection.
+   *
+   * @param options The limits, and the handler of control frames.
+   * @param copyUpTo The largest binary message of one frame, in bytes, that is copied. A larger one is a
+   * view of the chunk in which it arrived. Copying a short one can be faster, and does not keep the
+   * chunk in memory.
+   */
+  constructor(options: MessageOptions = {}, copyUpTo = 0) {
     super(options);
-    this.#copyUpTo = options.copyUpTo ?? 0;
+    this.#copyUpTo = copyUpTo;
   }
 
-  /** How many bytes of memory it has set aside for an unfinished message. */
+  /** The memory that is allocated for an unfinished message, in bytes. */
   get heldBytes(): number {
     return this.#buffer.length;
   }
 
-  /** Frees what it holds, after which it's of no use any more. */
+  /** Frees the memory of an unfinished message. The assembler cannot be used after that. */
   discard(): void {
-    // Frees the memory now: a message that is refused may be large, and one of many.
+    // At once, without waiting for garbage collection: refused messages may be large, and many.
     if (this.#buffer.length > 0) this.#buffer.buffer.transfer(0);
-    this.#buffer = NO_BYTES;
+    this.#buffer = EMPTY;
     this.#length = 0;
   }
 
-  /** A message that is a single frame, whole. */
+  /** Handles a message of a single frame that arrived whole. */
   protected override whole(
     text: boolean,
     bytes: Uint8Array,
@@ -76,7 +81,7 @@ export class MessageAssembler extends MessageSequence<Message> {
     else sink.enqueue(viewOf(bytes, start, end));
   }
 
-  /** The next bytes of a message of several parts. */
+  /** Handles the next bytes of a message. */
   protected override part(
     text: boolean,
     payload: Uint8Array,
@@ -92,16 +97,16 @@ export class MessageAssembler extends MessageSequence<Message> {
     if (text && !this.#utf8!.isComplete) throw invalidText();
     const buffer = this.#buffer;
     const length = this.#length;
-    this.#buffer = NO_BYTES;
+    this.#buffer = EMPTY;
     this.#length = 0;
     this.#utf8 = undefined;
     sink.enqueue(text ? decodeText(buffer, 0, length) : fit(buffer, length));
   }
 
   /**
-   * Makes room for `size` bytes more. What the header announces is a claim: memory follows what has
-   * really come, at most 8 times as much. Each further fragment, of which no header tells how many there
-   * will be, finds twice the room, or the message would be copied for each.
+   * Makes room for `size` more bytes. The length in a header is only a claim, so the capacity is at most
+   * 8 times what has arrived. A further fragment at least doubles the capacity: no header announces the
+   * number of fragments, and without that the message would be copied for each of them.
    */
   #reserve(size: number, announced: number): void {
     const needed = this.#length + size;
@@ -110,20 +115,21 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#claimed = this.#length + announced;
     const claimed = isFurther ? Math.max(this.#claimed, 2 * this.#buffer.length) : this.#claimed;
     const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
-    // Frees the old buffer at once, and may not even move the bytes: half the time of a copy at 1 MiB.
+    // `transfer()` frees the old buffer at once, and may extend it in place: half the time of a copy
+    // at 1 MiB.
     this.#buffer = this.#length === 0
       ? new Uint8Array(capacity)
       : new Uint8Array(this.#buffer.buffer.transfer(capacity));
   }
 }
 
-/** As many of the bytes as there are. Never NO_BYTES itself: a message's owner may transfer its buffer. */
+/** Returns the first bytes, as an array without spare capacity. Never EMPTY: the application owns it. */
 function fit(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array {
   if (length === 0) return new Uint8Array(0);
   return length === bytes.length ? bytes : new Uint8Array(bytes.buffer.transfer(length));
 }
 
-/** For few bytes, a loop is faster than `slice()`. */
+/** Returns a copy of a short range of bytes: for these, a loop is faster than `slice()`. */
 function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const length = end - start;
   const own = new Uint8Array(length);

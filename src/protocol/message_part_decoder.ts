@@ -1,14 +1,14 @@
 import { MessageSequence } from "./message_sequence.ts";
-import { invalidText } from "./utf8_text.ts";
 import type { MessageSink } from "./message_sequence.ts";
 import type { MessagePart } from "./message.ts";
+import { createPartDecoder, decodePart } from "./utf8.ts";
 
 /**
- * Hands messages on in the parts that they arrive in, for messages that are too large to hold, or
- * too slow to wait for: a `Transformer` for a `TransformStream`, synchronous inside.
+ * Turns frames into parts of messages, as they arrive, for messages that are too large to hold or too
+ * slow to wait for: a synchronous `Transformer` for a `TransformStream`.
  *
- * The rules and the limits are those of {@linkcode MessageAssembler}; set `maxMessageSize` to what
- * you are ready to take. Text is cut between characters.
+ * The rules and the limits are those of {@linkcode MessageAssembler}: set `maxMessageSize` to the
+ * largest message that you accept. Text is split between characters.
  *
  * @example
  * ```ts
@@ -31,9 +31,10 @@ import type { MessagePart } from "./message.ts";
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
 export class MessagePartDecoder extends MessageSequence<MessagePart> {
+  /** Decodes the current message, if it is text. */
   #decoder: TextDecoder | undefined;
 
-  /** A message that is a single frame, whole. */
+  /** Handles a message of a single frame that arrived whole. */
   protected override whole(
     text: boolean,
     bytes: Uint8Array,
@@ -44,7 +45,7 @@ export class MessagePartDecoder extends MessageSequence<MessagePart> {
     this.part(text, bytes.subarray(start, end), true, end - start, sink);
   }
 
-  /** The next bytes of a message of several parts. */
+  /** Handles the next bytes of a message. */
   protected override part(
     text: boolean,
     payload: Uint8Array,
@@ -56,14 +57,7 @@ export class MessagePartDecoder extends MessageSequence<MessagePart> {
       sink.enqueue({ type: "binary", data: payload, fin });
       return;
     }
-    this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    let data: string;
-    try {
-      // A streaming decoder throws at the first byte that can't be, wherever the parts are cut.
-      data = this.#decoder.decode(payload, { stream: !fin });
-    } catch {
-      throw invalidText();
-    }
+    const data = decodePart(this.#decoder ??= createPartDecoder(), payload, fin);
     if (fin) this.#decoder = undefined;
     sink.enqueue({ type: "text", data, fin });
   }

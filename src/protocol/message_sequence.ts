@@ -2,10 +2,14 @@ import { DecodedFrame } from "./decoded_frame.ts";
 import { MessageTooBigError, PolicyViolationError } from "./errors.ts";
 import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
-import { DEFAULT_LIMITS } from "./limits.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
-/** Where messages go: a stream's controller, or anything that has its `enqueue`. */
+/** The default of {@linkcode MessageOptions.maxMessageSize}: 1 MiB. */
+export const DEFAULT_MAX_MESSAGE_SIZE: number = 1024 * 1024;
+/** The default of {@linkcode MessageOptions.maxFragments}. */
+export const DEFAULT_MAX_FRAGMENTS: number = 1024;
+
+/** Receives messages: a stream's controller, or any object with its `enqueue`. */
 export interface MessageSink<Output> {
   /** Takes the next message or part of one. */
   enqueue(output: Output): void;
@@ -16,32 +20,24 @@ export interface MessageSink<Output> {
 /** Options of {@linkcode MessageAssembler} and {@linkcode MessagePartDecoder}. */
 export interface MessageOptions {
   /**
-   * The largest message that is taken, in bytes; `Infinity` for any.
+   * The largest accepted message, in bytes; `Infinity` for any size.
    *
    * @default {1048576} 1 MiB
    */
   maxMessageSize?: number;
   /**
-   * How many fragments a message may come in; `Infinity` for any number.
+   * The largest accepted number of fragments of a message; `Infinity` for any number.
    *
    * @default {1024}
    */
   maxFragments?: number;
-  /**
-   * Up to how many bytes a binary message of one frame is a copy, not a view of the chunk that it came
-   * in. Where the runtime allocates quickly, the copy of a short one is cheaper, and it does not
-   * hold on to the chunk.
-   *
-   * @default {0}
-   */
-  copyUpTo?: number;
-  /** Told of each Ping, Pong and Close, in its place between the messages. */
+  /** Called with each Ping, Pong and Close frame, in order with the messages. */
   onControlFrame?: (frame: Frame) => void;
 }
 
 /**
- * What messages are made of, frame by frame: which frame may follow which, and how large the whole
- * may become. The subclasses say what becomes of the bytes.
+ * Checks the order of the frames of messages and the size of each message. A subclass implements what
+ * becomes of the bytes.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
@@ -50,22 +46,23 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   readonly #maxFragments: number;
   readonly #onControlFrame: ((frame: Frame) => void) | undefined;
 
-  /** Text or Binary inside a message; Continuation, 0, between two. */
+  /** Text or Binary inside a message; Continuation, 0, between messages. */
   #type: Opcode = Opcode.Continuation;
+  /** The number of fragments of the current message so far. */
   #fragments = 0;
-  /** How many bytes the message has so far. */
+  /** The size of the current message so far, in bytes. */
   #size = 0;
-  /** Whether the current frame has begun and not ended. */
+  /** Whether the current frame is unfinished. */
   #inFrame = false;
 
-  /** Makes one for the messages of one direction of one connection. */
+  /** Creates an object for the messages of one direction of one connection. */
   constructor(options: MessageOptions = {}) {
-    this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_LIMITS.maxMessageSize;
-    this.#maxFragments = options.maxFragments ?? DEFAULT_LIMITS.maxFragments;
+    this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
+    this.#maxFragments = options.maxFragments ?? DEFAULT_MAX_FRAGMENTS;
     this.#onControlFrame = options.onControlFrame;
   }
 
-  /** Whether every message that has begun has ended. */
+  /** Whether no message is unfinished. */
   get isIdle(): boolean {
     return this.#fragments === 0;
   }
@@ -73,13 +70,13 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   /**
    * Takes the next frame, or part of one.
    *
-   * @throws {ProtocolError} where the frame may not come here.
-   * @throws {InvalidPayloadError} where text is not UTF-8.
-   * @throws {MessageTooBigError} where the message exceeds `maxMessageSize`.
-   * @throws {PolicyViolationError} where the message has more than `maxFragments` fragments.
+   * @throws {ProtocolError} If the frame is not allowed here.
+   * @throws {InvalidPayloadError} If text is not UTF-8.
+   * @throws {MessageTooBigError} If the message exceeds `maxMessageSize`.
+   * @throws {PolicyViolationError} If the message has more than `maxFragments` fragments.
    */
   transform(frame: Frame, sink: MessageSink<Output>): void {
-    // Most messages: a third of the time that the general way takes.
+    // Most messages. This takes a third of the time of the general case.
     if (frame instanceof DecodedFrame && frame.isWholeMessage && this.#fragments === 0) {
       return this.takeWhole(frame.first === 0x81, frame.bytes, frame.start, frame.end, sink);
     }
@@ -108,11 +105,11 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   }
 
   /**
-   * Takes a message that is a single frame, whole, of a decoder that has seen to it that no other message
-   * is under way.
+   * Takes a message of a single frame that arrived whole. The caller, a frame decoder, has checked that
+   * no other message is unfinished.
    *
-   * @throws {InvalidPayloadError} where text is not UTF-8.
-   * @throws {MessageTooBigError} where the message exceeds `maxMessageSize`.
+   * @throws {InvalidPayloadError} If text is not UTF-8.
+   * @throws {MessageTooBigError} If the message exceeds `maxMessageSize`.
    */
   takeWhole(
     text: boolean,
@@ -126,13 +123,13 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   }
 
   /**
-   * A message that is a single frame, whole.
+   * Handles a message of a single frame that arrived whole.
    *
    * @param text Whether the message is text.
-   * @param bytes The bytes that the payload is a range of.
-   * @param start Where the payload starts.
-   * @param end Where it ends, exclusive.
-   * @param sink Where the output goes.
+   * @param bytes The array that contains the payload.
+   * @param start The start of the payload.
+   * @param end The end of the payload, exclusive.
+   * @param sink Receives the output.
    */
   protected abstract whole(
     text: boolean,
@@ -143,13 +140,13 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   ): void;
 
   /**
-   * The next bytes of a message of several parts.
+   * Handles the next bytes of a message.
    *
    * @param text Whether the message is text.
    * @param payload The bytes.
-   * @param fin Whether the message ends with them.
-   * @param announced How many bytes, these included, the frame still has.
-   * @param sink Where the output goes.
+   * @param fin Whether they are the last of the message.
+   * @param announced How many bytes of the frame remain, including these.
+   * @param sink Receives the output.
    */
   protected abstract part(
     text: boolean,
@@ -169,7 +166,7 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
       );
     }
     const announced = this.#size + frame.payloadLength;
-    // An extension may not know yet how long its output gets: it says Infinity.
+    // Infinity: an extension does not know yet how long its output is.
     if (announced > this.#maxMessageSize && announced !== Infinity) throw this.#tooBig(announced);
   }
 

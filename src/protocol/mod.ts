@@ -1,5 +1,6 @@
 /**
- * The WebSocket protocol, pure: bytes in, values out, and back. No I/O, no timers, no runtime.
+ * The WebSocket protocol without I/O: converts bytes to frames and messages, and back. It uses no timers
+ * and no API of a runtime.
  *
  * @example
  * ```ts

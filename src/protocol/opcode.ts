@@ -1,28 +1,28 @@
 /**
- * The opcodes that RFC 6455 defines; 0x3-0x7 and 0xB-0xF are reserved and refused.
+ * The opcodes that RFC 6455 defines. The others, 0x3-0x7 and 0xB-0xF, are reserved and rejected.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
 export const Opcode = {
-  /** A further fragment of the message that a Text or Binary frame began. */
+  /** A further fragment of a message whose first is a Text or Binary frame. */
   Continuation: 0x0,
-  /** A message, or its first fragment, of UTF-8 text. */
+  /** A text message in UTF-8, or its first fragment. */
   Text: 0x1,
-  /** A message, or its first fragment, of bytes. */
+  /** A binary message, or its first fragment. */
   Binary: 0x2,
-  /** The closing handshake. */
+  /** Starts or completes the closing handshake. */
   Close: 0x8,
-  /** Asks the peer for a Pong with the same payload. */
+  /** Requests a Pong with the same payload. */
   Ping: 0x9,
-  /** The answer to a Ping, or an unsolicited heartbeat. */
+  /** The response to a Ping, or an unsolicited heartbeat. */
   Pong: 0xa,
 } as const;
 
-/** One of the values of {@linkcode Opcode}. */
+/** A value of {@linkcode Opcode}. */
 export type Opcode = typeof Opcode[keyof typeof Opcode];
 
 /**
- * Whether an opcode is that of a control frame.
+ * Returns whether an opcode is that of a control frame.
  *
  * RFC 6455 §5.5: "Control frames are identified by opcodes where the most significant bit of the
  * opcode is 1."

@@ -1,11 +1,10 @@
 import { HandshakeError } from "../http/errors.ts";
 import { RequestHeadParser } from "../http/request_head_parser.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
+import { concat, EMPTY } from "../protocol/bytes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import { Timer, timers } from "../util/timers.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
-
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
 /** Receives what a {@linkcode RequestReader} reads. */
 export interface RequestHandler {
@@ -30,7 +29,7 @@ export interface RequestHandler {
  */
 export class RequestReader extends Timer implements TransportHandler {
   /** The data received after the head: the first bytes of the first frames. */
-  early: Uint8Array = NO_BYTES;
+  early: Uint8Array = EMPTY;
   readonly #transport: Transport;
   readonly #limits: Readonly<Limits>;
   readonly #handler: RequestHandler;
@@ -68,17 +67,14 @@ export class RequestReader extends Timer implements TransportHandler {
   /** Frees the head and the early data, when the request does not become a WebSocket. */
   release(): void {
     this.#parser = undefined;
-    this.early = NO_BYTES;
+    this.early = EMPTY;
   }
 
   /** Transport: received data. */
   data(chunk: Uint8Array): void {
     if (this.#isDone) return;
     if (this.#hasHead) {
-      const early = new Uint8Array(this.early.length + chunk.length);
-      early.set(this.early);
-      early.set(chunk, this.early.length);
-      this.early = early;
+      this.early = concat(this.early, chunk);
       return;
     }
     try {

@@ -20,8 +20,6 @@ export interface Verdict {
   isClosed: boolean;
   /** Whether the bytes end inside of a frame, or of a message. */
   isCut: boolean;
-  /** The longest payload of a data frame. */
-  longest: number;
 }
 
 /** What the receiver insists on. */
@@ -38,7 +36,7 @@ class Wrong {
 /** What the bytes are. */
 export function judge(bytes: Uint8Array, rules: Rules): Verdict {
   const found: Found[] = [];
-  const verdict: Verdict = { found, code: 0, at: -1, isClosed: false, isCut: false, longest: 0 };
+  const verdict: Verdict = { found, code: 0, at: -1, isClosed: false, isCut: false };
   try {
     verdict.isCut = read(bytes, rules, verdict);
   } catch (error) {
@@ -82,7 +80,6 @@ function read(bytes: Uint8Array, rules: Rules, verdict: Verdict): boolean {
     if (rules.isServer) at += 4;
     if (opcode < 8) {
       if (opcode !== 0) type = opcode;
-      verdict.longest = Math.max(verdict.longest, length);
       if (++fragments > rules.maxFragments) throw new Wrong(1008, at - 1);
       if (content.length + length > rules.maxMessageSize) throw new Wrong(1009, at - 1);
     }

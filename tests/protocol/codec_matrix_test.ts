@@ -5,18 +5,16 @@ import type { Message } from "../../src/protocol/message.ts";
 import { assert, test } from "../harness.ts";
 import { assembleAll, assertMessages, CHUNKINGS, cut, mixedText } from "./frames.ts";
 import type { Chunking } from "./frames.ts";
-import { randomBytes, ROLES, SIZES, utf8 } from "./frames.ts";
+import { randomBytes, ROLES, SIZES, utf8, writeFragments } from "./frames.ts";
 
 const MIB = 1024 * 1024;
 
-function check(message: Message, sender: Role, chunking: Chunking, maxFramePayload?: number): void {
-  const encoder = new FrameEncoder({
-    role: sender,
-    ...(maxFramePayload !== undefined && { maxFramePayload }),
-  });
-  encoder.write(message);
-  encoder.write("between");
-  encoder.write(message);
+function check(message: Message, sender: Role, chunking: Chunking, fragmentSize?: number): void {
+  const encoder = new FrameEncoder({ role: sender });
+  for (const each of [message, "between", message]) {
+    if (fragmentSize === undefined) encoder.write(each);
+    else writeFragments(encoder, each, fragmentSize);
+  }
   const bytes = encoder.take();
   const role = sender === "server" ? "client" : "server";
   for (const chunks of ["kept", "given", "lent"] as const) {

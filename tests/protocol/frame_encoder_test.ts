@@ -153,51 +153,8 @@ test("FrameEncoder writes U+FFFD for a lone surrogate, as the platform does", ()
   }
 });
 
-for (const role of ROLES) {
-  test(`FrameEncoder as a ${role} cuts a message into frames of at most maxFramePayload`, () => {
-    for (const [message, first] of [["0123456789", 1], [utf8("0123456789"), 2]] as const) {
-      const series = (maxFramePayload: number) =>
-        parseFrames(encode({ role, maxFramePayload }, message))
-          .map((frame) => `${frame.first.toString(16)} ${new TextDecoder().decode(frame.payload)}`);
-      assertEquals(series(10), [`8${first} 0123456789`]);
-      assertEquals(series(9), [`${first} 012345678`, "80 9"]);
-      assertEquals(series(5), [`${first} 01234`, "80 56789"]);
-      assertEquals(series(4), [`${first} 0123`, "0 4567", "80 89"]);
-      assertEquals(series(1).length, 10);
-    }
-  });
-}
-
-test("FrameEncoder counts bytes, not characters, for maxFramePayload", () => {
-  const frames = parseFrames(
-    encode({ role: "server", maxFramePayload: 4 }, "\u20ac\u20ac", "\u00e9"),
-  );
-  assertEquals(frames.map(({ first, payload }) => `${first.toString(16)} ${toHex(payload)}`), [
-    "1 e2 82 ac e2",
-    "80 82 ac",
-    "81 c3 a9",
-  ]);
-});
-
-test("FrameEncoder writes an empty message as one frame, whatever maxFramePayload is", () => {
-  assertEquals(
-    toHex(encode({ role: "server", maxFramePayload: 1 }, "", new Uint8Array(0))),
-    "81 00 82 00",
-  );
-});
-
-test("FrameEncoder refuses a maxFramePayload that is no whole number of 1 or more", () => {
-  for (const maxFramePayload of [0, -1, NaN, 0.5, 1.5, -Infinity]) {
-    assertThrows(
-      () => new FrameEncoder({ role: "server", maxFramePayload }),
-      RangeError,
-      `Cannot encode frames of at most ${maxFramePayload} bytes: expected`,
-    );
-  }
-});
-
 test("FrameEncoder's writeFrame writes every bit that it is given", () => {
-  const encoder = new FrameEncoder({ role: "server", maxFramePayload: 1 });
+  const encoder = new FrameEncoder({ role: "server" });
   encoder.writeFrame({ opcode: 1, fin: false, payload: utf8("abc") });
   encoder.writeFrame({ opcode: 0, rsv1: true });
   encoder.writeFrame({ opcode: 2, rsv2: true, rsv3: true, payload: hex("07") });

@@ -2,10 +2,12 @@
 
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
+import type { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
+import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, toHex } from "../harness.ts";
 import { utf8 } from "../support/bytes.ts";
 import { frameBytes, KEY, naiveMask, sizesOf } from "../support/frame_bytes.ts";
@@ -184,4 +186,17 @@ export function firstThrow(
     index++;
   }
   return { index: -1, error: undefined };
+}
+
+/** Writes a message as fragments of at most `size` bytes each. */
+export function writeFragments(encoder: FrameEncoder, message: Message, size: number): void {
+  const bytes = typeof message === "string" ? utf8(message) : message;
+  let opcode: Opcode = typeof message === "string" ? Opcode.Text : Opcode.Binary;
+  let start = 0;
+  do {
+    const fin = start + size >= bytes.length;
+    encoder.writeFrame({ opcode, fin, payload: bytes.subarray(start, start + size) });
+    opcode = Opcode.Continuation;
+    start += size;
+  } while (start < bytes.length);
 }

@@ -20,7 +20,7 @@ for (const role of ROLES) {
   test(`FrameEncoderStream as a ${role} is read by the other end's streams`, async () => {
     const messages = ["", "Hi", mixedText(70_000), randomBytes(126), randomBytes(70_000), "end"];
     const received = streamOf<Message>(messages)
-      .pipeThrough(new FrameEncoderStream({ role, maxFramePayload: 10_000 }))
+      .pipeThrough(new FrameEncoderStream({ role }))
       .pipeThrough(new FrameDecoderStream({ role: role === "server" ? "client" : "server" }))
       .pipeThrough(new MessageAssemblerStream());
     assertMessages(await Array.fromAsync(received), messages);
