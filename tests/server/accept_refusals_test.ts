@@ -49,7 +49,7 @@ for (const [what, request, options, status, code] of refusals) {
   });
 }
 
-test("accept omits the body of its answer to HEAD", async () => {
+test("accept omits the body of its response to HEAD", async () => {
   const { peer } = await assertRefused(
     "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
     {},

@@ -1,4 +1,4 @@
-// accept() on a listener of the caller's own, of the runtime that runs the test.
+// accept() with a listener of the runtime that runs the test.
 import { accept, bunSocketHandler } from "../../mod.ts";
 import type { BunSocketHandler, Conn } from "../../mod.ts";
 import { assertEquals, deadline, delay, onTestEnd, runtime, test } from "../harness.ts";
@@ -7,7 +7,7 @@ import { upgradeRequest } from "../support/http.ts";
 import { echo } from "../support/server.ts";
 import { tcpConnect } from "../support/tcp.ts";
 
-/** What is used of the runtimes. */
+/** The parts of the runtimes that are used. */
 interface Runtimes {
   Deno?: {
     listen(options: { hostname: string; port: number }): AsyncIterable<Conn & Disposable> & {
@@ -25,7 +25,7 @@ interface Runtimes {
   };
 }
 
-/** Listens without this library, and gives the port. */
+/** Listens without this library, and returns the port. */
 function listenByHand(onConn: (conn: Conn) => void): number {
   const { Deno, Bun } = globalThis as Runtimes;
   const where = { hostname: "127.0.0.1", port: 0 };

@@ -39,7 +39,7 @@ test("accept makes a WebSocket of a connection", async () => {
   socket.abort();
 });
 
-test("accept keeps the frames that come with the request, at any chunking", async () => {
+test("accept keeps the frames that follow the request, at any chunking", async () => {
   for (const maxChunk of [1, 7, 100, Infinity]) {
     for (const isAsync of [false, true]) {
       const peer = new HttpPeer({ maxChunk });
@@ -73,7 +73,7 @@ for (const isAsync of [false, true]) {
   const kind = isAsync ? "async" : "sync";
   const answer = <T>(value: T) => isAsync ? delay(1).then(() => value) : value;
 
-  test(`accept's ${kind} upgrade() is asked, and gives protocol, headers and data`, async () => {
+  test(`accept's ${kind} upgrade() is called, and its result has protocol, headers and data`, async () => {
     const peer = new HttpPeer();
     const asked: [Request, UpgradeInfo][] = [];
     const data = { user: 1 };
@@ -97,7 +97,7 @@ for (const isAsync of [false, true]) {
     socket.abort();
   });
 
-  test(`accept's ${kind} upgrade() may give nothing`, async () => {
+  test(`accept's ${kind} upgrade() may return undefined`, async () => {
     const peer = new HttpPeer();
     const accepting = accept(peer.conn, { protocols: ["one"], upgrade: () => answer(undefined) });
     peer.send(upgradeRequest({ "Sec-WebSocket-Protocol": "one" }));
@@ -109,7 +109,7 @@ for (const isAsync of [false, true]) {
   test(`accept's ${kind} upgrade() may refuse with a Response`, async () => {
     const upgrade = () =>
       answer(
-        new Response("who are you?", { status: 401, headers: { "WWW-Authenticate": "Basic" } }),
+        new Response("please log in", { status: 401, headers: { "WWW-Authenticate": "Basic" } }),
       );
     const { peer } = await assertRefused(
       upgradeRequest(),
@@ -118,10 +118,10 @@ for (const isAsync of [false, true]) {
       "ERR_HANDSHAKE_REFUSED",
     );
     assertMatch(peer.text, /\r\nwww-authenticate: Basic\r\n/i);
-    assertEquals(decodeBody(peer.text, peer.body).body, "who are you?");
+    assertEquals(decodeBody(peer.text, peer.body).body, "please log in");
   });
 
-  test(`accept's ${kind} upgrade() that fails is answered with 500, and no more`, async () => {
+  test(`accept's ${kind} upgrade() that fails is answered with 500, without the error's text`, async () => {
     const oops = new Error("the password is secret");
     const upgrade = () => {
       if (!isAsync) throw oops;
@@ -137,7 +137,7 @@ for (const isAsync of [false, true]) {
     assertEquals(peer.text.includes("secret"), false);
   });
 
-  test(`accept's ${kind} upgrade() that chooses what was not offered is answered with 500`, async () => {
+  test(`accept's ${kind} upgrade() that chooses a protocol that was not offered is answered with 500`, async () => {
     const upgrade = () => answer({ protocol: "three" });
     const { error } = await assertRefused(
       upgradeRequest({ "Sec-WebSocket-Protocol": "one" }),
@@ -148,13 +148,13 @@ for (const isAsync of [false, true]) {
     assertEquals((error.cause as Error).name, "TypeError");
   });
 
-  test(`accept's ${kind} upgrade() with a header that can't be is answered with 500`, async () => {
+  test(`accept's ${kind} upgrade() with an invalid header is answered with 500`, async () => {
     const upgrade = () => answer({ headers: { "X-More": "a\r\nb" } });
     await assertRefused(upgradeRequest(), { upgrade }, 500, "ERR_HANDSHAKE_INTERNAL");
   });
 }
 
-test("accept drops the connection where upgrade()'s Response can't be sent", async () => {
+test("accept drops the connection if upgrade()'s Response cannot be sent", async () => {
   for (
     const response of [
       Response.error(),
@@ -176,14 +176,14 @@ test("accept drops the connection where upgrade()'s Response can't be sent", asy
   }
 });
 
-test("accept lets in the origins that it is told to", async () => {
+test("accept accepts the origins of its options", async () => {
   const peer = new HttpPeer();
   const accepting = accept(peer.conn, { origins: ["https://good.example"] });
   peer.send(upgradeRequest({ Origin: "https://good.example" }));
   (await accepting).abort();
 });
 
-test("accept answers a request that does not come with 408", async () => {
+test("accept answers 408 if no request arrives", async () => {
   await assertRefused(
     "GET / HT",
     { limits: { handshakeTimeout: 20 } },
@@ -192,7 +192,7 @@ test("accept answers a request that does not come with 408", async () => {
   );
 });
 
-test("accept answers 503 where upgrade() takes too long, and ignores it then", async () => {
+test("accept answers 503 if upgrade() takes too long, and ignores its result", async () => {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const { peer } = await assertRefused(
     upgradeRequest(),
@@ -206,7 +206,7 @@ test("accept answers 503 where upgrade() takes too long, and ignores it then", a
   assertEquals(peer.text, before);
 });
 
-test("accept cancels the body of an answer that upgrade() gives too late", async () => {
+test("accept cancels the body of a Response that upgrade() returns too late", async () => {
   const { promise, resolve } = Promise.withResolvers<Response>();
   const options = { limits: { handshakeTimeout: 20 }, upgrade: () => promise };
   await assertRefused(upgradeRequest(), options, 503, "ERR_HANDSHAKE_UPGRADE_TIMEOUT");
@@ -215,7 +215,7 @@ test("accept cancels the body of an answer that upgrade() gives too late", async
   await deadline(cancelled.promise, 1000, "the body's cancel");
 });
 
-test("accept ignores an upgrade() that fails too late", async () => {
+test("accept ignores an upgrade() that rejects too late", async () => {
   const { promise, reject } = Promise.withResolvers<undefined>();
   const options = { limits: { handshakeTimeout: 20 }, upgrade: () => promise };
   await assertRefused(upgradeRequest(), options, 503, "ERR_HANDSHAKE_UPGRADE_TIMEOUT");
@@ -231,7 +231,7 @@ for (
 ) {
   for (const when of ["before its request", "within it", "while upgrade() decides"]) {
     if (how === "ends" && when === "while upgrade() decides") continue; // Not read: see below.
-    test(`accept rejects where the peer ${how} the connection ${when}`, async () => {
+    test(`accept rejects if the peer ${how} the connection ${when}`, async () => {
       const peer = new HttpPeer();
       const accepting = accept(peer.conn, { upgrade: () => delay(30) });
       if (when !== "before its request") {
@@ -248,7 +248,7 @@ for (
   }
 }
 
-test("accept sees an end that comes while upgrade() decides after that, as 1006", async () => {
+test("accept opens, then reports 1006, if the peer ends while upgrade() is pending", async () => {
   const peer = new HttpPeer();
   const accepting = accept(peer.conn, { upgrade: () => delay(5) });
   peer.send(upgradeRequest());

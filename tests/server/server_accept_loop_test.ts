@@ -1,4 +1,4 @@
-// The accept loop lives on, whatever comes: no file descriptors left, and peers that are gone at once.
+// The accept loop survives a lack of file descriptors, and peers that leave at once.
 import { readdirSync } from "node:fs";
 import type { Addr, TcpAddr } from "../../mod.ts";
 import {
@@ -18,7 +18,7 @@ import { scriptCommand } from "../support/script.ts";
 import { openRaw, RawClient, serving } from "../support/server.ts";
 import { tcpConnect } from "../support/tcp.ts";
 
-/** Starts an echo server of few file descriptors. */
+/** Starts an echo server with few file descriptors. */
 async function startServer(files: number, ...options: string[]) {
   const [command, args] = scriptCommand("tests/support/serve_echo.ts");
   const limited = ["-c", `ulimit -n ${files}; exec "$@"`, "sh", command, ...args, ...options];
@@ -33,7 +33,7 @@ async function assertEchoes(client: RawClient, text: string): Promise<void> {
   await client.received(`\x81\x02${text}`);
 }
 
-test("a server without file descriptors serves those it has, and others when they are free", async () => {
+test("a server without free file descriptors serves its connections, and accepts when some are free", async () => {
   const { child, addr } = await startServer(100);
   const first = await connectAndOpen(addr);
   const clients = await Promise.all(Array.from({ length: 150 }, () => tcpConnect(addr)));
@@ -43,7 +43,7 @@ test("a server without file descriptors serves those it has, and others when the
   else await eventually(() => opened() >= 40, 20_000, "40 connections");
   await assertEchoes(first, "Hi");
   assert(opened() < 120, `${opened()} are open`);
-  // Those that wait get in when others leave.
+  // Waiting connections are accepted when others leave.
   for (const client of clients.slice(0, 100)) client.socket.destroy();
   const rest = clients.slice(100);
   await deadline(
@@ -63,12 +63,12 @@ test("a server without file descriptors serves those it has, and others when the
 
 test("maxConnections keeps a server from running out of file descriptors", async () => {
   const { child, addr } = await startServer(180, "60");
-  // Who is dropped may see that while it still connects.
+  // A connection can be dropped before its client has seen it open.
   const connects = Array.from({ length: 300 }, () => tcpConnect(addr).catch(() => undefined));
   const clients = (await Promise.all(connects)).filter((client) => client !== undefined);
   await Promise.all(clients.slice(60).map((client) => client.untilEnd()));
   const answered = clients.filter(({ text }) => text.startsWith("HTTP/1.1 503 ")).length;
-  assert(answered > 0, "some are told");
+  assert(answered > 0, "some are answered");
   for (const client of clients) client.socket.destroy();
   await assertEchoes(await connectAndOpen(addr), "yo");
   await child.kill("SIGTERM");
@@ -76,7 +76,7 @@ test("maxConnections keeps a server from running out of file descriptors", async
   assertEquals(/Too many open files/.test(stdout), false);
 });
 
-/** A WebSocket by hand, as soon as the server lets one in. */
+/** Opens a raw WebSocket, as soon as the server accepts one. */
 async function connectAndOpen(addr: Addr): Promise<RawClient> {
   const started = performance.now();
   while (performance.now() - started < 20_000) {
@@ -89,10 +89,10 @@ async function connectAndOpen(addr: Addr): Promise<RawClient> {
     if (client.text.startsWith("HTTP/1.1 101 ")) return new RawClient(client);
     await delay(10);
   }
-  throw new Error("the server let nobody in");
+  throw new Error("the server accepted no connection");
 }
 
-/** How many file descriptors this process has open; 0 where that can't be told. */
+/** Returns the number of open file descriptors of this process; 0 if it is not known. */
 function openFiles(): number {
   try {
     return readdirSync("/proc/self/fd").length;
@@ -101,7 +101,7 @@ function openFiles(): number {
   }
 }
 
-test("10,000 connects and resets leave nothing", async () => {
+test("10,000 connects and resets leave no connection and no file descriptor", async () => {
   const { server, errors } = serving({ message: (socket, message) => socket.send(message) }, {
     maxConnections: 400,
     maxConnectionsPerAddress: 400,
@@ -114,7 +114,7 @@ test("10,000 connects and resets leave nothing", async () => {
       new Promise<void>((resolve) => {
         const socket = connect({ host: "127.0.0.1", port: addr.port });
         socket.on("connect", () => {
-          // Some say nothing, some a half, some all of it.
+          // They send nothing, a half, or all of a request.
           if (i % 4 === 1) socket.write(upgradeRequest().slice(0, 40));
           if (i % 4 === 2) socket.write(upgradeRequest());
           socket.resetAndDestroy();
@@ -123,7 +123,7 @@ test("10,000 connects and resets leave nothing", async () => {
         socket.on("close", () => resolve());
       })));
   }
-  // All of the places are free again, and so are the descriptors.
+  // All connections are released, and so are the descriptors.
   const client = await connectAndOpen(addr);
   await assertEchoes(client, "Hi");
   const isSettled = () => server.connections.size <= 1 && openFiles() <= before + 8;

@@ -20,7 +20,7 @@ import { good, servingTls, trust } from "../support/tls.ts";
 const FULL =
   /^HTTP\/1\.1 503 Service Unavailable\r\n(?=[^]*\r\nRetry-After: 5\r\n)[^]*\r\nConnection: close\r\n/;
 
-/** Connects from another address of the loopback. */
+/** Connects from another loopback address. */
 async function tcpConnectFrom(localAddress: string, { port }: TcpAddr): Promise<TcpClient> {
   const client = new TcpClient(
     netConnect({ host: "127.0.0.1", port, localAddress, allowHalfOpen: true }),
@@ -33,7 +33,7 @@ async function tcpConnectFrom(localAddress: string, { port }: TcpAddr): Promise<
   return client;
 }
 
-/** Resolves to an open client, as soon as there is room for one. */
+/** Resolves to an open client, as soon as the server has room for it. */
 async function openWhenRoom(
   addr: TcpAddr,
   fields: Record<string, string> = {},
@@ -53,7 +53,7 @@ async function openWhenRoom(
   throw new Error("there was never any room");
 }
 
-test("maxConnections: who comes when the server is full gets 503 before it asks", async () => {
+test("maxConnections: a connection to a full server gets 503 before its request", async () => {
   const { server, errors } = serving({}, { maxConnections: 2 });
   const silent = await tcpConnect(server.addr);
   const open = await openRaw(server);
@@ -62,12 +62,12 @@ test("maxConnections: who comes when the server is full gets 503 before it asks"
   late.end();
   await late.untilClosed();
   assertEquals(late.error, undefined, "no reset that could destroy the answer");
-  // What is said meanwhile is not listened to.
+  // Received data is discarded meanwhile.
   const eager = await tcpConnect(server.addr);
   eager.write(upgradeRequest());
   assertMatch(await eager.untilEnd(), FULL);
   assertEquals(errors.map(({ error }) => (error as HandshakeError).code), ["ERR_HANDSHAKE_FULL"]);
-  // A place is free once one of the two has left, whatever it was.
+  // There is room when one of the two connections is closed, of either kind.
   silent.end();
   await silent.untilClosed();
   await openWhenRoom(server.addr as TcpAddr);
@@ -77,7 +77,7 @@ test("maxConnections: who comes when the server is full gets 503 before it asks"
   await openWhenRoom(server.addr as TcpAddr);
 });
 
-test("maxConnections counts the answers of fetch(), and refusals that are being read", async () => {
+test("maxConnections counts connections with responses of fetch(), and pending refusals", async () => {
   const { server } = serving({}, {
     maxConnections: 1,
     fetch: () => new Response(new ReadableStream({ start: (c) => c.enqueue(new Uint8Array(1)) })),
@@ -102,7 +102,7 @@ test("maxConnections counts the answers of fetch(), and refusals that are being 
   await openWhenRoom(server.addr as TcpAddr);
 });
 
-test("maxConnections bounds those who are silent, and lets others in when they are gone", async () => {
+test("maxConnections limits silent connections, and accepts others when they are closed", async () => {
   const { server, errors } = serving({ message: (socket, message) => socket.send(message) }, {
     maxConnections: 10,
     limits: { handshakeTimeout: 60_000, closeTimeout: 60_000 },
@@ -122,7 +122,7 @@ test("maxConnections bounds those who are silent, and lets others in when they a
   assert(full >= 1 && full <= 5, `reported ${full} times, at most once a second`);
 });
 
-test("maxConnectionsPerAddress bounds each address alone", async () => {
+test("maxConnectionsPerAddress limits each address separately", async () => {
   const { server } = serving({}, { maxConnectionsPerAddress: 2 });
   const addr = server.addr as TcpAddr;
   const first = await openRaw(server);
@@ -136,7 +136,7 @@ test("maxConnectionsPerAddress bounds each address alone", async () => {
   await openWhenRoom(addr);
 });
 
-test("maxConnectionsPerAddress bounds the clients behind a trusted proxy", async () => {
+test("maxConnectionsPerAddress limits the clients behind a trusted proxy", async () => {
   const { server, errors } = serving({}, {
     maxConnectionsPerAddress: 2,
     trustedProxies: ["127.0.0.1"],
@@ -164,7 +164,7 @@ test("maxConnectionsPerAddress bounds the clients behind a trusted proxy", async
   await openWhenRoom(server.addr as TcpAddr, from("2001:db8::5"));
 });
 
-test("maxConnectionsPerAddress bounds the clients of the PROXY protocol", async () => {
+test("maxConnectionsPerAddress limits the clients of the PROXY protocol", async () => {
   const { server, errors } = serving({}, {
     maxConnections: 3,
     maxConnectionsPerAddress: 1,
@@ -184,7 +184,7 @@ test("maxConnectionsPerAddress bounds the clients of the PROXY protocol", async 
   second.end();
   await second.untilClosed();
   assertMatch((await relay("192.0.2.2")).text, /^HTTP\/1\.1 101 /);
-  // Who is dropped leaves no trace in the counts.
+  // Dropped connections are not counted.
   for (let i = 0; i < 5; i++) {
     const bad = await relay("oops");
     assertEquals(bad.text, "");
@@ -203,7 +203,7 @@ test("maxConnectionsPerAddress bounds the clients of the PROXY protocol", async 
   }
 });
 
-test("a malformed X-Forwarded-For gives its place back", async () => {
+test("a connection with a malformed X-Forwarded-For is counted no longer", async () => {
   const { server } = serving({}, { maxConnections: 1, trustedProxies: ["127.0.0.1"] });
   const bad = await openRaw(server, { "X-Forwarded-For": "oops" });
   assertMatch(bad.tcp.text, /^HTTP\/1\.1 400 /);
@@ -211,7 +211,7 @@ test("a malformed X-Forwarded-For gives its place back", async () => {
   await openWhenRoom(server.addr as TcpAddr);
 });
 
-test("a client of ours is told the status and the Retry-After", async () => {
+test("connect() rejects with the status and the Retry-After of the refusal", async () => {
   const { server, url } = serving({}, { maxConnections: 1 });
   await openRaw(server);
   const error = await connect(url).then(() => undefined, (error) => error);
@@ -219,7 +219,7 @@ test("a client of ours is told the status and the Retry-After", async () => {
   assertEquals([error.status, new Map(error.headers).get("retry-after")], [503, "5"]);
 });
 
-test("maxConnections holds over TLS", async () => {
+test("maxConnections applies over TLS", async () => {
   const { server, url } = servingTls(echo, good, { maxConnections: 1 });
   const socket = await connect(url, trust);
   const error = await connect(url, trust).then(() => undefined, (error) => error);
@@ -229,6 +229,6 @@ test("maxConnections holds over TLS", async () => {
   await server.shutdown();
 });
 
-test("serve checks its limits of connections", () => {
+test("serve checks maxConnections and maxConnectionsPerAddress", () => {
   assertThrows(() => serving({}, { maxConnections: 0 }), RangeError, "maxConnections");
 });

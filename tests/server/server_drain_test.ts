@@ -1,4 +1,4 @@
-// shutdown() with its times, and with `drain`; without them, see server_shutdown_test.ts.
+// shutdown() with `spread`, `deadline` and `drain`. For the others see server_shutdown_test.ts.
 import type { TcpAddr, WebSocketServer } from "../../mod.ts";
 import {
   assert,
@@ -20,15 +20,15 @@ import { tcpConnect } from "../support/tcp.ts";
 
 const CLOSE_1001 = "\x88\x02\x03\xe9";
 
-/** Opens so many clients by hand, which note when their Close frame comes, and answer it. */
+/** Opens raw clients, which answer a Close frame and record when it arrives. */
 async function openMany(server: WebSocketServer, count: number) {
   const times = new Map<RawClient, number>();
   const clients = await Promise.all(Array.from({ length: count }, async () => {
     const client = await openRaw(server);
     const { tcp } = client;
-    const isTold = () => client.text.includes(CLOSE_1001);
-    tcp.until(() => isTold() || tcp.hasEnded || tcp.isClosed, "a Close, or the end").then(() => {
-      if (!isTold()) return;
+    const hasClose = () => client.text.includes(CLOSE_1001);
+    tcp.until(() => hasClose() || tcp.hasEnded || tcp.isClosed, "a Close, or the end").then(() => {
+      if (!hasClose()) return;
       times.set(client, performance.now());
       client.send(closeFrame(1001));
       client.tcp.end();
@@ -38,7 +38,7 @@ async function openMany(server: WebSocketServer, count: number) {
   return { clients, times };
 }
 
-test("shutdown spreads the Close frames over a time, in random order", async () => {
+test("shutdown spreads the Close frames over a period, in random order", async () => {
   const { server } = serving({});
   const { clients, times } = await openMany(server, 40);
   const sockets = [...server.connections];
@@ -62,7 +62,7 @@ test("shutdown with a spread closes a single connection at once", async () => {
   await deadline(server.shutdown({ spread: 60_000 }), 5000, "the end");
 });
 
-test("a second shutdown hurries the first", async () => {
+test("a second shutdown speeds up the first", async () => {
   const { server } = serving({});
   const { clients, times } = await openMany(server, 5);
   const finished = server.shutdown({ spread: 60_000 });
@@ -72,7 +72,7 @@ test("a second shutdown hurries the first", async () => {
   assertEquals(times.size, clients.length);
 });
 
-test("shutdown drops who is left at the deadline", async () => {
+test("shutdown drops connections that are open at the deadline", async () => {
   const { server } = serving({}, { limits: { closeTimeout: 60_000 } });
   const client = await openRaw(server);
   const started = performance.now();
@@ -82,7 +82,7 @@ test("shutdown drops who is left at the deadline", async () => {
   assertEquals(server.connections.size, 0);
 });
 
-test("a deadline before the end of the spread drops who has not been told yet", async () => {
+test("a deadline before the end of the spread drops connections that got no Close frame yet", async () => {
   const { server } = serving({});
   const { clients, times } = await openMany(server, 4);
   await deadline(server.shutdown({ spread: 60_000, deadline: 50 }), 5000, "the end");
@@ -90,7 +90,7 @@ test("a deadline before the end of the spread drops who has not been told yet", 
   assertEquals(times.size, 1);
 });
 
-test("a later call can't put the deadline off", async () => {
+test("a later call cannot postpone the deadline", async () => {
   const { server } = serving({}, { limits: { closeTimeout: 60_000 } });
   await openRaw(server);
   const finished = server.shutdown({ deadline: 50 });
@@ -99,7 +99,7 @@ test("a later call can't put the deadline off", async () => {
   await deadline(finished, 5000, "the end");
 });
 
-test("a slow reader gets what has been sent, for as long as the deadline lets it", async () => {
+test("a slow reader gets the queued messages, until the deadline", async () => {
   const { server } = serving({}, { limits: { closeTimeout: 1000 } });
   const client = await openRaw(server);
   const [socket] = server.connections;
@@ -127,8 +127,8 @@ test("shutdown checks its times", () => {
   assertEquals(server.isDraining, false);
 });
 
-/** Asks by plain HTTP. */
-async function ask(server: WebSocketServer, request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n") {
+/** Sends a plain HTTP request. */
+async function responseTo(server: WebSocketServer, request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n") {
   const client = await tcpConnect(server.addr);
   client.write(request);
   const text = await client.untilEnd();
@@ -136,20 +136,20 @@ async function ask(server: WebSocketServer, request = "GET / HTTP/1.1\r\nHost: a
   return text;
 }
 
-test("shutdown with drain listens until the last WebSocket is gone, and answers 503", async () => {
+test("shutdown with drain listens until the last WebSocket is closed, and answers 503", async () => {
   const served = serving({}, {
     fetch: (): Response => new Response("", { status: served.server.isDraining ? 503 : 200 }),
     limits: { closeTimeout: 20_000 },
   });
   const { server, errors } = served;
   const client = await openRaw(server);
-  assertMatch(await ask(server), /^HTTP\/1\.1 200 /);
+  assertMatch(await responseTo(server), /^HTTP\/1\.1 200 /);
   const half = await tcpConnect(server.addr);
   half.write(upgradeRequest().slice(0, 30));
   const finished = server.shutdown({ drain: true });
   await client.received(CLOSE_1001);
-  assertMatch(await ask(server), /^HTTP\/1\.1 503 /);
-  const refused = await ask(server, upgradeRequest());
+  assertMatch(await responseTo(server), /^HTTP\/1\.1 503 /);
+  const refused = await responseTo(server, upgradeRequest());
   assertMatch(refused, /^HTTP\/1\.1 503 Service Unavailable\r\n(.+\r\n)*Retry-After: 5\r\n/);
   half.write(upgradeRequest().slice(30));
   assertMatch(await half.untilEnd(), /^HTTP\/1\.1 503 /);
@@ -167,7 +167,7 @@ test("shutdown with drain listens until the last WebSocket is gone, and answers 
   await assertRejects(() => tcpConnect(server.addr), Error);
 });
 
-test("shutdown with drain refuses whom upgrade() lets in only then", async () => {
+test("shutdown with drain refuses a request that upgrade() accepts after it", async () => {
   const asked = Promise.withResolvers<void>();
   const decided = Promise.withResolvers<undefined>();
   let calls = 0;
@@ -220,13 +220,13 @@ test("shutdown does not wait for a handler that never ends", async () => {
   assertEquals((await client.closed).code, 1001);
 });
 
-test("a process ends by itself once its server has shut down", async () => {
+test("a process ends by itself when its server has shut down", async () => {
   const ended = run(...scriptCommand("tests/support/serve_and_end.ts"));
   const { code, stdout } = await deadline(ended, 20_000, "its end");
   assertEquals([code, stdout], [0, "1001\nfinished\n"]);
 });
 
-test("shutdown at a port leaves it to the next server", async () => {
+test("shutdown frees the port for the next server", async () => {
   const { server } = serving({});
   await openMany(server, 3);
   const { port } = server.addr as TcpAddr;

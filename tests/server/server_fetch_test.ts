@@ -5,14 +5,14 @@ import { PlatformClient, serving } from "../support/server.ts";
 import { streamOf } from "../support/streams.ts";
 import { tcpConnect } from "../support/tcp.ts";
 
-/** Asks a server that answers so for `/path`, by hand, and gives all it says until its end. */
-async function ask(
+/** Sends a raw request to a server with this `fetch()`, and returns its whole output. */
+async function responseTo(
   fetch: NonNullable<ServeOptions["fetch"]>,
-  request = "GET /path HTTP/1.1",
+  startLine = "GET /path HTTP/1.1",
 ): Promise<{ text: string; head: string; body: string; isWhole: boolean; errors: unknown[] }> {
   const { server, errors } = serving({}, { fetch });
   const client = await tcpConnect(server.addr);
-  client.write(`${request}\r\nHost: example.com\r\n\r\n`);
+  client.write(`${startLine}\r\nHost: example.com\r\n\r\n`);
   const text = await client.untilEnd();
   client.end();
   await client.untilClosed();
@@ -26,7 +26,7 @@ async function ask(
   };
 }
 
-/** A stream of text's bytes. */
+/** Returns a stream of UTF-8 chunks. */
 function stream(...chunks: string[]): ReadableStream<Uint8Array<ArrayBuffer>> {
   return streamOf(chunks.map((chunk) => new TextEncoder().encode(chunk)));
 }
@@ -55,8 +55,10 @@ test("fetch answers a plain request, next to WebSockets at the same port", async
   assertEquals(await client.received(1), ["Hi"]);
 });
 
-test("fetch's answer of unknown length comes in chunks, and is the last of its connection", async () => {
-  const { head, body, isWhole, errors } = await ask(() => new Response(stream("one ", "", "two")));
+test("fetch's response of unknown length is chunked, and the last of its connection", async () => {
+  const { head, body, isWhole, errors } = await responseTo(() =>
+    new Response(stream("one ", "", "two"))
+  );
   assertMatch(head, /^HTTP\/1\.1 200 OK\r\n/);
   assertMatch(head, /\r\nConnection: close(\r\n|$)/);
   assertEquals(/content-length/i.test(head), false);
@@ -64,42 +66,42 @@ test("fetch's answer of unknown length comes in chunks, and is the last of its c
   assertEquals(errors, []);
 });
 
-test("fetch may be slow, and its body, too", async () => {
+test("fetch and its body may be slow", async () => {
   async function* slowly() {
     for (const part of ["a", "b", "c"]) {
       await delay(5);
       yield new TextEncoder().encode(part);
     }
   }
-  const { body } = await ask(async () => {
+  const { body } = await responseTo(async () => {
     await delay(5);
     return new Response(streamOf(slowly()));
   });
   assertEquals(body, "abc");
 });
 
-test("fetch's large body goes out whole", async () => {
-  const { body } = await ask(() => new Response("x".repeat(5_000_000)));
+test("fetch's large body is sent whole", async () => {
+  const { body } = await responseTo(() => new Response("x".repeat(5_000_000)));
   assertEquals(body.length, 5_000_000);
 });
 
-test("fetch answers HEAD without a body, and cancels what there is", async () => {
+test("fetch answers HEAD without a body, and cancels the response's body", async () => {
   let isCancelled = false;
   const body = new ReadableStream({ cancel: () => void (isCancelled = true) });
-  const answer = await ask(
+  const answer = await responseTo(
     () => new Response(body, { headers: { "Content-Length": "9" } }),
     "HEAD / HTTP/1.1",
   );
   assertMatch(answer.head, /\r\nContent-Length: 9\r\n/);
   assertEquals([answer.body, isCancelled], ["", true]);
-  const empty = await ask(() => new Response(null), "HEAD / HTTP/1.1");
+  const empty = await responseTo(() => new Response(null), "HEAD / HTTP/1.1");
   assertEquals(empty.body, "");
 });
 
-test("fetch's answer without a body has length 0, but for 204", async () => {
-  const ok = await ask(() => new Response(null));
+test("fetch's response without a body has Content-Length 0, except a 204", async () => {
+  const ok = await responseTo(() => new Response(null));
   assertMatch(ok.head, /\r\nContent-Length: 0\r\n/);
-  const none = await ask(() => new Response(null, { status: 204 }));
+  const none = await responseTo(() => new Response(null, { status: 204 }));
   assertEquals(/content-length/i.test(none.head), false);
 });
 
@@ -112,8 +114,8 @@ for (
     ["gives no Response", () => "secret" as unknown as Response],
   ] as const
 ) {
-  test(`fetch that ${what} is answered with 500, and no more`, async () => {
-    const { text, errors } = await ask(fetch);
+  test(`fetch that ${what} is answered with 500, without the error's text`, async () => {
+    const { text, errors } = await responseTo(fetch);
     assertMatch(text, /^HTTP\/1\.1 500 /);
     assertEquals(text.includes("secret"), false);
     assertEquals(errors.length, 1);
@@ -132,8 +134,8 @@ for (
     ["is not of bytes", () => streamOf(["text"])],
   ] as const
 ) {
-  test(`fetch's body that ${what} cuts the connection, and is reported`, async () => {
-    const answer = await ask(() => new Response(body() as ReadableStream));
+  test(`fetch's body that ${what} drops the connection, and is reported`, async () => {
+    const answer = await responseTo(() => new Response(body() as ReadableStream));
     const { body: sent, isWhole, errors } = answer;
     assert(sent === "" || sent === "begin", sent);
     assertEquals(isWhole, false);
@@ -141,13 +143,13 @@ for (
   });
 }
 
-test("fetch's answer whose status can't be sent cuts the connection, and is reported", async () => {
-  const { text, errors } = await ask(() => Response.error());
+test("fetch's response whose status cannot be sent drops the connection, and is reported", async () => {
+  const { text, errors } = await responseTo(() => Response.error());
   assertEquals(text, "");
   assertEquals(errors.map((error) => (error as Error).name), ["RangeError"]);
 });
 
-test("fetch's body is cancelled where the client leaves", async () => {
+test("fetch's body is cancelled when the client leaves", async () => {
   const cancelled = Promise.withResolvers<void>();
   const { server, errors } = serving({}, {
     fetch: () =>
@@ -166,7 +168,7 @@ test("fetch's body is cancelled where the client leaves", async () => {
   assertEquals(errors, []);
 });
 
-test("fetch's body that has nothing to say is cancelled where the client leaves, too", async () => {
+test("fetch's idle body is cancelled when the client leaves", async () => {
   const cancelled = Promise.withResolvers<void>();
   const { server } = serving({}, {
     fetch: () => new Response(new ReadableStream({ cancel: () => cancelled.resolve() })),
@@ -185,8 +187,8 @@ for (
     ["GET / HTTP/1.1\r\nTransfer-Encoding: chunked", 400],
   ] as const
 ) {
-  test(`fetch is not asked for ${JSON.stringify(request)}: ${status}`, async () => {
-    const { text, errors } = await ask(() => new Response("no"), request);
+  test(`fetch is not called for ${JSON.stringify(request)}: ${status}`, async () => {
+    const { text, errors } = await responseTo(() => new Response("no"), request);
     assertMatch(text, new RegExp(`^HTTP/1\\.1 ${status} `));
     assertEquals(errors.length, 1);
   });

@@ -7,7 +7,7 @@ import { tcpConnect } from "../support/tcp.ts";
 
 const KIB = 1024;
 
-/** The beginning of a message that doesn't end. */
+/** Returns the beginning of a message that does not end. */
 function start(size: number) {
   return { first: 0x02, payload: new Uint8Array(size) };
 }
@@ -18,7 +18,7 @@ test("serve refuses a maxMemory that is not above 0", () => {
   }
 });
 
-test("over maxMemory, upgrades get 503 and Retry-After, plain HTTP and others are served", async () => {
+test("over maxMemory, upgrades get 503 and Retry-After, and plain HTTP and open connections are served", async () => {
   const { server, url, errors } = serving({
     message: (socket, message) => void socket.send(message),
   }, {
@@ -45,13 +45,13 @@ test("over maxMemory, upgrades get 503 and Retry-After, plain HTTP and others ar
   other.socket.send("still here");
   assertEquals(await other.received(1), ["still here"]);
 
-  // Where they are not read, their end is not seen: patience is what ends them.
+  // The end of a connection that is not read is not seen: it is closed after closeTimeout.
   for (const client of heavies) client.tcp.reset();
   await eventually(() => server.heldBytes === 0, 10_000, "nothing held");
   await openRaw(server);
 });
 
-test("over maxMemory, the heaviest is not read: its sender is held back", async () => {
+test("over maxMemory, the largest connection is not read, and its peer stops sending", async () => {
   const { server, url } = serving({
     message: (socket, message) => void socket.send(message),
   }, {
@@ -76,7 +76,7 @@ test("over maxMemory, the heaviest is not read: its sender is held back", async 
   assertEquals(await other.received(1), ["still here"]);
 });
 
-test("over maxMemory for closeTimeout, a message that does not end is closed with 1013", async () => {
+test("over maxMemory for closeTimeout, a connection with an unfinished message is closed with 1013", async () => {
   const { server } = serving({ message() {} }, {
     maxMemory: 1200 * KIB,
     limits: { closeTimeout: 200, maxMessageSize: 2048 * KIB },

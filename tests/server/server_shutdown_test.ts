@@ -6,8 +6,8 @@ import { closeFrame } from "../support/peer.ts";
 import { openRaw, PlatformClient, serving } from "../support/server.ts";
 import { tcpConnect } from "../support/tcp.ts";
 
-/** Asserts that nobody listens at the server's port any more. */
-async function assertNobodyListens(addr: TcpAddr): Promise<void> {
+/** Asserts that the server's port is closed. */
+async function assertNotListening(addr: TcpAddr): Promise<void> {
   await assertRejects(() => tcpConnect(addr), Error);
 }
 
@@ -20,10 +20,10 @@ test("shutdown of an idle server finishes at once", async () => {
   assert(server.shutdown() === server.finished);
   await deadline(server.finished, 1000, "the end");
   await server.shutdown();
-  await assertNobodyListens(server.addr as TcpAddr);
+  await assertNotListening(server.addr as TcpAddr);
 });
 
-test("shutdown closes all connections with 1001, after what has been sent", async () => {
+test("shutdown closes all connections with 1001, after the queued messages", async () => {
   const { server, url } = serving((socket) => socket.closed.then(() => {}));
   const clients = [new PlatformClient(url), new PlatformClient(url)];
   await Promise.all(clients.map(({ opened }) => opened));
@@ -37,7 +37,7 @@ test("shutdown closes all connections with 1001, after what has been sent", asyn
   assertEquals(server.connections.size, 0);
 });
 
-test("shutdown may have another code, and a reason", async () => {
+test("shutdown sends the code and the reason of its options", async () => {
   const { server, url } = serving({});
   const client = new PlatformClient(url);
   await client.opened;
@@ -55,7 +55,7 @@ test("shutdown with a code that may not be sent does nothing", async () => {
   assertEquals(server.connections.size, 1);
 });
 
-test("shutdown drops who has not asked for a WebSocket yet", async () => {
+test("shutdown drops connections without a request", async () => {
   const { server } = serving({});
   const silent = await tcpConnect(server.addr);
   const half = await tcpConnect(server.addr);
@@ -66,7 +66,7 @@ test("shutdown drops who has not asked for a WebSocket yet", async () => {
   assertEquals([silent.text, half.text], ["", ""]);
 });
 
-test("shutdown drops who waits for upgrade()", async () => {
+test("shutdown drops connections whose upgrade() is pending", async () => {
   const asked = Promise.withResolvers<void>();
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const { server, errors } = serving({}, {
@@ -87,7 +87,7 @@ test("shutdown drops who waits for upgrade()", async () => {
   assertEquals(errors, []);
 });
 
-test("shutdown drops an answer of fetch() that goes on, and cancels its body", async () => {
+test("shutdown drops a pending response of fetch(), and cancels its body", async () => {
   const cancelled = Promise.withResolvers<void>();
   const { server, url } = serving({}, {
     fetch: () =>
@@ -105,7 +105,7 @@ test("shutdown drops an answer of fetch() that goes on, and cancels its body", a
   await deadline(cancelled.promise, 1000, "the body's cancel");
 });
 
-test("shutdown drops who does not answer its Close, in closeTimeout", async () => {
+test("shutdown drops a peer that does not answer the Close within closeTimeout", async () => {
   const { server } = serving({}, { limits: { closeTimeout: 30 } });
   const client = await openRaw(server);
   const started = performance.now();
@@ -115,7 +115,7 @@ test("shutdown drops who does not answer its Close, in closeTimeout", async () =
   await client.tcp.untilEnd();
 });
 
-test("a connection that closes already keeps its code on shutdown", async () => {
+test("a connection that is closing keeps its code on shutdown", async () => {
   const { server } = serving({});
   const client = await openRaw(server);
   const [socket] = server.connections;
@@ -128,7 +128,7 @@ test("a connection that closes already keeps its code on shutdown", async () => 
   assertEquals(client.text, "\x88\x02\x0f\xa0");
 });
 
-test("shutdown in a callback, and while others connect", async () => {
+test("shutdown works in a callback, and while others connect", async () => {
   const { server, url } = serving({ message: () => void server.shutdown() });
   const client = new PlatformClient(url);
   await client.opened;
@@ -148,7 +148,7 @@ test("await using shuts down", async () => {
     assert(disposed === server);
   }
   assertEquals((await client.closed).code, 1001);
-  await assertNobodyListens(server.addr as TcpAddr);
+  await assertNotListening(server.addr as TcpAddr);
 });
 
 test("a signal shuts down", async () => {
@@ -161,10 +161,10 @@ test("a signal shuts down", async () => {
   assertEquals((await client.closed).code, 1001);
 });
 
-test("a signal that is aborted already shuts down at once", async () => {
+test("an aborted signal shuts down at once", async () => {
   const { server } = serving({}, { signal: AbortSignal.abort() });
   await deadline(server.finished, 1000, "the end");
-  await assertNobodyListens(server.addr as TcpAddr);
+  await assertNotListening(server.addr as TcpAddr);
 });
 
 test("a signal that aborts after the shutdown does nothing", async () => {

@@ -55,7 +55,7 @@ test("serve checks its arguments", () => {
   assertThrows(() => serve({ ...options, origins: ["example.com"] }, () => {}), TypeError);
 });
 
-test("serve throws where the port is taken", () => {
+test("serve throws if the port is in use", () => {
   const { server } = serving(() => {});
   const { port } = server.addr as TcpAddr;
   assertThrows(() => serve({ hostname: "127.0.0.1", port }, () => {}), Error);
@@ -66,7 +66,7 @@ test("serve without options listens at port 8080 of all addresses", async () => 
   try {
     server = serve(() => {});
   } catch (error) {
-    assertMatch(`${error}`, /in use/i); // By another program of this machine.
+    assertMatch(`${error}`, /in use/i); // Another program of this machine uses it.
     return;
   }
   assertEquals((server.addr as TcpAddr).port, 8080);
@@ -85,10 +85,10 @@ test("serve listens at a Unix socket", async () => {
   assertEquals([...server.connections][0].localAddr, { transport: "unix", path });
 });
 
-test("serve tells onListen its address before it returns", () => {
-  const told: Addr[] = [];
-  const { server } = serving(() => {}, { onListen: (addr) => told.push(addr) });
-  assertEquals(told, [server.addr]);
+test("serve calls onListen with its address before it returns", () => {
+  const addrs: Addr[] = [];
+  const { server } = serving(() => {}, { onListen: (addr) => addrs.push(addr) });
+  assertEquals(addrs, [server.addr]);
 });
 
 test("serve gives each socket what upgrade() decides", async () => {
@@ -104,7 +104,7 @@ test("serve gives each socket what upgrade() decides", async () => {
   assertEquals(clients.map(({ socket }) => socket.protocol), ["one", ""]);
 });
 
-test("serve's refusals reach the client, and onError but for upgrade()'s own", async () => {
+test("serve's refusals reach the client, and onError unless they are upgrade()'s", async () => {
   const { url, errors } = serving(() => {}, {
     upgrade: (request) => {
       if (request.url.endsWith("/no")) return new Response("no", { status: 403 });
@@ -183,7 +183,7 @@ test("a pipeTo that ends with the connection is not reported", async () => {
   assertEquals(errors, []);
 });
 
-test("a pipeTo that ends with a broken protocol is reported once, as that", async () => {
+test("a pipeTo that ends with a protocol error is reported once", async () => {
   const { server, errors } = serving((socket) => socket.readable.pipeTo(socket.writable));
   const client = await openRaw(server);
   const [socket] = server.connections;
@@ -196,7 +196,7 @@ test("a pipeTo that ends with a broken protocol is reported once, as that", asyn
   ]);
 });
 
-test("onError is told of peers that break the protocol", async () => {
+test("onError receives the protocol errors of peers", async () => {
   const { server, errors } = serving({});
   const client = await openRaw(server);
   client.send({ first: 0x83 });
@@ -261,7 +261,7 @@ test("an onError that rejects is printed, too", async () => {
   assertEquals(printed.map((values) => values.at(-1)), [oops]);
 });
 
-test("connections has who is open, and who is closing", async () => {
+test("connections contains the sockets that are open or closing", async () => {
   const { server } = serving({});
   assertEquals(server.connections.size, 0);
   const clients = [await openRaw(server), await openRaw(server)];

@@ -1,4 +1,4 @@
-// TLS of the server: clients that misbehave, and options.
+// TLS of the server: faulty clients, and options.
 import { Buffer } from "node:buffer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ import { echo, serving } from "../support/server.ts";
 import { tcpConnect } from "../support/tcp.ts";
 import { ca, good, servingTls, trust } from "../support/tls.ts";
 
-testIf(canRun("curl"), "serve answers plain HTTP over TLS, and says https", async () => {
+testIf(canRun("curl"), "serve answers plain HTTP over TLS, with https URLs", async () => {
   const { port } = servingTls(echo, good, { fetch: ({ url }) => new Response(url) });
   const folder = await mkdtemp(`${tmpdir()}/sluice-`);
   onTestEnd(() => rm(folder, { recursive: true }));
@@ -42,12 +42,12 @@ const bad: [name: string, bytes: Uint8Array | string, end: "fin" | "reset" | "no
   ["resets in the middle of the TLS handshake", HELLO, "reset"],
   ["leaves at once", "", "fin"],
   ["resets at once", "", "reset"],
-  ["says nothing", "", "none"],
-  ["says nothing after the beginning of a TLS handshake", HELLO, "none"],
+  ["is silent", "", "none"],
+  ["is silent after the beginning of a TLS handshake", HELLO, "none"],
 ];
 
 for (const [name, bytes, end] of bad) {
-  test(`a client that ${name} harms nobody`, async () => {
+  test(`a client that ${name} harms no other client`, async () => {
     const { url, server, errors } = servingTls(echo, good, {
       limits: { handshakeTimeout: 60, closeTimeout: 60 },
     });
@@ -58,7 +58,7 @@ for (const [name, bytes, end] of bad) {
       else if (end === "reset") client.reset();
       const isHeld = runtime === "deno" && end === "none" &&
         (bytes === "" || bytes === HELLO);
-      // Deno goes on with a handshake, by itself, until the other end says or ends something.
+      // Deno continues a handshake by itself until the peer sends or ends something.
       if (!isHeld) await client.until(({ hasEnded, isClosed }) => hasEnded || isClosed, "the end");
     }
     const socket = await connect(url, trust);
@@ -70,7 +70,7 @@ for (const [name, bytes, end] of bad) {
   });
 }
 
-testIf(canRun("openssl", ["version"]), "a FIN without TLS's own goodbye is a 1006", async () => {
+testIf(canRun("openssl", ["version"]), "a FIN without close_notify is a 1006", async () => {
   const { port, server, errors } = servingTls();
   const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet"], {
     input: upgradeRequest({ Host: "127.0.0.1" }, "/"),
@@ -82,7 +82,7 @@ testIf(canRun("openssl", ["version"]), "a FIN without TLS's own goodbye is a 100
   assertEquals([closeCode, wasClean, errors], [1006, false, []]);
 });
 
-test("serve refuses a certificate that is none, and TLS on a Unix socket", () => {
+test("serve refuses an invalid certificate, and TLS on a Unix socket", () => {
   const { cert, key } = good;
   assertThrows(() => servingTls(echo, { ...good, cert: "nonsense" }));
   assertThrows(() => servingTls(echo, { ...good, key: "nonsense" }));
@@ -90,7 +90,7 @@ test("serve refuses a certificate that is none, and TLS on a Unix socket", () =>
   assertThrows(() => serving(echo, options), TypeError, "TLS is for TCP");
 });
 
-test("serve says https where a proxy in front ends TLS", async () => {
+test("serve gives https URLs if `scheme` says that a proxy ends TLS", async () => {
   const { url } = serving(async (socket) => {
     await socket.send(socket.request.url);
   }, { scheme: "https" });
