@@ -23,12 +23,8 @@ export type {
   UpgradeResult,
 } from "./src/server/accept_options.ts";
 export { type BackoffOptions, isFinalClose } from "./src/client/reconnect_backoff.ts";
-export {
-  connect,
-  type ConnectOptions,
-  connectOver,
-  type HandshakeOptions,
-} from "./src/client/connect.ts";
+export { connect, connectOver } from "./src/client/connect.ts";
+export type { ConnectOptions, HandshakeOptions } from "./src/client/connect_options.ts";
 export type { CloseInfo } from "./src/connection/close_info.ts";
 export { type SocketHandler, WebSocketConnection } from "./src/connection/connection.ts";
 export type { MessageStream } from "./src/connection/message_streams.ts";
@@ -64,10 +60,8 @@ export type {
   ReconnectMessageEvent,
   ReconnectOpenEvent,
 } from "./src/client/reconnect_events.ts";
-export {
-  ReconnectingWebSocket,
-  type ReconnectOptions,
-} from "./src/client/reconnecting_websocket.ts";
+export { ReconnectingWebSocket } from "./src/client/reconnecting_websocket.ts";
+export type { ReconnectOptions } from "./src/client/reconnect_options.ts";
 export type { AdmissionOptions } from "./src/server/connection_limits.ts";
 export type { ServeOptions, SocketFunction } from "./src/server/serve_options.ts";
 export { serve, WebSocketServer } from "./src/server/server.ts";

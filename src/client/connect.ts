@@ -1,65 +1,38 @@
-import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
-import { acceptResponses } from "../extensions/negotiation.ts";
-import { HandshakeError } from "../http/errors.ts";
-import { serializeExtensions } from "../handshake/extensions_header.ts";
-import type { ExtensionOffer } from "../protocol/extension_offer.ts";
-import { createKey, upgradeRequestFields } from "../handshake/upgrade_request_writer.ts";
-import { writeRequest } from "../http/request_writer.ts";
-import { parseUpgradeResponse, upgradeRefused } from "../handshake/upgrade_response.ts";
-import { parseProxyUrl, parseWebSocketUrl } from "../handshake/url.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import { parseProxyUrl } from "../handshake/url.ts";
 import type { WebSocketUrl } from "../handshake/url.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
-import { resolveLimits } from "../protocol/limits.ts";
-import type { Limits } from "../protocol/limits.ts";
 import { connect as connectTransport, startTls, toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
 import { TlsError } from "../transport/transport.ts";
 import type { ConnectTarget, Transport } from "../transport/transport.ts";
-import { resolveCompression } from "../connection/compression.ts";
+import { withTimeout } from "../util/abort.ts";
+import { openWebSocket } from "./client_handshake.ts";
 import type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
-import { openConnection, startConnection } from "../connection/connection.ts";
-import type { WebSocketConnection } from "../connection/connection.ts";
-import { exchange } from "./http_exchange.ts";
-import { resolveOverflow } from "../connection/overflow.ts";
-import type { Overflow } from "../connection/overflow.ts";
-import { timers } from "../util/timers.ts";
-import { openTunnel } from "./proxy_tunnel.ts";
-import { within } from "../util/abort.ts";
-
-export type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
-
-/** What is to be asked for. */
-export interface Plan {
-  readonly url: WebSocketUrl;
-  readonly key: string;
-  readonly protocols: readonly string[];
-  readonly extensions: readonly Extension[];
-  readonly offers: readonly ExtensionOffer[];
-  readonly fields: [name: string, value: string][];
-  readonly overflow: Overflow;
-  readonly limits: Readonly<Limits>;
-}
+import { makePlan } from "./connect_plan.ts";
+import { openProxyTunnel } from "./proxy_tunnel.ts";
 
 /**
  * Opens a WebSocket, as a client.
  *
- * No redirect is followed: it's refused like every other answer but 101, and the error has its
- * `Location`.
+ * Redirects are not followed: a redirect is refused like any other status than 101, and the error has
+ * its `Location` header.
  *
- * @param url Where to: `ws:` or `wss:`, or `http:` or `https:`, which stand for them. User information
- * in it is sent as `Authorization: Basic`.
- * @returns the connection, once it's open.
- * @throws {HandshakeError} where the server, or the proxy, answers with something else than a
- * WebSocket: with the `status`, the `headers` and the first 4 KiB of the `body` of its answer.
- * @throws {WebSocketError} where the server can't be reached (code `ERR_CONNECT`), TLS can't be
- * established (`ERR_TLS`), or the server leaves without an answer (`ERR_HANDSHAKE_LEFT`); with the
- * runtime's error as its `cause`.
- * @throws {unknown} the signal's reason where `signal` aborts.
- * @throws {DOMException} a `TimeoutError` after `timeout`; a `SyntaxError` where the URL or a
- * subprotocol is malformed.
- * @throws {TypeError} where a header or another option is malformed.
- * @throws {RangeError} where a limit is.
+ * @param url The URL: `ws:` or `wss:`, or `http:` or `https:`, which mean the same. User information in
+ * it is sent as `Authorization: Basic`.
+ * @param options See {@linkcode ConnectOptions}.
+ * @returns The connection, when it is open.
+ * @throws {HandshakeError} If the server, or the proxy, answers with something other than a WebSocket.
+ * It has the `status`, the `headers` and the first 4 KiB of the `body` of the response.
+ * @throws {WebSocketError} If the server can't be reached (code `ERR_CONNECT`), TLS can't be
+ * established (`ERR_TLS`), or the server disconnects without an answer (`ERR_HANDSHAKE_LEFT`). Its
+ * `cause` is the runtime's error.
+ * @throws {unknown} The signal's reason if `signal` aborts.
+ * @throws {DOMException} A `TimeoutError` after `timeout`; a `SyntaxError` if the URL or a subprotocol
+ * is malformed.
+ * @throws {TypeError} If a header or another option is malformed.
+ * @throws {RangeError} If a limit is out of range.
  *
  * @example
  * ```ts
@@ -99,7 +72,7 @@ export async function connect(
   if (path !== undefined) target.path = path;
   if (isSecure) target.tls = { ...tls };
   const proxyUrl = proxy === undefined ? undefined : parseProxyUrl(proxy);
-  return await within(options, async (signal) => {
+  return await withTimeout(options, async (signal) => {
     const transport = await reach(
       async () => {
         if (proxyUrl === undefined) return await connectTransport(target, signal);
@@ -108,27 +81,27 @@ export async function connect(
           { hostname: proxyUrl.hostname, port: proxyUrl.port },
           signal,
         );
-        await openTunnel(transport, { proxy: proxyUrl, hostname, port, limits, signal });
+        await openProxyTunnel(transport, { proxy: proxyUrl, hostname, port, limits, signal });
         if (target.tls === undefined) return transport;
         return await startTls(transport, target.tls, hostname, signal);
       },
       plan.url,
       signal,
     );
-    return await open(transport, plan, signal);
+    return await openWebSocket(transport, plan, signal);
   });
 }
 
 /**
- * Makes a WebSocket of a connection of your own, to a server that is at its other end already: does
- * the opening handshake on it as a client. It's {@linkcode connect} without the way there.
+ * Performs the opening handshake as a client on a connection that the caller has made, to a WebSocket
+ * server. It is {@linkcode connect} without connecting.
  *
- * @param conn A `Deno.Conn`, or a {@linkcode Transport}: it's closed where this fails.
- * @param url What to ask the server for.
- * @param options What {@linkcode connect} takes for the handshake.
- * @returns the connection, once it's open.
- * @throws {HandshakeError} where the server answers with something else than a WebSocket; and whatever
- * else {@linkcode connect} throws.
+ * @param conn A `Deno.Conn`, or a {@linkcode Transport}. It is closed if the handshake fails.
+ * @param url The URL to request from the server.
+ * @param options The options of {@linkcode connect} that concern the handshake.
+ * @returns The connection, when it is open.
+ * @throws {HandshakeError} If the server answers with something other than a WebSocket.
+ * {@linkcode connect} lists what else is thrown.
  *
  * @example Over a pair in memory
  * ```ts
@@ -150,32 +123,10 @@ export async function connectOver(
   options: HandshakeOptions = {},
 ): Promise<WebSocketConnection> {
   const plan = makePlan(url, options);
-  return await within(options, (signal) => open(toTransport(conn), plan, signal));
+  return await withTimeout(options, (signal) => openWebSocket(toTransport(conn), plan, signal));
 }
 
-/** Checks all options before anything is connected. */
-export function makePlan(url: string | URL, options: HandshakeOptions): Plan {
-  const { protocols = [], headers, origin } = options;
-  const parsed = parseWebSocketUrl(url);
-  const key = createKey();
-  const offered = typeof protocols === "string" ? [protocols] : [...protocols];
-  const extensions = resolveCompression(options.compression);
-  const offers = extensions.flatMap((extension) => extension.offers());
-  const fields = upgradeRequestFields({
-    host: parsed.host,
-    key,
-    protocols: offered,
-    extensions: serializeExtensions(offers),
-    origin,
-    authorization: parsed.authorization,
-    headers,
-  });
-  const overflow = resolveOverflow(options.overflow);
-  const limits = resolveLimits(options.limits);
-  return { url: parsed, key, protocols: offered, extensions, offers, fields, overflow, limits };
-}
-
-/** Runs `connect`, and makes of what the runtime throws an error of ours. */
+/** Runs `connect`, and turns an error of the runtime into a {@linkcode WebSocketError}. */
 async function reach(
   connect: () => Promise<Transport>,
   url: WebSocketUrl,
@@ -189,58 +140,6 @@ async function reach(
     throw new WebSocketError(`Cannot connect to ${url.hostname}, port ${url.port}: ${reason}`, {
       code: cause instanceof TlsError ? "ERR_TLS" : "ERR_CONNECT",
       closeCode: CloseCode.AbnormalClosure,
-      cause,
-    });
-  }
-}
-
-/** The client's half of the opening handshake. */
-function open(transport: Transport, plan: Plan, signal: AbortSignal): Promise<WebSocketConnection> {
-  const { url, key, protocols, extensions, offers, fields, overflow, limits } = plan;
-  return exchange(transport, {
-    request: writeRequest("GET", url.target, fields),
-    limits,
-    signal,
-    peer: "The server",
-    isWanted: (status) => status === 101,
-    take(head, early) {
-      const agreed = parseUpgradeResponse(head, { key, protocols, extensions: offers });
-      const socket = openConnection<unknown>({
-        settings: {
-          role: "client",
-          limits,
-          timers,
-          budget: undefined,
-          overflow,
-          makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
-          onError() {}, // It's in `closed`, for who wants to know.
-          onClosed: undefined,
-        },
-        transport,
-        protocol: agreed.protocol,
-        extensions: serializeExtensions(agreed.extensions),
-        agreements: agree(extensions, agreed.extensions),
-        data: undefined,
-        headText: "",
-      });
-      startConnection(socket, { answer: new Uint8Array(0), early });
-      return socket;
-    },
-    refuse: upgradeRefused,
-  });
-}
-
-/** RFC 6455 §4.1: an extension that was not asked for, or not in that way, fails the handshake. */
-function agree(
-  extensions: readonly Extension[],
-  responses: readonly ExtensionOffer[],
-): ExtensionAgreement[] {
-  try {
-    return acceptResponses(extensions, responses);
-  } catch (cause) {
-    throw new HandshakeError((cause as Error).message, {
-      code: "ERR_HANDSHAKE_EXTENSIONS",
-      status: 101,
       cause,
     });
   }

@@ -7,50 +7,51 @@ import { WebSocketError } from "../protocol/errors.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 
-/** One HTTP request, and what is to become of its answer. */
-export interface ExchangeInit<Result> {
-  /** The request, whole. */
+/** Parameters of {@linkcode httpExchange}: a request, and what to do with its response. */
+export interface HttpExchangeInit<Result> {
+  /** The whole request. */
   readonly request: Uint8Array<ArrayBuffer>;
+  /** The limits of the response. */
   readonly limits: Readonly<Limits>;
-  /** Gives the exchange up, and drops the connection. */
+  /** Ends the exchange when it aborts, and drops the connection. */
   readonly signal: AbortSignal;
-  /** Who is asked, to be named in a message. */
+  /** The peer, for error messages. */
   readonly peer: string;
-  /** Whether this is the status that was asked for. */
+  /** Returns whether a status is a success. */
   isWanted(status: number): boolean;
   /**
-   * Takes the transport over, at once: sets its handler or pauses it. What this throws is what the
-   * exchange rejects with.
+   * Takes the transport over, synchronously: sets its handler or pauses it. If this throws, the
+   * exchange rejects with the error.
    *
-   * @param early What came after the head; the caller's own.
+   * @param early The bytes received after the head: an array of its own.
    */
   take(head: ResponseHead, early: Uint8Array): Result;
-  /** Makes the error for an answer with another status. */
+  /** Makes the error for a response with another status. */
   refuse(head: ResponseHead, body: Uint8Array<ArrayBuffer>): Error;
 }
 
 /**
- * Sends one HTTP request over a connection, and reads the answer: its head, and where it's not what
- * was asked for, the beginning of its body.
+ * Sends one HTTP request over a transport, and reads the head of the response; if its status is not a
+ * success, also the beginning of its body. The transport is closed if this rejects.
  *
- * @returns what `take()` does.
- * @throws {HandshakeError} where the answer is no HTTP, or another one than was asked for.
- * @throws {WebSocketError} where the peer leaves before it has answered, with code
+ * @returns The result of `take()`.
+ * @throws {HandshakeError} If the response is not HTTP, or has another status.
+ * @throws {WebSocketError} If the peer disconnects before it has answered, with code
  * `ERR_HANDSHAKE_LEFT`.
- * @throws {unknown} the signal's reason where it aborts. Whatever it throws, the connection is closed.
+ * @throws {unknown} The signal's reason if it aborts.
  */
-export function exchange<Result>(
+export function httpExchange<Result>(
   transport: Transport,
-  init: ExchangeInit<Result>,
+  init: HttpExchangeInit<Result>,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    new Exchange(transport, init, resolve, reject).start();
+    new HttpExchange(transport, init, resolve, reject).start();
   });
 }
 
-class Exchange<Result> implements TransportHandler {
+class HttpExchange<Result> implements TransportHandler {
   readonly #transport: Transport;
-  readonly #init: ExchangeInit<Result>;
+  readonly #init: HttpExchangeInit<Result>;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: unknown) => void;
   #parser: ResponseHeadParser;
@@ -63,7 +64,7 @@ class Exchange<Result> implements TransportHandler {
 
   constructor(
     transport: Transport,
-    init: ExchangeInit<Result>,
+    init: HttpExchangeInit<Result>,
     resolve: (result: Result) => void,
     reject: (error: unknown) => void,
   ) {
@@ -84,37 +85,37 @@ class Exchange<Result> implements TransportHandler {
     this.#transport.resume();
   }
 
-  /** Transport: bytes. */
+  /** Transport: received bytes. */
   data(chunk: Uint8Array): void {
     if (this.#isDone) return;
     if (this.#body !== undefined) return this.#readBody(this.#body, chunk);
-    if (this.#head !== undefined) return this.#keep(chunk);
+    if (this.#head !== undefined) return this.#keepEarly(chunk);
     try {
       const rest = this.#readHead(chunk);
-      if (rest !== undefined) this.#keep(rest);
+      if (rest !== undefined) this.#keepEarly(rest);
     } catch (error) {
       return this.#fail(error);
     }
-    if (this.#head !== undefined) this.#answered();
+    if (this.#head !== undefined) this.#onHead();
   }
 
-  /** Transport: the request has gone out. */
+  /** Transport: the request has been written. */
   drain(): void {
     this.#isWriting = false;
-    if (this.#head !== undefined && this.#body === undefined && !this.#isDone) this.#answered();
+    if (this.#head !== undefined && this.#body === undefined && !this.#isDone) this.#onHead();
   }
 
-  /** Transport: the peer's FIN. */
+  /** Transport: the peer has sent its FIN. */
   end(): void {
-    if (!this.#isDone) this.#left(undefined);
+    if (!this.#isDone) this.#lost(undefined);
   }
 
-  /** Transport: gone. */
+  /** Transport: the connection has closed. */
   close(error?: unknown): void {
-    if (!this.#isDone) this.#left(error);
+    if (!this.#isDone) this.#lost(error);
   }
 
-  /** Reads up to the head of the final answer; gives back what follows it. */
+  /** Reads up to the end of the final response's head; returns the bytes that follow it. */
   #readHead(chunk: Uint8Array): Uint8Array | undefined {
     let rest = chunk;
     while (rest.length > 0) {
@@ -123,7 +124,7 @@ class Exchange<Result> implements TransportHandler {
       const head = this.#parser.head!;
       rest = rest.subarray(used);
       // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses received prior to a
-      // final response". 101 is final, for HTTP.
+      // final response". A 101 is a final response to this request.
       if (head.status >= 200 || head.status === 101) {
         this.#head = head;
         return rest;
@@ -133,20 +134,20 @@ class Exchange<Result> implements TransportHandler {
     return undefined;
   }
 
-  /** Keeps what comes after the head; the chunk may be lent. */
-  #keep(chunk: Uint8Array): void {
+  /** Copies bytes that follow the head: the transport may reuse the chunk. */
+  #keepEarly(chunk: Uint8Array): void {
     this.#early = concat(this.#early, chunk);
   }
 
-  #answered(): void {
+  #onHead(): void {
     const head = this.#head!;
     if (!this.#init.isWanted(head.status)) {
       this.#body = new ResponseBody(head);
-      // What it says is of use, but to wait for it is not: it may never end.
+      // The body explains the status, but it may never end.
       this.#timer = setTimeout(() => this.#refuse(), this.#init.limits.closeTimeout);
       return this.#readBody(this.#body, this.#early);
     }
-    // Whoever takes the transport over must be able to write at once.
+    // The new owner of the transport must be able to write at once.
     if (this.#isWriting) return this.#transport.pause();
     this.#finish();
     try {
@@ -165,12 +166,12 @@ class Exchange<Result> implements TransportHandler {
   #refuse(): void {
     this.#finish();
     this.#reject(this.#init.refuse(this.#head!, this.#body!.bytes));
-    // It has been heard out: no reason for a reset.
+    // Not abort(): the response has been read, so there is no reason for a reset.
     this.#transport.close();
   }
 
-  #left(cause: unknown): void {
-    // The end of a connection is a way to end a body: RFC 9112 §6.3.
+  #lost(cause: unknown): void {
+    // RFC 9112 §6.3: the end of the connection may be the end of the body.
     if (this.#body !== undefined) return this.#refuse();
     this.#fail(
       new WebSocketError(`${this.#init.peer} left before it answered`, {

@@ -1,35 +1,31 @@
+import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 
-/** A value, or a function that gives it anew for each attempt. */
+/** A value, or a function that returns it and is called for each attempt. */
 export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
 
-/** What this attempt uses. */
-export async function ask<Value>(value: PerAttempt<Value>, what: string): Promise<Value> {
-  if (typeof value !== "function") return value;
+/**
+ * Returns the value for one attempt.
+ *
+ * @param option The option of the caller.
+ * @param name What the option is, for the error message.
+ * @throws {WebSocketError} If the caller's function throws: its `cause` is what the function threw.
+ */
+export async function resolvePerAttempt<Value>(
+  option: PerAttempt<Value>,
+  name: string,
+): Promise<Value> {
+  if (typeof option !== "function") return option;
   try {
-    return await (value as () => Value | Promise<Value>)();
+    return await (option as () => Value | Promise<Value>)();
   } catch (cause) {
-    // Whatever it throws, such as the TypeError of a fetch(): it's no misuse of ours.
+    // Not rethrown as it is: a TypeError of the function, such as a failed fetch(), would count as a
+    // malformed option, which is final.
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new WebSocketError(`Cannot get the ${what}: ${reason}`, {
+    throw new WebSocketError(`Cannot get the ${name}: ${reason}`, {
       code: "ERR_PER_ATTEMPT",
-      closeCode: 1006,
+      closeCode: CloseCode.AbnormalClosure,
       cause,
     });
-  }
-}
-
-/** The promise's outcome, unless the signal aborts before. */
-export async function unlessAborted<Value>(
-  promise: Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

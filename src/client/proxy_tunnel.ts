@@ -3,41 +3,44 @@ import type { ResponseHead } from "../http/response_head_parser.ts";
 import { writeRequest } from "../http/request_writer.ts";
 import type { ProxyUrl } from "../handshake/url.ts";
 import type { Limits } from "../protocol/limits.ts";
-import { exchange } from "./http_exchange.ts";
+import { httpExchange } from "./http_exchange.ts";
 import type { Transport } from "../transport/transport.ts";
 
-/** What {@linkcode openTunnel} needs to know. */
-export interface TunnelInit {
-  /** The proxy at the other end of the transport. */
+/** Parameters of {@linkcode openProxyTunnel}. */
+export interface ProxyTunnelInit {
+  /** The proxy that the transport is connected to. */
   readonly proxy: ProxyUrl;
-  /** The host that the tunnel is to lead to: a name, or an IP address without brackets. */
+  /** The host at the other end of the tunnel: a name, or an IP address without brackets. */
   readonly hostname: string;
-  /** The port there. */
+  /** The port of that host. */
   readonly port: number;
+  /** The limits of the proxy's response. */
   readonly limits: Readonly<Limits>;
+  /** Ends the attempt when it aborts. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Has an HTTP proxy make a connection to another host a tunnel's end. The transport is paused when
- * this resolves, and has written all that it was given.
+ * Has an HTTP proxy make the transport a tunnel to another host. When this resolves, the transport is
+ * paused and has written all bytes.
  *
  * RFC 6455 §4.1: "if the user configures the client to use a proxy when using the WebSocket Protocol
  * to connect to host /host/ and port /port/, then the client SHOULD connect to that proxy and ask it
  * to open a TCP connection to the host given by /host/ and the port given by /port/."
  *
- * @throws {HandshakeError} where the proxy refuses; `status`, `headers` and `body` are its answer's.
- * @throws {WebSocketError} where the proxy leaves.
- * @throws {unknown} the signal's reason where it aborts.
+ * @throws {HandshakeError} If the proxy refuses; `status`, `headers` and `body` are those of its
+ * response.
+ * @throws {WebSocketError} If the proxy disconnects.
+ * @throws {unknown} The signal's reason if it aborts.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6 RFC 9110 §9.3.6}
  */
-export function openTunnel(transport: Transport, init: TunnelInit): Promise<void> {
+export function openProxyTunnel(transport: Transport, init: ProxyTunnelInit): Promise<void> {
   const { proxy, hostname, port, limits, signal } = init;
   // RFC 9110 §9.3.6: the request target is "only the host and port number of the tunnel destination".
   const authority = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   const fields: [string, string][] = [["Host", authority]];
   if (proxy.authorization !== undefined) fields.push(["Proxy-Authorization", proxy.authorization]);
-  return exchange(transport, {
+  return httpExchange(transport, {
     request: writeRequest("CONNECT", authority, fields),
     limits,
     signal,
@@ -47,7 +50,7 @@ export function openTunnel(transport: Transport, init: TunnelInit): Promise<void
     isWanted: (status) => status >= 200 && status <= 299,
     take(head, early) {
       transport.pause();
-      // Neither a WebSocket server nor one of TLS speaks first.
+      // A WebSocket server and a TLS server both wait for the client to send first.
       if (early.length > 0) throw refused(head, "it sent more than that", "ERR_PROXY_DATA");
     },
     refuse: (head, body) => refused(head, "expected 2xx", "ERR_PROXY_REFUSED", body),

@@ -1,114 +1,91 @@
 import type { Message } from "../protocol/message.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
+import { AsyncQueue } from "../util/async_queue.ts";
 
-/** A connection is open. */
+/** A connection has opened. */
 export interface ReconnectOpenEvent {
-  /** What this is. */
+  /** The kind of event. */
   type: "open";
-  /** Which attempt it was: 1 for the first, and for the first after a stable connection. */
+  /** The number of the attempt: 1 for the first one, and for the first one after a stable connection. */
   attempt: number;
-  /** The connection, for its `protocol`, its `ping()` and the like. Its messages come here. */
+  /**
+   * The connection, for its `protocol` and its `ping()`, for example. Its messages are `message`
+   * events.
+   */
   connection: WebSocketConnection;
 }
 
-/** A message has come. */
+/** A message was received. */
 export interface ReconnectMessageEvent {
-  /** What this is. */
+  /** The kind of event. */
   type: "message";
-  /** The message: a string where it's text, else bytes. */
+  /** The message: a string for text, else bytes. */
   data: Message;
 }
 
-/** A connection has ended, or an attempt has failed. */
+/** A connection has closed, or an attempt has failed. */
 export interface ReconnectCloseEvent {
-  /** What this is. */
+  /** The kind of event. */
   type: "close";
-  /** Which attempt it was. */
+  /** The number of the attempt. */
   attempt: number;
-  /** How it ended: 1006 with an `error` where the attempt has failed. */
+  /** How the connection closed; 1006 with an `error` if the attempt failed. */
   info: CloseInfo;
-  /** How long it will be until the next attempt, in milliseconds; `undefined` where there is none. */
+  /** The delay before the next attempt, in milliseconds; `undefined` if there will be none. */
   retryIn: number | undefined;
 }
 
-/** What the iterator of a {@linkcode ReconnectingWebSocket} gives. */
+/** An event of a {@linkcode ReconnectingWebSocket}: what its iterator returns. */
 export type ReconnectEvent = ReconnectOpenEvent | ReconnectMessageEvent | ReconnectCloseEvent;
 
-type Result = IteratorResult<ReconnectEvent, undefined>;
-
 /**
- * The events on their way to whoever iterates. It holds what one connection had left over at most, and
- * of what happens while nobody reads, only the last: so it stays small by itself.
+ * The queue of events. It needs no limit: it holds at most the unread messages of one connection, and
+ * of the connections and attempts after it, only the events of the last one.
  */
-export class ReconnectEvents implements AsyncIterableIterator<ReconnectEvent, undefined> {
-  #queue: ReconnectEvent[] = [];
-  #waiting: ((result: Result) => void)[] = [];
-  #hasEnded = false;
-  #changed: (() => void) | undefined;
+export class ReconnectEvents extends AsyncQueue<ReconnectEvent> {
+  #unread = 0;
+  #onChange: (() => void) | undefined;
 
-  /** Whether somebody has asked for more than there is. */
-  get isWanted(): boolean {
-    return this.#waiting.length > 0;
+  /** Whether the queue holds a message. */
+  get hasMessages(): boolean {
+    return this.#unread > 0;
   }
 
-  /** Whether no message waits. */
-  get isRead(): boolean {
-    return !this.#queue.some(({ type }) => type === "message");
-  }
-
-  /** Adds an event. */
-  push(event: ReconnectEvent): void {
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) return waiting({ done: false, value: event });
+  /** Adds an event; a `close` event replaces what it makes useless. */
+  override push(event: ReconnectEvent): boolean {
     if (event.type === "close") {
-      // A connection that was over before anybody read of it, and had nothing to say, is not told of;
-      // nor is a failure before another one.
-      if (this.#queue.at(-1)?.type === "open") this.#queue.pop();
-      if (this.#queue.at(-1)?.type === "close") this.#queue.pop();
+      // An unread `open` without messages, and an unread failure before this one, say nothing more.
+      if (this.at(-1)?.type === "open") this.pop();
+      if (this.at(-1)?.type === "close") this.pop();
     }
-    this.#queue.push(event);
+    const isTaken = super.push(event);
+    if (!isTaken && event.type === "message") this.#unread++;
+    return isTaken;
   }
 
-  /** No further event will come; those in the queue are still given. */
-  end(): void {
-    this.#hasEnded = true;
-    for (const waiting of this.#waiting.splice(0)) waiting({ done: true, value: undefined });
+  /** Removes and returns the oldest event. */
+  override poll(): ReconnectEvent | undefined {
+    const event = super.poll();
+    if (event?.type === "message") this.#unread--;
+    return event;
   }
 
-  /** Resolves once the condition holds; it's looked at with every `next()` and `look()`. */
+  /** Iterator: the next event. */
+  override next(): Promise<IteratorResult<ReconnectEvent, undefined>> {
+    const result = super.next();
+    this.recheck();
+    return result;
+  }
+
+  /** Resolves once a condition holds; it is evaluated with every `next()` and `recheck()`. */
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#changed = resolve);
+    while (!condition()) await new Promise<void>((resolve) => this.#onChange = resolve);
   }
 
-  /** Makes `until()` look. */
-  look(): void {
-    this.#changed?.();
-    this.#changed = undefined;
-  }
-
-  /** The next event. */
-  next(): Promise<Result> {
-    const value = this.#queue.shift();
-    const result: Result | undefined = value !== undefined
-      ? { done: false, value }
-      : this.#hasEnded
-      ? { done: true, value }
-      : undefined;
-    const promise = result === undefined
-      ? new Promise<Result>((resolve) => this.#waiting.push(resolve))
-      : Promise.resolve(result);
-    this.look();
-    return promise;
-  }
-
-  /** The reader leaves; what comes waits for the next one. */
-  return(): Promise<Result> {
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  /** Itself. */
-  [Symbol.asyncIterator](): this {
-    return this;
+  /** Has `until()` evaluate its condition. */
+  recheck(): void {
+    this.#onChange?.();
+    this.#onChange = undefined;
   }
 }

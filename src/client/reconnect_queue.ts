@@ -4,7 +4,7 @@ import { notOpen, ReadyState } from "../connection/ready_state.ts";
 import { toBytes } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
 
-/** The most that a frame's header takes, in bytes: it counts, so that small messages are bounded too. */
+/** The longest frame header, in bytes. It is added to each message, so that short ones are bounded. */
 const MAX_HEADER = 14;
 
 interface Item {
@@ -13,7 +13,7 @@ interface Item {
   readonly sent: PromiseWithResolvers<void>;
 }
 
-/** What is sent while there is no connection, kept for the next one as far as there is room. */
+/** A bounded queue of the messages that are sent while there is no connection. */
 export class ReconnectQueue {
   readonly #maxSize: number;
   #items: Item[] = [];
@@ -21,9 +21,9 @@ export class ReconnectQueue {
   #isClosed = false;
 
   /**
-   * @param maxSize In bytes; 0 for nothing to be kept.
-   * @param limit What it must not exceed: how much one connection takes at once.
-   * @throws {RangeError} where it does.
+   * @param maxSize The capacity in bytes; with 0 every message is rejected.
+   * @param limit The upper bound of `maxSize`: what the send queue of one connection holds.
+   * @throws {RangeError} If `maxSize` is out of range.
    */
   constructor(maxSize: number, limit: number) {
     if (!(maxSize >= 0 && maxSize <= limit)) {
@@ -34,12 +34,17 @@ export class ReconnectQueue {
     this.#maxSize = maxSize;
   }
 
-  /** How many bytes wait. */
+  /** The size of the queued messages in bytes, frame headers included. */
   get size(): number {
     return this.#size;
   }
 
-  /** Keeps a message; what is returned settles as `send()` on the connection does that takes it. */
+  /**
+   * Adds a message.
+   *
+   * @returns A promise that settles as the `send()` of the connection that takes the message. It
+   * rejects if the queue is full or closed.
+   */
   add(data: Sendable): Promise<void> {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : toBytes(data);
     const size = bytes.length + MAX_HEADER;
@@ -58,22 +63,22 @@ export class ReconnectQueue {
     return sent.promise;
   }
 
-  /** Sends all that waits. */
+  /** Sends all messages on a connection; keeps them if it is not open. */
   flush(connection: WebSocketConnection): void {
-    // It may have been closed with the handshake's answer: then the next one will do.
+    // A Close frame may have come in the same chunk as the handshake's response.
     if (connection.readyState !== ReadyState.Open) return;
-    for (const { message, sent } of this.#take()) {
+    for (const { message, sent } of this.#takeAll()) {
       connection.send(message as Message & Sendable).then(sent.resolve, sent.reject);
     }
   }
 
-  /** Refuses all that waits, and all that will come. */
+  /** Rejects all messages that are queued, and all that are added later. */
   close(): void {
     this.#isClosed = true;
-    for (const { sent } of this.#take()) sent.reject(notOpen("Cannot send"));
+    for (const { sent } of this.#takeAll()) sent.reject(notOpen("Cannot send"));
   }
 
-  #take(): Item[] {
+  #takeAll(): Item[] {
     const items = this.#items;
     this.#items = [];
     this.#size = 0;

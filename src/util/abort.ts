@@ -1,21 +1,27 @@
 /** The longest delay that a timer can have, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** What may end an attempt early. */
-export interface Patience {
+/** Options of {@linkcode withTimeout}: what may end an attempt early. */
+export interface AttemptLimits {
+  /** Ends the attempt when it aborts. */
   signal?: AbortSignal;
-  /** In milliseconds, or `Infinity`. */
+  /**
+   * The longest duration of the attempt, in milliseconds, or `Infinity`.
+   *
+   * @default {30000} 30 s
+   */
   timeout?: number;
 }
 
 /**
  * Runs an attempt to open a WebSocket with one signal for everything that ends it early.
  *
- * @throws {unknown} what the attempt does; the signal's reason is for the attempt to throw.
- * @throws {RangeError} where the timeout is not a number above 0.
+ * @returns The result of the attempt.
+ * @throws {unknown} What the attempt throws; it is expected to throw the signal's reason.
+ * @throws {RangeError} If the timeout is not a number above 0.
  */
-export async function within<Result>(
-  { signal, timeout = 30_000 }: Patience,
+export async function withTimeout<Result>(
+  { signal, timeout = 30_000 }: AttemptLimits,
   attempt: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   if (typeof timeout !== "number" || !(timeout > 0)) {
@@ -35,4 +41,34 @@ export async function within<Result>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/**
+ * Settles as the promise does, or rejects with the signal's reason if the signal aborts first. The
+ * signal must not have aborted yet.
+ */
+export async function abortable<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Resolves after a delay in milliseconds, or as soon as the signal aborts. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", onAbort);
+  await promise;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", onAbort);
 }

@@ -39,7 +39,7 @@ test("ReconnectingWebSocket keeps what is sent for the next connection, up to ma
     }
   });
   const gate = Promise.withResolvers<void>();
-  const { socket } = reconnecting(url, { maxQueueSize: 100, delay: () => gate.promise });
+  const { socket } = reconnecting(url, { maxQueueSize: 100 }, { sleep: () => gate.promise });
   const bytes = new Uint8Array([49, 50]);
   const sends = [socket.send("é"), socket.send(bytes)]; // 2 + 14 bytes each.
   bytes.fill(0);
@@ -68,9 +68,8 @@ test("ReconnectingWebSocket keeps what is sent for the next connection, up to ma
 });
 
 test("ReconnectingWebSocket refuses what it kept where no connection comes", async () => {
-  const { socket } = reconnecting("ws://127.0.0.1:1/", {
-    maxQueueSize: 100,
-    delay: (_, signal) =>
+  const { socket } = reconnecting("ws://127.0.0.1:1/", { maxQueueSize: 100 }, {
+    sleep: (_, signal) =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
   });
   const kept = socket.send("kept");

@@ -12,6 +12,7 @@ import {
   eventually,
   test,
 } from "../harness.ts";
+import { sleep } from "../../src/util/abort.ts";
 import { rawServer } from "../support/raw_server.ts";
 import { log, next, reconnecting } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
@@ -65,9 +66,10 @@ test("ReconnectingWebSocket begins anew after a connection that was stable, and 
   let closes = 0;
   const { socket } = reconnecting(url, {
     stableAfter: 1000,
-    // It's asked when a connection opens, and when it ends.
-    now: () => closes++ % 2 === 0 ? now : (now += open[closes / 2 - 1]!),
     isFinal: () => closes === 2 * open.length,
+  }, {
+    // It is called when a connection opens, and when it closes.
+    now: () => closes++ % 2 === 0 ? now : (now += open[closes / 2 - 1]!),
   });
   assertEquals(await log(socket), [
     "open 1",
@@ -151,7 +153,7 @@ test("ReconnectingWebSocket.close ends it while it's open", async () => {
 });
 
 test("ReconnectingWebSocket.close ends a wait, without a timer left", async () => {
-  const socket = new ReconnectingWebSocket("ws://127.0.0.1:1/", { random: () => 1 });
+  const { socket } = reconnecting("ws://127.0.0.1:1/", {}, { sleep });
   assertEquals(await next(socket), "close 1006 1, 1000");
   await delay(1);
   const info = await deadline(socket.close(), 500, "closed");
@@ -197,13 +199,16 @@ test("ReconnectingWebSocket ends with its signal, and with its scope", async () 
 
 test("ReconnectingWebSocket ends where a function of its options throws", async () => {
   const { url } = serving((socket) => socket.close(1012).then(() => {}));
-  for (const name of ["isFinal", "random", "delay"] as const) {
+  for (const name of ["isFinal", "random", "sleep"] as const) {
     const broken = new RangeError(name);
-    const { socket } = reconnecting(url, {
+    const throwing = {
       [name]: () => {
         throw broken;
       },
-    });
+    };
+    const { socket } = name === "isFinal"
+      ? reconnecting(url, throwing)
+      : reconnecting(url, {}, throwing);
     assertEquals((await log(socket))[0], "open 1");
     assertStrictEquals((await deadline(socket.closed, 5000, "closed")).error, broken);
   }
@@ -212,7 +217,7 @@ test("ReconnectingWebSocket ends where a function of its options throws", async 
 test("ReconnectingWebSocket comes back to a server that was away", async () => {
   const first = serving(echo);
   const { port } = first.server.addr as { port: number };
-  const { socket } = reconnecting(first.url, { delay: () => delay(20) });
+  const { socket } = reconnecting(first.url, {}, { sleep: () => delay(20) });
   assertEquals(await next(socket), "open 1");
   await first.server.shutdown();
   assertEquals(await next(socket), "close 1001 1, 1000");

@@ -1,22 +1,35 @@
-/** A ReconnectingWebSocket whose waits take no time, and its events in words. */
+/** A ReconnectingWebSocket whose delays take no time, and its events in words. */
 
 import { ReconnectingWebSocket } from "../../mod.ts";
-import type { ReconnectEvent, ReconnectOptions } from "../../mod.ts";
+import type { PerAttempt, ReconnectEvent, ReconnectOptions } from "../../mod.ts";
+import type { ReconnectClock } from "../../src/client/reconnect_core.ts";
 import { deadline, onTestEnd } from "../harness.ts";
 
-/** One that is closed with the test; its waits take no time, and are written down. */
+/** The constructor with its parameter for tests, which is not in the public types. */
+type WithClock = new (
+  url: PerAttempt<string | URL>,
+  options: ReconnectOptions,
+  clock: ReconnectClock,
+) => ReconnectingWebSocket;
+
+/**
+ * A socket that is closed at the end of the test. Its delays take no time and are recorded in `waits`,
+ * and it takes the longest delay each time, unless `clock` says otherwise.
+ */
 export function reconnecting(
-  url: ConstructorParameters<typeof ReconnectingWebSocket>[0],
+  url: PerAttempt<string | URL>,
   options: ReconnectOptions = {},
+  clock: Partial<ReconnectClock> = {},
 ): { socket: ReconnectingWebSocket; waits: number[] } {
   const waits: number[] = [];
-  const socket = new ReconnectingWebSocket(url, {
+  const socket = new (ReconnectingWebSocket as unknown as WithClock)(url, options, {
+    now: () => performance.now(),
     random: () => 1,
-    delay(ms) {
+    sleep(ms) {
       waits.push(ms);
       return Promise.resolve();
     },
-    ...options,
+    ...clock,
   });
   onTestEnd(async () => void await deadline(socket.close(), 10_000, "the end of the socket"));
   return { socket, waits };

@@ -1,0 +1,194 @@
+import { ReadyState } from "../connection/ready_state.ts";
+import type { CloseInfo } from "../connection/close_info.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { Sendable } from "../connection/sendable.ts";
+import { abortable, sleep } from "../util/abort.ts";
+import { connect } from "./connect.ts";
+import type { ConnectOptions } from "./connect_options.ts";
+import { makePlan } from "./connect_plan.ts";
+import { resolvePerAttempt } from "./per_attempt.ts";
+import type { PerAttempt } from "./per_attempt.ts";
+import { Backoff, isFinalClose } from "./reconnect_backoff.ts";
+import { ReconnectEvents } from "./reconnect_events.ts";
+import type { ReconnectOptions } from "./reconnect_options.ts";
+import { ReconnectQueue } from "./reconnect_queue.ts";
+
+/** Time and chance; tests replace them. */
+export interface ReconnectClock {
+  /** The time in milliseconds, from an arbitrary origin. */
+  now(): number;
+  /** Resolves after a delay in milliseconds, or as soon as the signal aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** A random number from 0 up to 1. */
+  random(): number;
+}
+
+const systemClock: ReconnectClock = {
+  now: () => performance.now(),
+  sleep,
+  random: Math.random,
+};
+
+/**
+ * Implementation of {@linkcode ReconnectingWebSocket}: makes one attempt after the other, with the
+ * delays of {@linkcode Backoff}, and turns what happens into {@linkcode ReconnectEvents}.
+ */
+export class ReconnectCore {
+  readonly events = new ReconnectEvents();
+  readonly #url: PerAttempt<string | URL>;
+  readonly #options: ReconnectOptions;
+  readonly #clock: ReconnectClock;
+  readonly #backoff: Backoff;
+  readonly #queue: ReconnectQueue;
+  /** Aborts when there will be no further attempt. */
+  readonly #stop = new AbortController();
+  readonly #closed = Promise.withResolvers<CloseInfo>();
+  readonly #onAbort = (): void => this.close(1001, undefined);
+  #connection: WebSocketConnection | undefined;
+  #lastInfo: CloseInfo = { closeCode: 1006, reason: "", wasClean: false };
+
+  /** Starts the first attempt. */
+  constructor(
+    url: PerAttempt<string | URL>,
+    options: ReconnectOptions,
+    clock: ReconnectClock = systemClock,
+  ) {
+    this.#url = url;
+    this.#options = options;
+    this.#clock = clock;
+    this.#backoff = new Backoff(options, clock.random);
+    const { headers, signal, maxQueueSize = 0 } = options;
+    // An option that no attempt could use is an error now.
+    const { limits } = makePlan(typeof url === "function" ? "ws://localhost" : url, {
+      ...options,
+      headers: typeof headers === "function" ? [] : headers,
+    } as ConnectOptions);
+    this.#queue = new ReconnectQueue(maxQueueSize, limits.maxBufferedAmount);
+    if (signal?.aborted) this.#stop.abort();
+    else signal?.addEventListener("abort", this.#onAbort);
+    this.#run().catch((error) => {
+      // A function of the options has thrown.
+      this.#lastInfo = { closeCode: 1006, reason: "", wasClean: false, error };
+      this.#finish();
+      this.events.end();
+    });
+  }
+
+  /** The open connection, if there is one. */
+  get connection(): WebSocketConnection | undefined {
+    return this.#connection?.readyState === ReadyState.Open ? this.#connection : undefined;
+  }
+
+  /** The size of the unsent messages, in bytes: in the connection's send queue, and in this one's. */
+  get bufferedAmount(): number {
+    return this.#queue.size + (this.#connection?.bufferedAmount ?? 0);
+  }
+
+  /** Resolves when there will be no further attempt. */
+  get closed(): Promise<CloseInfo> {
+    return this.#closed.promise;
+  }
+
+  /** Sends a message, or queues it for the next connection. */
+  send(data: Sendable): Promise<void> {
+    const { connection } = this;
+    if (connection !== undefined) return connection.send(data);
+    return this.#queue.add(data);
+  }
+
+  /** Ends it: makes no further attempt, and closes the connection if there is one. */
+  close(code: number | undefined, reason: string | undefined): void {
+    this.#stop.abort();
+    this.events.recheck();
+    void this.#connection?.close(code, reason);
+  }
+
+  /** Makes one attempt after the other. */
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const retryIn = await this.#attempt(signal);
+      if (retryIn === undefined) break;
+      await this.#clock.sleep(retryIn, signal);
+      await this.events.until(() => signal.aborted || !this.events.hasMessages);
+    }
+    this.#finish();
+    this.events.end();
+  }
+
+  /** Makes one attempt, and delivers its messages until the connection closes; returns the delay. */
+  async #attempt(signal: AbortSignal): Promise<number | undefined> {
+    const { attempt } = this.#backoff;
+    let connection: WebSocketConnection;
+    try {
+      connection = await this.#connect(signal);
+    } catch (error) {
+      // close() has ended the attempt: it has not failed.
+      if (signal.aborted) return undefined;
+      const info = { closeCode: 1006, reason: "", wasClean: false, error };
+      const retryIn = this.#retryIn(info, undefined);
+      this.events.push({ type: "close", attempt, info, retryIn });
+      return retryIn;
+    }
+    const openedAt = this.#clock.now();
+    // Decided when the connection closes, not when the consumer reads of it: a caller that waits for
+    // `closed` may read nothing, and a slow consumer must not make a connection count as stable.
+    const ended = connection.closed.then((info) => {
+      this.#connection = undefined;
+      this.events.recheck();
+      return { info, retryIn: this.#retryIn(info, this.#clock.now() - openedAt) };
+    });
+    ended.catch(() => {}); // It is awaited below.
+    this.#connection = connection;
+    this.#queue.flush(connection);
+    this.events.push({ type: "open", attempt, connection });
+    await this.#deliver(connection);
+    const { info, retryIn } = await ended;
+    this.events.push({ type: "close", attempt, info, retryIn });
+    return retryIn;
+  }
+
+  async #connect(signal: AbortSignal): Promise<WebSocketConnection> {
+    const { headers = [], ...options } = this.#options;
+    const [url, fields] = await abortable(
+      Promise.all([resolvePerAttempt(this.#url, "URL"), resolvePerAttempt(headers, "headers")]),
+      signal,
+    );
+    const connection = await connect(url, { ...options, headers: fields, signal });
+    if (signal.aborted) {
+      connection.abort();
+      throw signal.reason;
+    }
+    return connection;
+  }
+
+  /** Passes the messages of a connection on as fast as the consumer reads them. */
+  async #deliver(connection: WebSocketConnection): Promise<void> {
+    const messages = connection[Symbol.asyncIterator]();
+    while (true) {
+      // The unread messages of a closed connection are bounded: they need not wait for the consumer.
+      await this.events.until(() => this.events.isAwaited || this.#connection !== connection);
+      const { done, value } = await messages.next();
+      if (done) return;
+      this.events.push({ type: "message", data: value });
+    }
+  }
+
+  /** Returns the delay until the next attempt; `undefined` if there will be none. */
+  #retryIn(info: CloseInfo, openFor: number | undefined): number | undefined {
+    const { isFinal = isFinalClose } = this.#options;
+    this.#lastInfo = info;
+    const retryIn = this.#stop.signal.aborted || isFinal(info)
+      ? undefined
+      : this.#backoff.next(openFor);
+    if (retryIn === undefined) this.#finish();
+    return retryIn;
+  }
+
+  #finish(): void {
+    this.#stop.abort();
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#queue.close();
+    this.#closed.resolve(this.#lastInfo);
+  }
+}
