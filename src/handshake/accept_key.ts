@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 
-/** RFC 6455 §1.3: the GUID that only a WebSocket server would append to a key. */
+/** RFC 6455 §1.3: the GUID that a WebSocket server appends to a key. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /**
- * The value of Sec-WebSocket-Accept that answers a Sec-WebSocket-Key.
+ * Computes the Sec-WebSocket-Accept for a Sec-WebSocket-Key.
  *
- * It proves to the client that the server read this handshake and speaks WebSocket. The digest is
- * SHA-1 because the RFC says so; nothing is kept secret by it.
+ * It proves to the client that the server has read this handshake and speaks WebSocket. The RFC
+ * requires SHA-1, which keeps nothing secret here.
  *
- * @param key The Sec-WebSocket-Key, without whitespace around it.
- * @returns The base64 of the digest: 28 characters.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+ * @param key The Sec-WebSocket-Key, without surrounding whitespace.
+ * @returns The digest in base64: 28 characters.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2 RFC 6455 §4.2.2}
  *
  * @example
  * ```ts
@@ -22,19 +22,19 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
  * ```
  */
 export function computeAcceptKey(key: string): string {
-  // Text in, text out: by way of bytes, as `@std/crypto` and `@std/encoding` have it, it takes 2 to 3
-  // times as long, most of it for what is allocated.
+  // From text to text. `@std/crypto` and `@std/encoding` work on bytes and take 2 to 3 times as long,
+  // mostly for allocations.
   return createHash("sha1").update(key + GUID).digest("base64");
 }
 
 /**
- * Whether a Sec-WebSocket-Key is one: the base64 of 16 bytes, with its padding, and nothing else.
+ * Returns whether a Sec-WebSocket-Key is valid: 16 bytes in base64 with padding.
  *
- * The four bits that the last character has too many may be anything: RFC 4648 §3.5 leaves it to
- * the decoder, the key is never decoded, and there are clients that choose 22 characters at random.
+ * The last four bits of the 22nd character may have any value. RFC 4648 §3.5 leaves that to the
+ * decoder, the key is never decoded, and some clients choose 22 characters at random.
  *
  * @param key The field's value.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1 RFC 6455 §4.2.1}
  */
 export function isValidKey(key: string): boolean {
   return /^[A-Za-z0-9+/]{22}==$/.test(key);

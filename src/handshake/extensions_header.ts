@@ -3,15 +3,15 @@ import { HeaderScanner } from "../http/header_scanner.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 
 /**
- * Reads Sec-WebSocket-Extensions by the whole grammar: parameters with and without a value, quoted
+ * Parses Sec-WebSocket-Extensions by its whole grammar: parameters with and without a value, quoted
  * values with escapes, whitespace around every separator, empty list elements.
  *
- * One pass, linear in the length of the value, whatever it is.
+ * Takes one pass, linear in the length of any value.
  *
- * @param value The field's value, all its lines joined with commas.
- * @returns The extensions in their order, with repeated names kept: a client may offer one twice.
- * @throws {HandshakeError} 400, when the value does not fit the grammar.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+ * @param value The field's value: all its lines, joined with commas.
+ * @returns The extensions in their order, repeated names included: a client may offer one twice.
+ * @throws {HandshakeError} If the value does not match the grammar: 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-9.1 RFC 6455 §9.1}
  */
 export function parseExtensions(value: string): ExtensionOffer[] {
   const scanner = new HeaderScanner(
@@ -24,7 +24,7 @@ export function parseExtensions(value: string): ExtensionOffer[] {
   // Connection_."
   do {
     scanner.skipWhitespace();
-    // An empty element: nothing before the comma, or the end.
+    // An empty list element.
     if (isAtSeparator(scanner)) continue;
     extensions.push({ name: scanner.token(), params: scanParams(scanner) });
     if (!isAtSeparator(scanner)) throw scanner.unexpected('";", "," or the end');
@@ -66,14 +66,14 @@ function scanQuotedToken(scanner: HeaderScanner): string {
 }
 
 /**
- * Writes Sec-WebSocket-Extensions, the inverse of {@linkcode parseExtensions}.
+ * Formats the value of Sec-WebSocket-Extensions.
  *
- * It never writes quotes: RFC 6455 §9.1 allows in a quoted value only what could stand there
- * without them, and not every client reads them.
+ * It never has quotes: RFC 6455 §9.1 allows only tokens as values, quoted or not, and some clients
+ * cannot read quotes.
  *
- * @param extensions The extensions, in order.
- * @returns The field's value: empty for no extensions, when the field is to be left out.
- * @throws {TypeError} When a name or a value is not a token.
+ * @param extensions The extensions in order.
+ * @returns The field's value. It is empty if there are no extensions: leave the field out then.
+ * @throws {TypeError} If a name or a value is not a token.
  *
  * @example
  * ```ts

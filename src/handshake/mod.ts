@@ -1,6 +1,9 @@
 /**
- * The opening handshake of WebSocket, as pure functions: bytes in, values out. No input or output,
- * no timers, nothing of a runtime, so it works on a socket, on a capture file and in a test alike.
+ * The opening handshake of WebSocket as pure functions, for servers and clients on raw TCP that make
+ * it by hand. `serve()`, `accept()` and `connect()` of the main entry do all of this.
+ *
+ * The functions turn bytes into values and values into bytes. They use no sockets, no timers and no
+ * runtime API.
  *
  * ```ts
  * import {
@@ -19,7 +22,7 @@
  *
  * const checkOrigin = createOriginCheck();
  *
- * // The answer to a request, or `null` while more of it is to come.
+ * // Returns the response to a request, or `null` while the request is incomplete.
  * function answer(parser: RequestHeadParser, chunk: Uint8Array): Uint8Array | null {
  *   try {
  *     if (parser.push(chunk) === -1) return null;
@@ -39,7 +42,7 @@
  * assert(new TextDecoder().decode(bytes!).startsWith("HTTP/1.1 505 "));
  * ```
  *
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4 RFC 6455 §4}
  * @module
  */
 

@@ -3,34 +3,34 @@ import { HandshakeError } from "../http/errors.ts";
 import { isValidHost, normalizeAuthority } from "../http/host.ts";
 
 /**
- * Which origins are welcome besides the server's own host.
+ * The origins that are allowed in addition to the server's own.
  *
- * - `"*"`: all of them; the Origin is not looked at.
- * - a list of exact origins, such as `"https://example.com"`: scheme, host, and the port where it
- *   is not the scheme's own. `"null"` is the origin of a sandboxed frame or a local file.
- * - a function that is asked about each other origin, in its serialized form.
+ * - `"*"`: all origins. The Origin field is not read.
+ * - a list of exact origins, such as `"https://example.com"`: scheme, host, and the port unless it is
+ *   the scheme's default. `"null"` is the origin of a sandboxed frame or a local file.
+ * - a function that decides about each other origin, in its serialized form.
  */
 export type OriginPolicy = "*" | readonly string[] | ((origin: string) => boolean);
 
-/** Throws a {@linkcode HandshakeError} (403) for an Origin that is not welcome. */
+/** Throws a {@linkcode HandshakeError} (403) for an Origin that is not allowed. */
 export type OriginCheck = (origin: string | null, host: string) => void;
 
-/** The schemes of pages that a web server has served. */
+/** The schemes of pages that come from a web server. */
 const WEB_SCHEMES: readonly string[] = ["http", "https", "ws", "wss"];
 
 /**
- * Makes the check of a server's Origin policy, once, so that a mistake in it shows at once.
+ * Creates the check of a server's Origin policy. The policy is validated once, here.
  *
  * A browser lets any page open a WebSocket to any server, with the user's cookies, and sends the
- * page's origin along: checking it is all that keeps other people's pages out. So unless `policy`
- * widens it, an Origin must name the same host and port as the request's Host. The scheme may
- * differ, as TLS often ends at a proxy. A request without an Origin is let through: it was not sent
- * by a browser, and anything else could send whatever Origin it likes.
+ * page's origin. Checking the origin is the only protection against pages of other sites. Unless
+ * `policy` allows more, an Origin must therefore have the same host and port as the request's Host.
+ * The scheme may differ, because TLS often ends at a proxy. A request without an Origin is accepted:
+ * browsers always send one, and other clients can send any Origin.
  *
- * @param policy The origins that are welcome besides. Default: none.
- * @returns A function of the Origin (or `null`) and the Host. It passes on what `policy` throws.
- * @throws {TypeError} When an entry of the list is not a serialized origin.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+ * @param policy The origins that are allowed in addition. Without it there are none.
+ * @returns A function of the Origin (or `null`) and the Host. It rethrows what `policy` throws.
+ * @throws {TypeError} If an entry of the list is not a serialized origin.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-10.2 RFC 6455 §10.2}
  *
  * @example
  * ```ts
@@ -72,19 +72,19 @@ function membership(list: readonly string[]): (origin: string) => boolean {
 
 interface ParsedOrigin {
   scheme: string;
-  /** Host and port, without the scheme's own port. */
+  /** Host and port, without the scheme's default port. */
   authority: string;
   serialized: string;
 }
 
-/** RFC 6454 §6.2: the serialization of an origin; `null` for anything else. */
+/** Parses the serialization of an origin (RFC 6454 §6.2). Returns `null` for anything else. */
 function parseOrigin(origin: string): ParsedOrigin | null {
   if (origin === "null") return { scheme: "", authority: "", serialized: "null" };
   const match = /^([a-z][a-z\d+.-]*):\/\/([^/]*)$/i.exec(origin);
   if (match === null) return null;
   const scheme = match[1].toLowerCase();
   const isWeb = WEB_SCHEMES.includes(scheme);
-  // Of the other schemes, some have no host: "file://".
+  // Some of the other schemes have no host: "file://".
   if ((isWeb || match[2] !== "") && !isValidHost(match[2])) return null;
   const authority = isWeb ? normalizeAuthority(scheme, match[2]) : match[2].toLowerCase();
   return { scheme, authority, serialized: `${scheme}://${authority}` };

@@ -3,12 +3,12 @@ import { HandshakeError } from "../http/errors.ts";
 import { parseTokenList } from "../http/token_list.ts";
 
 /**
- * Reads a client's Sec-WebSocket-Protocol.
+ * Parses a client's Sec-WebSocket-Protocol.
  *
- * @param value The field's value, all its lines joined with commas.
- * @returns The subprotocols, by the client's preference; at least one.
- * @throws {HandshakeError} 400, when one is not a token, one is repeated, or there is none.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ * @param value The field's value: all its lines, joined with commas.
+ * @returns The subprotocols in the client's order of preference, at least one.
+ * @throws {HandshakeError} If one is not a token or is repeated, or there is none: 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.1 RFC 6455 §4.1}
  */
 export function parseSubprotocols(value: string): string[] {
   const fail = (reason: string) =>
@@ -26,12 +26,13 @@ export function parseSubprotocols(value: string): string[] {
 }
 
 /**
- * The subprotocol that the server likes best among those the client offers.
+ * Chooses the subprotocol that the server prefers among those the client offers.
  *
- * @param offered The client's, as {@linkcode parseSubprotocols} gives them.
- * @param supported The server's, the best first.
- * @returns The first of `supported` that is offered, or `undefined`: the socket then has none.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+ * @param offered The client's subprotocols.
+ * @param supported The server's subprotocols, the preferred one first.
+ * @returns The first of `supported` that is offered, or `undefined` if there is none. The connection
+ * then has no subprotocol.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2 RFC 6455 §4.2.2}
  *
  * @example
  * ```ts
@@ -49,13 +50,13 @@ export function chooseProtocol(
 }
 
 /**
- * Checks a choice that the server's own code made.
+ * Validates a choice that the application made.
  *
- * @param offered The client's, as {@linkcode parseSubprotocols} gives them.
- * @param chosen The server's choice; `undefined` for none.
+ * @param offered The client's subprotocols.
+ * @param chosen The application's choice; `undefined` for none.
  * @returns `chosen`.
- * @throws {TypeError} When the choice was not offered: the client would have to refuse it.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+ * @throws {TypeError} If the client did not offer the choice: it would have to fail the connection.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2 RFC 6455 §4.2.2}
  */
 export function selectProtocol(
   offered: readonly string[],

@@ -8,30 +8,30 @@ import { parseHost, parseTarget } from "../http/host.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import { parseSubprotocols } from "./subprotocol.ts";
 
-/** The version of the protocol that RFC 6455 describes, and the only one spoken here. */
+/** The version of the protocol that RFC 6455 defines, the only one supported. */
 const VERSION = "13";
 
-/** A client's opening handshake, after every check that needs nothing but the request itself. */
+/** A client's opening handshake, after every check that needs only the request. */
 export interface UpgradeRequest {
-  /** The head that it was read from. */
+  /** The head of the request. */
   readonly head: RequestHead;
-  /** The Host field's value: a host, and a port where one was sent. */
+  /** The Host field's value: a host with an optional port. */
   readonly host: string;
   /** The Sec-WebSocket-Key, for {@linkcode computeAcceptKey}. */
   readonly key: string;
-  /** The subprotocols that the client offers, by its preference; none when it names none. */
+  /** The subprotocols that the client offers, in its order of preference. */
   readonly protocols: readonly string[];
-  /** The extensions that the client offers, by its preference; none when it names none. */
+  /** The extensions that the client offers, in its order of preference. */
   readonly extensions: readonly ExtensionOffer[];
-  /** The Origin, as it came, for {@linkcode checkOrigin}; `null` when there is none. */
+  /** The Origin as received, for {@linkcode OriginCheck}; `null` if there is none. */
   readonly origin: string | null;
 }
 
 /**
- * Whether a request asks for a WebSocket at all: whether its Upgrade names `websocket`.
+ * Returns whether a request asks for a WebSocket: whether its Upgrade contains `websocket`.
  *
- * If not, it is plain HTTP, to be answered as such ({@linkcode validateHttpRequest}) or with
- * {@linkcode upgradeRequired}. If it is, {@linkcode parseUpgradeRequest} tells what is wrong.
+ * If not, the request is plain HTTP, which a server without HTTP refuses with
+ * {@linkcode upgradeRequired}. If so, {@linkcode parseUpgradeRequest} validates the request.
  *
  * @param head The request's head.
  *
@@ -51,13 +51,13 @@ export function isUpgrade(head: RequestHead): boolean {
 /**
  * Validates a client's opening handshake.
  *
- * The Origin is only read here: whose origins are welcome is for {@linkcode checkOrigin} to say.
+ * The Origin is not checked here: see {@linkcode createOriginCheck}.
  *
  * @param head The request's head.
- * @returns What the client asks for.
- * @throws {HandshakeError} 405 for a method other than GET, 426 for a version other than 13, else
- * 400.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ * @returns The parts of the handshake.
+ * @throws {HandshakeError} If the handshake is invalid: 405 for a method other than GET, 426 for a
+ * version other than 13, otherwise 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1 RFC 6455 §4.2.1}
  *
  * @example
  * ```ts
@@ -108,14 +108,15 @@ export function parseUpgradeRequest(head: RequestHead): UpgradeRequest {
 }
 
 /**
- * Validates a plain HTTP request, before it becomes a Web `Request` for the server's own code.
+ * Validates a plain HTTP request, before it becomes a Web `Request` for the application.
  *
- * Only what has no body is taken, since nothing here reads one: what follows the head of a request
- * that is let through could otherwise be taken for a second request.
+ * A request with a body is refused, because nothing reads the body. A proxy or a server could
+ * otherwise take the body's bytes for a second request.
  *
  * @param head The request's head.
- * @throws {HandshakeError} 405 for a method other than GET and HEAD, or 400.
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+ * @throws {HandshakeError} If the request is invalid: 405 for a method other than GET and HEAD,
+ * otherwise 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3.2 RFC 9112 §3.2}
  */
 export function validateHttpRequest(head: RequestHead): void {
   const host = parseHost(head);
@@ -127,9 +128,10 @@ export function validateHttpRequest(head: RequestHead): void {
 }
 
 /**
- * The refusal of plain HTTP where there is nothing but WebSocket: 426 Upgrade Required.
+ * Returns the refusal of a plain HTTP request by a server that has only WebSockets: 426 Upgrade
+ * Required.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.22
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-15.5.22 RFC 9110 §15.5.22}
  *
  * @example
  * ```ts

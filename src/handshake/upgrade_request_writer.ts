@@ -3,25 +3,45 @@ import { isToken, quote } from "../http/characters.ts";
 import { CONNECTION_FIELDS, field, pairs } from "../http/header_writer.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 
-/** What {@linkcode upgradeRequestFields} makes fields of. */
+/** Input of {@linkcode upgradeRequestFields}. */
 export interface UpgradeRequestInit {
-  /** The Host: the URL's host, with its port where that is not the scheme's own. */
+  /** The Host: the URL's host, with the port unless it is the scheme's default. */
   host: string;
   /** The Sec-WebSocket-Key, from {@linkcode createKey}. */
   key: string;
-  /** The subprotocols to offer, the one liked best first. Default: none. */
+  /**
+   * The subprotocols to offer, the preferred one first.
+   *
+   * @default {[]}
+   */
   protocols?: readonly string[] | undefined;
-  /** The Sec-WebSocket-Extensions to offer; none when empty. Default: none. */
+  /**
+   * The value of Sec-WebSocket-Extensions. The field is left out if it is empty.
+   *
+   * @default {undefined}
+   */
   extensions?: string | undefined;
-  /** The Origin. Default: none, which is what tells a server that this is no browser. */
+  /**
+   * The Origin. Clients that are not browsers send none.
+   *
+   * @default {undefined}
+   */
   origin?: string | undefined;
-  /** The Authorization, unless `headers` has one. Default: none. */
+  /**
+   * The Authorization, unless `headers` has one.
+   *
+   * @default {undefined}
+   */
   authorization?: string | undefined;
-  /** Further header fields, such as Cookie. Default: none. */
+  /**
+   * Further header fields, such as Cookie.
+   *
+   * @default {undefined}
+   */
   headers?: HeaderFields | undefined;
 }
 
-/** Fields that the handshake writes, or that an upgrade must not have, beside those of a connection. */
+/** Fields that callers may not set, in addition to {@linkcode CONNECTION_FIELDS}. */
 const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
   "content-length",
   "expect",
@@ -31,25 +51,26 @@ const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Makes a Sec-WebSocket-Key.
+ * Returns a new random Sec-WebSocket-Key.
  *
  * RFC 6455 §4.1: "a nonce consisting of a randomly selected 16-byte value that has been
  * base64-encoded"; "The nonce MUST be selected randomly for each connection."
  *
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.1 RFC 6455 §4.1}
  */
 export function createKey(): string {
   return encodeBase64(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 /**
- * The header fields of the client's opening handshake, in the order in which RFC 6455 §4.1 has them.
+ * Returns the header fields of a client's opening handshake, in the order of RFC 6455 §4.1.
  *
- * @param init What to ask for. See {@linkcode UpgradeRequestInit}.
- * @returns The fields, as [name, value] pairs, for {@linkcode writeRequest} and for a Web `Request`.
- * @throws {TypeError} When a field's name or value is invalid, or the handshake's own to write.
- * @throws {DOMException} A "SyntaxError" for a subprotocol that is not a token, or is there twice.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ * @param init The parts of the request.
+ * @returns The fields as [name, value] pairs, for {@linkcode writeRequest}.
+ * @throws {TypeError} If a field's name or value is invalid, or `headers` has a field that the
+ * handshake writes.
+ * @throws {DOMException} "SyntaxError" if a subprotocol is not a token, or is offered twice.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.1 RFC 6455 §4.1}
  *
  * @example
  * ```ts
@@ -97,7 +118,7 @@ export function upgradeRequestFields(init: UpgradeRequestInit): [name: string, v
   const hasOwn = further.some(([name]) => name.toLowerCase() === "authorization");
   if (authorization !== undefined && !hasOwn) fields.push(["Authorization", authorization]);
   fields.push(...further);
-  for (const [name, value] of fields) field(name, value); // Throws, before anything is connected.
+  for (const [name, value] of fields) field(name, value); // Throws before a connection is made.
   return fields;
 }
 

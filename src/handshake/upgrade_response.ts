@@ -7,21 +7,29 @@ import { includesToken } from "../http/token_list.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
 
-/** What the client has asked for, to check the answer against. */
+/** The client's part of the handshake, with which the response must agree. */
 export interface UpgradeOffer {
-  /** The Sec-WebSocket-Key that was sent. */
+  /** The Sec-WebSocket-Key of the request. */
   key: string;
-  /** The subprotocols that were offered. Default: none. */
+  /**
+   * The offered subprotocols.
+   *
+   * @default {[]}
+   */
   protocols?: readonly string[] | undefined;
-  /** The extensions that were offered. Default: none. */
+  /**
+   * The offered extensions.
+   *
+   * @default {[]}
+   */
   extensions?: readonly ExtensionOffer[] | undefined;
 }
 
-/** What the server has agreed to. */
+/** The result of a handshake that the server accepted. */
 export interface UpgradeAgreement {
-  /** The subprotocol: one of those offered, or empty for none. */
+  /** The subprotocol: one of those offered, or empty. */
   readonly protocol: string;
-  /** The extensions, in order; their parameters are still to be checked by each of them. */
+  /** The extensions in order. Their parameters have not been validated. */
   readonly extensions: readonly ExtensionOffer[];
 }
 
@@ -30,11 +38,11 @@ const encoder: TextEncoder = new TextEncoder();
 /**
  * Validates the server's opening handshake.
  *
- * @param head The head of the answer.
- * @param offer What the client has asked for. See {@linkcode UpgradeOffer}.
- * @returns What the server has agreed to.
- * @throws {HandshakeError} When the answer opens no WebSocket; it has the status and the fields.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ * @param head The head of the response.
+ * @param offer The client's part of the handshake.
+ * @returns The subprotocol and the extensions that the server has accepted.
+ * @throws {HandshakeError} If the response opens no WebSocket. The error has its status and fields.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.1 RFC 6455 §4.1}
  *
  * @example
  * ```ts
@@ -57,7 +65,7 @@ export function parseUpgradeResponse(head: ResponseHead, offer: UpgradeOffer): U
   // RFC 6455 §4.1: "If the status code received from the server is not 101, the client handles the
   // response per HTTP [RFC2616] procedures."
   if (status !== 101) throw upgradeRefused(head);
-  // RFC 6455 §4.2.2 has "HTTP/1.1 101 Switching Protocols": HTTP/1.0 knows of no Upgrade.
+  // RFC 6455 §4.2.2 has "HTTP/1.1 101 Switching Protocols". HTTP/1.0 has no Upgrade.
   if (minorVersion === 0) {
     throw invalid(head, "HTTP_VERSION", "version HTTP/1.0, expected HTTP/1.1");
   }
@@ -84,12 +92,12 @@ export function parseUpgradeResponse(head: ResponseHead, offer: UpgradeOffer): U
 }
 
 /**
- * The error for an answer other than 101: the server, or what stands before it, wants no WebSocket
- * here. Redirects are among them: RFC 6455 lets a client follow them, and to send a user's headers
- * to another host is not for a library to decide.
+ * Returns the error for a status other than 101. Redirects are included: RFC 6455 allows a client to
+ * follow them, but whether the user's headers may be sent to another host is the application's
+ * decision.
  *
- * @param head The head of the answer.
- * @param body What has come of its body. Default: nothing.
+ * @param head The head of the response.
+ * @param body The received bytes of its body, if any.
  */
 export function upgradeRefused(head: ResponseHead, body?: Uint8Array<ArrayBuffer>): HandshakeError {
   const reason = head.reason === "" ? "" : ` ${quote(head.reason)}`;
@@ -157,7 +165,7 @@ function parseAgreedExtensions(
     if (!offered.some((offer) => offer.name === name)) {
       throw invalid(head, "EXTENSIONS", `extension ${quote(name)}, which was not offered`);
     }
-    // An extension that is offered twice, as a fallback, is still to be used once.
+    // An extension that is offered twice, as a fallback, may be accepted once.
     if (names.has(name)) throw invalid(head, "EXTENSIONS", `extension ${quote(name)}, twice`);
     names.add(name);
   }

@@ -8,31 +8,44 @@ import {
 } from "../http/header_writer.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 
-/** What {@linkcode writeUpgradeResponse} writes. */
+/** Input of {@linkcode writeUpgradeResponse}. */
 export interface UpgradeResponse {
   /** The Sec-WebSocket-Accept, from {@linkcode computeAcceptKey}. */
   acceptKey: string;
-  /** The subprotocol that was chosen, one that was offered. Default: none. */
+  /**
+   * The chosen subprotocol, one of those offered.
+   *
+   * @default {undefined}
+   */
   protocol?: string | undefined;
-  /** The Sec-WebSocket-Extensions that were agreed to; none when empty. Default: none. */
+  /**
+   * The value of Sec-WebSocket-Extensions. The field is left out if it is empty.
+   *
+   * @default {undefined}
+   */
   extensions?: string | undefined;
-  /** Further header fields, such as Set-Cookie. Default: none. */
+  /**
+   * Further header fields, such as Set-Cookie.
+   *
+   * @default {undefined}
+   */
   headers?: HeaderFields | undefined;
 }
 
-/** What each 101 begins with: it's copied, which takes less than to encode it anew. */
+/** The start of every 101. Copying it is faster than encoding it each time. */
 const SWITCHING: Uint8Array = encodeLatin1(
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
     "Sec-WebSocket-Accept: ",
 );
 
 /**
- * Writes the answer that opens the WebSocket: 101 Switching Protocols.
+ * Encodes the response that opens a WebSocket: 101 Switching Protocols.
  *
- * @param response What to write. See {@linkcode UpgradeResponse}.
- * @returns The whole answer; the next byte on the wire is a frame's.
- * @throws {TypeError} When a field's name or value is invalid, or the handshake's own to write.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+ * @param response The parts of the response.
+ * @returns The whole response. The first frame follows it.
+ * @throws {TypeError} If a field's name or value is invalid, or `headers` has a field that the
+ * handshake writes.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2 RFC 6455 §4.2.2}
  *
  * @example
  * ```ts
@@ -66,7 +79,7 @@ export function writeUpgradeResponse(response: UpgradeResponse): Uint8Array<Arra
   return encodeLatin1(`${text}\r\n`, SWITCHING);
 }
 
-/** Whether the handshake writes a field itself, or the answer must not have it. */
+/** Returns whether the handshake writes a field, or the response must not have it. */
 function isHandshakeField(lower: string): boolean {
   // RFC 9110 §8.6 and RFC 9112 §6.1: a 1xx has neither a Content-Length nor a Transfer-Encoding.
   return lower === "upgrade" || lower === "content-length" || lower.startsWith("sec-websocket-") ||

@@ -1,11 +1,11 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { quote } from "../http/characters.ts";
 
-/** Where a URL leads, in the terms of a handshake. */
+/** The parts of a WebSocket URL that a connection and its handshake need. */
 export interface WebSocketUrl {
-  /** The URL itself, `ws:` or `wss:`, without its user information. */
+  /** The URL with the scheme `ws:` or `wss:` and without user information. */
   readonly href: string;
-  /** Whether there is TLS below the WebSocket. */
+  /** Whether the connection uses TLS. */
   readonly isSecure: boolean;
   /** The host to connect to: a name, or an IP address without brackets. */
   readonly hostname: string;
@@ -15,28 +15,28 @@ export interface WebSocketUrl {
   readonly host: string;
   /** The request-target: the path and the query. */
   readonly target: string;
-  /** The Authorization that the user information stands for; `undefined` where there is none. */
+  /** The Authorization for the user information; `undefined` if the URL has none. */
   readonly authorization: string | undefined;
 }
 
-/** Where a proxy is. */
+/** The parts of an HTTP proxy's URL. */
 export interface ProxyUrl {
   /** The host to connect to: a name, or an IP address without brackets. */
   readonly hostname: string;
   /** The port to connect to. */
   readonly port: number;
-  /** The Proxy-Authorization that the user information stands for; `undefined` where there is none. */
+  /** The Proxy-Authorization for the user information; `undefined` if the URL has none. */
   readonly authorization: string | undefined;
 }
 
 /**
- * Reads the URL of a WebSocket, as the platform's `WebSocket` does: `http:` and `https:` stand for
- * `ws:` and `wss:`, and a fragment is refused. User information, which browsers refuse or drop,
- * becomes an Authorization.
+ * Parses a WebSocket URL as the platform's `WebSocket` does: `http:` and `https:` stand for `ws:` and
+ * `wss:`, and a fragment is refused. User information, which browsers refuse or ignore, becomes an
+ * Authorization.
  *
  * @param url An absolute URL.
- * @throws {DOMException} A "SyntaxError" for what is not the URL of a WebSocket.
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-3
+ * @throws {DOMException} "SyntaxError" if it is not a WebSocket URL.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-3 RFC 6455 §3}
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
   // be used on these URIs."
   if (parsed.href.includes("#")) throw invalid("WebSocket URL", url, "a fragment, expected none");
   const authorization = basicAuthorization(parsed, "WebSocket URL");
-  // RFC 6455 §4.1: the resource name is the path, "/" where that is empty, and the query, if any.
+  // RFC 6455 §4.1: the resource name is the path, "/" if that is empty, and the query, if any.
   const target = parsed.pathname + parsed.search;
   return {
     href: `${scheme}//${parsed.host}${target}`,
@@ -72,10 +72,10 @@ export function parseWebSocketUrl(url: string | URL): WebSocketUrl {
 }
 
 /**
- * Reads the URL of an HTTP proxy.
+ * Parses the URL of an HTTP proxy.
  *
- * @param url An absolute URL, `http:`; only its user information, host and port are of use.
- * @throws {DOMException} A "SyntaxError" for what is not the URL of a proxy.
+ * @param url An absolute `http:` URL. Only its user information, host and port are used.
+ * @throws {DOMException} "SyntaxError" if it is not the URL of a proxy.
  */
 export function parseProxyUrl(url: string | URL): ProxyUrl {
   const parsed = parse(url, "proxy URL");
@@ -105,7 +105,7 @@ function portOf({ port }: URL, byDefault: number): number {
   return port === "" ? byDefault : Number(port);
 }
 
-/** RFC 7617 §2: the user information, in Base64. */
+/** RFC 7617 §2: returns the value of a Basic authorization, or `undefined`. */
 function basicAuthorization({ username, password }: URL, what: string): string | undefined {
   if (username === "" && password === "") return undefined;
   const bytes = percentDecode(`${username}:${password}`);
@@ -114,7 +114,7 @@ function basicAuthorization({ username, password }: URL, what: string): string |
   if (
     percentDecode(username).includes(0x3a) || bytes.some((byte) => byte < 0x20 || byte === 0x7f)
   ) {
-    // The message must not show a password.
+    // The message must not contain a password.
     throw new DOMException(
       `Cannot use ${what}: user information with a control character, or a colon in the user's name`,
       "SyntaxError",
@@ -123,7 +123,7 @@ function basicAuthorization({ username, password }: URL, what: string): string |
   return `Basic ${encodeBase64(bytes)}`;
 }
 
-/** `text`, which is ASCII as all parts of a URL are, with its escapes undone. */
+/** Decodes the percent-encoding of `text`, which is ASCII, as all parts of a parsed URL are. */
 function percentDecode(text: string): Uint8Array {
   const decoded = text.replace(
     /%([\da-f]{2})/gi,

@@ -1,5 +1,5 @@
 /**
- * The character classes of HTTP, as lookup tables: one array read for each byte scanned.
+ * Character classes of HTTP, as lookup tables: scanning a byte is one array read.
  *
  * @module
  */
@@ -25,12 +25,12 @@ export const EQUALS = 0x3d;
 /** `\` */
 export const BACKSLASH = 0x5c;
 
-/** A table with a 1 for every byte that `belongs` is true of. */
+/** Returns a table that has a 1 for every byte for which `belongs` is true. */
 function table(belongs: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => belongs(byte) ? 1 : 0);
 }
 
-/** Whether a character code is a decimal digit. */
+/** Returns whether a character code is a decimal digit. */
 export function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
@@ -51,12 +51,12 @@ export const FIELD_VALUE: Uint8Array = table((byte) =>
 );
 
 /**
- * The characters of a request-target: VCHAR without `#`. Wider than a URI, because browsers send a
- * raw `|` or `{` in a query; a fragment is never sent.
+ * The characters of a request-target: VCHAR without `#`. The set is wider than that of a URI because
+ * browsers send `|` and `{` in a query unescaped. A fragment is never sent.
  */
 export const TARGET: Uint8Array = table((byte) => byte > SP && byte < 0x7f && byte !== 0x23);
 
-/** Whether all of `text` is in `set`; a character beyond U+00FF never is. */
+/** Returns whether all characters of `text` are in `set`. Characters above U+00FF never are. */
 export function consistsOf(set: Uint8Array, text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     if (set[text.charCodeAt(i)] !== 1) return false;
@@ -64,12 +64,12 @@ export function consistsOf(set: Uint8Array, text: string): boolean {
   return true;
 }
 
-/** Whether `text` is a token: one or more tchar. */
+/** Returns whether `text` is a token: one or more tchar. */
 export function isToken(text: string): boolean {
   return text.length > 0 && consistsOf(TOKEN, text);
 }
 
-/** Whether `word` is in `text` at `start`, in any case; without a string being made of either. */
+/** Returns whether `text` has `word` at `start`, in any case. Allocates no string. */
 export function hasAt(text: string, start: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) {
     const a = text.charCodeAt(start + i);
@@ -83,12 +83,12 @@ function toLower(code: number): number {
   return code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
 }
 
-/** Whether a character code is optional whitespace: SP or HTAB. */
+/** Returns whether a character code is optional whitespace: SP or HTAB. */
 export function isWhitespace(code: number): boolean {
   return code === SP || code === HTAB;
 }
 
-/** `text` without the SP and HTAB around it; `String.prototype.trim` would take U+00A0 too. */
+/** Returns `text` without SP and HTAB at both ends. `String.prototype.trim` also removes U+00A0. */
 export function trimWhitespace(text: string): string {
   let start = 0;
   let end = text.length;
@@ -98,8 +98,8 @@ export function trimWhitespace(text: string): string {
 }
 
 /**
- * `text` as a quoted literal for an error message: printable ASCII, cut to 64 characters, so that
- * what a peer sent can break neither a log line nor the answer it is written into.
+ * Returns `text` as a quoted literal for an error message: printable ASCII, at most 64 characters of
+ * the text. Text of a peer can then break neither a log line nor the response that repeats it.
  */
 export function quote(text: string): string {
   const cut = text.length > 64 ? text.slice(0, 64) : text;
@@ -113,7 +113,7 @@ export function quote(text: string): string {
   return cut.length < text.length ? `"${safe}"...` : `"${safe}"`;
 }
 
-/** A byte in the house manner: `0x0a`. */
+/** Formats a byte in hexadecimal, such as `0x0a`. */
 export function hexByte(byte: number): string {
   return `0x${byte.toString(16).padStart(2, "0")}`;
 }

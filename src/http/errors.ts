@@ -1,34 +1,49 @@
 import { WebSocketError } from "../protocol/errors.ts";
 
-/** What a {@linkcode HandshakeError} is made of, next to its message. */
+/** Options of a {@linkcode HandshakeError}. */
 export interface HandshakeErrorOptions {
   /** A stable name for the rule that was broken, such as `"ERR_HANDSHAKE_METHOD"`. */
   code: string;
-  /** The HTTP status that a server answers with, or that a client got. Default: 400. */
+  /**
+   * The HTTP status that a server responds with, or that a client received.
+   *
+   * @default {400}
+   */
   status?: number;
-  /** Header fields of the answer, such as `["Allow", "GET"]`. Default: none. */
+  /**
+   * Header fields of the response, such as `["Allow", "GET"]`.
+   *
+   * @default {[]}
+   */
   headers?: readonly (readonly [name: string, value: string])[];
-  /** After how many seconds, an integer, to try again: Retry-After. Default: the field isn't sent. */
+  /**
+   * The value of Retry-After: an integer number of seconds. Without it the field is not sent.
+   *
+   * @default {undefined}
+   */
   retryAfter?: number;
-  /** What a client got of the answer's body. Default: nothing. */
+  /**
+   * The bytes of the response's body that a client received.
+   *
+   * @default {new Uint8Array(0)}
+   */
   body?: Uint8Array<ArrayBuffer>;
-  /** The error behind this one. */
+  /** The error that caused this one. */
   cause?: unknown;
 }
 
 /**
- * The opening handshake failed: the peer's HTTP is malformed, or it asks for something that the
- * handshake does not allow.
+ * Reports that an opening handshake failed: the peer's HTTP is malformed, or it asks for something
+ * that the handshake does not allow.
  *
- * It knows the whole HTTP answer, so that a server has one place to turn a refusal into bytes:
- * {@linkcode writeErrorResponse}. The message says what was wrong, shows the value (in printable
- * ASCII, at most 64 characters of it) and what was expected; the answer's body repeats it to the
- * client. The close code is 1002, and is never sent: there are no frames before the handshake is
- * done.
+ * On a server the error holds the whole HTTP response, which {@linkcode writeErrorResponse} turns into
+ * bytes. The message names the value that was found (in printable ASCII, at most 64 characters) and
+ * what was expected. The response's body repeats the message to the client. The close code is 1002.
+ * It is never sent, because there are no frames before the handshake is done.
  *
- * At a client it tells what the server, or the proxy, answered in place of a WebSocket.
+ * On a client the error holds the response of the server, or of the proxy, that opened no WebSocket.
  *
- * @see https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1 RFC 6455 §4.2.1}
  *
  * @example
  * ```ts
@@ -47,23 +62,23 @@ export class HandshakeError extends WebSocketError {
   /** `"HandshakeError"`. */
   override readonly name = "HandshakeError";
   /**
-   * The HTTP status: at a server, the one to answer with; at a client, the one that came, or 0 where
-   * what came is no HTTP answer.
+   * The HTTP status. On a server, the status to respond with. On a client, the status that was
+   * received, or 0 if the received bytes are not an HTTP response.
    */
   readonly status: number;
-  /** Header fields: at a server, those that the answer must carry; at a client, all that came. */
+  /** Header fields: on a server, those to send in the response; on a client, all received ones. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** At a server, after how many seconds the client is told to try again; else undefined. */
+  /** On a server, the number of seconds to send in Retry-After, if any; on a client, undefined. */
   readonly retryAfter: number | undefined;
-  /** At a client, the first bytes of the answer's body, at most 4,096; else empty. */
+  /** On a client, the first bytes of the response's body, at most 4,096; on a server, empty. */
   readonly body: Uint8Array<ArrayBuffer>;
 
   /**
-   * Makes an error with a text for people and an answer for the client.
+   * Creates an error.
    *
-   * @param message What was wrong, the value, what was expected.
-   * @param options The code, the HTTP status and headers, and the cause.
-   * @throws {RangeError} When `retryAfter` is not an integer of 0 or more.
+   * @param message What failed, the value that was found, and what was expected.
+   * @param options The code, the parts of the HTTP response, and the cause.
+   * @throws {RangeError} If `retryAfter` is not an integer of 0 or more.
    */
   constructor(message: string, options: HandshakeErrorOptions) {
     super(message, { code: options.code, closeCode: 1002, cause: options.cause });
@@ -82,8 +97,8 @@ export class HandshakeError extends WebSocketError {
 }
 
 /**
- * Returns the 500 for an exception in the application's own code. Its message says nothing of the
- * cause, which is not for the client.
+ * Returns a 500 for an exception in the application's code. The message leaves out the cause, which
+ * must not reach the client.
  */
 export function internalServerError(cause: unknown): HandshakeError {
   return new HandshakeError("The server has met an unexpected condition", {

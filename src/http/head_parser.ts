@@ -3,14 +3,20 @@ import { HandshakeError } from "./errors.ts";
 import { headersOf } from "./header_list.ts";
 import type { HeaderList } from "./header_list.ts";
 
-/** The limits of a {@linkcode HeadParser}. */
+/** Limits of a {@linkcode HeadParser}. */
 export interface HeadParserOptions {
   /**
-   * The most bytes a head may have, from its first byte to the end of its empty line. One that has
-   * more is refused with 431 when its last allowed byte is read. Default: 16,384 (16 KiB).
+   * The largest head in bytes, from its first byte to the end of its empty line. A larger head is
+   * refused with 431 as soon as its last allowed byte has been read.
+   *
+   * @default {16384} 16 KiB
    */
   maxHeadSize?: number;
-  /** The most header field lines a head may have; one more is refused with 431. Default: 100. */
+  /**
+   * The largest number of header field lines. One more is refused with 431.
+   *
+   * @default {100}
+   */
   maxHeaders?: number;
 }
 
@@ -26,65 +32,65 @@ const FAILED = 7;
 const decoder: TextDecoder = new TextDecoder();
 
 /**
- * Reads the head of an HTTP/1.1 message, from the start line to the empty line, out of chunks that
- * may be cut anywhere.
+ * Parses the head of an HTTP/1.1 message, from the start line to the empty line. The bytes may
+ * arrive in chunks that are cut anywhere.
  *
- * Every byte is looked at once, in a plain loop over a table, and the first byte that proves the
- * head wrong ends it: a line feed without its carriage return, a folded line, whitespace before the
- * colon, a control character. Two servers that read one head differently are how requests are
- * smuggled, so nothing is repaired. A head that comes in one chunk is not copied; of one that comes
- * in pieces, at most `maxHeadSize` bytes are kept.
+ * Each byte is read once, with a table lookup. Parsing fails at the first byte that proves the head
+ * malformed: a line feed without a carriage return, a folded line, whitespace before the colon, a
+ * control character. Nothing is repaired, because request smuggling relies on two servers that read
+ * one head differently. A head that arrives in one chunk is not copied. Of a head that arrives in
+ * pieces, at most `maxHeadSize` bytes are kept.
  *
- * A subclass brings the start line: see {@linkcode RequestHeadParser}.
+ * A subclass parses the start line: see {@linkcode RequestHeadParser}.
  *
- * @typeParam Head What the whole head becomes.
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-2.2
+ * @typeParam Head The type of the parsed head.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-2.2 RFC 9112 §2.2}
  */
 export abstract class HeadParser<Head> {
   readonly #maxHeadSize: number;
   readonly #maxHeaders: number;
-  /** Where each line begins, its colon, and its value's begin and end: four numbers a header. */
+  /** Four offsets a header: start of the line, colon, start of the value, end of the value. */
   readonly #marks: number[] = [];
   #state = START_LINE;
   #size = 0;
-  /** The bytes of the earlier chunks, in the first `#size` bytes. */
+  /** A copy of the earlier chunks, in its first `#size` bytes. */
   #kept: Uint8Array | null = null;
   #head: Head | null = null;
   #text = "";
 
   /**
-   * Makes a parser for one head.
+   * Creates a parser for one head.
    *
-   * @param options The limits. See {@linkcode HeadParserOptions}.
-   * @throws {RangeError} When a limit is not a number above 0.
+   * @param options The limits.
+   * @throws {RangeError} If a limit is not a number above 0.
    */
   constructor(options: HeadParserOptions = {}) {
     this.#maxHeadSize = limit("maxHeadSize", options.maxHeadSize ?? 16_384);
     this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100);
   }
 
-  /** The head, or `null` until {@linkcode HeadParser.push} has returned something but -1. */
+  /** The parsed head, or `null` while {@linkcode HeadParser.push} has returned nothing but -1. */
   get head(): Head | null {
     return this.#head;
   }
 
   /**
-   * The whole head as it came, one character for each byte; empty until there is one. To keep this and
-   * parse it once more when it's asked for takes a third of the memory that the head does.
+   * The text of the whole head, one character for each byte; empty until the head is complete. Keeping
+   * this text, and parsing it again on demand, takes a third of the memory of the parsed head.
    */
   get text(): string {
     return this.#text;
   }
 
   /**
-   * Reads the next bytes.
+   * Parses the next bytes.
    *
-   * @param chunk The bytes as they came; not kept and not written to, so the buffer may be reused.
-   * @returns -1 when all of the chunk belongs to the head and more is needed; else how many of its
-   * bytes belonged to the head, which is now in {@linkcode HeadParser.head}. What follows them is
-   * not HTTP any more.
-   * @throws {HandshakeError} At the first byte that proves the head wrong: status 400, 431 or 505.
-   * @throws {DOMException} "InvalidStateError" after the head has ended or failed.
+   * @param chunk The received bytes. They are neither kept nor changed, so the buffer may be reused.
+   * @returns -1 if the whole chunk belongs to the head and more is needed. Otherwise the number of
+   * bytes that belong to the head, which is now in {@linkcode HeadParser.head}; the bytes after them
+   * are the body, or frames.
+   * @throws {HandshakeError} If the head is malformed or too large: status 400, 431 or 505.
+   * @throws {DOMException} "InvalidStateError" if the head is complete or has failed.
    */
   push(chunk: Uint8Array): number {
     if (this.#state >= COMPLETE) {
@@ -104,11 +110,11 @@ export abstract class HeadParser<Head> {
   }
 
   /**
-   * Reads bytes of the start line: `bytes[from]` up to `bytes[end - 1]`. Called again with the next
+   * Parses bytes of the start line: `bytes[from]` to `bytes[end - 1]`. Called again with the next
    * bytes as long as it returns -1.
    *
-   * @param offset Where `bytes[0]` is in the head.
-   * @returns The index just after the start line's LF, or -1 when it goes on.
+   * @param offset The offset of `bytes[0]` in the head.
+   * @returns The index after the LF of the start line, or -1 if more bytes are needed.
    */
   protected abstract scanStartLine(
     bytes: Uint8Array,
@@ -117,10 +123,10 @@ export abstract class HeadParser<Head> {
     offset: number,
   ): number;
 
-  /** Makes the head of its text (one character for each byte) and its header fields. */
+  /** Returns the head, given its text (one character for each byte) and its header fields. */
   protected abstract finish(text: string, headers: HeaderList): Head;
 
-  /** The error for `bytes[index]`, which cannot stand in a `where`. */
+  /** Returns the error for `bytes[index]`, which is not allowed in a `where`. */
   protected unexpected(bytes: Uint8Array, index: number, where: string): HandshakeError {
     const at = this.#size + index;
     return new HandshakeError(
@@ -131,7 +137,7 @@ export abstract class HeadParser<Head> {
     );
   }
 
-  /** Scans `bytes` up to `end`, and returns the index after the last byte that it read. */
+  /** Scans `bytes` up to `end`. Returns the index after the last byte that belongs to the head. */
   #scan(bytes: Uint8Array, end: number): number {
     const marks = this.#marks;
     const offset = this.#size;
@@ -150,7 +156,7 @@ export abstract class HeadParser<Head> {
           break;
         case NAME: {
           while (i < end && TOKEN[bytes[i]] === 1) i++;
-          // Checked at a line's first byte, which is wherever its begin is the only mark made.
+          // The number of lines is checked at the first byte of a line's name.
           const empty = offset + i === marks[marks.length - 1];
           if (!empty && marks.length > this.#maxHeaders * 4) throw this.#tooManyHeaders();
           if (i === end) break;
@@ -198,13 +204,13 @@ export abstract class HeadParser<Head> {
       }
     }
     this.#state = state;
-    // The head's last byte completes it, so all of the size is used up and it goes on.
+    // The last byte of a head completes it: this head has its full size and is not complete.
     if (offset + end === this.#maxHeadSize) throw this.#tooLarge();
     return end;
   }
 
   #keepOrFinish(chunk: Uint8Array, used: number): void {
-    // A view is made only where it's needed: to make one is to allocate.
+    // A view is created only when needed, since it is an allocation.
     let bytes = used === chunk.length ? chunk : chunk.subarray(0, used);
     const before = this.#size;
     this.#size += used;
@@ -216,7 +222,7 @@ export abstract class HeadParser<Head> {
     this.#head = this.finish(this.#text, headersOf(this.#text, this.#marks));
   }
 
-  /** Copies `bytes` behind the earlier ones, and returns all of them. */
+  /** Appends `bytes` to the copy of the earlier chunks. Returns all bytes of the head so far. */
   #keep(bytes: Uint8Array, before: number): Uint8Array {
     let kept = this.#kept;
     if (kept === null || kept.length < this.#size) {
@@ -231,7 +237,7 @@ export abstract class HeadParser<Head> {
 
   #finishMarks(): void {
     const marks = this.#marks;
-    marks.pop(); // The empty line's.
+    marks.pop(); // The start of the empty line.
     for (let i = 0; i < marks.length; i += 4) {
       // RFC 9112 §5.1: whitespace around a field line value "is excluded by parsers".
       while (marks[i + 3] > marks[i + 2] && isWhitespace(this.#text.charCodeAt(marks[i + 3] - 1))) {
@@ -241,7 +247,7 @@ export abstract class HeadParser<Head> {
   }
 
   #tooLarge(): HandshakeError {
-    // RFC 6585 §5: 431 is for a head that is too large in all, or in one field.
+    // RFC 6585 §5: 431 is for a head that is too large as a whole, or in one field.
     return new HandshakeError(
       `Cannot parse head: longer than ${this.#maxHeadSize} bytes, the limit`,
       { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 431 },
@@ -261,13 +267,17 @@ function limit(name: string, value: number): number {
   throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
 }
 
-/** One character for each byte: marks are offsets of both. Not `TextDecoder("latin1")`: windows-1252. */
+/**
+ * Decodes one character from each byte, so that marks are offsets of both. `TextDecoder("latin1")`
+ * would decode windows-1252.
+ */
 function decode(bytes: Uint8Array): string {
   let text = decoder.decode(bytes);
-  // Nearly all heads are ASCII, which UTF-8 leaves as it is; anything else gets shorter, or U+FFFD.
+  // Nearly all heads are ASCII, which UTF-8 decodes as it is. Other bytes make the text shorter, or
+  // become U+FFFD.
   if (text.length === bytes.length && !text.includes("\ufffd")) return text;
   text = "";
-  // In blocks, as an engine's arguments are limited.
+  // In blocks, because engines limit the number of arguments of a call.
   for (let i = 0; i < bytes.length; i += 4096) {
     text += String.fromCharCode(...bytes.subarray(i, i + 4096));
   }

@@ -1,17 +1,17 @@
 import { hasAt } from "./characters.ts";
 
-/** How a parser makes a list: of a head's text, and of where its fields are, for good. */
+/** Creates a list from a head's text and the marks of its fields. Keeps both. For parsers. */
 export let headersOf: (text: string, marks: number[]) => HeaderList;
 
 /**
- * The header fields of one HTTP message, in the order in which they came.
+ * The header fields of one HTTP message, in the order in which they were received.
  *
- * Names match in any case and are kept in lower case. A plain object would answer for `constructor`
- * and `__proto__`, and a Web `Headers` forgets how many lines a field had, which the handshake has
- * to know; this is a text with marks in it. A handshake asks for a few of the fields, and only what is
- * asked for is cut out.
+ * Names match in any case. Unlike a plain object, the list has no fields `constructor` and
+ * `__proto__`; unlike a Web `Headers`, it keeps the number of lines of a field, which the handshake
+ * has to check. The list is a text with marks. A handshake reads few of the fields, and only those
+ * are cut out of the text.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-5
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-5 RFC 9110 §5}
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ export let headersOf: (text: string, marks: number[]) => HeaderList;
  */
 export class HeaderList {
   #text = "";
-  /** Where in the text each name begins and ends, and its value: four numbers a line. */
+  /** Four offsets a line: start and end of the name, start and end of the value. */
   #marks: number[] = [];
 
   static {
@@ -38,9 +38,9 @@ export class HeaderList {
   }
 
   /**
-   * Makes a list of the given fields.
+   * Creates a list of the given fields.
    *
-   * @param entries The fields to begin with, as [name, value] pairs. Default: none.
+   * @param entries The first fields, as [name, value] pairs. Without it the list is empty.
    */
   constructor(entries?: Iterable<readonly [name: string, value: string]>) {
     if (entries === undefined) return;
@@ -48,10 +48,10 @@ export class HeaderList {
   }
 
   /**
-   * Adds one field line at the end. Nothing is validated: the parser has done it.
+   * Appends one field line. Neither name nor value is validated.
    *
    * @param name The field's name, in any case.
-   * @param value The field's value, without whitespace around it.
+   * @param value The field's value, without surrounding whitespace.
    */
   append(name: string, value: string): void {
     const start = this.#text.length;
@@ -61,10 +61,10 @@ export class HeaderList {
   }
 
   /**
-   * All values of a field, joined with `", "`, as RFC 9110 §5.3 lets a recipient combine them.
+   * Returns all values of a field, joined with `", "`, as RFC 9110 §5.3 lets a recipient combine them.
    *
    * @param name The field's name, in any case.
-   * @returns The value, or `null` when there is no such field, as `Headers.get` says it.
+   * @returns The value, or `null` if there is no such field, as `Headers.get` does.
    */
   get(name: string): string | null {
     let line = this.#find(name, 0);
@@ -75,7 +75,7 @@ export class HeaderList {
   }
 
   /**
-   * The values of a field, one for each line it had.
+   * Returns the values of a field, one for each of its lines.
    *
    * @param name The field's name, in any case.
    */
@@ -88,7 +88,7 @@ export class HeaderList {
   }
 
   /**
-   * Whether there is at least one line of this field.
+   * Returns whether the field has at least one line.
    *
    * @param name The field's name, in any case.
    */
@@ -96,7 +96,7 @@ export class HeaderList {
     return this.#find(name, 0) !== -1;
   }
 
-  /** Every field line as [lower-case name, value], in order. */
+  /** Iterates over the field lines in order, as [lower-case name, value]. */
   *entries(): IterableIterator<[name: string, value: string]> {
     const marks = this.#marks;
     for (let line = 0; line < marks.length; line += 4) {
@@ -105,12 +105,12 @@ export class HeaderList {
     }
   }
 
-  /** The same as {@linkcode HeaderList.entries}. */
+  /** Iterates over the field lines, as {@linkcode HeaderList.entries} does. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     return this.entries();
   }
 
-  /** The first line of a field, from a line on, as an index of its marks; -1 where there is none. */
+  /** Returns the index of the marks of a field's first line at or after `from`, or -1. */
   #find(name: string, from: number): number {
     const marks = this.#marks;
     for (let line = from; line < marks.length; line += 4) {

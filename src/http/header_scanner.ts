@@ -1,7 +1,7 @@
 import { BACKSLASH, DQUOTE, FIELD_VALUE, isWhitespace, quote, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 
-/** One pass over the value of a header field: what the grammars of such fields are made of. */
+/** Scans the value of a header field once, with the elements that the grammars of fields share. */
 export class HeaderScanner {
   readonly #text: string;
   readonly #field: string;
@@ -10,8 +10,8 @@ export class HeaderScanner {
 
   /**
    * @param text The field's value.
-   * @param field The field's name, for errors.
-   * @param code The code of errors.
+   * @param field The field's name, for error messages.
+   * @param code The code of the errors.
    */
   constructor(text: string, field: string, code: string) {
     this.#text = text;
@@ -24,37 +24,37 @@ export class HeaderScanner {
     return this.#at;
   }
 
-  /** Whether there is no next character. */
+  /** Whether all characters have been consumed. */
   get isAtEnd(): boolean {
     return this.#at >= this.#text.length;
   }
 
-  /** Whether the next character begins a token. */
+  /** Whether the next character is one of a token. */
   get isAtToken(): boolean {
     return TOKEN[this.#text.charCodeAt(this.#at)] === 1;
   }
 
-  /** Whether the next character is that one. */
+  /** Returns whether the next character has this code. */
   isAt(code: number): boolean {
     return this.#text.charCodeAt(this.#at) === code;
   }
 
-  /** Takes the next character, if it's that one; whether it was. */
+  /** Consumes the next character if it has this code. Returns whether it had. */
   eat(code: number): boolean {
     if (!this.isAt(code)) return false;
     this.#at++;
     return true;
   }
 
-  /** Takes what there is of SP and HTAB. */
+  /** Consumes all SP and HTAB that follow. */
   skipWhitespace(): void {
     while (isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++;
   }
 
   /**
-   * Takes a token: RFC 9110 §5.6.2.
+   * Consumes and returns a token: RFC 9110 §5.6.2.
    *
-   * @throws {HandshakeError} 400, where there is none.
+   * @throws {HandshakeError} If there is none: 400.
    */
   token(): string {
     const start = this.#at;
@@ -64,10 +64,10 @@ export class HeaderScanner {
   }
 
   /**
-   * Takes the rest of a quoted-string, after its first quote: RFC 9110 §5.6.4.
+   * Consumes the rest of a quoted-string, after its first quote: RFC 9110 §5.6.4.
    *
-   * @returns The value, without its escapes.
-   * @throws {HandshakeError} 400, where it has no end, or a control character.
+   * @returns The value, unescaped.
+   * @throws {HandshakeError} If it has no closing quote, or a control character: 400.
    */
   quotedRest(): string {
     let value = "";
@@ -83,7 +83,7 @@ export class HeaderScanner {
     return value;
   }
 
-  /** The error of what stands at an offset, the next character's where left out. */
+  /** Returns the error for the character at an offset, by default the next one. */
   unexpected(expected: string, at: number = this.#at): HandshakeError {
     const found = at < this.#text.length ? quote(this.#text.slice(at)) : "the end";
     return new HandshakeError(

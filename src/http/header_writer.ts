@@ -1,9 +1,9 @@
 import { consistsOf, FIELD_VALUE, isToken, quote } from "./characters.ts";
 
-/** Header fields to write: `Headers`, a list of [name, value] pairs, or an object. */
+/** Header fields to write: `Headers`, an iterable of [name, value] pairs, or an object. */
 export type HeaderFields = Iterable<readonly string[]> | Readonly<Record<string, string>>;
 
-/** What describes this one connection or frames the body: always written by us, or not at all. */
+/** Names of the fields that describe the connection or frame the body. Callers may not set them. */
 export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -13,7 +13,11 @@ export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ]);
 
-/** The fields as pairs, whatever they came as. */
+/**
+ * Iterates over header fields of any form as pairs.
+ *
+ * @throws {TypeError} If an entry of the iterable is not a pair.
+ */
 export function* pairs(fields: HeaderFields = []): Generator<[name: string, value: string]> {
   const list = Symbol.iterator in fields
     ? fields as Iterable<readonly string[]>
@@ -27,9 +31,10 @@ export function* pairs(fields: HeaderFields = []): Generator<[name: string, valu
 }
 
 /**
- * One field line. What would end it early, and so begin another one, is refused.
+ * Returns one field line, with its CRLF. Refuses control characters, which could end the line early
+ * and begin another one.
  *
- * @throws {TypeError} When the name or the value is invalid.
+ * @throws {TypeError} If the name or the value is invalid.
  */
 export function field(name: string, value: string): string {
   if (!isToken(name)) throw new TypeError(`Cannot write header ${quote(name)}: expected a token`);
@@ -37,9 +42,9 @@ export function field(name: string, value: string): string {
 }
 
 /**
- * The value of a field line.
+ * Returns the value of a field line.
  *
- * @throws {TypeError} When it's invalid.
+ * @throws {TypeError} If it is invalid.
  */
 export function fieldValue(name: string, value: string): string {
   if (consistsOf(FIELD_VALUE, value)) return value;
@@ -49,7 +54,7 @@ export function fieldValue(name: string, value: string): string {
   );
 }
 
-/** One byte for each character, after `start`; `field` has seen that they fit. */
+/** Encodes one byte for each character, after the bytes of `start`. The characters must fit. */
 export function encodeLatin1(text: string, start?: Uint8Array): Uint8Array<ArrayBuffer> {
   const offset = start === undefined ? 0 : start.length;
   const bytes = new Uint8Array(offset + text.length);

@@ -3,27 +3,27 @@ import { HandshakeError } from "./errors.ts";
 import type { RequestHead } from "./request_head_parser.ts";
 
 /**
- * RFC 3986 §3.2: a reg-name, an IPv4 address or a bracketed IPv6 address, then perhaps a port. But
- * no comma, which a reg-name may have: in a Host it means that two lines have been joined.
+ * RFC 3986 §3.2: a reg-name, an IPv4 address or a bracketed IPv6 address, then an optional port. A
+ * reg-name may have a comma, which is refused here: in a Host it means that two lines were joined.
  */
 const AUTHORITY = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::\d*)?$/i;
 
 const ABSOLUTE_FORM = /^(https?|wss?):\/\/([^/?]+)(.*)$/i;
 
-/** The last host that was valid: nearly all requests to a server have the same. */
+/** The last host found valid. Nearly all requests to a server have the same. */
 let lastValid: string | undefined;
 
-/** Whether `host` is a host with an optional port that a URL can have, without user information. */
+/** Returns whether `host` is a host with an optional port, as a URL has it. */
 export function isValidHost(host: string): boolean {
   if (host === lastValid) return true;
-  // URL knows the rest: the range of a port, the shape of an address.
+  // URL checks the rest: the range of a port, the form of an address.
   if (!AUTHORITY.test(host) || !URL.canParse(`http://${host}/`)) return false;
   lastValid = host;
   return true;
 }
 
 /**
- * `authority` in lower case and without the port that its scheme has by default, to compare it with
+ * Returns `authority` in lower case and without the default port of its scheme, for comparison with
  * another.
  */
 export function normalizeAuthority(scheme: string, authority: string): string {
@@ -35,7 +35,11 @@ export function normalizeAuthority(scheme: string, authority: string): string {
   return lower;
 }
 
-/** The value of the one Host field that a request must have. */
+/**
+ * Returns the value of the Host field.
+ *
+ * @throws {HandshakeError} If the request does not have exactly one valid Host: 400.
+ */
 export function parseHost(head: RequestHead): string {
   const hosts = head.headers.getAll("host");
   // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
@@ -51,16 +55,17 @@ export function parseHost(head: RequestHead): string {
 }
 
 /**
- * The path and the query of a request-target.
+ * Returns the path and the query of a request-target.
  *
  * @param target The request-target: origin-form or absolute-form.
- * @param host The Host field's value, which an absolute-form target must agree with.
+ * @param host The Host field's value, with which an absolute-form target must agree.
+ * @throws {HandshakeError} If the target has another form, or another host: 400.
  */
 export function parseTarget(target: string, host: string): string {
   if (target.startsWith("/")) return target;
   // RFC 6455 §4.1: the Request-URI may "be an absolute http/https URI that, when parsed, has a
-  // /resource name/, /host/, and /port/ that match the corresponding ws/wss URI." So does Host, and
-  // where the two differ one of them is meant to deceive somebody.
+  // /resource name/, /host/, and /port/ that match the corresponding ws/wss URI." The Host must match
+  // it, too: if the two differ, a proxy may have routed the request by the other one.
   const [, scheme, authority, rest] = ABSOLUTE_FORM.exec(target) ?? [];
   if (scheme === undefined) {
     throw invalidTarget(`request-target ${quote(target)}, expected a path or an http URL`);

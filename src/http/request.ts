@@ -4,23 +4,31 @@ import type { RequestHead } from "./request_head_parser.ts";
 
 /** Options of {@linkcode toRequest}. */
 export interface ToRequestOptions {
-  /** The scheme of the request's URL: what the listener speaks. Default: `"http"`. */
+  /**
+   * The scheme of the request's URL, which is that of the listener.
+   *
+   * @default {"http"}
+   */
   scheme?: "http" | "https" | undefined;
-  /** The signal of the request: aborted when its client has gone. Default: one that never is. */
+  /**
+   * The signal of the request, which aborts when the client has left.
+   *
+   * @default {undefined} a signal that never aborts
+   */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes the Web `Request` that the server's own code is given.
+ * Returns the Web `Request` that the application is given.
  *
- * Its URL is that of the Host and the target. Every header field is in it, those of the handshake
- * too. It does not fail for a head that {@linkcode parseUpgradeRequest} or
- * {@linkcode validateHttpRequest} has passed, so it may as well be made late, or never.
+ * Its URL is made of the Host and the target. It has every header field, those of the handshake
+ * included. A head that `parseUpgradeRequest` or `validateHttpRequest` has validated never fails, so
+ * the `Request` may be made late, or not at all.
  *
  * @param head The request's head.
- * @param options The scheme and the signal. See {@linkcode ToRequestOptions}.
- * @throws {HandshakeError} 400, when the head has no valid Host or target, or no `Request` can have
- * its method.
+ * @param options The scheme and the signal.
+ * @throws {HandshakeError} If the head has no valid Host or target, or a method that `Request`
+ * refuses: 400.
  */
 export function toRequest(head: RequestHead, options: ToRequestOptions = {}): Request {
   const { scheme = "http", signal } = options;

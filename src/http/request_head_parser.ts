@@ -3,19 +3,19 @@ import { HandshakeError } from "./errors.ts";
 import { HeadParser } from "./head_parser.ts";
 import type { HeaderList } from "./header_list.ts";
 
-/** The head of an HTTP/1.1 request, as {@linkcode RequestHeadParser} reads it. */
+/** The head of an HTTP/1.1 request, as {@linkcode RequestHeadParser} parses it. */
 export interface RequestHead {
-  /** The method, as it came: methods are case-sensitive. */
+  /** The method as received: methods are case-sensitive. */
   readonly method: string;
-  /** The request-target, as it came: usually a path with its query. Never empty. */
+  /** The request-target as received, usually a path with a query. Never empty. */
   readonly target: string;
-  /** The minor version of HTTP/1.x: 1, or more. */
+  /** The minor version of HTTP/1.x: 1 or more. */
   readonly minorVersion: number;
   /** The header fields. */
   readonly headers: HeaderList;
 }
 
-/** What stands between the target and the minor version. */
+/** The text between the target and the minor version. */
 const VERSION = " HTTP/1.";
 
 const BEGIN = 0;
@@ -29,12 +29,12 @@ const LINE_CR = 7;
 const LINE_LF = 8;
 
 /**
- * Reads the head of an HTTP/1.1 request out of chunks that may be cut anywhere.
+ * Parses the head of an HTTP/1.1 request. The bytes may arrive in chunks that are cut anywhere.
  *
- * It is strict, and fails at the first byte that proves the head wrong, so a TLS ClientHello or
- * other binary data costs its sender one byte. See {@linkcode HeadParser}.
+ * The parser is strict and fails at the first byte that proves the head malformed. A TLS ClientHello,
+ * or other binary data, is therefore refused at its first byte. See {@linkcode HeadParser}.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-3
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3 RFC 9112 §3}
  *
  * @example
  * ```ts
@@ -51,14 +51,14 @@ const LINE_LF = 8;
  */
 export class RequestHeadParser extends HeadParser<RequestHead> {
   #part = BEGIN;
-  /** How much of `VERSION` has been read. */
+  /** How many characters of `VERSION` have matched. */
   #matched = 0;
   #start = 0;
   #methodEnd = 0;
   #targetEnd = 0;
   #minorVersion = 0;
 
-  /** Reads the request line; see {@linkcode HeadParser}. */
+  /** Parses the request line. See {@linkcode HeadParser}. */
   protected override scanStartLine(
     bytes: Uint8Array,
     from: number,
@@ -70,7 +70,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
       switch (this.#part) {
         case BEGIN:
           // RFC 9112 §2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to
-          // the request-line". One it is.
+          // the request-line". This parser ignores exactly one.
           if (bytes[i] === CR) {
             this.#part = EMPTY_LINE_LF;
             this.#start = 2;
@@ -100,7 +100,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
           break;
         case TARGET_REST:
           // RFC 6455 §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and
-          // MUST NOT be used". HTTP sends none either.
+          // MUST NOT be used". A request-target of HTTP has none, either.
           while (i < end && TARGET[bytes[i]] === 1) i++;
           if (i === end) break;
           if (bytes[i] !== SP) throw this.unexpected(bytes, i, "request-target");
@@ -128,7 +128,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     return -1;
   }
 
-  /** Cuts the request line; see {@linkcode HeadParser}. */
+  /** Returns the head with the parts of the request line. See {@linkcode HeadParser}. */
   protected override finish(text: string, headers: HeaderList): RequestHead {
     return {
       method: text.slice(this.#start, this.#methodEnd),
@@ -158,7 +158,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
   }
 }
 
-/** The head whose {@linkcode RequestHeadParser.text} has been kept. */
+/** Parses a head again from its {@linkcode RequestHeadParser.text}. */
 export function parseRequestHead(text: string): RequestHead {
   const parser = new RequestHeadParser({ maxHeadSize: Infinity, maxHeaders: Infinity });
   parser.push(Uint8Array.from(text, (character) => character.charCodeAt(0)));

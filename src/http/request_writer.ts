@@ -3,12 +3,12 @@ import { encodeLatin1, field, pairs } from "./header_writer.ts";
 import type { HeaderFields } from "./header_writer.ts";
 
 /**
- * Writes a request without a body.
+ * Encodes a request without a body.
  *
  * @param method The method.
  * @param target The request-target.
  * @param fields The header fields.
- * @throws {TypeError} When the method, the target, or a field's name or value is invalid.
+ * @throws {TypeError} If the method, the target, or a field's name or value is invalid.
  *
  * @example
  * ```ts

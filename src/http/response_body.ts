@@ -1,7 +1,7 @@
 import { CR, LF, SEMICOLON } from "./characters.ts";
 import type { ResponseHead } from "./response_head_parser.ts";
 
-/** How many bytes of a body are kept. */
+/** The number of bytes of a body that are kept. */
 const MAX_BODY = 4096;
 
 const SIZE = 0;
@@ -10,17 +10,17 @@ const DATA = 2;
 const DATA_END = 3;
 
 /**
- * The first bytes of an answer's body, for whoever looks into why there is no WebSocket.
+ * Collects the first bytes of a response's body, which may explain why there is no WebSocket.
  *
- * Chunks are taken apart; content codings are left as they are. What breaks the grammar ends it, as
- * there is nothing to be told that the status doesn't say.
+ * The chunked coding is decoded, content codings are not. A malformed body ends at the first byte that
+ * proves it malformed: the status has reported the failure already.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-6.3 RFC 9112 §6.3}
  */
 export class ResponseBody {
   readonly #kept = new Uint8Array(MAX_BODY);
   #length = 0;
-  /** How many bytes are left, of the body or of a chunk of it. */
+  /** The number of bytes left of the body, or of its current chunk. */
   #rest: number;
   readonly #isChunked: boolean;
   #part = SIZE;
@@ -28,9 +28,9 @@ export class ResponseBody {
   #isDone: boolean;
 
   /**
-   * Makes a reader for one body.
+   * Creates a collector for one body.
    *
-   * @param head The head of the answer, which says how its body ends.
+   * @param head The head of the response, which defines how its body ends.
    */
   constructor(head: ResponseHead) {
     const { status, headers } = head;
@@ -39,28 +39,28 @@ export class ResponseBody {
     this.#isChunked = coding !== null && /(^|,)[ \t]*chunked$/i.test(coding);
     const hasLength = coding === null && length !== null && /^\d+$/.test(length);
     this.#rest = hasLength ? Number(length) : this.#isChunked ? 0 : Infinity;
-    // RFC 9112 §6.3: an answer with such a status "is always terminated by the first empty line".
+    // RFC 9112 §6.3: a response with such a status "is always terminated by the first empty line".
     const isEmpty = (status < 200 || status === 204 || status === 304) ||
       (hasLength && this.#rest === 0);
     this.#isDone = isEmpty;
   }
 
-  /** Whether all of the body has come, or as much as is kept. */
+  /** Whether the body is complete, or as much of it as is kept. */
   get isDone(): boolean {
     return this.#isDone;
   }
 
-  /** What has come of the body: at most 4,096 bytes. */
+  /** The bytes of the body received so far, at most 4,096. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#kept.slice(0, this.#length);
   }
 
-  /** The same as text: UTF-8, with replacement characters where it's something else. */
+  /** The bytes decoded as UTF-8. Invalid sequences become replacement characters. */
   get text(): string {
     return new TextDecoder().decode(this.bytes);
   }
 
-  /** Takes the next bytes; they are copied. */
+  /** Adds the next bytes, which are copied. */
   push(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length && !this.#isDone) {

@@ -3,11 +3,11 @@ import { HandshakeError } from "./errors.ts";
 import { HeadParser } from "./head_parser.ts";
 import type { HeaderList } from "./header_list.ts";
 
-/** The head of an HTTP/1.1 response, as {@linkcode ResponseHeadParser} reads it. */
+/** The head of an HTTP/1.1 response, as {@linkcode ResponseHeadParser} parses it. */
 export interface ResponseHead {
   /** The status: 100 to 999. */
   readonly status: number;
-  /** The reason phrase, as it came; often empty. */
+  /** The reason phrase as received; often empty. */
   readonly reason: string;
   /** The minor version of HTTP/1.x. */
   readonly minorVersion: number;
@@ -15,7 +15,7 @@ export interface ResponseHead {
   readonly headers: HeaderList;
 }
 
-/** What stands before the minor version. */
+/** The text before the minor version. */
 const VERSION = "HTTP/1.";
 
 const VERSION_NAME = 0;
@@ -27,12 +27,12 @@ const REASON = 5;
 const LINE_LF = 6;
 
 /**
- * Reads the head of an HTTP/1.1 response out of chunks that may be cut anywhere.
+ * Parses the head of an HTTP/1.1 response. The bytes may arrive in chunks that are cut anywhere.
  *
- * What is wrong with a head is a {@linkcode HandshakeError} with status 0: nobody is answered, and
- * there is no status that could be believed. See {@linkcode HeadParser}.
+ * A malformed head is reported with a {@linkcode HandshakeError} of status 0, because its own status
+ * cannot be relied on. See {@linkcode HeadParser}.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-4
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-4 RFC 9112 §4}
  *
  * @example
  * ```ts
@@ -54,9 +54,9 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
   #reasonEnd = 0;
 
   /**
-   * Reads the next bytes; see {@linkcode HeadParser}.
+   * Parses the next bytes. See {@linkcode HeadParser}.
    *
-   * @throws {HandshakeError} At the first byte that proves the head wrong: status 0.
+   * @throws {HandshakeError} If the head is malformed or too large: status 0.
    */
   override push(chunk: Uint8Array): number {
     try {
@@ -67,7 +67,7 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
     }
   }
 
-  /** Reads the status line; see {@linkcode HeadParser}. */
+  /** Parses the status line. See {@linkcode HeadParser}. */
   protected override scanStartLine(
     bytes: Uint8Array,
     from: number,
@@ -91,7 +91,7 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
           this.#part = STATUS;
           break;
         case STATUS:
-          // RFC 9112 §4: a status code has three digits; RFC 9110 §15: from 100 on.
+          // RFC 9112 §4: a status code has three digits. RFC 9110 §15: it is at least 100.
           if (!isDigit(byte) || (this.#status === 0 && byte === 0x30)) {
             this.#fail(bytes, i, "status");
           }
@@ -100,7 +100,7 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
           break;
         case REASON_START:
           this.#reasonStart = this.#reasonEnd = offset + i + 1;
-          // RFC 9112 §4 wants a SP even where there is no reason; there are servers that leave it out.
+          // RFC 9112 §4 requires a SP even if the reason is empty. Some servers leave it out.
           if (byte === CR) this.#part = LINE_LF;
           else if (byte === SP) this.#part = REASON;
           else this.#fail(bytes, i, "status");
@@ -121,7 +121,7 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
     return -1;
   }
 
-  /** Cuts the status line; see {@linkcode HeadParser}. */
+  /** Returns the head with the parts of the status line. See {@linkcode HeadParser}. */
   protected override finish(text: string, headers: HeaderList): ResponseHead {
     return {
       status: this.#status,

@@ -2,11 +2,11 @@ import { consistsOf, FIELD_VALUE, quote } from "./characters.ts";
 import type { HandshakeError } from "./errors.ts";
 import { CONNECTION_FIELDS, encodeLatin1, field, pairs } from "./header_writer.ts";
 
-/** The parts of a Web `Response` that make its head. */
+/** The parts of a Web `Response` that its head is made of. */
 export interface ResponseLike {
   /** The status, 200 to 599. */
   readonly status: number;
-  /** The reason phrase; where it is empty, the usual one is written. */
+  /** The reason phrase. If it is empty, the standard one of the status is written. */
   readonly statusText: string;
   /** The header fields. */
   readonly headers: Iterable<readonly string[]>;
@@ -14,23 +14,43 @@ export interface ResponseLike {
 
 /** Options of {@linkcode writeErrorResponse}. */
 export interface ErrorResponseOptions {
-  /** The time for the Date field. Default: no Date, as for a machine without a clock. */
+  /**
+   * The time of the Date field.
+   *
+   * @default {undefined} no Date
+   */
   date?: Date | undefined;
-  /** Leaves the body out, for the answer to HEAD. Default: `false`. */
+  /**
+   * Whether to leave the body out, for a response to HEAD.
+   *
+   * @default {false}
+   */
   omitBody?: boolean | undefined;
 }
 
 /** Options of {@linkcode writeResponseHead}. */
 export interface ResponseHeadOptions {
-  /** The time for the Date field. Default: the response's own Date, if any. */
+  /**
+   * The time of the Date field.
+   *
+   * @default {undefined} the Date of the response, if any
+   */
   date?: Date | undefined;
-  /** The length of the body in bytes, where it is known. Default: the response's own, if any. */
+  /**
+   * The length of the body in bytes, if known.
+   *
+   * @default {undefined} the Content-Length of the response, if any
+   */
   contentLength?: number | undefined;
-  /** Whether the body comes in chunks (RFC 9112 §7.1), its length unknown. Default: `false`. */
+  /**
+   * Whether the body has the chunked coding (RFC 9112 §7.1), since its length is unknown.
+   *
+   * @default {false}
+   */
   chunked?: boolean | undefined;
 }
 
-/** The reason phrases of the statuses that are common here; any other is written without one. */
+/** The reason phrases of common statuses. Other statuses are written without one. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
   [204, "No Content"],
@@ -57,11 +77,11 @@ const REASONS: ReadonlyMap<number, string> = new Map([
 const utf8: TextEncoder = new TextEncoder();
 
 /**
- * Writes the whole HTTP answer to a handshake that is refused, after which the connection closes.
+ * Encodes the whole HTTP response to a refused handshake. The connection closes after it.
  *
  * @param error The status, the fields, and the message, which becomes the body.
- * @param options The date, and whether to leave the body out. See {@linkcode ErrorResponseOptions}.
- * @throws {TypeError} When one of the error's header fields is invalid.
+ * @param options The date, and whether to leave the body out.
+ * @throws {TypeError} If one of the error's header fields is invalid.
  *
  * @example
  * ```ts
@@ -90,17 +110,17 @@ export function writeErrorResponse(
 }
 
 /**
- * Writes the head of an answer to plain HTTP. The caller sends the body after it, as it is, and
- * closes the connection: that is what ends the body where its length isn't known.
+ * Encodes the head of a response to a plain HTTP request. The caller sends the body after it and
+ * closes the connection, which ends a body of unknown length.
  *
- * Fields that describe the connection (Connection, Transfer-Encoding, Keep-Alive ...) are not taken
- * from the response, because they would not be true. Set-Cookie keeps a line for each cookie.
+ * Fields that describe the connection, such as Connection, Transfer-Encoding and Keep-Alive, are not
+ * copied from the response. Set-Cookie keeps one line for each cookie.
  *
- * @param response A Web `Response`, or what looks like one.
- * @param options The date and the body's length. See {@linkcode ResponseHeadOptions}.
- * @throws {RangeError} When the status is not 200 to 599.
- * @throws {TypeError} When the reason phrase, or a field's name or value, is invalid.
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-4
+ * @param response A Web `Response`, or an object with the same members.
+ * @param options The date and the length of the body.
+ * @throws {RangeError} If the status is not 200 to 599.
+ * @throws {TypeError} If the reason phrase, or a field's name or value, is invalid.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-4 RFC 9112 §4}
  */
 export function writeResponseHead(
   response: ResponseLike,

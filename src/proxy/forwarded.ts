@@ -5,26 +5,26 @@ import { HeaderScanner } from "../http/header_scanner.ts";
 import { formatIpAddress, parseIpAddress } from "./ip_address.ts";
 import type { AddressSet, IpAddress } from "./ip_address.ts";
 
-/** The two fields in which a proxy tells who its client is. */
+/** The two fields in which a proxy reports the address of its client. */
 export type ForwardedField = "forwarded" | "x-forwarded-for";
 
-/** One end of a connection, as a proxy tells of it. */
+/** One end of a connection, as a proxy reports it. */
 export interface ForwardedNode {
-  /** The address; `null` where the proxy does not know it, or keeps it to itself. */
+  /** The address; `null` if the proxy does not know it, or hides it. */
   readonly address: IpAddress | null;
-  /** The port; 0 where it isn't told. */
+  /** The port; 0 if it is not reported. */
   readonly port: number;
 }
 
 const HIDDEN: ForwardedNode = { address: null, port: 0 };
 
 /**
- * Reads one line of Forwarded, by the whole grammar.
+ * Parses one line of Forwarded by its whole grammar.
  *
  * @param value The line's value.
- * @returns For each proxy, in order, its parameters, by their names in lower case.
- * @throws {HandshakeError} 400, when the value does not fit the grammar.
- * @see https://www.rfc-editor.org/rfc/rfc7239#section-4
+ * @returns The parameters of each proxy, in order, with names in lower case.
+ * @throws {HandshakeError} If the value does not match the grammar: 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7239#section-4 RFC 7239 §4}
  */
 export function parseForwarded(value: string): ReadonlyMap<string, string>[] {
   const scanner = new HeaderScanner(value, "Forwarded", "ERR_HANDSHAKE_FORWARDED");
@@ -58,18 +58,18 @@ function scanParams(scanner: HeaderScanner): Map<string, string> {
 }
 
 /**
- * Who the client is, by what trusted proxies have added to the head of its request. Each adds who it
- * has got the request from, on the right: so the list is read from there, for as long as it was a
- * trusted proxy who said it. What stands left of that may be the client's own invention, and is not
- * looked at.
+ * Finds the client's address in the fields that trusted proxies have added to its request. Each proxy
+ * appends the address it received the request from. The list is therefore read from the right, as
+ * long as the entries are addresses of trusted proxies. The entries to the left of the first other
+ * address may be invented by the client and are ignored.
  *
- * @param headers The fields of a request that has come from a trusted proxy.
- * @param isTrusted The proxies.
- * @param field The only field to believe. Default: either; a request that has both, and in them two
- * clients, is refused, since one of them is a stranger's.
- * @returns The client, or `null` where that isn't told.
- * @throws {HandshakeError} 400, when what a trusted proxy said is malformed.
- * @see https://www.rfc-editor.org/rfc/rfc7239#section-5.2
+ * @param headers The fields of a request that a trusted proxy has sent.
+ * @param isTrusted The addresses of the trusted proxies.
+ * @param field The only field to read. Without it both are read, and a request in which they name
+ * different clients is refused, because the client may have sent one of them.
+ * @returns The client, or `null` if no field names it.
+ * @throws {HandshakeError} If an entry of a trusted proxy is malformed: 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc7239#section-5.2 RFC 7239 §5.2}
  */
 export function findForwardedClient(
   headers: HeaderList,
@@ -109,9 +109,9 @@ function lastUntrusted(
   return client;
 }
 
-/** What the proxies have said, the last one first; what is malformed throws when it's reached. */
+/** Iterates over the entries of a field from the right. Throws at a malformed entry. */
 function* nodesOf(name: ForwardedField, headers: HeaderList): Generator<ForwardedNode> {
-  // Line by line: a quote that a client leaves open must not reach into a proxy's own line.
+  // Each line is parsed alone: an unclosed quote in a client's line must not extend into a proxy's.
   for (const line of headers.getAll(name).reverse()) {
     if (name === "forwarded") {
       for (const params of parseForwarded(line).reverse()) {
@@ -127,8 +127,8 @@ function* nodesOf(name: ForwardedField, headers: HeaderList): Generator<Forwarde
 }
 
 /**
- * RFC 7239 §6: `node = nodename [ ":" node-port ]`, where an IPv6 address is in brackets, and what
- * begins with "_" stands for something that is kept secret.
+ * Parses `node = nodename [ ":" node-port ]` (RFC 7239 §6). An IPv6 address has brackets. A name that
+ * begins with "_" hides the address.
  */
 function parseNode(text: string): ForwardedNode {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(?:(\d{1,5})|_[\w.-]+))?$/.exec(text);
@@ -138,7 +138,10 @@ function parseNode(text: string): ForwardedNode {
   return toNode("Forwarded", text, ipv6 ?? name, port, ipv6 !== undefined);
 }
 
-/** No RFC has it: an address, and a port that some proxies add, with or without brackets. */
+/**
+ * Parses an entry of X-Forwarded-For, which no RFC defines: an address, with or without brackets, and
+ * a port that some proxies add.
+ */
 function parseForwardedFor(text: string): ForwardedNode {
   if (text.toLowerCase() === "unknown") return HIDDEN;
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text);

@@ -1,16 +1,17 @@
 import { quote } from "../http/characters.ts";
 
-/** An IP address: 4 bytes, or 16. An IPv4-mapped IPv6 address is the IPv4 address, 4 bytes. */
+/** An IP address of 4 or 16 bytes. An IPv4-mapped IPv6 address is stored as IPv4, in 4 bytes. */
 export type IpAddress = Uint8Array;
 
-/** Whether an address is in a set: {@linkcode createAddressSet}. */
+/** Returns whether an address is in a set. See {@linkcode createAddressSet}. */
 export type AddressSet = (address: IpAddress) => boolean;
 
 /**
- * Reads an IP address as text, without brackets, port or zone.
+ * Parses the text of an IP address, without brackets, port or zone.
  *
- * @returns `null` for anything else, such as a number with a leading zero, which some read as octal.
- * @see https://www.rfc-editor.org/rfc/rfc4291#section-2.2
+ * @returns The address, or `null` if the text is anything else. A number with a leading zero is
+ * refused, because some parsers read it as octal.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc4291#section-2.2 RFC 4291 §2.2}
  */
 export function parseIpAddress(text: string): IpAddress | null {
   if (!text.includes(":")) return parseIpv4(text);
@@ -18,7 +19,7 @@ export function parseIpAddress(text: string): IpAddress | null {
   return bytes === null ? null : unmapIpAddress(bytes);
 }
 
-/** RFC 4291 §2.5.5.2: what is in `::ffff:0:0/96` is an IPv4 address. */
+/** Returns the IPv4 address of an address in `::ffff:0:0/96` (RFC 4291 §2.5.5.2), or the address. */
 export function unmapIpAddress(address: IpAddress): IpAddress {
   const isMapped = address.length === 16 && address[10] === 0xff && address[11] === 0xff &&
     address.subarray(0, 10).every((byte) => byte === 0);
@@ -26,9 +27,9 @@ export function unmapIpAddress(address: IpAddress): IpAddress {
 }
 
 /**
- * Writes an IP address in its one canonical form.
+ * Formats an IP address in its canonical form.
  *
- * @see https://www.rfc-editor.org/rfc/rfc5952#section-4
+ * @see {@link https://www.rfc-editor.org/rfc/rfc5952#section-4 RFC 5952 §4}
  */
 export function formatIpAddress(address: IpAddress): string {
   if (address.length === 4) return address.join(".");
@@ -40,8 +41,8 @@ export function formatIpAddress(address: IpAddress): string {
 }
 
 /**
- * The part of an address that tells one client from another: all of IPv4, and the first 64 bits of
- * IPv6, since a single host has the other 64 for itself (RFC 4291 §2.5.1), to choose from at will.
+ * Returns the part of an address that identifies a client: all of an IPv4 address, and the first 64
+ * bits of an IPv6 address. A single host can choose the other 64 bits freely (RFC 4291 §2.5.1).
  */
 export function clientPrefix(address: IpAddress): string {
   if (address.length === 4) return address.join(".");
@@ -49,10 +50,10 @@ export function clientPrefix(address: IpAddress): string {
 }
 
 /**
- * Makes a set of addresses.
+ * Creates a set of addresses.
  *
  * @param ranges Addresses, such as `"::1"`, and ranges in CIDR notation, such as `"10.0.0.0/8"`.
- * @throws {TypeError} where one is malformed, or has bits set after its prefix.
+ * @throws {TypeError} If one is malformed, or has bits set after its prefix.
  */
 export function createAddressSet(ranges: readonly string[]): AddressSet {
   const parsed = ranges.map(parseRange);
@@ -71,7 +72,7 @@ function parseRange(text: string): Range {
   const [, address, length] = /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
   const prefix = address === undefined ? null : parseIpAddress(address);
   if (prefix === null) throw invalidRange(text, 'expected such as "10.0.0.0/8" or "::1"');
-  // The length of an IPv4-mapped prefix counts the 96 bits before the IPv4 address.
+  // The length of an IPv4-mapped prefix includes the 96 bits before the IPv4 address.
   const hidden = prefix.length === 4 && address.includes(":") ? 96 : 0;
   const size = prefix.length * 8;
   const bits = length === undefined ? size : Number(length) - hidden;
@@ -93,7 +94,7 @@ function has(prefix: IpAddress, bits: number, address: IpAddress): boolean {
   return prefix.every((byte, i) => (address[i] & maskAt(i, bits)) === byte);
 }
 
-/** Which bits of byte `i` belong to a prefix of so many bits. */
+/** Returns the mask of the bits of byte `i` that belong to a prefix of `bits` bits. */
 function maskAt(i: number, bits: number): number {
   const count = Math.min(Math.max(bits - i * 8, 0), 8);
   return (0xff << (8 - count)) & 0xff;
@@ -120,7 +121,7 @@ function parseIpv6(text: string): IpAddress | null {
   return bytes;
 }
 
-/** An IPv6 address whose last 32 bits may be written as IPv4, with two groups in their place. */
+/** Replaces the IPv4 notation of the last 32 bits of an IPv6 address with two groups. */
 function withoutDots(text: string): string | undefined {
   if (!text.includes(".")) return text;
   const start = text.lastIndexOf(":") + 1;
@@ -134,7 +135,7 @@ function groupAt(address: IpAddress, i: number): string {
   return (address[i * 2] << 8 | address[i * 2 + 1]).toString(16);
 }
 
-/** The first of the longest runs of zero groups. */
+/** Returns the longest run of zero groups, the first one if there are several. */
 function longestZeros(groups: readonly string[]): [start: number, length: number] {
   let best: [number, number] = [0, 0];
   for (let start = 0; start < 8; start++) {

@@ -1,59 +1,56 @@
-import { hexByte, quote } from "../http/characters.ts";
+import { CR, hexByte, LF, quote } from "../http/characters.ts";
 import { HandshakeError } from "../http/errors.ts";
 import type { ForwardedNode } from "./forwarded.ts";
 import { parseIpAddress, unmapIpAddress } from "./ip_address.ts";
 
-/** What version 1 begins with: `PROXY `. */
+/** The first bytes of version 1: `PROXY `. */
 const TEXT_START = /* @__PURE__ */ Uint8Array.from([0x50, 0x52, 0x4f, 0x58, 0x59, 0x20]);
-/** What version 2 begins with. */
+/** The first bytes of version 2. */
 const SIGNATURE = /* @__PURE__ */ Uint8Array.from(
   [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
 );
 
-/** The longest line of version 1, with its CRLF. */
+/** The length of the longest line of version 1, with its CRLF. */
 const MAX_LINE = 107;
-/** Where the addresses begin in version 2. */
+/** The offset of the addresses in version 2. */
 const ADDRESSES = 16;
-/** The largest header of version 2, in bytes: a certificate's name may be in it, but no file. */
+/** The largest header of version 2, in bytes. It has room for a certificate's name. */
 const MAX_HEADER = 4096;
 
 const LOCAL = 0;
 const TCP4 = 0x11;
 const TCP6 = 0x21;
-/** How many bytes the addresses of each family take, in version 2: none, IPv4, IPv6, Unix. */
+/** The size in bytes of the addresses of each family of version 2: none, IPv4, IPv6, Unix. */
 const ADDRESS_SIZES: readonly number[] = [0, 12, 36, 216];
 
-const CR = 0x0d;
-const LF = 0x0a;
-
 /**
- * Reads the header of the PROXY protocol, version 1 or 2, out of chunks that may be cut anywhere. A
- * proxy that relays TCP sends it first, to tell whose connection it relays.
+ * Parses the header of the PROXY protocol, version 1 or 2. A proxy that relays TCP sends it first, to
+ * report the address of its client. The bytes may arrive in chunks that are cut anywhere.
  *
- * It is strict, and fails at the first byte that proves the header wrong. The type-length-value
- * fields of version 2 are skipped.
+ * The parser is strict and fails at the first byte that proves the header malformed. The
+ * type-length-value fields of version 2 are skipped.
  *
- * @see https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+ * @see {@link https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt The PROXY protocol}
  */
 export class ProxyHeaderParser {
   /**
-   * Whose connection it is, once the header is there; its address is `null` where the proxy speaks for
-   * itself, as for a health check, or does not say.
+   * The client, once the header is complete. Its address is `null` if the connection is the proxy's
+   * own, such as a health check, or if the proxy does not report it.
    */
   source: ForwardedNode | undefined;
-  /** The header without what is skipped. */
+  /** The first bytes of the header, without the fields that are skipped. */
   readonly #bytes = new Uint8Array(MAX_LINE);
   #length = 0;
-  /** The length of all of it: in version 2, once it's known; in version 1, the most that it may be. */
+  /** The length of a header of version 2, once it is known. */
   #size = 0;
   #isText = false;
 
   /**
-   * Takes the next bytes.
+   * Parses the next bytes.
    *
-   * @returns How many of them belong to the header, once it's complete; -1 before that.
-   * @throws {HandshakeError} `ERR_HANDSHAKE_PROXY`, when they are no such header: then "abort the
-   * connection", as the protocol has it, without an answer.
+   * @returns -1 while the header is incomplete, then the number of bytes that belong to it.
+   * @throws {HandshakeError} If the header is malformed, with code `ERR_HANDSHAKE_PROXY`. The
+   * protocol then requires to "abort the connection", so nothing is sent.
    */
   push(chunk: Uint8Array): number {
     for (let i = 0; i < chunk.length; i++) {
@@ -62,7 +59,7 @@ export class ProxyHeaderParser {
     return -1;
   }
 
-  /** Takes a byte, and tells whether it was the last. */
+  /** Parses a byte. Returns whether it completes the header. */
   #take(byte: number): boolean {
     const at = this.#length++;
     if (at < this.#bytes.length) this.#bytes[at] = byte;
@@ -116,7 +113,7 @@ export class ProxyHeaderParser {
   #setSize(): void {
     const length = this.#bytes[14] << 8 | this.#bytes[15];
     const family = this.#bytes[13];
-    // Unspecified, where either half is: what the addresses would be is not known.
+    // If either half of the family is unspecified, the size of the addresses is unknown.
     const min = this.#isLocal || (family & 15) === 0 ? 0 : ADDRESS_SIZES[family >> 4];
     this.#size = ADDRESSES + length;
     if (length < min || this.#size > MAX_HEADER) {
@@ -127,8 +124,8 @@ export class ProxyHeaderParser {
   #source(): ForwardedNode {
     const family = this.#bytes[13];
     const width = this.#isLocal ? 0 : family === TCP4 ? 4 : family === TCP6 ? 16 : 0;
-    // LOCAL: "the receiver [...] must use the real connection endpoints". So it may for what it does
-    // not support.
+    // LOCAL: "the receiver [...] must use the real connection endpoints". It may do so for a family
+    // that it does not support.
     if (width === 0) return { address: null, port: 0 };
     const port = ADDRESSES + width * 2;
     return {
@@ -142,7 +139,7 @@ export class ProxyHeaderParser {
   }
 }
 
-/** Reads a line of version 1, without its CRLF. */
+/** Parses a line of version 1, without its CRLF. */
 function parseLine(line: string): ForwardedNode {
   // "The receiver must ignore anything presented before the CRLF is found."
   if (/^PROXY UNKNOWN(?: |$)/.test(line)) return { address: null, port: 0 };

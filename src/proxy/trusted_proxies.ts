@@ -9,41 +9,42 @@ import type { Addr } from "../transport/transport.ts";
 /** Options about proxies in front of a server. */
 export interface ProxyOptions {
   /**
-   * The proxies whose word is taken for who the client is: their addresses, such as `"::1"`, ranges of
-   * them, such as `"10.0.0.0/8"`, and `"unix"` for whoever connects to a Unix socket.
+   * The proxies that may report the client's address: IP addresses, such as `"::1"`, ranges of
+   * addresses, such as `"10.0.0.0/8"`, and `"unix"` for all peers of a Unix socket.
    *
-   * What they say in `X-Forwarded-For`, or in `Forwarded` (RFC 7239), is then `clientAddr`: both are
-   * read from the right, where the last proxy has written, up to the first address that is not
-   * trusted. What is malformed there is refused with 400. From anybody else, neither is looked at.
+   * `clientAddr` is then the address in their `X-Forwarded-For` or `Forwarded` field (RFC 7239). Both
+   * fields are read from the right, where the last proxy writes, up to the first address that is not
+   * trusted. A malformed entry there is refused with 400. The fields of other peers are ignored.
    *
-   * @default {[]} none
+   * @default {[]}
    */
   trustedProxies?: readonly string[];
   /**
-   * The one of the two fields to believe: that which your proxies write, and don't just let through.
+   * The only one of the two fields to read. Name the field that your proxies write themselves, not one
+   * that they pass through.
    *
-   * @default {undefined} either; a request where they name two clients is refused with 400
+   * @default {undefined} both; a request in which they name different clients is refused with 400
    */
   forwardedField?: ForwardedField;
   /**
    * Whether trusted proxies begin each connection with a header of the PROXY protocol, version 1 or 2,
-   * as those do that relay TCP and not HTTP. They then must: a connection without one is dropped.
-   * Others must not, and are taken for clients. Not for `tls`, which would have to begin after the
-   * header.
+   * as proxies do that relay TCP instead of HTTP. A connection from a trusted proxy without the header
+   * is dropped without a response. Other peers are clients and must not send the header. Cannot be
+   * combined with `tls`, because TLS would have to begin after the header.
    *
    * @default {false}
    */
   proxyProtocol?: boolean;
 }
 
-/** The proxies whose word is taken. */
+/** The trusted proxies of a server, and what is expected of them. */
 export class TrustedProxies {
   readonly #hasUnix: boolean;
   readonly #addresses: AddressSet;
   readonly #field: ForwardedField | undefined;
   readonly #speaksFirst: boolean;
 
-  /** @throws {TypeError} where an address is malformed. */
+  /** @throws {TypeError} If an address is malformed. */
   constructor(trusted: readonly string[], options: ProxyOptions) {
     this.#hasUnix = trusted.includes("unix");
     this.#addresses = createAddressSet(trusted.filter((entry) => entry !== "unix"));
@@ -51,31 +52,31 @@ export class TrustedProxies {
     this.#speaksFirst = options.proxyProtocol ?? false;
   }
 
-  /** Whether an address is a proxy's. */
+  /** Returns whether an address belongs to a trusted proxy. */
   has(addr: Addr): boolean {
     if (addr.transport === "unix") return this.#hasUnix;
     const address = toIpAddress(addr);
     return address !== null && this.#addresses(address);
   }
 
-  /** Who is to tell whose connection this is; `undefined` where it's the other end's own. */
+  /** Creates the reader of the client's address, or returns `undefined` if the peer is no proxy. */
   clientBehind(remoteAddr: Addr): ProxiedClient | undefined {
     if (!this.has(remoteAddr)) return undefined;
     return new ProxiedClient(remoteAddr, this, this.#speaksFirst);
   }
 
-  /** The client by the head of a request that has come from a proxy. */
+  /** Returns the client that the fields of a proxy's request name, if any. */
   find(headers: HeaderList): ForwardedNode | null {
     return findForwardedClient(headers, this.#addresses, this.#field);
   }
 }
 
-/** Finds out who the client is whose connection a trusted proxy relays. */
+/** Determines the client's address on a connection from a trusted proxy. */
 export class ProxiedClient {
   readonly #remoteAddr: Addr;
   readonly #proxies: TrustedProxies;
   #parser: ProxyHeaderParser | undefined;
-  /** Who the PROXY protocol's header says it is. */
+  /** The client according to the PROXY protocol's header. */
   #source: ForwardedNode | undefined;
 
   constructor(remoteAddr: Addr, proxies: TrustedProxies, speaksFirst: boolean) {
@@ -85,9 +86,10 @@ export class ProxiedClient {
   }
 
   /**
-   * Takes the PROXY protocol's header, if one is to come.
+   * Parses the PROXY protocol's header, if one is expected.
    *
-   * @returns what comes after it, once it's complete.
+   * @returns The bytes after the header, or `undefined` while it is incomplete.
+   * @throws {HandshakeError} If the header is malformed, with code `ERR_HANDSHAKE_PROXY`.
    */
   preface(chunk: Uint8Array): Uint8Array | undefined {
     if (this.#parser === undefined) return chunk;
@@ -99,14 +101,14 @@ export class ProxiedClient {
   }
 
   /**
-   * The client, by all that the proxies say.
+   * Returns the client's address according to the header and the fields of the proxies.
    *
-   * @throws {HandshakeError} 400, where that is malformed.
+   * @throws {HandshakeError} If a field is malformed: 400.
    */
   find(headers: HeaderList): Addr {
     const relayed = this.#source === undefined ? undefined : toAddr(this.#source);
-    // Who relays TCP lets the client's own fields through: they count only where the one who is
-    // relayed is a trusted proxy itself.
+    // A proxy that relays TCP passes the client's own fields through. They are read only if the
+    // relayed client is a trusted proxy itself.
     if (this.#source !== undefined && (relayed === undefined || !this.#proxies.has(relayed))) {
       return relayed ?? this.#remoteAddr;
     }
@@ -115,10 +117,10 @@ export class ProxiedClient {
 }
 
 /**
- * Checks the options about proxies.
+ * Validates the options about proxies.
  *
- * @returns `undefined` where nobody is trusted.
- * @throws {TypeError} where an address is malformed, or there is nobody to speak the PROXY protocol.
+ * @returns The trusted proxies, or `undefined` if there are none.
+ * @throws {TypeError} If an address is malformed, or `proxyProtocol` is set without trusted proxies.
  */
 export function resolveProxies(options: ProxyOptions): TrustedProxies | undefined {
   const { trustedProxies = [], forwardedField, proxyProtocol = false } = options;
@@ -138,10 +140,10 @@ const FIELDS: ReadonlySet<ForwardedField> = /* @__PURE__ */ new Set(
   ["forwarded", "x-forwarded-for"] as const,
 );
 
-/** The IP address that the runtime tells; `null` where there is none. */
+/** Returns the IP address of the runtime's `Addr`, or `null` if it has none. */
 export function toIpAddress(addr: Addr): IpAddress | null {
   if (addr.transport === "unix") return null;
-  // A link-local address has its interface with it: RFC 4007 §11.
+  // RFC 4007 §11: a link-local address has a zone after "%".
   const [hostname] = addr.hostname.split("%");
   return parseIpAddress(hostname);
 }

@@ -1,4 +1,4 @@
-// RFC 6455 §7.4 and §5.5.1: what a Close frame says.
+// RFC 6455 §7.4 and §5.5.1: the code and the reason of a Close frame.
 import { assertEquals, assertThrows, hex, test } from "../harness.ts";
 import { closeFrame, closePayload, frame, join } from "./frames.ts";
 import { rawHandshake } from "./raw_client.ts";
@@ -78,7 +78,7 @@ for (const form of FORMS) {
 
   // RFC 6455 §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned
   // integer".
-  // The second is half of 3840, which would be a code.
+  // The second case is the first byte of 3840, which is a valid code.
   for (const half of ["03", "0f"]) {
     test(`RFC 6455 §5.5.1: a Close of 1 byte, ${half}, is refused with 1002 (${form})`, async () => {
       await using server = echo(form);
@@ -106,7 +106,7 @@ for (const form of FORMS) {
   });
 }
 
-// RFC 6455 §5.5.1: "the body MAY contain UTF-8-encoded data"; §8.1: what is not UTF-8 fails.
+// RFC 6455 §5.5.1: "the body MAY contain UTF-8-encoded data"; §8.1: other bytes fail the connection.
 const reasons = [
   ["a lone continuation byte", "80"],
   ["FF", "61 ff"],
@@ -158,7 +158,7 @@ test("RFC 6455 §5.5.1: close() without a code sends an empty Close", async () =
   await assertClosed(server, { closeCode: 1005, wasClean: true });
 });
 
-// RFC 6455 §5.5.1: what follows a Close frame is nothing that is processed.
+// RFC 6455 §5.5.1: bytes after a Close frame are not processed.
 const after = [
   ["a text message", frame({ opcode: 1, payload: "late" })],
   ["a Ping", frame({ opcode: 9, payload: "late" })],

@@ -1,4 +1,4 @@
-// RFC 6455 §7.1: what was sent before a Close is received before the connection ends.
+// RFC 6455 §7.1: data sent before a Close is received before the connection ends.
 import type { WebSocketConnection } from "../../mod.ts";
 import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
 import { closeFrame, frame, join } from "./frames.ts";
@@ -48,7 +48,7 @@ for (const form of FORMS) {
   });
 
   test(`RFC 6455 §7.1: 6 MB and a Close are all echoed to a client that reads late (${form})`, async () => {
-    // The client reads nothing for a while: the kernel's buffers fill, and the queues after them.
+    // The client reads nothing at first, so the kernel's buffers fill, then the queues.
     await using server = echo(form, {
       limits: { closeTimeout: 5000, maxBufferedAmount: Infinity },
     });
@@ -67,7 +67,7 @@ for (const form of FORMS) {
   });
 
   test(`RFC 6455 §7.1: long answers to messages before a Close all go out first (${form})`, async () => {
-    // More than the kernel takes, so that answers wait while the next one is written.
+    // More than the kernel's buffers hold, so that replies wait in the queue.
     const answer = new Uint8Array(700_000).fill(1);
     const long = new TransformStream({ transform: (_, controller) => controller.enqueue(answer) });
     await using server = listen(
@@ -122,7 +122,7 @@ for (const form of FORMS) {
     const payloads = texts(40);
     await client.end(textFrames(payloads));
     await assertClosed(server, { closeCode: 1006, wasClean: false, error: 1006 });
-    // `closed` does not wait for who reads slowly.
+    // `closed` does not wait for a slow consumer.
     await delay(5);
     assertEquals(received, payloads);
   });
@@ -139,7 +139,7 @@ for (const form of FORMS) {
   });
 }
 
-/** A server that hands every message to `take`, and awaits it where the form can. */
+/** Creates a server that passes every message to `take`, and awaits the result if the form can. */
 function receiver(
   form: string,
   take: (message: unknown) => void | Promise<void>,
@@ -154,7 +154,7 @@ function receiver(
         await socket.readable.pipeTo(new WritableStream({ write: take }));
       }
     } catch {
-      // The stream errors where the connection was not closed.
+      // The stream errors if the connection was not closed cleanly.
     }
   });
 }

@@ -1,4 +1,5 @@
-// RFC 6455 §7.1 and §7.2: the closing handshake, the end of TCP, and what comes instead of them.
+// RFC 6455 §7.1 and §7.2: the closing handshake, the end of TCP, and connections that
+// end without them.
 import { assert, assertEquals, assertRejects, deadline, delay, test } from "../harness.ts";
 import { closeFrame, frame, join } from "./frames.ts";
 import { rawHandshake } from "./raw_client.ts";
@@ -15,7 +16,7 @@ for (const form of FORMS) {
     await client.write(closeFrame(1000));
     await assertFrame(client, 8, "03 e8");
     assertEquals(await client.readToEnd(), { bytes: new Uint8Array(0), by: "FIN" });
-    // Its half alone: the connection lasts until the client has ended the other.
+    // The server ends its half only. The connection lasts until the client ends the other half.
     assertEquals(server.server.connections.size, 1);
     await client.end();
     await assertClosed(server, { closeCode: 1000, wasClean: true });
@@ -91,13 +92,13 @@ for (const form of FORMS) {
   });
 
   // RFC 6455 §7.1.1: "An endpoint MAY close the connection via any means available when necessary".
-  test(`RFC 6455 §7.1.1: who never answers a Close is dropped after closeTimeout (${form})`, async () => {
+  test(`RFC 6455 §7.1.1: a peer that never answers a Close is dropped after closeTimeout (${form})`, async () => {
     await using server = echo(form, { limits: { closeTimeout: 60 } });
     await using client = await rawHandshake(server.port);
     const start = performance.now();
     (await server.socket).close(1000);
     await assertFrame(client, 8, "03 e8");
-    await client.write(frame({ opcode: 9 })); // Talking is not answering.
+    await client.write(frame({ opcode: 9 })); // A Ping does not answer a Close.
     await assertFrame(client, 10, "");
     await client.readToEnd();
     const { closeCode, wasClean } = await server.closed;
@@ -105,7 +106,7 @@ for (const form of FORMS) {
     assertTook(start, 60);
   });
 
-  test(`RFC 6455 §7.1.1: who answers a Close and never ends TCP is dropped (${form})`, async () => {
+  test(`RFC 6455 §7.1.1: a peer that answers a Close and never ends TCP is dropped (${form})`, async () => {
     await using server = echo(form, { limits: { closeTimeout: 60 } });
     await using client = await rawHandshake(server.port);
     const start = performance.now();
@@ -117,7 +118,7 @@ for (const form of FORMS) {
     assertTook(start, 60);
   });
 
-  test(`RFC 6455 §7.1.1: who closes and never ends TCP is dropped (${form})`, async () => {
+  test(`RFC 6455 §7.1.1: a peer that closes and never ends TCP is dropped (${form})`, async () => {
     await using server = echo(form, { limits: { closeTimeout: 60 } });
     await using client = await rawHandshake(server.port);
     const start = performance.now();
@@ -128,7 +129,7 @@ for (const form of FORMS) {
     assertTook(start, 60);
   });
 
-  test(`RFC 6455 §7.1.7: who broke the protocol and never ends TCP is dropped (${form})`, async () => {
+  test(`RFC 6455 §7.1.7: a peer that breaks the protocol and never ends TCP is dropped (${form})`, async () => {
     await using server = echo(form, { limits: { closeTimeout: 60 } });
     await using client = await rawHandshake(server.port);
     const start = performance.now();
@@ -187,7 +188,7 @@ for (const form of FORMS) {
     await assertRejects(() => socket.ping(), DOMException, "not open");
     assertEquals(socket.close(4999, "second"), first);
     await assertFrame(client, 8, "03 e8");
-    // Nor is a message echoed that crosses the Close.
+    // A message that crosses the Close is not echoed, either.
     await client.write(join(frame({ opcode: 1, payload: "crossing" }), closeFrame(1000)));
     await assertEnd(client);
     await assertClosed(server, { closeCode: 1000, wasClean: true });

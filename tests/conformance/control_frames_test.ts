@@ -154,8 +154,8 @@ test("RFC 6455 §5.5.3: a Pong for the latest Ping answers those before it", asy
   await second;
 });
 
-// RFC 6455 §5.5.2: a Ping MUST be answered "unless it already received a Close frame": to have sent
-// one is no excuse. §5.5.1 forbids "any more data frames" after it, and a Pong is none.
+// RFC 6455 §5.5.2: a Ping MUST be answered "unless it already received a Close frame". Having sent
+// one does not change that: §5.5.1 forbids "any more data frames" after it, and a Pong is no data frame.
 test("RFC 6455 §5.5.2: a Ping after the server's Close, before the client's, is answered", async () => {
   for (const form of FORMS) {
     await using server = echo(form);

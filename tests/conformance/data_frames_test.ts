@@ -10,9 +10,9 @@ const HELLO = "48 65 6c 6c 6f";
 
 interface Example {
   name: string;
-  /** What the client sends, byte for byte. */
+  /** The bytes that the client sends, in hex. */
   send: Uint8Array;
-  /** What comes back, byte for byte. */
+  /** The bytes of the reply, in hex. */
   receive: Uint8Array;
 }
 
@@ -21,7 +21,7 @@ const bytes64k = Uint8Array.from({ length: 65536 }, (_, i) => i);
 /** A masking key that leaves the payload as it is. */
 const PLAIN = "00 00 00 00";
 
-// The RFC's unmasked examples are those of a server: a client's have the mask that it must have.
+// The RFC's unmasked examples are frames of a server. Those of a client are masked here.
 const examples: Example[] = [
   {
     name: "the single-frame masked text message",
@@ -109,7 +109,7 @@ for (const form of FORMS) {
 interface Sent {
   name: string;
   message: Sendable;
-  /** On the wire, in hex. */
+  /** The bytes of the frame, in hex. */
   bytes: string;
 }
 
@@ -120,7 +120,7 @@ const sent: Sent[] = [
   { name: "an empty string is text", message: "", bytes: "81 00" },
   { name: "beyond ASCII is UTF-8", message: "é€😀", bytes: "81 09 c3 a9 e2 82 ac f0 9f 98 80" },
   {
-    // RFC 6455 §8.1 has no place for half of a pair: it is sent as U+FFFD, as by the platform.
+    // RFC 6455 §8.1 has no encoding of a lone surrogate. It is sent as U+FFFD, as the platform does.
     name: "a lone surrogate is U+FFFD",
     message: "a\ud800b",
     bytes: "81 05 61 ef bf bd 62",

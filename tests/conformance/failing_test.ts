@@ -1,4 +1,5 @@
-// RFC 6455 §7.4.1 and §7.1.7: a handler that fails, a peer that breaks the protocol, and the others.
+// RFC 6455 §7.4.1 and §7.1.7: failing handlers, peers that break the protocol, and the
+// connections of other peers.
 import { assertEquals, delay, test } from "../harness.ts";
 import { closeFrame, frame } from "./frames.ts";
 import { type RawClient, rawHandshake } from "./raw_client.ts";
@@ -12,7 +13,7 @@ import {
   listen,
 } from "./servers.ts";
 
-/** Handlers that throw or reject, of both kinds; each is sent one message. */
+/** Handlers of both kinds that throw or reject. Each receives one message. */
 const BOOM = new Error("boom");
 const fails = [
   ["a function that throws", () => {

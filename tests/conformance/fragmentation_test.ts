@@ -6,7 +6,7 @@ import { assertClosing, assertFailed, assertFrame, echo, FORMS } from "./servers
 
 const utf8 = new TextEncoder();
 
-/** A data frame: opcode, FIN, text. */
+/** Returns a data frame with this opcode, FIN and text. */
 type Row = [opcode: number, fin: boolean, payload: string];
 
 function frames(rows: Row[]): Uint8Array {
@@ -126,7 +126,7 @@ for (const form of FORMS) {
     await assertFrame(client, 2, utf8.encode("abc"));
   });
 
-  // RFC 6455 §5.5.1: a Close may come wherever a control frame may.
+  // RFC 6455 §5.5.1: a Close may be sent wherever a control frame may.
   test(`RFC 6455 §5.4: a Close between fragments is answered, the message is dropped (${form})`, async () => {
     await using server = echo(form);
     await using client = await rawHandshake(server.port);
@@ -138,9 +138,9 @@ for (const form of FORMS) {
 interface Refusal {
   name: string;
   rule: string;
-  /** Whole frames that are right. */
+  /** Valid frames. */
   before: Row[];
-  /** The first byte of the one that is not. */
+  /** The first byte of an invalid frame. */
   wrong: string;
 }
 

@@ -4,17 +4,17 @@ import { closeFrame, frame, join } from "./frames.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosing, assertFailed, assertFrame, echo, FORMS } from "./servers.ts";
 
-/** A frame that must not get an answer. */
+/** A frame that must fail the connection. */
 const LATER = frame({ opcode: 1, payload: "later" });
 
 interface Refusal {
   section: string;
   name: string;
-  /** The words of the RFC. */
+  /** The quoted clause of the RFC. */
   rule: string;
-  /** The bytes up to the one that proves it wrong, in hex. */
+  /** The bytes up to the first one that proves the frame invalid, in hex. */
   send: string;
-  /** The rest of such a frame, in hex. */
+  /** The remaining bytes of the frame, in hex. */
   rest?: string;
   code: number;
 }
@@ -30,7 +30,7 @@ const TOO_BIG = "1009 indicates that an endpoint is terminating the connection b
 
 const REST = "80 00 00 00 00";
 
-/** RSV1, RSV2 and RSV3, all but none, before each of these first bytes. */
+/** First bytes with each combination of RSV1, RSV2 and RSV3 in which at least one bit is set. */
 const rsv: Refusal[] = [1, 2, 3, 4, 5, 6, 7].flatMap((bits) =>
   [0x81, 0x82, 0x01, 0x88, 0x89, 0x8a].map((first) => ({
     section: "5.2",
@@ -191,7 +191,7 @@ for (const size of [0, 5, 126]) {
   });
 }
 
-// RFC 6455 §5.3: "The masking key needs to be unpredictable"; to the server, any will do.
+// RFC 6455 §5.3: "The masking key needs to be unpredictable". The server accepts any key.
 for (const mask of ["00 00 00 00", "ff ff ff ff", "00 00 00 01", "80 00 00 00", "37 fa 21 3d"]) {
   test(`RFC 6455 §5.3: a payload masked with ${mask} is unmasked, at every alignment`, async () => {
     await using server = echo("for await");

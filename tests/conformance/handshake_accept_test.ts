@@ -1,5 +1,5 @@
-// RFC 6455 §4.2: what a server must accept, and what it answers. Also §4.1 as a server sees it, §9.1
-// and §1.9.
+// RFC 6455 §4.2: requests that a server must accept, and its responses. Also §4.1 from the server's
+// side, §9.1 and §1.9.
 import { createHash } from "node:crypto";
 import { assertEquals, test } from "../harness.ts";
 import { HANDSHAKE } from "./raw_client.ts";
@@ -8,7 +8,7 @@ import { assertAccepted, assertRefused, type Changes, fieldsOf, request } from "
 const keys = [
   ["RFC 6455 §1.3's key", "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
   ["a key with + and /", "sN9cRrP/n9NdMgdcy2VJFQ==", "fFBooB7FAkLlXgRSz0BT3v4hq5s="],
-  // Its last character has bits that 16 bytes have not.
+  // Its last character has bits that are not part of the 16 bytes.
   ["RFC 6455 §4.1's example of a key", "AQIDBAUGBwgJCgsMDQ4PEC==", undefined],
   ["a key of zeros", "AAAAAAAAAAAAAAAAAAAAAA==", undefined],
   ["a key of ones", "/////////////////////w==", undefined],
@@ -40,7 +40,7 @@ test("RFC 6455 §1.3: the opening handshake of the overview", async () => {
 
 interface Variant {
   name: string;
-  /** The words of the RFC, where it has some. */
+  /** The quoted clause of the RFC, if there is one. */
   rule?: string;
   changes?: Changes;
   startLine?: string;
@@ -199,7 +199,7 @@ test("RFC 6455 §9.1: extensions may be offered in several lines", async () => {
 });
 
 // RFC 6455 §9.1: "the recipient of such malformed data MUST immediately _Fail the WebSocket
-// Connection_", which is 400 before there is one.
+// Connection_", which is a 400 during the handshake.
 const malformed = [
   ["nothing", ""],
   ["no name", "; a=1"],

@@ -1,5 +1,5 @@
-// RFC 6455 §4.2.2 and §7.2.3: who is let in when there is no room, and what is said of when to come back:
-// RFC 9110 §10.2.3, "When sent with a 503 (Service Unavailable) response, Retry-After indicates how
+// RFC 6455 §4.2.2 and §7.2.3: connections over the limit, and when they may try again. RFC 9110 §10.2.3:
+// "When sent with a 503 (Service Unavailable) response, Retry-After indicates how
 // long the service is expected to be unavailable to the client."
 import { assert, assertEquals, deadline, test } from "../harness.ts";
 import { assertRefusal, exchange, fieldsOf, request, send } from "./requests.ts";
@@ -11,7 +11,7 @@ for (const form of FORMS) {
     const { client, head } = await send(server.port, request());
     await using _ = client;
     assertEquals(head.status, 101);
-    // Whether it asks, or not.
+    // With and without a request.
     for (const text of [request(), ""]) {
       const response = await exchange(server, text);
       assertRefusal(response, 503);

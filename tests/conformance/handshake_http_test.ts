@@ -1,4 +1,4 @@
-// RFC 6455 §4.2.2 and §10: who is let in, who decides, how long it may take, and plain HTTP.
+// RFC 6455 §4.2.2 and §10: origins, decisions of `upgrade()`, timeouts, and plain HTTP.
 import { HandshakeError } from "../../mod.ts";
 import { assert, assertEquals, delay, test } from "../harness.ts";
 import { latin1 } from "./frames.ts";
@@ -66,7 +66,7 @@ for (const { origin, host = "server.example.com", origins: policy, status } of o
 const SLOW = { handshakeTimeout: 60 };
 
 for (const [name, bytes] of [["nothing", ""], ["half a head", HANDSHAKE.slice(0, 80)]] as const) {
-  test(`RFC 6455 §4.2: who sends ${name} within handshakeTimeout gets 408`, async () => {
+  test(`RFC 6455 §4.2: a client that sends ${name} within handshakeTimeout gets 408`, async () => {
     await using server = echo("callbacks", { limits: SLOW });
     const start = performance.now();
     const response = await exchange(server, bytes);
@@ -76,7 +76,7 @@ for (const [name, bytes] of [["nothing", ""], ["half a head", HANDSHAKE.slice(0,
   });
 }
 
-test("RFC 6455 §4.2: who sends a byte now and then gets 408 all the same", async () => {
+test("RFC 6455 §4.2: a client that sends a byte now and then gets 408, too", async () => {
   await using server = echo("callbacks", { limits: SLOW });
   await using client = await RawClient.connect(server.port);
   for (const byte of latin1(HANDSHAKE)) {
@@ -87,13 +87,13 @@ test("RFC 6455 §4.2: who sends a byte now and then gets 408 all the same", asyn
   assertRefusal(await client.readResponse(), 408);
 });
 
-test("RFC 6455 §4.2: who reads a refusal and never ends TCP is dropped after closeTimeout", async () => {
+test("RFC 6455 §4.2: a client that never ends TCP after a refusal is dropped after closeTimeout", async () => {
   await using server = echo("callbacks", { limits: { closeTimeout: 60 } });
   await using client = await RawClient.connect(server.port);
   await client.write(latin1("\0"));
   assertRefusal(await client.readResponse(), 400);
   const start = performance.now();
-  // Nobody is there any more: TCP answers with a reset.
+  // The server has dropped the connection, so TCP responds with a reset.
   await client.drop();
   assert(performance.now() - start >= 50);
 });

@@ -1,5 +1,5 @@
-// RFC 6455 §4.2: what a server must refuse, and how: a whole HTTP answer, and the end of TCP. The HTTP
-// rules are those of RFC 9110 and RFC 9112, by which "the server MUST stop processing the client's
+// RFC 6455 §4.2: requests that a server must refuse, with a whole HTTP response and the end of TCP. The
+// HTTP rules are those of RFC 9110 and RFC 9112, according to which "the server MUST stop processing the client's
 // handshake and return an HTTP response with an appropriate error code (such as 400 Bad Request)".
 import { assertEquals, test } from "../harness.ts";
 import { latin1 } from "./frames.ts";
@@ -20,7 +20,7 @@ interface Refusal {
   startLine?: string;
   text?: string;
   status: number;
-  /** What the text says of it. */
+  /** A pattern that the response's text must match. */
   why: RegExp;
 }
 
@@ -28,7 +28,7 @@ const KEY = "Sec-WebSocket-Key";
 const VERSION = "Sec-WebSocket-Version";
 const HOST = "Host: server.example.com";
 
-/** Of RFC 6455 §4.2.1, its points 1 to 8. */
+/** Points 1 to 8 of RFC 6455 §4.2.1. */
 const fields: Refusal[] = [
   { name: "no Host", changes: { Host: null }, status: 400, why: /Host/ },
   { name: "two Hosts", changes: { Host: ["a", "b"] }, status: 400, why: /2 Host/ },

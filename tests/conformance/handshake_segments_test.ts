@@ -1,4 +1,4 @@
-// RFC 6455 §4.2 over real TCP: heads that come in pieces, frames that come early, clients that leave.
+// RFC 6455 §4.2 over real TCP: heads in several segments, early frames, clients that leave.
 import { assert, assertEquals, deadline, delay, eventually, hex, test, toHex } from "../harness.ts";
 import { closeFrame, frame, join, latin1 } from "./frames.ts";
 import { HANDSHAKE, RawClient, rawHandshake } from "./raw_client.ts";
@@ -36,7 +36,7 @@ test("RFC 6455 §4.2.1: a head, a frame and a Close, cut in two at every byte", 
   for (let cut = 1; cut < bytes.length; cut++) {
     await using client = await RawClient.connect(server.port);
     await client.write(bytes.subarray(0, cut));
-    // What of the answer may come before the rest has been sent, has come.
+    // The part of the response that may precede the rest of the request has been received.
     if (cut >= HEAD.length) await assertOpen(client);
     if (cut >= HEAD.length + hello.length) await assertFrame(client, 1, HELLO);
     if (cut < HEAD.length) await delay(0);
@@ -70,7 +70,7 @@ for (const form of FORMS) {
       await client.write(hello.subarray(3));
       await assertOpen(client);
       const frames = [await client.readFrame(), await client.readFrame(), await client.readFrame()];
-      // RFC 6455 §5.5.2: the Pong is to come "as soon as is practical", and in no order.
+      // RFC 6455 §5.5.2: the Pong is sent "as soon as is practical", in no defined order.
       assertEquals(frames.map(({ opcode }) => opcode).sort(), [1, 1, 10]);
       for (const { payload } of frames) assertEquals(toHex(payload), toHex(HELLO));
     });
@@ -188,7 +188,7 @@ for (const [how, leave] of LEAVERS) {
   });
 }
 
-/** Everything a client may send, in order: at each byte of it somebody leaves. */
+/** All bytes that a client may send, in order. At each of them one client leaves. */
 const EVERYTHING = join(
   HEAD,
   hello,
@@ -209,7 +209,7 @@ async function leaveEverywhere(
   bytes: Uint8Array,
   leave: (client: RawClient) => Promise<void>,
 ): Promise<void> {
-  // Whoever is left behind in the handshake would be reported when its time is up.
+  // A connection that remains in the handshake would be reported when its timeout expires.
   const handshakeTimeout = 400;
   await using server = echo(form, { limits: { handshakeTimeout } });
   await using other = await rawHandshake(server.port);

@@ -97,7 +97,7 @@ for (const form of FORMS) {
     await assertFailed(server, client, 1008);
   });
 
-  // The kernel takes some megabytes for a client that reads nothing; the queue is what comes after.
+  // The kernel buffers some megabytes for a client that reads nothing. The queue holds the rest.
   test(`RFC 6455 §10.4: a queue above maxBufferedAmount is 1013, and its send refused (${form})`, async () => {
     const { promise: full, resolve } = Promise.withResolvers<[count: number, error: unknown]>();
     const flood = async (socket: WebSocketConnection) => {
@@ -121,7 +121,7 @@ for (const form of FORMS) {
     const socket = await server.socket;
     assertEquals(socket.readyState, 2);
     assert(socket.bufferedAmount <= 1_200_100, `${socket.bufferedAmount} bytes`);
-    // Whoever reads after all gets what was taken, and is told.
+    // A client that reads later gets the data that was queued, and the Close.
     client.resume();
     for (let i = 0; i < count; i++) {
       await assertFrame(client, 2, new Uint8Array(500_000).fill(i));

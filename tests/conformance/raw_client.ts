@@ -1,6 +1,6 @@
 /**
- * A client with no mind of its own: bytes over TCP, as a test gives them, and bytes back. Nothing of
- * src/ is in it, so that what is tested does not test itself.
+ * A client that sends and receives raw bytes over TCP. It imports nothing from src/, so that the code
+ * under test is not used to test itself.
  */
 
 import { decodeBody } from "../support/chunked.ts";
@@ -10,15 +10,15 @@ import { connect, type Socket } from "node:net";
 import { assert, assertEquals, deadline, delay, toHex } from "../harness.ts";
 import { bytesOf, latin1 } from "./frames.ts";
 
-/** How long an answer may take, in milliseconds. */
+/** The longest wait for a response, in milliseconds. */
 const PATIENCE = 3000;
 
-/** The request of RFC 6455 §1.3, for the parts that a server looks at. */
+/** The fields of the request of RFC 6455 §1.3 that a server reads. */
 export const HANDSHAKE = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\n" +
   "Upgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/** A frame as the server sent it. */
+/** A frame that the server has sent. */
 export interface RawFrame {
   /** FIN, RSV and opcode. */
   first: number;
@@ -38,7 +38,7 @@ export interface RawResponse {
   status: number;
   /** The field lines in order, names in lower case. */
   fields: [name: string, value: string][];
-  /** What follows the head, up to the end of TCP. */
+  /** The bytes after the head, up to the end of TCP. */
   body: string;
 }
 
@@ -46,7 +46,7 @@ export interface RawResponse {
 export class RawClient implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #closed: Promise<void>;
-  /** What has come and has not been read is between the two marks. */
+  /** The received, unread bytes are between the two marks. */
   #buffer: Uint8Array = new Uint8Array(1024);
   #from = 0;
   #to = 0;
@@ -73,7 +73,7 @@ export class RawClient implements AsyncDisposable {
   /** Connects. */
   static connect(port: number): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      // Half-open: our end of TCP is the test's to end, whatever the server does.
+      // Half-open: the test ends the client's half of TCP, independently of the server.
       const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
       socket.once("error", reject);
       socket.once("connect", () => {
@@ -83,7 +83,7 @@ export class RawClient implements AsyncDisposable {
     });
   }
 
-  /** What has come and has not been read. */
+  /** The received, unread bytes. */
   get received(): Uint8Array {
     return this.#buffer.subarray(this.#from, this.#to);
   }
@@ -95,7 +95,7 @@ export class RawClient implements AsyncDisposable {
 
   /** Sends bytes, or hex, in one piece. Resolves when the kernel has taken them. */
   write(data: string | Uint8Array): Promise<void> {
-    // Whether the server was still there is seen by what comes back.
+    // A failed write is ignored: the received bytes show whether the server was still connected.
     return new Promise((resolve) => void this.#socket.write(bytesOf(data), () => resolve()));
   }
 
@@ -113,7 +113,7 @@ export class RawClient implements AsyncDisposable {
     return this.#take(count);
   }
 
-  /** Reads a frame, and checks what is true of all frames of a server. */
+  /** Reads a frame, and checks the rules that all frames of a server obey. */
   async readFrame(): Promise<RawFrame> {
     const sizes = () => sizesOf(this.received);
     await this.#until(() => {
@@ -130,7 +130,7 @@ export class RawClient implements AsyncDisposable {
     return { first, opcode: first & 15, header: toHex(header), payload: this.#take(length) };
   }
 
-  /** Reads the head of an HTTP response; what follows it stays to be read. */
+  /** Reads the head of an HTTP response, and leaves the bytes after it unread. */
   async readHead(): Promise<RawResponse> {
     const find = () => String.fromCharCode(...this.received.subarray(0, 8192)).indexOf("\r\n\r\n");
     await this.#until(() => find() >= 0, "a response head");
@@ -157,13 +157,13 @@ export class RawClient implements AsyncDisposable {
     return { ...head, body };
   }
 
-  /** Reads until the server ends the connection, and tells how it did. */
+  /** Reads until the server ends the connection. Returns how it ended. */
   async readToEnd(): Promise<{ bytes: Uint8Array; by: "FIN" | "RST" }> {
     await this.#until(() => this.#end !== undefined, "the end of TCP");
     return { bytes: this.#take(this.received.length), by: this.#end! };
   }
 
-  /** Waits until the connection is gone both ways; bytes that nobody takes any more see to that. */
+  /** Sends bytes until the connection has ended in both directions. */
   async drop(): Promise<void> {
     const timer = setInterval(() => this.write("00"), 5);
     try {
@@ -183,7 +183,7 @@ export class RawClient implements AsyncDisposable {
     this.#socket.resume();
   }
 
-  /** Sends a FIN, after `data`; what the server sends is still read. */
+  /** Sends `data` and a FIN. Data of the server is still read. */
   end(data: string | Uint8Array = ""): Promise<void> {
     return new Promise((resolve) => void this.#socket.end(bytesOf(data), () => resolve()));
   }
@@ -194,7 +194,7 @@ export class RawClient implements AsyncDisposable {
     return this.#closed;
   }
 
-  /** Closes whatever is left. */
+  /** Closes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();
     await this.#closed;

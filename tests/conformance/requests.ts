@@ -1,4 +1,4 @@
-/** Requests of the opening handshake, right and wrong, and what their answers must be. */
+/** Valid and invalid requests of the opening handshake, and checks of their responses. */
 
 import { assert, assertEquals } from "../harness.ts";
 import { headText, UPGRADE } from "../support/http_text.ts";
@@ -6,20 +6,20 @@ import { frame, latin1 } from "./frames.ts";
 import { RawClient, type RawResponse } from "./raw_client.ts";
 import { assertFrame, echo, type TestOptions, type TestServer } from "./servers.ts";
 
-/** Header fields to replace, in any order: several lines, or `null` for none. */
+/** Header fields to replace, in any order. A list makes several lines, `null` removes the field. */
 export type Changes = Record<string, string | string[] | null>;
 
-/** The text of an upgrade request, with some of its fields replaced. */
+/** Returns the text of an upgrade request with some of its fields replaced. */
 export function request(changes: Changes = {}, startLine = "GET /chat HTTP/1.1"): string {
   return headText(startLine, { Host: "server.example.com", ...UPGRADE, ...changes });
 }
 
-/** The values of a response's field. */
+/** Returns the values of a response's field. */
 export function fieldsOf(response: RawResponse, name: string): string[] {
   return response.fields.filter(([other]) => other === name).map(([, value]) => value);
 }
 
-/** Sends a request, and gives the answer's head and the open connection. */
+/** Sends a request. Returns the head of the response, and the open connection. */
 export async function send(
   port: number,
   text: string,
@@ -29,7 +29,7 @@ export async function send(
   return { client, head: await client.readHead() };
 }
 
-/** Asserts that a request is answered with 101, and that frames work; gives the answer. */
+/** Asserts that the response is a 101 and that frames work. Returns the response. */
 export async function assertAccepted(
   text: string,
   options: TestOptions = {},
@@ -51,10 +51,10 @@ export async function assertAccepted(
   return head;
 }
 
-/** Asserts that an answer is a refusal: whole, well-formed, and the last thing on its connection. */
+/** Asserts that a response is a refusal that is complete, well-formed and the last one. */
 export function assertRefusal(response: RawResponse, status: number, omitsBody = false): void {
   assertEquals(response.status, status, `${response.statusLine}\n${response.body}`);
-  // A reason phrase for people.
+  // The reason phrase is not empty.
   assert(/^HTTP\/1\.1 \d{3} [A-Z][A-Za-z ]+$/.test(response.statusLine), response.statusLine);
   const [connection = ""] = fieldsOf(response, "connection");
   assert(connection.split(/\s*,\s*/).includes("close"), `Connection: ${connection}`);
@@ -68,8 +68,8 @@ export function assertRefusal(response: RawResponse, status: number, omitsBody =
 }
 
 /**
- * Asserts that the request is refused with this status, and with a text that has `why` in it, that
- * TCP ends then, and that the server serves on: `next` is accepted.
+ * Asserts that the request is refused with this status and a text that matches `why`, that TCP then
+ * ends, and that the server continues to serve: `next` is accepted.
  */
 export async function assertRefused(
   text: string,
@@ -89,7 +89,7 @@ export async function assertRefused(
   return response;
 }
 
-/** Sends a request, and reads the answer to its end. */
+/** Sends a request, and reads the response to its end. */
 export async function exchange(server: TestServer, text: string): Promise<RawResponse> {
   await using client = await RawClient.connect(server.port);
   await client.write(latin1(text));

@@ -1,4 +1,4 @@
-/** The servers under test, and what every test asks of them. */
+/** The servers under test, and assertions that many tests share. */
 
 import {
   type CloseInfo,
@@ -19,16 +19,16 @@ import type { RawClient } from "./raw_client.ts";
 /** The three ways to use a connection. */
 export type Form = "callbacks" | "for await" | "streams";
 
-/** All of them. */
+/** The three forms. */
 export const FORMS: readonly Form[] = ["callbacks", "for await", "streams"];
 
 /** A server for one test. */
 export interface TestServer extends AsyncDisposable {
   /** The server itself. */
   readonly server: WebSocketServer;
-  /** Where it listens. */
+  /** The port it listens on. */
   readonly port: number;
-  /** What `onError` was told. */
+  /** The errors that `onError` has received. */
   readonly errors: unknown[];
   /** The first connection. */
   readonly socket: Promise<WebSocketConnection>;
@@ -36,7 +36,7 @@ export interface TestServer extends AsyncDisposable {
   readonly closed: Promise<CloseInfo>;
 }
 
-/** Options of a test's server; the limits default to short waits. */
+/** Options of a test's server. The default limits have short timeouts. */
 export type TestOptions = Omit<ServeOptions, "limits"> & { limits?: Partial<Limits> };
 
 /** Serves `handler` on a free port until the test ends. */
@@ -88,7 +88,7 @@ function watch(
   };
 }
 
-/** A server that sends every message back, by one of the three ways. */
+/** Creates a server that echoes every message, in one of the three forms. */
 export function echo(form: Form, options: TestOptions = {}): TestServer {
   return listen(options, echoHandler(form));
 }
@@ -106,7 +106,7 @@ function echoHandler(form: Form): SocketFunction | SocketHandler {
   }
 }
 
-/** Asserts that the next frame is whole, with this opcode and payload: bytes, or hex. */
+/** Asserts that the next frame has FIN set, this opcode and this payload (bytes or hex). */
 export async function assertFrame(
   client: RawClient,
   opcode: number,
@@ -124,15 +124,15 @@ export async function assertFrame(
 }
 
 /**
- * Asserts that the server closes now: a Close frame with this code, and no other byte, then the end
- * of TCP, by a FIN, and before the client has ended its half.
+ * Asserts that the server closes: it sends a Close frame with this code, no other byte, and a FIN,
+ * before the client has ended its half of TCP.
  */
 export async function assertClosing(client: RawClient, code?: number): Promise<void> {
   await assertFrame(client, 8, code === undefined ? "" : code.toString(16).padStart(4, "0"));
   await assertEnd(client);
 }
 
-/** Asserts that the server ends TCP now, without another byte, and ends the client's half. */
+/** Asserts that the server ends TCP without another byte. Then ends the client's half. */
 export async function assertEnd(client: RawClient): Promise<void> {
   const { bytes, by } = await client.readToEnd();
   assertEquals(toHex(bytes), "");
@@ -140,7 +140,7 @@ export async function assertEnd(client: RawClient): Promise<void> {
   await client.end();
 }
 
-/** Asserts how the first connection has ended; `error` is the close code of what went wrong. */
+/** Asserts how the first connection has ended. `error` is the close code of the expected error. */
 export async function assertClosed(
   { closed }: TestServer,
   expected: { closeCode: number; reason?: string; wasClean: boolean; error?: number },
@@ -155,8 +155,8 @@ export async function assertClosed(
 }
 
 /**
- * Asserts that what has been sent breaks the connection: a Close frame with the code, the end of TCP,
- * and 1006 in `closed`, since no Close frame has come.
+ * Asserts that the sent bytes fail the connection: the server sends a Close frame with the code and
+ * ends TCP, and `closed` has 1006, since no Close frame was received.
  */
 export async function assertFailed(
   server: TestServer,

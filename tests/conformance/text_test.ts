@@ -1,5 +1,5 @@
-// RFC 6455 §8.1: text is UTF-8, or the connection fails at the first byte that is not. The bytes are
-// those of tests/protocol/utf8_cases.ts, in the style of section 6 of the Autobahn test suite.
+// RFC 6455 §8.1: text is UTF-8. The connection fails at the first byte that is not. The bytes are those
+// of tests/protocol/utf8_cases.ts, in the style of section 6 of the Autobahn test suite.
 import { hex, test } from "../harness.ts";
 import { UTF8_CASES } from "../protocol/utf8_cases.ts";
 import { closeFrame, frame, join } from "./frames.ts";
@@ -60,7 +60,7 @@ for (const { name, bytes, wrong } of UTF8_CASES) {
       await using server = echo("callbacks");
       await using client = await rawHandshake(server.port);
       await client.write(frame({ opcode: 1, fin: false, payload }));
-      // Not wrong yet: the next fragment may end the character.
+      // Not invalid yet: the next fragment may complete the character.
       await client.write(frame({ opcode: 9 }));
       await assertFrame(client, 10, "");
       await client.write(frame({ opcode: 0 }));

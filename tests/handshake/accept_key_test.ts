@@ -19,7 +19,7 @@ test("isValidKey takes the base64 of 16 bytes", () => {
   ) {
     assert(isValidKey(key), key);
   }
-  // RFC 4648 §3.5: the bits that are left over may be anything.
+  // RFC 4648 §3.5: the unused bits may have any value.
   assert(isValidKey("abcdefghijklmnopqrstuv=="));
 });
 

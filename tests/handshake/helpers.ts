@@ -5,7 +5,7 @@ import { assert, assertThrows, fail } from "../harness.ts";
 
 export { latin1 } from "../support/bytes.ts";
 
-/** The request of RFC 6455 §1.2, as it stands on the wire. */
+/** The bytes of the request of RFC 6455 §1.2. */
 export const SAMPLE = "GET /chat HTTP/1.1\r\n" +
   "Host: server.example.com\r\n" +
   "Upgrade: websocket\r\n" +
@@ -16,7 +16,7 @@ export const SAMPLE = "GET /chat HTTP/1.1\r\n" +
   "Sec-WebSocket-Version: 13\r\n" +
   "\r\n";
 
-/** The head of a valid upgrade, with `fields` in place of its own fields of those names. */
+/** Returns the head of a valid upgrade in which `fields` replace the fields of those names. */
 export function upgradeHead(
   fields: [name: string, ...values: string[]][] = [],
   start: Partial<Pick<RequestHead, "method" | "target">> = {},
@@ -34,7 +34,7 @@ export function upgradeHead(
   return { method: "GET", target: "/chat", minorVersion: 1, headers, ...start };
 }
 
-/** Asserts that `fn` throws the HandshakeError with this status and code, and returns it. */
+/** Asserts that `fn` throws a HandshakeError with this status and code. Returns the error. */
 export function assertRefused(
   fn: () => unknown,
   status: number,
@@ -50,7 +50,7 @@ export function assertRefused(
 
 /**
  * Asserts that `run` takes time in proportion to its input: 16 times the size takes less than 64
- * times as long. A quadratic one would take 256 times as long.
+ * times as long. Quadratic time would be 256 times as long.
  */
 export function assertLinear(run: (size: number) => void, size: number): void {
   const time = (n: number) => {
@@ -63,7 +63,7 @@ export function assertLinear(run: (size: number) => void, size: number): void {
     return best;
   };
   time(size);
-  // The machine may have other work, and larger tables take longer to reach: a quadratic one never passes.
+  // Other load on the machine, and caches, can distort one measurement. Quadratic time never passes.
   const tried: string[] = [];
   for (let attempt = 0; attempt < 5; attempt++) {
     const small = Math.max(time(size), 0.05);

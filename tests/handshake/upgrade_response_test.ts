@@ -9,7 +9,7 @@ import { assertRefused, latin1 } from "./helpers.ts";
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/** The head of a valid answer, with `fields` in place of its own fields of those names. */
+/** Returns the head of a valid response in which `fields` replace the fields of those names. */
 function answer(
   fields: [name: string, ...values: string[]][] = [],
   start: Partial<Omit<ResponseHead, "headers">> = {},

@@ -7,7 +7,7 @@ function text(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** What must not get into a header line, each in place of a good name or value. */
+/** Texts that must be refused as the name and as the value of a field. */
 const INJECTIONS = [
   "a\r\nb",
   "a\nb",

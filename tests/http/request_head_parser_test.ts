@@ -15,7 +15,7 @@ function parse(text: string, options = {}): RequestHead {
   return parser.head!;
 }
 
-/** Asserts that the head fails just at the last byte of `text`, whatever the chunks. */
+/** Asserts that the head fails exactly at the last byte of `text`, at any chunking. */
 function assertFailsAtEnd(text: string, status = 400, code = HEAD, options = {}): void {
   const bytes = latin1(text);
   const whole = new RequestHeadParser(options);
@@ -317,7 +317,7 @@ test("RequestHeadParser takes linear time, in one chunk and byte by byte", () =>
 });
 
 test("HeadParser leaves the start line to its subclass", () => {
-  /** Reads one line, whatever is in it. */
+  /** Reads one line of any content. */
   class LineParser extends HeadParser<{ line: string; headers: HeaderList }> {
     #end = 0;
     protected override scanStartLine(bytes: Uint8Array, from: number, end: number, offset: number) {

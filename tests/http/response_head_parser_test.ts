@@ -4,7 +4,7 @@ import type { ResponseHead } from "../../src/http/response_head_parser.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
 import { assertRefused, latin1 } from "../handshake/helpers.ts";
 
-/** The answer of RFC 6455 §1.3, as it stands on the wire. */
+/** The bytes of the response of RFC 6455 §1.3. */
 const SAMPLE = "HTTP/1.1 101 Switching Protocols\r\n" +
   "Upgrade: websocket\r\n" +
   "Connection: Upgrade\r\n" +

@@ -8,7 +8,7 @@ import { assertEquals, test } from "../harness.ts";
 import { assertRefused } from "../handshake/helpers.ts";
 
 const parsed: [value: string, ...elements: Record<string, string>[]][] = [
-  // RFC 7239 §4's own.
+  // The example of RFC 7239 §4.
   ['for="_gazonk"', { for: "_gazonk" }],
   ['For="[2001:db8:cafe::17]:4711"', { for: "[2001:db8:cafe::17]:4711" }],
   ["for=192.0.2.60;proto=http;by=203.0.113.43", {
@@ -83,14 +83,14 @@ test("parseForwarded reads what has been written, whatever it is", () => {
 });
 
 test("parseForwarded takes time in proportion to the length", () => {
-  // By the square of it, these would take minutes.
+  // In quadratic time, these would take minutes.
   assertEquals(parseForwarded(`for=${"a".repeat(1 << 20)}`).length, 1);
   assertEquals(parseForwarded(`for="${"a".repeat(1 << 20)}"`).length, 1);
   assertEquals(parseForwarded("for=a,".repeat(1 << 17)).length, 1 << 17);
   assertEquals(parseForwarded(", ;".repeat(1 << 18)).length, 0);
 });
 
-/** The client that the fields tell of, where 10.0.0.0/8 and ::1 are proxies. */
+/** Returns the client that the fields name if 10.0.0.0/8 and ::1 are proxies. */
 function client(fields: [name: string, value: string][], field?: ForwardedField): string | null {
   const isTrusted = createAddressSet(["10.0.0.0/8", "::1"]);
   const node = findForwardedClient(new HeaderList(fields), isTrusted, field);
@@ -167,7 +167,7 @@ test("findForwardedClient is not moved by whatever a client puts before", () => 
     fc.property(noise, (text) => {
       assertEquals(client([[X, `${text}, 192.0.2.1, 10.0.0.1`]]), "192.0.2.1 0");
       assertEquals(client([[F, text], [F, "for=192.0.2.1, for=10.0.0.1"]]), "192.0.2.1 0");
-      // On the same line, it may get itself refused, and no more.
+      // On the same line, the client can only cause its own refusal.
       try {
         assertEquals(client([[F, `${text}, for="192.0.2.1:80", for=10.0.0.1`]]), "192.0.2.1 80");
       } catch (error) {

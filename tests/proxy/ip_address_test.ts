@@ -22,7 +22,7 @@ const canonical: [text: string, canonical: string][] = [
   ["::2:3:4:5:6:7:8", "0:2:3:4:5:6:7:8"],
   ["64:ff9b::192.0.2.33", "64:ff9b::c000:221"],
   ["::192.0.2.33", "::c000:221"],
-  // The same as IPv4.
+  // The same address in IPv4 notation.
   ["::ffff:192.0.2.33", "192.0.2.33"],
   ["::FFFF:c000:221", "192.0.2.33"],
   ["0:0:0:0:0:ffff:c000:221", "192.0.2.33"],
@@ -66,7 +66,7 @@ for (const text of malformed) {
 const bytes = fc.oneof(
   fc.uint8Array({ minLength: 4, maxLength: 4 }),
   fc.uint8Array({ minLength: 16, maxLength: 16 }),
-  // With runs of zeros, as "::" is for.
+  // With runs of zeros, which "::" replaces.
   fc.array(fc.constantFrom(0, 0, 0, 1, 0xff), { minLength: 16, maxLength: 16 })
     .map((array) => Uint8Array.from(array)),
 );

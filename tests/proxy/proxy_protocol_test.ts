@@ -6,7 +6,7 @@ import { assertRefused, latin1 } from "../handshake/helpers.ts";
 
 const SIGNATURE = "0d0a0d0a000d0a515549540a";
 
-/** A header of version 2, by its two bytes of what it is, and what follows the length. */
+/** Returns a header of version 2 with these command and family bytes, and these bytes after the length. */
 function binary(
   kind: string,
   rest: string,
@@ -15,7 +15,7 @@ function binary(
   return hex(`${SIGNATURE} ${kind} ${length.toString(16).padStart(4, "0")} ${rest}`);
 }
 
-/** What the parser makes of the header, whole, and byte by byte, with something after it. */
+/** Parses the header whole and byte by byte, with further bytes after it. Returns the source. */
 function sourceOf(header: Uint8Array): string {
   const whole = new ProxyHeaderParser();
   const bytes = new Uint8Array([...header, 71, 69, 84]);

@@ -11,7 +11,7 @@ const tcp = (hostname: string, port = 4711): Addr => ({ transport: "tcp", hostna
 const PROXY = tcp("10.0.0.1");
 const trust = { trustedProxies: ["10.0.0.0/8", "::1"] };
 
-/** Who the client is taken for whose bytes come from `remoteAddr`. */
+/** Returns `clientAddr` of a connection from `remoteAddr`. */
 async function clientOf(
   remoteAddr: Addr,
   request: string | Uint8Array,
@@ -31,22 +31,22 @@ async function clientOf(
 
 const X = { "X-Forwarded-For": "203.0.113.9, 198.51.100.1:81" };
 const clients: [what: string, from: Addr, Record<string, string>, AcceptOptions, client: Addr][] = [
-  ["nobody is trusted", PROXY, X, {}, PROXY],
-  ["a stranger says so", tcp("192.0.2.1"), X, trust, tcp("192.0.2.1")],
-  ["a proxy says so", PROXY, X, trust, tcp("198.51.100.1", 81)],
+  ["no proxy is trusted", PROXY, X, {}, PROXY],
+  ["another peer reports it", tcp("192.0.2.1"), X, trust, tcp("192.0.2.1")],
+  ["a proxy reports it", PROXY, X, trust, tcp("198.51.100.1", 81)],
   [
-    "a proxy says so, by Forwarded",
+    "a proxy reports it in Forwarded",
     PROXY,
     { Forwarded: 'for="[2001:DB8::1]"' },
     trust,
     tcp("2001:db8::1", 0),
   ],
-  ["a proxy says nothing", PROXY, {}, trust, PROXY],
+  ["a proxy reports nothing", PROXY, {}, trust, PROXY],
   ["a proxy does not know", PROXY, { Forwarded: "for=unknown" }, trust, PROXY],
-  ["a proxy of IPv6 says so", tcp("0:0:0:0:0:0:0:1"), X, trust, tcp("198.51.100.1", 81)],
-  ["an IPv4-mapped proxy says so", tcp("::ffff:10.1.2.3"), X, trust, tcp("198.51.100.1", 81)],
+  ["a proxy of IPv6 reports it", tcp("0:0:0:0:0:0:0:1"), X, trust, tcp("198.51.100.1", 81)],
+  ["an IPv4-mapped proxy reports it", tcp("::ffff:10.1.2.3"), X, trust, tcp("198.51.100.1", 81)],
   [
-    "a proxy with an interface says so",
+    "a proxy with a zone reports it",
     tcp("fe80::1%eth0"),
     X,
     { trustedProxies: ["fe80::/10"] },
@@ -66,12 +66,12 @@ const clients: [what: string, from: Addr, Record<string, string>, AcceptOptions,
   ],
 ];
 for (const [what, from, fields, options, client] of clients) {
-  test(`clientAddr where ${what}`, async () => {
+  test(`clientAddr if ${what}`, async () => {
     assertEquals(await clientOf(from, upgradeRequest(fields), options), client);
   });
 }
 
-/** What a client gets, and who serves is told, where the handshake fails. */
+/** Returns the response and the error of a handshake that fails. */
 async function refusal(from: Addr, request: string | Uint8Array, options: AcceptOptions) {
   const peer = new HttpPeer({ addr: from });
   const accepting = accept(peer.conn, options);
@@ -84,7 +84,7 @@ async function refusal(from: Addr, request: string | Uint8Array, options: Accept
   return [error.code, peer.status, peer.text === ""];
 }
 
-test("a trusted proxy's malformed field is refused with 400, and a stranger's is not looked at", async () => {
+test("a trusted proxy's malformed field is refused with 400, another client's is ignored", async () => {
   const request = upgradeRequest({ "X-Forwarded-For": "oops" });
   assertEquals(await refusal(PROXY, request, trust), ["ERR_HANDSHAKE_FORWARDED", 400, false]);
   assertEquals(await clientOf(tcp("192.0.2.1"), request, trust), tcp("192.0.2.1"));
@@ -107,17 +107,17 @@ const relayed: [
     {},
     tcp("192.0.2.7", 5),
   ],
-  ["a proxy speaks for itself", PROXY, hex("0d0a0d0a000d0a515549540a 20000000"), {}, PROXY],
-  ["a proxy does not say", PROXY, UNKNOWN, {}, PROXY],
-  ["it's a stranger's own connection", tcp("192.0.2.1"), "", {}, tcp("192.0.2.1")],
+  ["a proxy connects for itself", PROXY, hex("0d0a0d0a000d0a515549540a 20000000"), {}, PROXY],
+  ["a proxy does not report it", PROXY, UNKNOWN, {}, PROXY],
+  ["the peer is not trusted", tcp("192.0.2.1"), "", {}, tcp("192.0.2.1")],
   [
-    "a stranger is relayed, and adds a field",
+    "a client is relayed and adds a field",
     PROXY,
     "PROXY TCP4 192.0.2.7 10.0.0.1 5 80\r\n",
     X,
     tcp("192.0.2.7", 5),
   ],
-  ["somebody is relayed, and adds a field", PROXY, UNKNOWN, X, PROXY],
+  ["an unknown client is relayed and adds a field", PROXY, UNKNOWN, X, PROXY],
   [
     "another proxy is relayed, and adds a field",
     PROXY,
@@ -134,7 +134,7 @@ const relayed: [
   ],
 ];
 for (const [what, from, header, fields, client] of relayed) {
-  test(`clientAddr with the PROXY protocol where ${what}`, async () => {
+  test(`clientAddr with the PROXY protocol if ${what}`, async () => {
     const text = upgradeRequest(fields);
     const request = new Uint8Array([
       ...typeof header === "string" ? new TextEncoder().encode(header) : header,
@@ -150,7 +150,7 @@ test("with the PROXY protocol, a proxy without its header is dropped without an 
   assertEquals(await refusal(PROXY, "PROXY TCP4 oops\r\n", proxyProtocol), dropped);
 });
 
-test("with the PROXY protocol, a stranger's header is a malformed request", async () => {
+test("with the PROXY protocol, the header of another client is a malformed request", async () => {
   const request = "PROXY TCP4 192.0.2.7 10.0.0.1 5 80\r\n" + upgradeRequest();
   const [code, status] = await refusal(tcp("192.0.2.1"), request, proxyProtocol);
   assertEquals([code, status], ["ERR_HANDSHAKE_HEAD", 400]);
@@ -178,7 +178,7 @@ test("accept and serve check the options about proxies", async () => {
   await turns(1);
 });
 
-test("serve tells clientAddr to upgrade(), to fetch() and by the socket", async () => {
+test("serve passes clientAddr to upgrade(), to fetch() and to the socket", async () => {
   const told: Addr[] = [];
   const { server } = serving({ open: (socket) => void told.push(socket.clientAddr) }, {
     trustedProxies: ["127.0.0.1"],
