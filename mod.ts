@@ -27,6 +27,8 @@ export { connect, connectOver } from "./src/client/connect.ts";
 export type { ConnectOptions, HandshakeOptions } from "./src/client/connect_options.ts";
 export type { CloseInfo } from "./src/connection/close_info.ts";
 export { type SocketHandler, WebSocketConnection } from "./src/connection/connection.ts";
+export type { ConnectionOptions, Overflow } from "./src/connection/connection_options.ts";
+export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./src/connection/limits.ts";
 export type { MessageStream } from "./src/connection/message_streams.ts";
 export { ReadyState } from "./src/connection/ready_state.ts";
 export type { Sendable, SendOptions } from "./src/connection/sendable.ts";
@@ -48,11 +50,9 @@ export {
 export type { Frame, FrameInit, Role } from "./src/protocol/frame.ts";
 export { type FrameDecoderOptions } from "./src/protocol/frame_decoder.ts";
 export { type FrameEncoderOptions } from "./src/protocol/frame_encoder.ts";
-export { DEFAULT_LIMITS, type Limits } from "./src/protocol/limits.ts";
 export type { Message, MessagePart } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";
 export { Opcode } from "./src/protocol/opcode.ts";
-export type { Overflow } from "./src/connection/overflow.ts";
 export type { PerAttempt } from "./src/client/per_attempt.ts";
 export type {
   ReconnectCloseEvent,

@@ -1,11 +1,9 @@
-import type { PerMessageDeflateOptions } from "../extensions/deflate_options.ts";
+import type { ConnectionOptions } from "../connection/connection_options.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
-import type { Limits } from "../protocol/limits.ts";
 import type { ClientTls } from "../transport/transport.ts";
-import type { Overflow } from "../connection/overflow.ts";
 
 /** Options of {@linkcode connectOver}; {@linkcode connect} has them, too. */
-export interface HandshakeOptions {
+export interface HandshakeOptions extends ConnectionOptions {
   /**
    * The subprotocols to offer, in order of preference. The server may choose none: see the
    * connection's `protocol`.
@@ -37,36 +35,11 @@ export interface HandshakeOptions {
   signal?: AbortSignal;
   /**
    * The longest time until the connection is open, in milliseconds, from resolving the host name to the
-   * server's response; `Infinity` for no timeout.
+   * server's response; `Infinity` for no timeout. `limits.handshakeTimeout` is not used.
    *
    * @default {30000} 30 s
    */
   timeout?: number;
-  /**
-   * Whether to offer permessage-deflate (RFC 7692), and its options. Messages are then compressed if
-   * the server agrees. `true` means the default options: windows of 12 bits (4 KiB), `memLevel` 5,
-   * level 1, messages of 1 KiB and more. Memory usage is below 1 KiB until the first compressed message,
-   * then about 10 KiB for receiving (33 KiB if the server keeps its window of 15 bits) and 3 KiB for
-   * sending.
-   *
-   * Send a message with `compress: false` if it has a secret next to text that an attacker can choose:
-   * its length on the wire would reveal the secret (CRIME, BREACH).
-   *
-   * @default {false}
-   */
-  compression?: boolean | PerMessageDeflateOptions;
-  /**
-   * What happens if the send queue has no room for a message, at `maxBufferedAmount`. `"close"` rejects
-   * the send and closes the connection with 1013; `"reject"` rejects the send with a
-   * `QuotaExceededError`, and the application decides.
-   *
-   * @default {"close"}
-   */
-  overflow?: Overflow;
-  /**
-   * The limits of the connection; each has a default. `handshakeTimeout` is not used: see `timeout`.
-   */
-  limits?: Partial<Limits>;
 }
 
 /** Options of {@linkcode connect}. */

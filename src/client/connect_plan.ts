@@ -1,26 +1,19 @@
-import { resolveCompression } from "../connection/compression.ts";
-import { resolveOverflow } from "../connection/overflow.ts";
-import type { Overflow } from "../connection/overflow.ts";
-import type { Extension } from "../extensions/extension.ts";
+import { resolveConnectionOptions } from "../connection/connection_options.ts";
+import type { ConnectionConfig } from "../connection/connection_options.ts";
 import { serializeExtensions } from "../handshake/extensions_header.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import { createKey, upgradeRequestFields } from "../handshake/upgrade_request_writer.ts";
 import { parseWebSocketUrl } from "../handshake/url.ts";
 import type { WebSocketUrl } from "../handshake/url.ts";
-import { resolveLimits } from "../protocol/limits.ts";
-import type { Limits } from "../protocol/limits.ts";
 import type { HandshakeOptions } from "./connect_options.ts";
 
 /** A URL and options, checked and resolved: what the opening handshake asks for. */
-export interface ConnectPlan {
+export interface ConnectPlan extends ConnectionConfig {
   readonly url: WebSocketUrl;
   readonly key: string;
   readonly protocols: readonly string[];
-  readonly extensions: readonly Extension[];
   readonly offers: readonly ExtensionOffer[];
   readonly fields: [name: string, value: string][];
-  readonly overflow: Overflow;
-  readonly limits: Readonly<Limits>;
 }
 
 /**
@@ -35,8 +28,8 @@ export function makePlan(url: string | URL, options: HandshakeOptions): ConnectP
   const parsed = parseWebSocketUrl(url);
   const key = createKey();
   const offered = typeof protocols === "string" ? [protocols] : [...protocols];
-  const extensions = resolveCompression(options.compression);
-  const offers = extensions.flatMap((extension) => extension.offers());
+  const config = resolveConnectionOptions(options);
+  const offers = config.extensions.flatMap((extension) => extension.offers());
   const fields = upgradeRequestFields({
     host: parsed.host,
     key,
@@ -46,7 +39,5 @@ export function makePlan(url: string | URL, options: HandshakeOptions): ConnectP
     authorization: parsed.authorization,
     headers,
   });
-  const overflow = resolveOverflow(options.overflow);
-  const limits = resolveLimits(options.limits);
-  return { url: parsed, key, protocols: offered, extensions, offers, fields, overflow, limits };
+  return { ...config, url: parsed, key, protocols: offered, offers, fields };
 }

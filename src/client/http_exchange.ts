@@ -4,7 +4,7 @@ import type { ResponseHead } from "../http/response_head_parser.ts";
 import { concat, EMPTY } from "../protocol/bytes.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
-import type { Limits } from "../protocol/limits.ts";
+import type { Limits } from "../connection/limits.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 
 /** Parameters of {@linkcode httpExchange}: a request, and what to do with its response. */

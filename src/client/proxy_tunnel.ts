@@ -1,8 +1,8 @@
+import type { Limits } from "../connection/limits.ts";
 import { HandshakeError } from "../http/errors.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
 import { writeRequest } from "../http/request_writer.ts";
 import type { ProxyUrl } from "../handshake/url.ts";
-import type { Limits } from "../protocol/limits.ts";
 import { httpExchange } from "./http_exchange.ts";
 import type { Transport } from "../transport/transport.ts";
 

@@ -1,7 +1,7 @@
 import { encodeClosePayload } from "../protocol/close_code.ts";
 import type { Message } from "../protocol/message.ts";
 import { ConnectionCore } from "./connection_core.ts";
-import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
+import type { ConnectionInit, ConnectionStart } from "./connection_settings.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { Callbacks } from "./socket_handler.ts";
 import type { MessageStream } from "./message_streams.ts";

@@ -2,7 +2,7 @@ import { useExtensions } from "../extensions/extension_chain.ts";
 import { encodeClosePayload } from "../protocol/close_code.ts";
 import type { Message, MessagePart } from "../protocol/message.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
-import type { ConnectionInit, ConnectionStart } from "./connection_init.ts";
+import type { ConnectionInit, ConnectionStart } from "./connection_settings.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { CloseInfo, EndpointOwner } from "./close_info.ts";
 import { MessageQueue } from "./message_queue.ts";

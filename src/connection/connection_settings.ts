@@ -1,27 +1,57 @@
+import type { ExtensionAgreement } from "../extensions/extension.ts";
 import type { Role } from "../protocol/frame.ts";
-import type { Limits } from "../protocol/limits.ts";
-import type { MemoryBudget } from "./memory_budget.ts";
-import type { Overflow } from "./overflow.ts";
+import type { Addr, Transport } from "../transport/transport.ts";
 import type { Timers } from "../util/timers.ts";
+import type { Overflow } from "./connection_options.ts";
+import type { Limits } from "./limits.ts";
+import type { MemoryBudget } from "./memory_budget.ts";
+import type { Callbacks } from "./socket_handler.ts";
 
-/** What endpoints have in common: one object for all connections of a server. */
+/** What the connections of one server or client have in common: one object for all of them. */
 export interface EndpointSettings {
   readonly role: Role;
   readonly limits: Readonly<Limits>;
-  /** What times their waits. */
   readonly timers: Timers;
-  /** What the server's connections may hold together. */
+  /** The memory budget of the server; a client has none. */
   readonly budget: MemoryBudget | undefined;
 }
 
-/** What connections have in common beside that. */
+/** The same, with what only the public connection uses. */
 export interface ConnectionSettings<Socket> extends EndpointSettings {
-  /** What is done with a send that there is no room for. */
+  /** What happens to a `send()` for which the send queue has no room. */
   readonly overflow: Overflow;
-  /** Makes the opening handshake's request when somebody asks for it. */
+  /** Makes the opening handshake's request when the application asks for it. */
   readonly makeRequest: (headText: string) => Request;
-  /** Who is told what goes wrong. */
+  /** Reports errors. */
   readonly onError: (error: unknown, socket: Socket) => void;
-  /** Who is told that a connection has ended. */
+  /** Reports that a connection is closed. */
   readonly onClosed: ((socket: Socket) => void) | undefined;
+}
+
+/** What the handshake of either role makes a connection from. */
+export interface ConnectionInit<Socket, Data> {
+  settings: ConnectionSettings<Socket>;
+  transport: Transport;
+  /** The address of the client, if the other end of the transport is a proxy. */
+  clientAddr?: Addr | undefined;
+  protocol: string;
+  /** The extensions in use, as in Sec-WebSocket-Extensions; empty if there are none. */
+  extensions: string;
+  /** What the handshake has agreed to, in the order of the server's response. */
+  agreements: readonly ExtensionAgreement[];
+  data: Data;
+  /** The head of the opening handshake's request, from which `request` is made. */
+  headText: string;
+}
+
+/** What a connection starts with. */
+export interface ConnectionStart<Socket> {
+  /** Bytes to send before all others: the response of the opening handshake. */
+  answer: Uint8Array<ArrayBuffer>;
+  /** Bytes that were received with the opening handshake. */
+  early: Uint8Array;
+  /** The callbacks, if the application uses them. */
+  handler?: Callbacks<Socket> | undefined;
+  /** Called once messages can be sent, before any is received. */
+  opened?: () => void;
 }

@@ -1,7 +1,7 @@
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import type { Frame, FrameInit } from "../protocol/frame.ts";
-import type { Limits } from "../protocol/limits.ts";
+import type { Limits } from "./limits.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import { Timer } from "../util/timers.ts";
 import type { Timers, Wheel } from "../util/timers.ts";

@@ -1,4 +1,4 @@
-import type { Limits } from "../protocol/limits.ts";
+import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { bytesOf, PART_OVERHEAD } from "./memory_usage.ts";
 

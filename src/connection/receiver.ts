@@ -3,7 +3,7 @@ import { DecodedFrame } from "../protocol/decoded_frame.ts";
 import type { Frame, Role } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
-import type { Limits } from "../protocol/limits.ts";
+import type { Limits } from "./limits.ts";
 import type { Message, MessagePart } from "../protocol/message.ts";
 import type { MessageOptions, MessageSink } from "../protocol/message_sequence.ts";
 import { MessageAssembler } from "../protocol/message_assembler.ts";

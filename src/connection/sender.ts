@@ -1,6 +1,6 @@
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { FrameInit } from "../protocol/frame.ts";
-import type { Limits } from "../protocol/limits.ts";
+import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
 import type { Transport } from "../transport/transport.ts";
 import { notQuiet, whenLate, whenQuiet } from "./write_scheduler.ts";

@@ -1,6 +1,6 @@
 import type { ExtensionSendOptions } from "../extensions/extension.ts";
 import type { FrameInit } from "../protocol/frame.ts";
-import type { Limits } from "../protocol/limits.ts";
+import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";

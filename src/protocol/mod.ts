@@ -36,7 +36,6 @@ export { type Frame, type FrameInit, MAX_CONTROL_PAYLOAD, type Role, Rsv } from 
 export { FrameDecoder, type FrameDecoderOptions } from "./frame_decoder.ts";
 export type { FrameSink } from "./frame_sink.ts";
 export { FrameEncoder, type FrameEncoderOptions } from "./frame_encoder.ts";
-export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./limits.ts";
 export { mask } from "./mask.ts";
 export type { Message, MessagePart } from "./message.ts";
 export { MessageAssembler } from "./message_assembler.ts";

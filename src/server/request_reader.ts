@@ -1,8 +1,8 @@
 import { HandshakeError } from "../http/errors.ts";
 import { RequestHeadParser } from "../http/request_head_parser.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
+import type { Limits } from "../connection/limits.ts";
 import { concat, EMPTY } from "../protocol/bytes.ts";
-import type { Limits } from "../protocol/limits.ts";
 import { Timer, timers } from "../util/timers.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 

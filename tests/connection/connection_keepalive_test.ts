@@ -1,5 +1,5 @@
 import { WebSocketError } from "../../src/protocol/errors.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import { Timers } from "../../src/util/timers.ts";
 import { assert, assertEquals, assertInstanceOf, onTestEnd, test } from "../harness.ts";
 import { ROLES } from "../protocol/frames.ts";

@@ -1,7 +1,7 @@
 import { Endpoint } from "../../src/connection/endpoint.ts";
 import type { CloseInfo } from "../../src/connection/close_info.ts";
-import { resolveLimits } from "../../src/protocol/limits.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import { resolveLimits } from "../../src/connection/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { timers } from "../../src/util/timers.ts";
 import { assertEquals, delay, test } from "../harness.ts";

@@ -1,5 +1,5 @@
 import { MessageQueue } from "../../src/connection/message_queue.ts";
-import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
 import { assertEquals, test } from "../harness.ts";
 
 /** A queue, and how often its source was asked for more. */

@@ -1,6 +1,6 @@
 import { connect, serve } from "../../mod.ts";
-import { resolveOverflow } from "../../src/connection/overflow.ts";
-import type { Overflow } from "../../src/connection/overflow.ts";
+import { resolveConnectionOptions } from "../../src/connection/connection_options.ts";
+import type { Overflow } from "../../src/connection/connection_options.ts";
 import { assertEquals, assertRejects, assertThrows, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import { openRaw, serving } from "../support/server.ts";
@@ -8,8 +8,8 @@ import { openRaw, serving } from "../support/server.ts";
 const LIMITS = { outgoingHighWaterMark: 1000, maxBufferedAmount: 2000 };
 
 test("overflow is close or reject, and nothing else", async () => {
-  assertEquals(resolveOverflow(), "close");
-  assertEquals(resolveOverflow("reject"), "reject");
+  assertEquals(resolveConnectionOptions({}).overflow, "close");
+  assertEquals(resolveConnectionOptions({ overflow: "reject" }).overflow, "reject");
   for (const overflow of ["drop", "", null, true] as unknown as Overflow[]) {
     const expected = `Cannot use overflow: expected "close" or "reject", got ${overflow}`;
     assertThrows(() => serve({ port: 0, overflow }, {}), TypeError, expected);

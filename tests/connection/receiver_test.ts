@@ -1,5 +1,5 @@
 import { Receiver } from "../../src/connection/receiver.ts";
-import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
 import { InvalidPayloadError } from "../../src/protocol/errors.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { BACKENDS, makeDeflate } from "../extensions/deflate_helpers.ts";

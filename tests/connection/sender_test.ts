@@ -1,6 +1,6 @@
 import { Sender } from "../../src/connection/sender.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
-import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, assertRejects, test, toHex } from "../harness.ts";
 import { FakeTransport } from "../support/fake_transport.ts";

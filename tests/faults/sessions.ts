@@ -4,7 +4,7 @@ import { accept } from "../../src/server/accept.ts";
 import { connectOver } from "../../src/client/connect.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { computeAcceptKey } from "../../src/handshake/accept_key.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";

@@ -12,7 +12,7 @@ import {
 import type { CloseInfo } from "../../src/connection/close_info.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { App, callbacks, DRIVES } from "./drives.ts";
 

@@ -7,7 +7,7 @@ import { decodeClosePayload } from "../../src/protocol/close_code.ts";
 import { WebSocketError } from "../../src/protocol/errors.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
-import { DEFAULT_LIMITS } from "../../src/protocol/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";

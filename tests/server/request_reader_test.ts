@@ -1,8 +1,8 @@
 import type { HandshakeError } from "../../src/http/errors.ts";
 import type { RequestHead } from "../../src/http/request_head_parser.ts";
 import { RequestReader } from "../../src/server/request_reader.ts";
-import { resolveLimits } from "../../src/protocol/limits.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import { resolveLimits } from "../../src/connection/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import { assertEquals, delay, test } from "../harness.ts";
 import { latin1 as bytes } from "../support/bytes.ts";
 import { FakeTransport } from "../support/fake_transport.ts";

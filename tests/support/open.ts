@@ -1,11 +1,11 @@
 import type { MemoryBudget } from "../../src/connection/memory_budget.ts";
-import type { Overflow } from "../../src/connection/overflow.ts";
+import type { Overflow } from "../../src/connection/connection_options.ts";
 import type { ExtensionAgreement } from "../../src/extensions/extension.ts";
 import { openConnection, startConnection } from "../../src/connection/connection.ts";
 import type { SocketHandler, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
-import { resolveLimits } from "../../src/protocol/limits.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import { resolveLimits } from "../../src/connection/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import { timers } from "../../src/util/timers.ts";
 import type { Timers } from "../../src/util/timers.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";

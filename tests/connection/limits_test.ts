@@ -1,5 +1,5 @@
-import { DEFAULT_LIMITS, resolveLimits } from "../../src/protocol/limits.ts";
-import type { Limits } from "../../src/protocol/limits.ts";
+import { DEFAULT_LIMITS, resolveLimits } from "../../src/connection/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 
 const defaults: Limits = {

@@ -1,0 +1,60 @@
+import type { PerMessageDeflateOptions } from "../extensions/deflate_options.ts";
+import type { Extension } from "../extensions/extension.ts";
+import { PerMessageDeflate } from "../extensions/permessage_deflate.ts";
+import { resolveLimits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
+
+/** What happens to a `send()` for which the send queue has no room: see {@linkcode ConnectionOptions}. */
+export type Overflow = "close" | "reject";
+
+/** Options of a connection, of either role. */
+export interface ConnectionOptions {
+  /**
+   * Whether to compress messages with permessage-deflate (RFC 7692) if the peer supports it, and its
+   * options. `true` means the default options: windows of 12 bits (4 KiB), `memLevel` 5, level 1,
+   * messages of 1 KiB and more. Compression costs CPU time. Its memory usage is below 1 KiB a connection
+   * until the first compressed message, then about 10 KiB for receiving (33 KiB if the peer keeps its
+   * window of 15 bits) and 3 KiB for sending.
+   *
+   * Send a message with `compress: false` if it has a secret next to text that an attacker can choose:
+   * its length on the wire would reveal the secret (CRIME, BREACH).
+   *
+   * @default {false}
+   */
+  compression?: boolean | PerMessageDeflateOptions;
+  /**
+   * What happens to a `send()` for which the send queue has no room, by `maxBufferedAmount`. `"close"`
+   * refuses it and closes the connection with 1013. `"reject"` rejects it with a `QuotaExceededError`
+   * and leaves the connection open.
+   *
+   * @default {"close"}
+   */
+  overflow?: Overflow;
+  /** The limits of a connection; each has a default. */
+  limits?: Partial<Limits>;
+}
+
+/** The options, checked. */
+export interface ConnectionConfig {
+  /** The extensions to offer or to accept. */
+  readonly extensions: readonly Extension[];
+  readonly overflow: Overflow;
+  readonly limits: Readonly<Limits>;
+}
+
+/**
+ * Checks the options.
+ *
+ * @throws {TypeError} If `overflow` is neither `"close"` nor `"reject"`.
+ * @throws {RangeError} If a limit, or an option of permessage-deflate, is out of its range.
+ */
+export function resolveConnectionOptions(options: ConnectionOptions): ConnectionConfig {
+  const { compression = false, overflow = "close", limits } = options;
+  const extensions = compression === false
+    ? []
+    : [new PerMessageDeflate(compression === true ? {} : compression)];
+  if (overflow !== "close" && overflow !== "reject") {
+    throw new TypeError(`Cannot use overflow: expected "close" or "reject", got ${overflow}`);
+  }
+  return { extensions, overflow, limits: resolveLimits(limits) };
+}
