@@ -1,4 +1,4 @@
-// The client over real sockets: TCP, Unix sockets, and servers that misbehave as TCP lets them.
+// The client over real sockets: TCP, Unix sockets, and servers that end or reset the TCP connection.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { connect, HandshakeError, WebSocketError } from "../../mod.ts";
@@ -22,7 +22,7 @@ import { collect, exchange } from "../support/open.ts";
 import { rawServer } from "../support/raw_server.ts";
 import { echo, serving } from "../support/server.ts";
 
-/** Sends messages of many sizes to an echo, and checks what comes back. */
+/** Sends messages of many sizes to an echo server, and checks the replies. */
 async function exchangeWith(socket: WebSocketConnection): Promise<void> {
   const messages: (string | Uint8Array)[] = [];
   for (const size of [0, 1, 125, 126, 65535, 65536, 1024 * 1024]) {
@@ -31,7 +31,7 @@ async function exchangeWith(socket: WebSocketConnection): Promise<void> {
   assertEquals(await exchange(messages, socket), messages);
 }
 
-test("connect and serve get along over TCP", async () => {
+test("connect and serve exchange messages over TCP", async () => {
   const { server, url } = serving(echo, { protocols: ["chat"] });
   const socket = await connect(`${url}/chat?a=b`, { protocols: ["x", "chat"] });
   assertEquals(socket.protocol, "chat");
@@ -43,14 +43,14 @@ test("connect and serve get along over TCP", async () => {
   assertEquals([closeCode, wasClean], [1000, true]);
 });
 
-test("connect takes a name, and http: for ws:", async () => {
+test("connect accepts a host name, and http: for ws:", async () => {
   const { url } = serving(echo);
   const socket = await connect(url.replace("ws://127.0.0.1", "http://localhost"));
   assert(await socket.ping() >= 0);
   await socket.close();
 });
 
-test("connect and serve get along over IPv6", async () => {
+test("connect and serve exchange messages over IPv6", async () => {
   let served;
   try {
     served = serving(echo, { hostname: "::1" });
@@ -64,7 +64,7 @@ test("connect and serve get along over IPv6", async () => {
   await socket.close();
 });
 
-test("connect and serve get along over a Unix socket", async () => {
+test("connect and serve exchange messages over a Unix socket", async () => {
   const folder = await mkdtemp(`${tmpdir()}/sluice-`);
   onTestEnd(() => rm(folder, { recursive: true }));
   const path = `${folder}/socket`;
@@ -85,7 +85,7 @@ test("connect closes cleanly when the server does", async () => {
   assertEquals([closeCode, reason, wasClean], [4001, "bye", true]);
 });
 
-test("connect rejects with what a server of ours refuses with", async () => {
+test("connect rejects with the response of a server that refuses", async () => {
   const { url } = serving(echo, {
     upgrade: () => new Response("who are you?", { status: 401, headers: { "X-A": "b" } }),
   });
@@ -94,7 +94,7 @@ test("connect rejects with what a server of ours refuses with", async () => {
   assert(error.headers.some(([name, value]) => name === "x-a" && value === "b"));
 });
 
-test("connect rejects where nobody listens, and where the name is nobody's", async () => {
+test("connect rejects if no server listens, and if the name can't be resolved", async () => {
   const server = await rawServer();
   await new Promise((resolve) => server.server.close(resolve));
   const urls = [`ws://127.0.0.1:${server.port}/`, "ws://nobody.invalid/"];
@@ -112,7 +112,7 @@ test("connect rejects where nobody listens, and where the name is nobody's", asy
   assertEquals(error.code, "ERR_CONNECT");
 });
 
-test("connect rejects where the server leaves at once, by a FIN or by a reset", async () => {
+test("connect rejects if the server ends the connection at once, by a FIN or by a reset", async () => {
   for (const isReset of [false, true]) {
     const { port } = await rawServer(async (connection) => {
       await connection.head();
@@ -124,7 +124,7 @@ test("connect rejects where the server leaves at once, by a FIN or by a reset", 
   }
 });
 
-test("connect leaves nothing behind when it's refused", async () => {
+test("connect closes the TCP connection if it is refused", async () => {
   for (
     const answer of [
       "garbage",
@@ -141,7 +141,7 @@ test("connect leaves nothing behind when it's refused", async () => {
   }
 });
 
-test("connect gives up on a silent server, by its timeout or by its signal", async () => {
+test("connect ends an attempt at a silent server by its timeout or its signal", async () => {
   for (const sent of ["", "HTTP/1.1 101 Switch", "HTTP/1.1 403 X\r\n\r\nbo"]) {
     const server = await rawServer((connection) => connection.write(sent));
     const url = `ws://127.0.0.1:${server.port}/`;
@@ -157,9 +157,9 @@ test("connect gives up on a silent server, by its timeout or by its signal", asy
   }
 });
 
-test("connect gives up at once, wherever it is", async () => {
+test("connect ends at once when its signal aborts, at any step", async () => {
   const { url } = serving(echo);
-  // Before it begins, in the same turn, and at about every step on the way.
+  // Before the attempt, in the same turn, and at about every step of it.
   for (let turns = -1; turns < 40; turns++) {
     const stop = new AbortController();
     if (turns === -1) stop.abort("enough");
@@ -169,7 +169,7 @@ test("connect gives up at once, wherever it is", async () => {
     stop.abort("enough");
     try {
       const socket = await attempt;
-      // It was open before.
+      // It was already open.
       await socket.close();
     } catch (error) {
       assertEquals(error, "enough");
@@ -177,7 +177,7 @@ test("connect gives up at once, wherever it is", async () => {
   }
 });
 
-/** A listener whose queue is full, so that the kernel answers nothing. */
+/** A listener whose backlog is full, so that the kernel does not answer. */
 const FULL = `
 import socket, sys
 server = socket.socket()
@@ -193,7 +193,7 @@ print("port", server.getsockname()[1], flush=True)
 sys.stdin.read() or __import__("time").sleep(60)
 `;
 
-testIf(canRun("python3"), "connect gives up while TCP is being connected", async () => {
+testIf(canRun("python3"), "connect ends an attempt while TCP is being connected", async () => {
   const child = spawn("python3", ["-c", FULL]);
   const url = `ws://127.0.0.1:${(await child.waitForLine(/^port (\d+)$/))[1]}/`;
   const late = await assertRejects(() => connect(url, { timeout: 50 }), DOMException);
@@ -203,11 +203,11 @@ testIf(canRun("python3"), "connect gives up while TCP is being connected", async
   setTimeout(() => stop.abort("enough"), 20);
   assertEquals(await assertRejects(() => attempt), "enough");
   await child.kill();
-  // Bun can't give up an attempt of the kernel's: the next SYN finds nobody, and ends it.
+  // Bun can't cancel an attempt of the kernel: it ends when the next SYN finds no listener.
   if (runtime === "bun") await delay(1200);
 });
 
-test("bytes that come with the answer are the first frames", async () => {
+test("connect takes bytes that follow the response for the first frames", async () => {
   const { port } = await rawServer(async (connection) => {
     const head = await connection.head();
     connection.write(`${switching(head)}\x81\x05Hello\x81\x03`);
@@ -222,7 +222,7 @@ test("bytes that come with the answer are the first frames", async () => {
   assertEquals([closeCode, wasClean], [1000, true]);
 });
 
-test("an open connection whose server is gone without a Close ends with 1006", async () => {
+test("an open connection that ends without a Close frame has close code 1006", async () => {
   for (const isReset of [false, true]) {
     const { port } = await rawServer(async (connection) => {
       connection.write(switching(await connection.head()));

@@ -1,4 +1,4 @@
-// The client's half of the opening handshake, over memory: every byte is the test's.
+// The client's half of the opening handshake, over memory: the test sends every byte.
 import { connect, connectOver, HandshakeError, WebSocketError } from "../../mod.ts";
 import type { ConnectOptions, HandshakeOptions, WebSocketConnection } from "../../mod.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
@@ -20,14 +20,14 @@ import { collect, turns } from "../support/open.ts";
 
 const URL_ = "ws://example.com/chat?room=1";
 
-/** What is to be answered, and how the attempt goes. */
+/** An attempt, and the server's end of its connection. */
 interface Dialed {
   socket: Promise<WebSocketConnection>;
   here: MemoryTransport;
   there: MemoryTransport;
-  /** All that the client has sent, a character for each byte. */
+  /** All bytes that the client has sent, as one character each. */
   sent(): string;
-  /** Sends text, a byte for each character. */
+  /** Sends text, one byte for each character. */
   send(text: string): void;
   /** Resolves to the request. */
   request(): Promise<string>;
@@ -72,13 +72,13 @@ function dial(
   };
 }
 
-/** Answers the request, and gives the open connection. */
+/** Answers the request; returns the open connection. */
 async function open(dialed: Dialed, more = "", fields = ""): Promise<WebSocketConnection> {
   dialed.send(switching(await dialed.request(), fields) + more);
   return await dialed.socket;
 }
 
-/** How an attempt fails for which the server sends this. */
+/** Returns the error of an attempt that the server answers with `answer`. */
 async function refusal(answer: string, options: HandshakeOptions = {}): Promise<HandshakeError> {
   const dialed = dial(options);
   await dialed.request();
@@ -88,7 +88,7 @@ async function refusal(answer: string, options: HandshakeOptions = {}): Promise<
   return error;
 }
 
-test("connectOver asks as RFC 6455 §4.1 says", async () => {
+test("connectOver sends the request of RFC 6455 §4.1", async () => {
   const dialed = dial(
     {
       protocols: ["chat", "superchat"],
@@ -136,7 +136,7 @@ const memories: [name: string, options: MemoryOptions][] = [
 ];
 
 for (const [name, memory] of memories) {
-  test(`connectOver and accept get along: ${name}`, async () => {
+  test(`connectOver and accept exchange messages: ${name}`, async () => {
     const [here, there] = memoryPair(memory);
     const [server, client] = await Promise.all([
       accept(there, { protocols: ["chat"] }),
@@ -148,7 +148,7 @@ for (const [name, memory] of memories) {
     assertEquals((await client[Symbol.asyncIterator]().next()).value, new Uint8Array(200));
     assert(await client.ping() >= 0);
     client.close(4000, "bye");
-    // The server answers a Close once it has been told of it.
+    // The server answers a Close when its iterator is asked for the next message.
     assertEquals((await server[Symbol.asyncIterator]().next()).done, true);
     for (const { closed } of [server, client]) {
       const { closeCode, reason, wasClean } = await deadline(closed, 5000, "closed");
@@ -157,7 +157,7 @@ for (const [name, memory] of memories) {
     }
   });
 
-  test(`connectOver takes what follows the head for frames: ${name}`, async () => {
+  test(`connectOver takes bytes that follow the head for frames: ${name}`, async () => {
     const dialed = dial({}, memory);
     const socket = await open(dialed, "\x81\x05Hello\x89\x00\x82\x01\xff\x88\x02\x03\xe8");
     const messages = collect(socket);
@@ -171,8 +171,8 @@ for (const [name, memory] of memories) {
   });
 }
 
-test("connectOver does not write before its request has gone out", async () => {
-  // The server answers as soon as it has seen the key, and reads the rest later.
+test("connectOver does not write frames before its request has been written", async () => {
+  // The server answers as soon as it has received the key, and reads the rest later.
   const dialed = dial({ headers: { "X-Padding": "x".repeat(1000) } }, { capacity: 300 });
   const { promise, resolve } = Promise.withResolvers<void>();
   const handler = dialed.there.handler!;
@@ -199,7 +199,7 @@ test("connectOver does not write before its request has gone out", async () => {
   socket.abort();
 });
 
-test("connectOver passes over other 1xx answers", async () => {
+test("connectOver skips other 1xx responses", async () => {
   const dialed = dial({}, { maxChunk: 11 });
   await dialed.request();
   dialed.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
@@ -207,7 +207,7 @@ test("connectOver passes over other 1xx answers", async () => {
   socket.abort();
 });
 
-test("a server's masked frame breaks the connection, with 1002", async () => {
+test("a client fails the connection with 1002 on a masked frame", async () => {
   const dialed = dial();
   const socket = await open(dialed, String.fromCharCode(...hex("81 82 01 02 03 04 49 6b")));
   dialed.there.shutdown();
@@ -224,7 +224,7 @@ const bodies: [name: string, head: string, body: string, expected?: string][] = 
 ];
 
 for (const [name, head, body, expected = body] of bodies) {
-  test(`connectOver rejects with status, fields and body of an answer: ${name}`, async () => {
+  test(`connectOver rejects with status, fields and body of a response: ${name}`, async () => {
     const error = await refusal(`HTTP/1.1 ${head}\r\nX-A: b\r\n\r\n${body}`);
     assertEquals(error.status, Number(head.slice(0, 3)));
     assertEquals(error.code, "ERR_HANDSHAKE_STATUS");
@@ -233,7 +233,7 @@ for (const [name, head, body, expected = body] of bodies) {
   });
 }
 
-test("connectOver reads a body to the connection's end", async () => {
+test("connectOver reads a body up to the end of the connection", async () => {
   for (const isReset of [false, true]) {
     const dialed = dial();
     await dialed.request();
@@ -295,7 +295,7 @@ for (const [name, answer, status, code] of garbage) {
   });
 }
 
-test("connectOver refuses a subprotocol and an extension that it did not ask for", async () => {
+test("connectOver refuses a subprotocol and an extension that it has not offered", async () => {
   for (const name of ["Protocol", "Extensions"]) {
     const dialed = dial();
     dialed.send(switching(await dialed.request(), `Sec-WebSocket-${name}: permessage-deflate\r\n`));
@@ -305,7 +305,7 @@ test("connectOver refuses a subprotocol and an extension that it did not ask for
   }
 });
 
-test("connectOver rejects where the server leaves without an answer", async () => {
+test("connectOver rejects if the server disconnects without a response", async () => {
   for (const sent of ["", "HTTP/1.1 101 Switching"]) {
     for (const isReset of [false, true]) {
       const dialed = dial();
@@ -322,7 +322,7 @@ test("connectOver rejects where the server leaves without an answer", async () =
   }
 });
 
-test("connectOver gives up after its timeout, whatever it waits for", async () => {
+test("connectOver ends after its timeout, at any point of the response", async () => {
   for (const sent of ["", "HTTP/1.1 10", `${ok}X: y\r\n`, "HTTP/1.1 403 X\r\n\r\nbody"]) {
     const dialed = dial({ timeout: 30 });
     await dialed.request();
@@ -336,7 +336,7 @@ test("connectOver gives up after its timeout, whatever it waits for", async () =
   }
 });
 
-test("connectOver gives up on a server that sends a byte now and then", async () => {
+test("connectOver times out while a server keeps sending single bytes", async () => {
   const dialed = dial({ timeout: 60 });
   const answer = switching(await dialed.request());
   let at = 0;
@@ -349,7 +349,7 @@ test("connectOver gives up on a server that sends a byte now and then", async ()
   }
 });
 
-test("connectOver rejects with the signal's reason, whenever it aborts", async () => {
+test("connectOver rejects with the signal's reason, at any point of the response", async () => {
   const reason = new Error("enough");
   for (const sent of ["", "HTTP/1.1 10", "HTTP/1.1 403 X\r\n\r\nbody"]) {
     const stop = new AbortController();
@@ -360,7 +360,7 @@ test("connectOver rejects with the signal's reason, whenever it aborts", async (
     stop.abort(reason);
     assertEquals(await assertRejects(() => dialed.socket), reason);
     assertEquals(dialed.here.isClosed, true);
-    // What comes late, comes to nobody.
+    // A response that comes too late is ignored.
     dialed.send(switching(dialed.sent()));
     await turns();
   }
@@ -369,7 +369,7 @@ test("connectOver rejects with the signal's reason, whenever it aborts", async (
   assertEquals(dialed.sent(), "");
 });
 
-test("a signal that aborts later does nothing to an open connection", async () => {
+test("a signal that aborts later has no effect on an open connection", async () => {
   const stop = new AbortController();
   const dialed = dial({ signal: stop.signal, timeout: 40 });
   const socket = await open(dialed);
@@ -380,25 +380,25 @@ test("a signal that aborts later does nothing to an open connection", async () =
   await socket.closed;
 });
 
-test("connectOver takes a timeout without end, or beyond what a timer can do", async () => {
+test("connectOver accepts an infinite timeout, and one longer than a timer can run", async () => {
   for (const timeout of [Infinity, 1e12]) (await open(dial({ timeout }))).abort();
 });
 
 const misuse: [name: string, url: string, options: ConnectOptions, error: string][] = [
-  ["a URL that is none", "example.com", {}, "SyntaxError"],
+  ["a malformed URL", "example.com", {}, "SyntaxError"],
   ["a URL with a fragment", "ws://127.0.0.1:1/#a", {}, "SyntaxError"],
   ["another scheme", "ftp://127.0.0.1/", {}, "SyntaxError"],
-  ["a subprotocol that is no token", "ws://127.0.0.1:1/", { protocols: "a b" }, "SyntaxError"],
+  ["a subprotocol that is not a token", "ws://127.0.0.1:1/", { protocols: "a b" }, "SyntaxError"],
   ["a subprotocol twice", "ws://127.0.0.1:1/", { protocols: ["a", "a"] }, "SyntaxError"],
-  ["a proxy that is none", "ws://127.0.0.1:1/", { proxy: "socks5://a/" }, "SyntaxError"],
-  ["a header with a line's end", "ws://127.0.0.1:1/", { headers: { A: "b\r\nc" } }, "TypeError"],
+  ["a proxy with another scheme", "ws://127.0.0.1:1/", { proxy: "socks5://a/" }, "SyntaxError"],
+  ["a header with a line break", "ws://127.0.0.1:1/", { headers: { A: "b\r\nc" } }, "TypeError"],
   ["a header of the handshake", "ws://127.0.0.1:1/", { headers: { Host: "b" } }, "TypeError"],
-  ["an Origin with a line's end", "ws://127.0.0.1:1/", { origin: "a\n" }, "TypeError"],
+  ["an Origin with a line break", "ws://127.0.0.1:1/", { origin: "a\n" }, "TypeError"],
   ["tls without wss:", "ws://127.0.0.1:1/", { tls: {} }, "TypeError"],
   ["a Unix socket with TLS", "wss://127.0.0.1:1/", { path: "/nowhere" }, "TypeError"],
   ["a Unix socket and a proxy", "ws://a/", { path: "/a", proxy: "http://a/" }, "TypeError"],
   ["a timeout of 0", "ws://127.0.0.1:1/", { timeout: 0 }, "RangeError"],
-  ["a timeout that is no number", "ws://127.0.0.1:1/", { timeout: NaN }, "RangeError"],
+  ["a timeout that is not a number", "ws://127.0.0.1:1/", { timeout: NaN }, "RangeError"],
   ["a limit of 0", "ws://127.0.0.1:1/", { limits: { maxMessageSize: 0 } }, "RangeError"],
 ];
 
@@ -409,6 +409,6 @@ for (const [what, url, options, name] of misuse) {
   });
 }
 
-test("connectOver refuses what is no connection", async () => {
+test("connectOver refuses a value that is not a connection", async () => {
   await assertRejects(() => connectOver({} as MemoryTransport, URL_), TypeError);
 });

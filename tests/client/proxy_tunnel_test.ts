@@ -8,7 +8,7 @@ import { fieldOf } from "../support/http_text.ts";
 import { type RawConnection, type RawServer, rawServer } from "../support/raw_server.ts";
 import { echo, serving } from "../support/server.ts";
 
-/** A proxy that works: every CONNECT leads to one port, whatever it asks for. */
+/** A working proxy: each CONNECT leads to the same port, whatever its target. */
 function workingProxy(port: number): Promise<RawServer> {
   return rawServer(async (connection) => {
     const head = await connection.head();
@@ -32,7 +32,7 @@ const TLS = (() => {
   return { ca, server: certificate({ subject: "server", names: ["inner.test"], issuer: ca }) };
 })();
 
-test("connect goes through a proxy, with its user information", async () => {
+test("connect goes through a proxy, and sends it the user information of its URL", async () => {
   const { server, url } = serving(echo);
   const { port } = server.addr as TcpAddr;
   const proxy = await workingProxy(port);
@@ -91,7 +91,7 @@ test("connect starts TLS within the tunnel, with the name of the host behind it"
   assertEquals(error.code, "ERR_TLS");
 });
 
-/** How an attempt through this proxy fails. */
+/** Returns the error of an attempt through a proxy that behaves like this. */
 async function failure(behave: (connection: RawConnection) => void, url = "ws://inner.test/") {
   const proxy = await rawServer(async (connection) => {
     await connection.head();
@@ -103,7 +103,7 @@ async function failure(behave: (connection: RawConnection) => void, url = "ws://
   return error;
 }
 
-test("connect rejects with what a proxy refuses with", async () => {
+test("connect rejects with the response of a proxy that refuses", async () => {
   for (const url of ["ws://inner.test/", "wss://inner.test/"]) {
     const error = await failure((connection) => {
       connection.write(
@@ -130,7 +130,7 @@ test("connect refuses a proxy that answers 101, or with a redirect", async () =>
   }
 });
 
-test("connect refuses a tunnel out of which something comes before it has asked", async () => {
+test("connect refuses a tunnel that sends bytes before the client does", async () => {
   for (const url of ["ws://inner.test/", "wss://inner.test/"]) {
     const error = await failure(
       (connection) => connection.write("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching"),
@@ -140,7 +140,7 @@ test("connect refuses a tunnel out of which something comes before it has asked"
   }
 });
 
-test("connect rejects where a proxy talks garbage, or leaves", async () => {
+test("connect rejects if a proxy does not answer with HTTP, or disconnects", async () => {
   const garbage = await failure((connection) => connection.write("SOCKS? no.\r\n\r\n"));
   assertEquals(garbage.code, "ERR_HANDSHAKE_HEAD");
   const gone = await failure(({ socket }) => void socket.end());
@@ -157,7 +157,7 @@ test("connect rejects where a proxy talks garbage, or leaves", async () => {
   assertEquals(tls.code, "ERR_TLS");
 });
 
-test("connect gives up on a proxy at any point", async () => {
+test("connect ends an attempt through a proxy at any point", async () => {
   for (const url of ["ws://inner.test/", "wss://inner.test/"]) {
     for (const answer of ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\n"]) {
       const proxy = await rawServer(async (connection) => {
@@ -172,14 +172,14 @@ test("connect gives up on a proxy at any point", async () => {
       await delay(20);
       stop.abort("enough");
       assertEquals(await assertRejects(() => attempt), "enough");
-      // Deno goes on with a TLS handshake, by itself, until the other end says or ends something.
+      // Deno continues a TLS handshake until the server sends something or disconnects.
       const isHeld = runtime === "deno" && url.startsWith("wss:") && answer.endsWith("\r\n\r\n");
       if (!isHeld) await (await proxy.first).untilGone();
     }
   }
 });
 
-test("connect rejects where no proxy listens", async () => {
+test("connect rejects if no proxy listens", async () => {
   const { port, server } = await rawServer();
   await new Promise((resolve) => server.close(resolve));
   const options = { proxy: `http://127.0.0.1:${port}` };

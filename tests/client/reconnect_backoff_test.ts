@@ -4,13 +4,13 @@ import { HandshakeError, WebSocketError } from "../../mod.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { random } from "../protocol/frames.ts";
 
-/** The longest waits after so many failures. */
+/** The upper bounds of the delays after 1 to `count` failures. */
 function longest(options: BackoffOptions, count: number): (number | undefined)[] {
   const backoff = new Backoff(options, () => 1);
   return Array.from({ length: count }, () => backoff.next(undefined));
 }
 
-test("Backoff doubles the longest wait, up to maxDelay", () => {
+test("Backoff doubles the upper bound of the delay, up to maxDelay", () => {
   assertEquals(longest({}, 7), [1000, 2000, 4000, 8000, 16000, 30000, 30000]);
   assertEquals(longest({ initialDelay: 10, factor: 3, maxDelay: 100 }, 4), [10, 30, 90, 100]);
   assertEquals(longest({ initialDelay: 10, factor: 1 }, 3), [10, 10, 10]);
@@ -18,7 +18,7 @@ test("Backoff doubles the longest wait, up to maxDelay", () => {
   assertEquals(longest({ factor: 1e300 }, 5).at(-1), 30000);
 });
 
-test("Backoff takes anything from nothing to the longest wait, all as likely", () => {
+test("Backoff spreads the delays evenly from 0 to the upper bound", () => {
   const next = random(7);
   for (const failures of [1, 3, 10]) {
     const bins = new Array<number>(10).fill(0);
@@ -37,7 +37,7 @@ test("Backoff takes anything from nothing to the longest wait, all as likely", (
   assert(low === 0 && high! < 1000 && high! > 999.99);
 });
 
-test("Backoff begins anew after a stable connection, and only then", () => {
+test("Backoff resets after a stable connection, and only then", () => {
   const backoff = new Backoff({ stableAfter: 100 }, () => 1);
   assertEquals(backoff.attempt, 1);
   assertEquals([backoff.next(undefined), backoff.next(undefined)], [1000, 2000]);
@@ -78,7 +78,7 @@ test("Backoff refuses options that are out of range", () => {
   }
 });
 
-test("isFinalClose tells what another attempt would not change", () => {
+test("isFinalClose returns true for closes and failures that another attempt would repeat", () => {
   const close = (closeCode: number) => ({ closeCode, reason: "", wasClean: true });
   const failure = (error: unknown) => ({ closeCode: 1006, reason: "", wasClean: false, error });
   const refusal = (status: number) => failure(new HandshakeError("no", { code: "ERR_X", status }));

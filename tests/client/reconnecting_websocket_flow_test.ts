@@ -1,4 +1,4 @@
-// What a ReconnectingWebSocket sends and delivers across its connections, and what holds it back.
+// ReconnectingWebSocket: messages sent and delivered across connections, and backpressure.
 import {
   assert,
   assertEquals,
@@ -14,7 +14,7 @@ import { rawServer } from "../support/raw_server.ts";
 import { log, next, reconnecting, words } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
 
-test("ReconnectingWebSocket.send is refused without a connection, by default", async () => {
+test("ReconnectingWebSocket.send rejects without a connection, by default", async () => {
   const { url } = serving(echo);
   const { socket } = reconnecting(url);
   assertEquals(socket.connection, undefined);
@@ -29,7 +29,7 @@ test("ReconnectingWebSocket.send is refused without a connection, by default", a
   await assertRejects(() => socket.send("late"), DOMException);
 });
 
-test("ReconnectingWebSocket keeps what is sent for the next connection, up to maxQueueSize", async () => {
+test("ReconnectingWebSocket queues messages for the next connection, up to maxQueueSize", async () => {
   let visit = 0;
   const { url } = serving(async (socket) => {
     const name = ++visit;
@@ -67,7 +67,7 @@ test("ReconnectingWebSocket keeps what is sent for the next connection, up to ma
   await Promise.all([first, second]);
 });
 
-test("ReconnectingWebSocket refuses what it kept where no connection comes", async () => {
+test("ReconnectingWebSocket rejects queued messages if no connection comes", async () => {
   const { socket } = reconnecting("ws://127.0.0.1:1/", { maxQueueSize: 100 }, {
     sleep: (_, signal) =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
@@ -80,7 +80,7 @@ test("ReconnectingWebSocket refuses what it kept where no connection comes", asy
   assertEquals(socket.bufferedAmount, 0);
 });
 
-test("ReconnectingWebSocket needs no reader where the server says nothing", async () => {
+test("ReconnectingWebSocket reconnects without a consumer if the server sends nothing", async () => {
   let visit = 0;
   const done = Promise.withResolvers<void>();
   const { url } = serving(async (socket) => {
@@ -93,12 +93,12 @@ test("ReconnectingWebSocket needs no reader where the server says nothing", asyn
   await socket.send("hello");
   await deadline(done.promise, 5000, "the message");
   assertEquals(waits.length, 9);
-  // What nobody read of is told in short.
+  // Of the unread events only the last ones are left.
   assertEquals(await next(socket), "close 1012 9, 30000");
   assertEquals(await next(socket), "open 10");
 });
 
-test("ReconnectingWebSocket makes no further connection while messages wait to be read", async () => {
+test("ReconnectingWebSocket makes no further connection while messages are unread", async () => {
   let visit = 0;
   const { url } = serving(async (socket) => {
     visit++;
@@ -113,7 +113,7 @@ test("ReconnectingWebSocket makes no further connection while messages wait to b
   assertEquals(visit, 3);
 });
 
-test("ReconnectingWebSocket holds the server back while its loop is busy", async () => {
+test("ReconnectingWebSocket applies backpressure to the server while its loop is busy", async () => {
   const chunk = new Uint8Array(64 * 1024);
   let sent = 0;
   let isOver = false;
@@ -137,7 +137,7 @@ test("ReconnectingWebSocket holds the server back while its loop is busy", async
   assertEquals(received, 300);
 });
 
-test("ReconnectingWebSocket's loop may be left and begun again", async () => {
+test("ReconnectingWebSocket's loop can be left and entered again", async () => {
   const { url } = serving(echo);
   const { socket } = reconnecting(url);
   for await (const event of socket) {
@@ -156,7 +156,7 @@ test("ReconnectingWebSocket's loop may be left and begun again", async () => {
   assertEquals(got, ["message one", "message two"]);
 });
 
-test("ReconnectingWebSocket lets the last message be answered after the server's Close", async () => {
+test("ReconnectingWebSocket lets its consumer answer the last message after the server's Close", async () => {
   let visit = 0;
   const answers: unknown[] = [];
   const server = await rawServer(async (connection) => {

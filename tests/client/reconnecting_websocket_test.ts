@@ -1,4 +1,4 @@
-// ReconnectingWebSocket against servers of ours, and raw ones that come and go.
+// ReconnectingWebSocket against this package's servers, and raw ones that come and go.
 import { HandshakeError, ReconnectingWebSocket, WebSocketError } from "../../mod.ts";
 import type { ReconnectOptions } from "../../mod.ts";
 import {
@@ -17,7 +17,7 @@ import { rawServer } from "../support/raw_server.ts";
 import { log, next, reconnecting } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
 
-test("ReconnectingWebSocket goes on over reconnections, and tells them in their place", async () => {
+test("ReconnectingWebSocket delivers messages and connection events in order across reconnections", async () => {
   let visit = 0;
   const { url } = serving(async (socket) => {
     visit++;
@@ -29,7 +29,7 @@ test("ReconnectingWebSocket goes on over reconnections, and tells them in their 
   const all = await log(socket);
   const messages = (n: number) => Array.from({ length: 20 }, (_, i) => `message ${n}.${i}`);
   assertEquals(all.slice(0, 22), ["open 1", ...messages(1), "close 1012 1, 1000"]);
-  // A reset may overtake what was on its way.
+  // A reset may overtake messages in transit.
   assertEquals(all[22], "open 2");
   assertEquals(all.slice(-23), [
     "close 1006 2, 2000",
@@ -41,7 +41,7 @@ test("ReconnectingWebSocket goes on over reconnections, and tells them in their 
   assertEquals((await socket.closed).closeCode, 1000);
 });
 
-test("ReconnectingWebSocket tells of attempts that failed, and why", async () => {
+test("ReconnectingWebSocket reports failed attempts with their errors", async () => {
   let visit = 0;
   const { url } = serving(echo, {
     upgrade: () => ++visit < 3 ? new Response("later", { status: 503 }) : undefined,
@@ -59,7 +59,7 @@ test("ReconnectingWebSocket tells of attempts that failed, and why", async () =>
   assertEquals(waits, [1000, 2000]);
 });
 
-test("ReconnectingWebSocket begins anew after a connection that was stable, and only then", async () => {
+test("ReconnectingWebSocket resets its backoff after a stable connection, and only then", async () => {
   const { url } = serving((socket) => socket.close(1012).then(() => {}));
   let now = 0;
   const open = [10, 999, 1000, 10, 5000];
@@ -85,7 +85,7 @@ test("ReconnectingWebSocket begins anew after a connection that was stable, and 
   ]);
 });
 
-test("ReconnectingWebSocket gives up after maxAttempts, or where a close is final", async () => {
+test("ReconnectingWebSocket ends after maxAttempts, or if a close is final", async () => {
   const server = await rawServer(({ socket }) => void socket.resetAndDestroy());
   const { socket, waits } = reconnecting(`ws://127.0.0.1:${server.port}`, { maxAttempts: 3 });
   assertEquals(await log(socket), [
@@ -108,7 +108,7 @@ test("ReconnectingWebSocket gives up after maxAttempts, or where a close is fina
   ]);
 });
 
-test("ReconnectingWebSocket asks for URL and headers anew each time", async () => {
+test("ReconnectingWebSocket calls its URL and headers functions for each attempt", async () => {
   const seen: string[] = [];
   const { url } = serving((socket) => socket.close(seen.length < 3 ? 1012 : 1000).then(() => {}), {
     upgrade(request) {
@@ -124,12 +124,12 @@ test("ReconnectingWebSocket asks for URL and headers anew each time", async () =
   const all = await log(socket);
   assertEquals(seen, ["?n=1 Bearer 1", "?n=3 Bearer 3", "?n=4 Bearer 4"]);
   assertEquals(all.length, 7);
-  // A mistake of the function's is a failure like another: only one of ours is final.
+  // An error of the function is a failure like any other: only a malformed option is final.
   assertEquals(all[2], "close 1006 2, 2000");
   assertEquals(await log(reconnecting(() => "http:\\").socket), ["close 1006 1, undefined"]);
 });
 
-test("ReconnectingWebSocket throws over what is a mistake at every attempt", () => {
+test("ReconnectingWebSocket throws if an option could not be used by any attempt", () => {
   const make = (url: string, options: ReconnectOptions = {}) => () =>
     new ReconnectingWebSocket(url, options);
   assertEquals(assertThrows(make("/chat"), DOMException).name, "SyntaxError");
@@ -140,7 +140,7 @@ test("ReconnectingWebSocket throws over what is a mistake at every attempt", () 
   }
 });
 
-test("ReconnectingWebSocket.close ends it while it's open", async () => {
+test("ReconnectingWebSocket.close closes the open connection", async () => {
   const { url } = serving(echo);
   const { socket } = reconnecting(url);
   assertEquals(await next(socket), "open 1");
@@ -152,7 +152,7 @@ test("ReconnectingWebSocket.close ends it while it's open", async () => {
   assertStrictEquals(await socket.close(1000), await socket.closed);
 });
 
-test("ReconnectingWebSocket.close ends a wait, without a timer left", async () => {
+test("ReconnectingWebSocket.close ends a delay, and leaves no timer", async () => {
   const { socket } = reconnecting("ws://127.0.0.1:1/", {}, { sleep });
   assertEquals(await next(socket), "close 1006 1, 1000");
   await delay(1);
@@ -161,7 +161,7 @@ test("ReconnectingWebSocket.close ends a wait, without a timer left", async () =
   assertEquals(await next(socket), "end");
 });
 
-test("ReconnectingWebSocket.close ends an attempt, and what comes before it", async () => {
+test("ReconnectingWebSocket.close ends an attempt, and the functions before it", async () => {
   const server = await rawServer((connection) => connection.untilGone());
   const dialing = new ReconnectingWebSocket(`ws://127.0.0.1:${server.port}/`);
   await server.first;
@@ -178,7 +178,7 @@ test("ReconnectingWebSocket.close ends an attempt, and what comes before it", as
   assertEquals(await log(atOnce), []);
 });
 
-test("ReconnectingWebSocket ends with its signal, and with its scope", async () => {
+test("ReconnectingWebSocket ends with its signal, and with its block", async () => {
   const codes: number[] = [];
   const { url } = serving({ close: (_, { closeCode }) => void codes.push(closeCode) });
   const stop = new AbortController();
@@ -192,12 +192,12 @@ test("ReconnectingWebSocket ends with its signal, and with its scope", async () 
     await using scoped = reconnecting(url).socket;
     assertEquals(await next(scoped), "open 1");
   }
-  // The server is told of it a little later.
+  // The server learns of it a little later.
   await eventually(() => codes.length >= 2, 5000, "both codes");
   assertEquals(codes, [1001, 1000]);
 });
 
-test("ReconnectingWebSocket ends where a function of its options throws", async () => {
+test("ReconnectingWebSocket ends if a function of its options throws", async () => {
   const { url } = serving((socket) => socket.close(1012).then(() => {}));
   for (const name of ["isFinal", "random", "sleep"] as const) {
     const broken = new RangeError(name);
@@ -214,7 +214,7 @@ test("ReconnectingWebSocket ends where a function of its options throws", async 
   }
 });
 
-test("ReconnectingWebSocket comes back to a server that was away", async () => {
+test("ReconnectingWebSocket reconnects to a server that was down", async () => {
   const first = serving(echo);
   const { port } = first.server.addr as { port: number };
   const { socket } = reconnecting(first.url, {}, { sleep: () => delay(20) });

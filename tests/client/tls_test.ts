@@ -1,4 +1,4 @@
-// TLS, of the server and of the client. The certificates are made here.
+// TLS of the server and of the client, with certificates made by the tests.
 import { connect, HandshakeError, WebSocketError } from "../../mod.ts";
 import type { TcpAddr } from "../../mod.ts";
 import {
@@ -27,7 +27,7 @@ import {
   trust,
 } from "../support/tls.ts";
 
-test("connect and serve get along over TLS", async () => {
+test("connect and serve exchange messages over TLS", async () => {
   const urls: string[] = [];
   const { url, server, errors } = servingTls(echo, good, {
     protocols: ["chat"],
@@ -48,7 +48,7 @@ test("connect and serve get along over TLS", async () => {
   assertEquals(errors, []);
 });
 
-test("connect and serve get along over TLS in callbacks, and by a name", async () => {
+test("connect and serve exchange messages over TLS with callbacks, and by a host name", async () => {
   const served = serving({
     message: (socket, message) => socket.send(message),
   }, { tls: { cert: good.cert, key: good.key } });
@@ -88,7 +88,7 @@ test("backpressure goes through TLS", async () => {
 });
 
 const refused: [name: string, certificate: typeof good, tls: Parameters<typeof connect>[1]][] = [
-  ["an authority that nobody trusts", good, {}],
+  ["an authority that is not trusted", good, {}],
   ["another authority than the one that is trusted", good, { tls: { caCerts: [otherCa.cert] } }],
   ["a self-signed certificate", selfSigned, trust],
   ["a certificate for another name", elsewhere, trust],
@@ -105,13 +105,13 @@ for (const [name, shown, options] of refused) {
     const error = await assertRejects(() => connect(url, options), WebSocketError);
     assertEquals([error.name, error.code, error.closeCode], ["WebSocketError", "ERR_TLS", 1006]);
     assert(error.cause instanceof Error, String(error));
-    // The server takes it calmly.
+    // The server reports no error.
     await delay(20);
     assertEquals([server.connections.size, errors], [0, []]);
   });
 }
 
-test("connect refuses them even where the environment says otherwise", async () => {
+test("connect refuses them even if the environment disables verification", async () => {
   const { default: process } = await import("node:process");
   const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
@@ -126,7 +126,7 @@ test("connect refuses them even where the environment says otherwise", async () 
   }
 });
 
-test("connect takes a certificate for the server name that it's told", async () => {
+test("connect accepts a certificate for the option serverName", async () => {
   const { url } = servingTls(echo, elsewhere);
   const tls = { caCerts: [otherCa.cert, ca.cert], serverName: "elsewhere.test" };
   const socket = await connect(url, { tls });
@@ -134,7 +134,7 @@ test("connect takes a certificate for the server name that it's told", async () 
   await socket.close();
 });
 
-test("connect refuses what is no TLS, and no PEM", async () => {
+test("connect refuses a server without TLS, and certificates that are not PEM", async () => {
   const { url } = serving(echo);
   const plain = await assertRejects(
     () => connect(url.replace("ws:", "wss:"), trust),
@@ -147,15 +147,15 @@ test("connect refuses what is no TLS, and no PEM", async () => {
   }
 });
 
-test("connect without TLS to a server with it comes to nothing", async () => {
+test("connect without TLS to a TLS server rejects", async () => {
   const { port, errors } = servingTls();
-  // A TLS alert is no HTTP.
+  // A TLS alert is not HTTP.
   const error = await assertRejects(() => connect(`ws://127.0.0.1:${port}/`), WebSocketError);
   assert(error instanceof HandshakeError || error.code === "ERR_HANDSHAKE_LEFT", String(error));
   assertEquals(errors, []);
 });
 
-test("connect gives up on a TLS handshake, by its timeout or by its signal", async () => {
+test("connect ends a TLS handshake by its timeout or its signal", async () => {
   const server = await rawServer();
   const url = `wss://127.0.0.1:${server.port}/`;
   const late = await assertRejects(() => connect(url, { timeout: 50 }), DOMException);
@@ -164,7 +164,7 @@ test("connect gives up on a TLS handshake, by its timeout or by its signal", asy
   const attempt = connect(url, { signal: stop.signal });
   setTimeout(() => stop.abort("enough"), 50);
   assertEquals(await assertRejects(() => attempt), "enough");
-  // Deno goes on with a handshake, by itself, until the other end says or ends something.
+  // Deno continues a handshake until the server sends something or disconnects.
   if (runtime === "bun") {
     for (const connection of server.connections) {
       await connection.untilGone();
@@ -172,7 +172,7 @@ test("connect gives up on a TLS handshake, by its timeout or by its signal", asy
   }
 });
 
-test("connect gives up at once over TLS, wherever it is", async () => {
+test("connect over TLS ends at once when its signal aborts, at any step", async () => {
   const { url, server } = servingTls();
   for (let ms = 0; ms < 12; ms += 0.5) {
     const stop = new AbortController();
@@ -190,7 +190,7 @@ test("connect gives up at once over TLS, wherever it is", async () => {
   await eventually(() => server.connections.size === 0, 5000, "no connections");
 });
 
-test("connect rejects where the server leaves in the middle of the TLS handshake", async () => {
+test("connect rejects if the server disconnects during the TLS handshake", async () => {
   for (const isReset of [false, true]) {
     const server = await rawServer(async (connection) => {
       await connection.until(() => connection.text.length > 0, "a ClientHello");

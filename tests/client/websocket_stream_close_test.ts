@@ -1,4 +1,4 @@
-// How a WebSocketStream ends, by whichever side, against raw servers.
+// WebSocketStream: how it ends, by either peer, against raw servers.
 import { WebSocketError, WebSocketStream } from "../../mod.ts";
 import type { WebSocketOpenInfo } from "../../mod.ts";
 import {
@@ -63,12 +63,12 @@ for (const [name, close, words] of closes) {
     await deadline(done, 5000, name);
     const [, code = "1005", ...reason] = words.split(" ");
     assertEquals(await stream.closed, { closeCode: Number(code), reason: reason.join(" ") });
-    stream.close({ closeCode: 1000 }); // Without effect.
+    stream.close({ closeCode: 1000 }); // Has no effect.
     assertEquals(sent(peer), [words]);
   });
 }
 
-test("WebSocketStream.close refuses codes and reasons that it may not send", async () => {
+test("WebSocketStream.close throws for codes and reasons that may not be sent", async () => {
   const { stream, peer } = await open();
   for (const closeCode of [0, 999, 1001, 1005, 1006, 2999, 5000, NaN]) {
     const error = assertThrows(() => stream.close({ closeCode }), DOMException);
@@ -84,7 +84,7 @@ test("WebSocketStream.close refuses codes and reasons that it may not send", asy
   await stream.closed;
 });
 
-test("WebSocketStream's streams are done closing only when the server is", async () => {
+test("WebSocketStream's streams finish closing only when the server has closed", async () => {
   for (const method of ["close", "abort", "cancel"]) {
     const { stream, info: { readable, writable }, peer } = await open();
     let isDone = false;
@@ -104,7 +104,7 @@ test("WebSocketStream's streams are done closing only when the server is", async
   }
 });
 
-test("WebSocketStream tells of the server's Close, unread", async () => {
+test("WebSocketStream.closed resolves to the server's Close without a reader", async () => {
   for (
     const [payload, expected] of [["", "1005 "], ["1000", "1000 "], ["4000 robot", "4000 robot"]]
   ) {
@@ -126,14 +126,14 @@ test("WebSocketStream tells of the server's Close, unread", async () => {
   }
 });
 
-test("WebSocketStream tells the code that came, where both closed", async () => {
+test("WebSocketStream.closed has the received code if both peers have closed", async () => {
   const { stream, peer } = await open();
   stream.close({ closeCode: 4111, reason: "local" });
   assertEquals(await answerClose(peer, closeFrame(4222, "remote")), "close 4111 local");
   assertEquals(await stream.closed, { closeCode: 4222, reason: "remote" });
 });
 
-test("WebSocketStream's end waits for no reader, once what came has been read", async () => {
+test("WebSocketStream ends without a reader once all messages have been read", async () => {
   const { url } = serving(async (socket) => {
     await socket.send("one");
     await socket.close(4000);
@@ -146,7 +146,7 @@ test("WebSocketStream's end waits for no reader, once what came has been read", 
   await deadline(reader.closed, 1000, "the reader's closed");
 });
 
-test("WebSocketStream gives what came before the end, however it ended", async () => {
+test("WebSocketStream delivers the messages before the end, clean or not", async () => {
   for (const isClean of [true, false]) {
     const { stream, info: { readable }, peer } = await open((connection) => {
       for (let i = 0; i < 5; i++) {
@@ -176,7 +176,7 @@ test("WebSocketStream gives what came before the end, however it ended", async (
   }
 });
 
-test("WebSocketStream fails both streams with the error of closed, where no Close came", async () => {
+test("WebSocketStream errors both streams with the error of closed if no Close was received", async () => {
   const { stream, info: { readable, writable } } = await open((connection) => {
     connection.socket.end();
   });
@@ -194,7 +194,7 @@ test("WebSocketStream fails both streams with the error of closed, where no Clos
   assertStrictEquals(await assertRejects(() => writable.getWriter().ready), error);
 });
 
-test("WebSocketStream fails a read and a close that wait, where the connection is lost", async () => {
+test("WebSocketStream fails a pending read and a pending close if the connection is lost", async () => {
   const { stream, info: { readable, writable }, peer } = await open();
   const read = readable.getReader().read();
   const closed = writable.close();
@@ -206,7 +206,7 @@ test("WebSocketStream fails a read and a close that wait, where the connection i
   assertStrictEquals(await assertRejects(() => closed), error);
 });
 
-test("WebSocketStream is not closed cleanly where the server breaks the protocol", async () => {
+test("WebSocketStream is not closed cleanly if the server violates the protocol", async () => {
   const { stream, peer } = await open((connection) => {
     connection.write(rawFrame({ first: 0x83 }));
   });
@@ -217,7 +217,7 @@ test("WebSocketStream is not closed cleanly where the server breaks the protocol
   assertEquals([error.closeCode, (error.cause as WebSocketError).closeCode], [1006, 1002]);
 });
 
-test("WebSocketStream.closed is not clean where a write was lost, and the write fails with it", async () => {
+test("WebSocketStream.closed is not clean if a write was lost, and the write rejects with its error", async () => {
   const { stream, info: { writable }, peer } = await open((connection) => {
     connection.socket.pause();
   });
@@ -230,7 +230,7 @@ test("WebSocketStream.closed is not clean where a write was lost, and the write 
   assertStrictEquals(await assertRejects(() => writer.write("more")), error);
 });
 
-test("WebSocketStream aborts in spite of a write that waits", async () => {
+test("WebSocketStream aborts despite a pending write", async () => {
   const { port } = await rawServer(async (connection) => {
     connection.write(switching(await connection.head()));
     connection.socket.pause();
@@ -245,7 +245,7 @@ test("WebSocketStream aborts in spite of a write that waits", async () => {
   await assertRejects(() => deadline(aborted, 1000, "abort()"));
 });
 
-test("WebSocketStream's write is refused once the closing handshake has begun", async () => {
+test("WebSocketStream rejects writes once the closing handshake has started", async () => {
   const { stream, info: { writable }, peer } = await open();
   stream.close({ closeCode: 4000 });
   const error = await assertRejects(() => writable.getWriter().write("late"), DOMException);

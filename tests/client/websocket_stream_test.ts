@@ -1,4 +1,4 @@
-// WebSocketStream against servers of ours, and against raw ones: opening, messages, backpressure.
+// WebSocketStream against this package's servers and raw ones: opening, messages, backpressure.
 import { HandshakeError, WebSocketError, WebSocketStream } from "../../mod.ts";
 import type { WebSocketConnection } from "../../mod.ts";
 import {
@@ -35,7 +35,7 @@ test("WebSocketStream exchanges text and binary", async () => {
   assertEquals((await reader.read()).done, true);
 });
 
-test("WebSocketStream takes the options of connect", async () => {
+test("WebSocketStream accepts the options of connect", async () => {
   const seen: (string | null)[] = [];
   const { url } = serving(echo, {
     upgrade: ({ headers }) => void seen.push(headers.get("cookie")),
@@ -50,7 +50,7 @@ test("WebSocketStream takes the options of connect", async () => {
   await stream.closed;
 });
 
-test("WebSocketStream throws over a URL or options that are malformed", () => {
+test("WebSocketStream throws if the URL or an option is malformed", () => {
   for (const url of ["", "/chat", "invalid:", "ftp://a/", "ws://a/#b"]) {
     const error = assertThrows(() => new WebSocketStream(url), DOMException);
     assertEquals(error.name, "SyntaxError", url);
@@ -63,7 +63,7 @@ test("WebSocketStream throws over a URL or options that are malformed", () => {
   assertThrows(() => new WebSocketStream("ws://a/", { limits: { maxHeaders: -1 } }), RangeError);
 });
 
-test("WebSocketStream rejects opened and closed with the same error where it can't be opened", async () => {
+test("WebSocketStream rejects opened and closed with the same error if it can't be opened", async () => {
   const { url } = serving(echo, { upgrade: () => new Response("no", { status: 403 }) });
   const stream = new WebSocketStream(url);
   const error = await assertRejects(() => stream.opened, HandshakeError);
@@ -91,7 +91,7 @@ test("WebSocketStream rejects with the signal's reason, before and during the ha
   }
 });
 
-test("WebSocketStream has no more use for the signal once it's open", async () => {
+test("WebSocketStream ignores its signal once it is open", async () => {
   const { url } = serving(echo);
   const controller = new AbortController();
   const stream = new WebSocketStream(url, { signal: controller.signal });
@@ -103,7 +103,7 @@ test("WebSocketStream has no more use for the signal once it's open", async () =
   await stream.closed;
 });
 
-test("WebSocketStream.close gives up what is not open yet", async () => {
+test("WebSocketStream.close ends an attempt that is not open yet", async () => {
   const { port } = await rawServer((connection) => connection.untilGone());
   for (const wait of [0, 20]) {
     const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`);
@@ -116,7 +116,7 @@ test("WebSocketStream.close gives up what is not open yet", async () => {
   }
 });
 
-test("WebSocketStream holds writes back where the server does not read", async () => {
+test("WebSocketStream applies backpressure to writes if the server does not read", async () => {
   const gate = Promise.withResolvers<void>();
   let received = 0;
   const { url } = serving(async (socket) => {
@@ -142,7 +142,7 @@ test("WebSocketStream holds writes back where the server does not read", async (
   await stream.closed;
 });
 
-test("WebSocketStream holds the server back where nobody reads", async () => {
+test("WebSocketStream applies backpressure to the server if there is no reader", async () => {
   let server: WebSocketConnection | undefined;
   const { url } = serving((socket) => {
     server = socket;
@@ -156,14 +156,14 @@ test("WebSocketStream holds the server back where nobody reads", async () => {
   while (await Promise.race([server!.send(chunk).then(() => true), delay(300).then(() => false)])) {
     assert(++count < 1000, "64 MiB went somewhere");
   }
-  count++; // The one that waits.
+  count++; // The pending one.
   const reader = readable.getReader();
   for (let i = 0; i < count; i++) assertEquals((await reader.read()).value?.length, chunk.length);
   stream.close();
   await stream.closed;
 });
 
-test("WebSocketStream refuses to write what is no message", async () => {
+test("WebSocketStream refuses to write a value that is not a message", async () => {
   const { stream, info: { writable }, peer } = await open();
   const writer = writable.getWriter();
   await assertRejects(() => writer.write(5 as unknown as string), TypeError);
@@ -178,7 +178,7 @@ test("WebSocketStream pipes", async () => {
   const far = new WebSocketStream(url);
   const near = new WebSocketStream(url);
   const [one, two] = await Promise.all([far.opened, near.opened]);
-  // What the second server echoes goes to the first one, whose echoes go nowhere.
+  // The echoes of the second server go to the first one.
   const piped = two.readable.pipeTo(one.writable);
   const reader = one.readable.getReader();
   const writer = two.writable.getWriter();
@@ -191,15 +191,15 @@ test("WebSocketStream pipes", async () => {
   assertEquals([(await near.closed).closeCode, (await far.closed).closeCode], [4000, 1005]);
 });
 
-test("WebSocketStream's promises that nobody looks at are no unhandled rejections", async () => {
+test("WebSocketStream's ignored promises are not reported as unhandled rejections", async () => {
   const refused = await rawServer(({ socket }) => void socket.resetAndDestroy());
   new WebSocketStream(`ws://127.0.0.1:${refused.port}/`);
   await (await refused.first).untilGone();
   const { info: { writable }, peer } = await open();
   const writer = writable.getWriter();
-  void writer.write(new Uint8Array(1024 * 1024)).catch(() => {}); // The platform's own promise.
+  void writer.write(new Uint8Array(1024 * 1024)).catch(() => {}); // A promise of the platform.
   writer.closed.catch(() => {});
   writer.ready.catch(() => {});
   peer.socket.resetAndDestroy();
-  await delay(50); // Where one is unhandled, the runtime fails the test.
+  await delay(50); // If one is unhandled, the runtime fails the test.
 });

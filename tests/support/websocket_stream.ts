@@ -1,4 +1,4 @@
-/** Streams to a server that does as it's told, and what comes of them. */
+/** Streams to a raw server that the test directs. */
 
 import { WebSocketError, WebSocketStream } from "../../mod.ts";
 import type { WebSocketOpenInfo } from "../../mod.ts";
@@ -12,7 +12,7 @@ import { closeFrame } from "./peer.ts";
 import { rawServer } from "./raw_server.ts";
 import type { RawConnection } from "./raw_server.ts";
 
-/** A stream that's open, to a server that does as it's told. */
+/** Returns an open stream, to a raw server that behaves as `behave` says. */
 export async function open(
   behave: (connection: RawConnection) => void | Promise<void> = () => {},
 ): Promise<{ stream: WebSocketStream; info: WebSocketOpenInfo; peer: RawConnection }> {
@@ -25,13 +25,13 @@ export async function open(
   return { stream, info, peer: await first };
 }
 
-/** The frames that have come, in words. */
+/** Returns the frames that the peer has received, in words. */
 export function sent(peer: RawConnection): string[] {
   const bytes = latin1(peer.text.slice(peer.text.indexOf("\r\n\r\n") + 4));
   return wholeFrames(bytes).frames.map(frameWords);
 }
 
-/** Waits for the client's Close, gives it in words, and answers it with the same, or another, and the end. */
+/** Waits for the client's Close, answers it, and ends the connection; returns it in words. */
 export async function answerClose(peer: RawConnection, answer?: RawFrame): Promise<string> {
   const close = () => sent(peer).find((words) => words.startsWith("close"));
   await peer.until(() => close() !== undefined, "a Close");
@@ -43,7 +43,7 @@ export async function answerClose(peer: RawConnection, answer?: RawFrame): Promi
   return words;
 }
 
-/** How a stream that was not closed cleanly tells of it. */
+/** Returns the error of a stream that was not closed cleanly. */
 export async function unclean(stream: WebSocketStream): Promise<WebSocketError> {
   return await assertRejects(() => deadline(stream.closed, 5000, "closed"), WebSocketError);
 }
