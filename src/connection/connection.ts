@@ -29,7 +29,7 @@ export let finishConnection: <Data>(connection: WebSocketConnection<Data>) => vo
 export let failConnection: <Data>(connection: WebSocketConnection<Data>, error: unknown) => void;
 
 /** For its server's {@linkcode DenseSet}. */
-export let connectionPlaces: IndexAccess<WebSocketConnection>;
+export let connectionIndex: IndexAccess<WebSocketConnection>;
 
 /**
  * An open WebSocket. Read it in one of three ways: `for await` over the connection itself, its
@@ -50,17 +50,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly #clientAddr: Addr | undefined;
   /** Once it's asked for; until then, the text of its head. */
   #request: Request | string;
-  #place = -1;
+  #index = -1;
 
   static {
     openConnection = (init) => new WebSocketConnection(init);
     startConnection = (connection, start) => connection.#core.start(start);
     finishConnection = (connection) => connection.#core.finish();
     failConnection = (connection, error) => connection.#core.fail(error);
-    connectionPlaces = {
-      get: (connection) => connection.#place,
-      set: (connection, place) => {
-        connection.#place = place;
+    connectionIndex = {
+      get: (connection) => connection.#index,
+      set: (connection, index) => {
+        connection.#index = index;
       },
     };
   }

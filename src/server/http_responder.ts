@@ -10,7 +10,7 @@ import type { Transport, TransportHandler } from "../transport/transport.ts";
  */
 export class HttpResponder extends Timer implements TransportHandler {
   /** The index in the server's `DenseSet`. */
-  place = -1;
+  index = -1;
   readonly #transport: Transport;
   readonly #timeout: number;
   readonly #onClosed: () => void;

@@ -7,7 +7,7 @@ import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 import type { HandshakeHandler } from "./server_handshake.ts";
 import { MemoryBudget } from "../connection/memory_budget.ts";
 import {
-  connectionPlaces,
+  connectionIndex,
   failConnection,
   finishConnection,
   startConnection,
@@ -18,8 +18,8 @@ import { answerWithFetch } from "./fetch_handler.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { reportError } from "./report_error.ts";
 import type { ServeOptions, SocketFunction } from "./serve_options.ts";
-import { DenseSet, ownPlaces } from "../util/dense_set.ts";
-import type { IndexAccess, Placed } from "../util/dense_set.ts";
+import { DenseSet, indexAccess } from "../util/dense_set.ts";
+import type { IndexAccess, Indexed } from "../util/dense_set.ts";
 import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { RefusalResponder } from "./refusal_responder.ts";
@@ -39,11 +39,11 @@ export class WebSocketServer<Data = unknown> {
   readonly #listener: Listener;
   readonly #budget: MemoryBudget;
   readonly #handshakeHandler: HandshakeHandler<Data>;
-  readonly #connections = new DenseSet(connectionPlaces as IndexAccess<WebSocketConnection<Data>>);
+  readonly #connections = new DenseSet(connectionIndex as IndexAccess<WebSocketConnection<Data>>);
   /** A copy of `#connections`, made when `connections` is first read. */
   #connectionSet: Set<WebSocketConnection<Data>> | undefined;
   /** The TCP connections that are not, or not yet, WebSockets. */
-  readonly #others = new DenseSet<Placed & { abort(): void }>(ownPlaces);
+  readonly #others = new DenseSet<Indexed & { abort(): void }>(indexAccess);
   readonly #limits: ConnectionLimits;
   readonly #refusals: RefusalResponder;
   readonly #onFinished: () => void;

@@ -56,7 +56,7 @@ export interface HandshakeHandler<Data> {
  */
 export class ServerHandshake<Data> implements RequestHandler {
   /** The index in the server's `DenseSet`. */
-  place = -1;
+  index = -1;
   readonly #transport: Transport;
   readonly #config: AcceptConfig<Data>;
   readonly #handler: HandshakeHandler<Data>;

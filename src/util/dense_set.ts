@@ -1,65 +1,65 @@
-/** Where a member of a {@linkcode DenseSet} keeps its place: a number of its own, -1 to begin with. */
+/** How a {@linkcode DenseSet} reads and writes the index that each member stores: -1 at first. */
 export interface IndexAccess<T> {
-  /** The member's place. */
+  /** Returns the member's index. */
   get(member: T): number;
   /** Sets it. */
-  set(member: T, place: number): void;
+  set(member: T, index: number): void;
 }
 
-/** A member that shows its place. */
-export interface Placed {
-  /** -1 to begin with; its roll's to set. */
-  place: number;
+/** A member with a public index. */
+export interface Indexed {
+  /** -1 at first; set by the {@linkcode DenseSet} only. */
+  index: number;
 }
 
-/** The places of such members. */
-export const ownPlaces: IndexAccess<Placed> = {
-  get: (member) => member.place,
-  set: (member, place) => {
-    member.place = place;
+/** The access to the index of such members. */
+export const indexAccess: IndexAccess<Indexed> = {
+  get: (member) => member.index,
+  set: (member, index) => {
+    member.index = index;
   },
 };
 
 /**
- * Those who are there, in no order: a server's connections.
+ * An unordered set whose members store their own index, such as the connections of a server.
  *
- * Not a `Set`: while members come and go, an engine makes a new table for it every so often, and the old
- * one refers to the new. Once one of them has grown old with V8's collector, all tables after it, and all
- * who were in them, are kept and copied until the next full collection: a third of the processor time of
- * a server to which connections come and from which they go.
+ * It is not a `Set`: while members come and go, an engine makes a new table for a `Set` every so often,
+ * and the old table refers to the new one. Once V8's collector has moved one table to the old generation,
+ * all later tables, and all members that were ever in them, are kept and copied until the next full
+ * collection. That took a third of the CPU time of a server whose connections come and go.
  */
 export class DenseSet<T> {
   readonly #members: T[] = [];
-  readonly #places: IndexAccess<T>;
+  readonly #access: IndexAccess<T>;
 
-  /** @param places How a member is asked for its place. */
-  constructor(places: IndexAccess<T>) {
-    this.#places = places;
+  /** @param access How to read and write the index of a member. */
+  constructor(access: IndexAccess<T>) {
+    this.#access = access;
   }
 
-  /** How many there are. */
+  /** The number of members. */
   get size(): number {
     return this.#members.length;
   }
 
-  /** Adds somebody who is not there. */
+  /** Adds an object that is not a member. */
   add(member: T): void {
-    this.#places.set(member, this.#members.length);
+    this.#access.set(member, this.#members.length);
     this.#members.push(member);
   }
 
-  /** Takes somebody out, if he's there: the last one gets his place. */
+  /** Removes an object if it is a member: the last member moves to its index. */
   delete(member: T): void {
-    const place = this.#places.get(member);
-    if (place === -1) return;
-    this.#places.set(member, -1);
+    const index = this.#access.get(member);
+    if (index === -1) return;
+    this.#access.set(member, -1);
     const last = this.#members.pop()!;
     if (last === member) return;
-    this.#members[place] = last;
-    this.#places.set(last, place);
+    this.#members[index] = last;
+    this.#access.set(last, index);
   }
 
-  /** Those who are there now, whoever comes and goes meanwhile. */
+  /** Iterates over those that are members at the call, whatever is added or deleted meanwhile. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#members.slice().values();
   }

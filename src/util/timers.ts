@@ -1,26 +1,47 @@
-/** How many ticks a wheel goes round in; a power of two. */
+// Time awake
+//
+// Timers count the time in which the event loop is awake, not the time of a clock. When the loop is
+// stalled (by a long computation, a debugger, or a suspended machine), what the peers sent meanwhile
+// lies unread in the kernel. When the loop goes on, the runtime may run its timers before it reads.
+// With a clock, every pong timeout would then end at once, and close peers that answered in time.
+//
+// So a wheel's time is a number of ticks, and a stall counts for few of them:
+// - The runtime calls `Timers.#turn()` once a tick. Up to 3 ticks late, all ticks that have passed count.
+// - If it is STALL = 4 or more ticks late, the loop was stalled: no tick counts, and the next one is a
+//   full tick away. Within that tick the loop turns, and reads what came meanwhile.
+// - If the next turn is as late again, the loop is not stalled once, but slow all the time. Then 3
+//   ticks count, whatever the delay: time goes on, slower than the clock.
+//
+// Invariant: between a timer's start and its end, the event loop has turned, and read, at least once in
+// every 3 ticks of its wheel.
+//
+// A timer that starts while the loop is late, before `#turn()` has seen it, must not lose the ticks that
+// are about to count. `Wheel.start()` adds them: the delay so far, or what the rules above will make of
+// it if it is a stall.
+
+/** The number of ticks after which a wheel starts again; a power of two. */
 const SLOTS = 128;
 /**
- * The most ticks that a timer may wait for, as it's started: with what may pass unseen of a tick that
- * is late, it must not come full circle. So a timer takes 60 to 120 ticks of its wheel.
+ * The most ticks that a timer may wait: less than {@linkcode SLOTS} by the ticks that may be added for a
+ * late tick. A timer takes 60 to 120 ticks of the wheel that {@linkcode Timers.wheelFor} chooses.
  */
 const MAX_TICKS = 120;
 /** The shortest tick, in milliseconds. */
 const MIN_TICK = 4;
-/** From how many ticks on a delay is a stall. */
+/** The delay of a tick, in ticks, from which on it is a stall. */
 const STALL = 4;
-/** For how long after a stall, in milliseconds, what came meanwhile may still be on its way in. */
+/** How long after a stall, in milliseconds, received data may still have waited for its end. */
 const AFTER_STALL = 1000;
-/** The longest delay that the runtime's timers can have, in milliseconds. */
+/** The longest delay of the runtime's timers, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** What {@linkcode Timers} run on. */
+/** A clock and its timers, on which {@linkcode Timers} run. */
 export interface Clock {
-  /** The time, in milliseconds; it never goes back. */
+  /** Returns the time, in milliseconds; it never goes back. */
   now(): number;
-  /** Calls back once, in so many milliseconds. */
+  /** Calls back once, after `ms` milliseconds. */
   set(callback: () => void, ms: number): unknown;
-  /** Takes a `set()` back. */
+  /** Cancels a `set()`. */
   clear(id: unknown): void;
 }
 
@@ -30,48 +51,51 @@ const runtimeClock: Clock = {
   clear: (id) => clearTimeout(id as ReturnType<typeof setTimeout>),
 };
 
-/** A place in a ring. */
-class Link {
-  previous: Link = this;
-  next: Link = this;
-}
-
 /**
- * Whoever waits for a time to be up. It's itself what a {@linkcode Wheel} puts in its rings: to wait
- * takes no further object, however often it's begun anew.
+ * An object that waits for a time to be up: its own link in the ring of a {@linkcode Wheel}, so that to
+ * wait takes no further object, however often it starts again.
  */
-export abstract class Timer extends Link {
-  /** The wheel it's in, while it waits. */
+export abstract class Timer {
+  /** The neighbours in the ring; the timer itself while it does not wait. */
+  previous: Timer = this;
+  next: Timer = this;
+  /** The wheel, while it waits. */
   wheel: Wheel | undefined;
 
-  /** The time is up: called once for each start, unless it's stopped or started anew before. */
+  /** The time is up: called once for each start, unless the timer is stopped or started again before. */
   abstract timeUp(): void;
 
-  /** Waits no more. */
+  /** Stops waiting. */
   stopTimer(): void {
     this.wheel?.remove(this);
   }
 }
 
-/** What a {@linkcode Wheel} asks of the {@linkcode Timers} that it's one of. */
+/** The head of a ring of timers. */
+class Ring extends Timer {
+  override timeUp(): void {}
+}
+
+/** What a {@linkcode Wheel} uses of its {@linkcode Timers}. */
 interface WheelOwner {
   now(): number;
   /** The wheel has its first timer. */
-  begun(wheel: Wheel): void;
+  onFirstTimer(wheel: Wheel): void;
   /** The wheel has no timer any more. */
-  emptied(): void;
+  onLastTimer(): void;
 }
 
-/** The timers of about the same length: they wait in a ring for each tick. */
+/** The timers of about the same length, in one ring for each tick. */
 export class Wheel {
-  /** How long a tick takes, in milliseconds: a power of two. */
+  /** The length of a tick, in milliseconds: a power of two times 4. */
   readonly tick: number;
   readonly #owner: WheelOwner;
-  readonly #slots: Link[] = Array.from({ length: SLOTS }, () => new Link());
+  readonly #slots: Timer[] = Array.from({ length: SLOTS }, () => new Ring());
   #now = 0;
-  /** When the tick began that has not ended. */
+  /** The start of the current tick, in milliseconds. */
   #since = 0;
   #count = 0;
+  /** Whether the last tick was a stall that did not count. */
   #wasStalled = false;
 
   constructor(tick: number, owner: WheelOwner) {
@@ -79,29 +103,29 @@ export class Wheel {
     this.#owner = owner;
   }
 
-  /** The time, in ticks: it stands still while no timer waits here, or the event loop is stalled. */
+  /** The time awake, in ticks; it stands still while no timer waits here. */
   get now(): number {
     return this.#now;
   }
 
-  /** When the next tick is, in milliseconds; `Infinity` where no timer waits. */
+  /** The time of the next tick, in milliseconds; `Infinity` if no timer waits. */
   get dueAt(): number {
     return this.#count === 0 ? Infinity : this.#since + this.tick;
   }
 
-  /** Starts a timer, anew where it waits already, here or elsewhere; at most 120 ticks. */
+  /** Starts a timer of at most 120 ticks; one that waits already, here or elsewhere, starts again. */
   start(timer: Timer, ms: number): void {
     if (timer.wheel === this) this.#unlink(timer);
     else timer.stopTimer();
     const { tick } = this;
     const now = this.#owner.now();
     if (this.#count === 0) {
-      // All wheels' ticks begin together, so that they share the runtime's timer.
+      // The ticks of all wheels start together, so that one timer of the runtime serves them all.
       this.#since = now - now % tick;
       this.#wasStalled = false;
     }
     const late = now - this.#since;
-    // Of a stall nothing will be counted, or the fixed part that `turn()` counts of the next one.
+    // Of a stall, `turn()` will count nothing; of the stall after a stall, less than STALL ticks.
     const isStall = late >= STALL * tick;
     const ahead = !isStall ? late : this.#wasStalled ? STALL * tick : 0;
     const ticks = Math.ceil((ms + ahead) / tick);
@@ -111,16 +135,16 @@ export class Wheel {
     timer.previous = after.previous;
     after.previous.next = timer;
     after.previous = timer;
-    if (this.#count++ === 0) this.#owner.begun(this);
+    if (this.#count++ === 0) this.#owner.onFirstTimer(this);
   }
 
-  /** Takes a timer out. */
+  /** Removes a timer. */
   remove(timer: Timer): void {
     this.#unlink(timer);
-    if (this.#count === 0) this.#owner.emptied();
+    if (this.#count === 0) this.#owner.onLastTimer();
   }
 
-  /** Lets the ticks pass that have by the clock. */
+  /** Counts the ticks that have passed by the clock, by the rules at the top of this file. */
   turn(now: number): void {
     // The runtime's timers may be a fraction of a millisecond early.
     const passed = Math.floor((now - this.#since + 0.5) / this.tick);
@@ -131,8 +155,7 @@ export class Wheel {
       this.#pass(passed);
       return;
     }
-    // A loop that was stalled has not read what came meanwhile: it does before the next tick, and the
-    // time is not counted. Where turn after turn takes that long, some of it is, or it would stand still.
+    // A stall. The next tick is a full one away, so that the loop reads before it.
     const isStalling = this.#wasStalled;
     this.#wasStalled = !isStalling;
     this.#since = now - now % this.tick + (isStalling ? 0 : this.tick);
@@ -143,12 +166,12 @@ export class Wheel {
     for (let i = 0; i < ticks; i++) {
       const slot = this.#slots[++this.#now & (SLOTS - 1)]!;
       while (slot.next !== slot) {
-        const timer = slot.next as Timer;
+        const timer = slot.next;
         this.#unlink(timer);
         try {
           timer.timeUp();
         } catch (error) {
-          // As of any timer: it's reported, and keeps none of the others.
+          // Reported as the error of any timer is; the other timers go on.
           queueMicrotask(() => {
             throw error;
           });
@@ -167,38 +190,36 @@ export class Wheel {
 }
 
 /**
- * The timers of all connections, on one timer of the runtime's, which is set only while one waits. To
- * start and to stop one costs the same however many there are.
+ * The timers of all connections, on one timer of the runtime, which is set only while one of them waits.
+ * Starting and stopping a timer costs the same however many there are. They count time awake, as
+ * explained at the top of this file.
  *
- * They count the *time awake*: what passes while the event loop is kept from turning counts for no
- * timer, since what came meanwhile has not been read. Invariant: between a timer's start and its end
- * the event loop has turned, and read, at least once for every three ticks of its wheel.
- *
- * They are coarse: up to 3 % late, where that is more than a tick of 4 ms, and never early.
+ * They are coarse: up to 3 % late, or a tick of 4 ms if that is more, and never early.
  */
 export class Timers implements WheelOwner {
   readonly #clock: Clock;
   readonly #wheels: Wheel[] = [];
   #id: unknown;
-  /** When the runtime's timer should fire; `Infinity` where it's not set. */
+  /** The time for which the runtime's timer is set; `Infinity` if it is not set. */
   #dueAt = Infinity;
   #isTurning = false;
   readonly #onTurn = (): void => this.#turn();
+  /** The longest stall that ended within the last second, in milliseconds, and its end. */
   #stall = 0;
   #stalledUntil = -Infinity;
 
-  /** @param clock A test's own; the runtime's where left out. */
+  /** @param clock The clock of a test; the runtime's by default. */
   constructor(clock: Clock = runtimeClock) {
     this.#clock = clock;
   }
 
-  /** Starts a timer, anew where it waits already; one of `Infinity` milliseconds is stopped. */
+  /** Starts a timer; one that waits already starts again. `Infinity` milliseconds stop it. */
   start(timer: Timer, ms: number): void {
     if (ms === Infinity) timer.stopTimer();
     else this.wheelFor(ms).start(timer, ms);
   }
 
-  /** The wheel for timers of so many milliseconds: the finest that they fit in. */
+  /** Returns the wheel for timers of `ms` milliseconds: the finest one that they fit in. */
   wheelFor(ms: number): Wheel {
     let index = 0;
     let tick = MIN_TICK;
@@ -206,28 +227,29 @@ export class Timers implements WheelOwner {
     return this.#wheels[index] ??= new Wheel(tick, this);
   }
 
-  /** The time, in milliseconds. */
+  /** Returns the time of the clock, in milliseconds. */
   now(): number {
     return this.#clock.now();
   }
 
   /**
-   * For how long the event loop has been kept from turning, in milliseconds, until now or within the
-   * last second: so much may come at once of what was sent one by one. It's known while a timer waits.
+   * Returns how long the event loop has been stalled, in milliseconds, until now or within the last
+   * second: what peers sent one by one in that time may arrive at once. It is known while a timer
+   * waits.
    */
   stall(now: number): number {
     const recent = now - this.#stalledUntil < AFTER_STALL ? this.#stall : 0;
     return Math.max(recent, now - this.#dueAt);
   }
 
-  /** A wheel's own: it has its first timer. */
-  begun(wheel: Wheel): void {
+  /** Called by a wheel that has its first timer. */
+  onFirstTimer(wheel: Wheel): void {
     if (!this.#isTurning && wheel.dueAt < this.#dueAt) this.#set(wheel.dueAt);
   }
 
-  /** A wheel's own: its last timer is gone. */
-  emptied(): void {
-    // Where others have timers, theirs takes over when the runtime's fires.
+  /** Called by a wheel that has no timer any more. */
+  onLastTimer(): void {
+    // If other wheels have timers, the next tick of theirs is set when the runtime's timer fires.
     if (!this.#isTurning && this.#nextDue() === Infinity) this.#clear();
   }
 
