@@ -1,5 +1,6 @@
 // A command-line client: `deno run -A examples/client.ts ws://localhost:8080/`, or `bun
-// examples/client.ts ws://localhost:8080/`. It sends each line that is typed, and prints what comes.
+// examples/client.ts ws://localhost:8080/`. Sends each typed line and prints each
+// received message.
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { connect } from "@sluice/websocket";
@@ -22,12 +23,12 @@ console.error(`Connected to ${url}`);
 process.once("SIGINT", () => socket.close(1000));
 
 const lines = createInterface({ input: process.stdin });
-// Waiting for `send()` keeps a server that reads slowly from filling the memory.
+// Awaiting `send()` applies backpressure: a server that reads slowly cannot fill the memory.
 const sendLines = async () => {
   for await (const line of lines) await socket.send(line);
   await socket.close(1000);
 };
-sendLines().catch(() => {}); // The server has closed: the loop below knows, too.
+sendLines().catch(() => {}); // The server has closed: the loop below reports it.
 
 for await (const message of socket) {
   console.log(typeof message === "string" ? message : `(${message.length} bytes)`);

@@ -3,12 +3,12 @@ import process from "node:process";
 import { serve } from "@sluice/websocket";
 
 const server = serve({ port: Number(process.env.PORT || 8080) }, async (socket) => {
-  // Text is a string and goes back as text; binary is a Uint8Array and goes back as binary. Waiting
-  // for `send()` keeps a client that sends faster than it reads from filling the memory.
+  // Text is a string and returns as text; binary is a Uint8Array and returns as binary. Awaiting
+  // `send()` applies backpressure: a client that does not read cannot fill the memory.
   for await (const message of socket) await socket.send(message);
 });
 
-// A first signal lets every connection close properly; a second one ends the process.
+// The first signal closes every connection cleanly; the second ends the process.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => server.shutdown());
 }

@@ -1,44 +1,44 @@
 /**
- * The rooms of the chat: who is where, and what was said. It knows no sockets and no clock, so that
- * it can be tested without either; a member is whatever the caller delivers messages to.
+ * The rooms of the chat, with their members and messages. It uses no sockets and no clock, so that it
+ * can be tested without them. The caller chooses the type of a member and delivers the messages.
  */
 
-/** The bounds of the chat. Lengths are in UTF-16 code units, as of a string. */
+/** The limits of the chat. Lengths are in UTF-16 code units, as those of a string. */
 export const MAX = { room: 64, name: 32, text: 2000, id: 64, history: 50 } as const;
 
-/** One message. */
+/** A message in a room. */
 export interface Entry {
-  /** Chosen by its sender's page, which sends it again when it cannot tell whether it arrived. */
+  /** Chosen by the sender's page, which repeats a message if it may not have arrived. */
   id: string;
-  /** When the server took it, in milliseconds since 1970. */
+  /** When the server received it, in milliseconds since 1970. */
   at: number;
   /** The name of its sender. */
   from: string;
   text: string;
 }
 
-/** What the server sends to a page. */
+/** A message from the server to a page. */
 export type ServerMessage =
   | { type: "welcome"; room: string; name: string; people: string[]; history: readonly Entry[] }
   | { type: "joined" | "left"; name: string; at: number }
   | { type: "message"; entry: Entry };
 
-/** What a page sends to the server. */
+/** A message from a page to the server. */
 export interface ClientMessage {
   type: "say";
   id: string;
   text: string;
 }
 
-/** A page has sent what no page of ours would send; its message is for the Close frame. */
+/** Thrown for a message that our page never sends. Its text is for the Close frame. */
 export class BadMessage extends Error {
   override name = "BadMessage";
 }
 
 /**
- * A name of a person or of a room as it is shown: one line, without control characters.
+ * Returns a name of a person or of a room as it is shown: one line, without control characters.
  *
- * @returns `undefined` where it is too long, or nothing can be seen of it.
+ * @returns `undefined` if it is too long or has no visible character.
  */
 export function cleanName(text: string, max: number): string | undefined {
   const name = text.normalize().replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
@@ -46,9 +46,9 @@ export function cleanName(text: string, max: number): string | undefined {
 }
 
 /**
- * Reads what a page has sent.
+ * Parses a message of a page.
  *
- * @throws {BadMessage} where it is not a {@linkcode ClientMessage}.
+ * @throws {BadMessage} If it is not a {@linkcode ClientMessage}.
  */
 export function parseClientMessage(json: string): ClientMessage {
   let value: unknown;
@@ -68,10 +68,10 @@ export function parseClientMessage(json: string): ClientMessage {
   return { type, id, text: text.trim() };
 }
 
-/** One room, while anybody is in it. */
+/** A room with at least one member. */
 export class Room<Member> {
   readonly name: string;
-  /** By their names without regard to case: "ann" next to "Ann" is a trap. */
+  /** The members by name, ignoring case: "ann" and "Ann" in one room would be confused. */
   readonly #people = new Map<string, { name: string; member: Member }>();
   readonly #history: Entry[] = [];
 
@@ -79,22 +79,22 @@ export class Room<Member> {
     this.name = name;
   }
 
-  /** The names of those who are here, in the order in which they came. */
+  /** The names of the members, in the order in which they joined. */
   get people(): string[] {
     return Array.from(this.#people.values(), ({ name }) => name);
   }
 
-  /** Those who are here. */
+  /** The members. */
   get members(): Member[] {
     return Array.from(this.#people.values(), ({ member }) => member);
   }
 
-  /** The last messages, the oldest first. */
+  /** The latest messages, the oldest first. */
   get history(): readonly Entry[] {
     return this.#history;
   }
 
-  /** Lets somebody in, and returns the name they got: "Ann (2)" where there is an "Ann" already. */
+  /** Adds a member, and returns the name that it got: "Ann (2)" if there is an "Ann" already. */
   join(wanted: string, member: Member): string {
     let name = wanted;
     for (let n = 2; this.#people.has(key(name)); n++) name = withSuffix(wanted, ` (${n})`);
@@ -102,16 +102,16 @@ export class Room<Member> {
     return name;
   }
 
-  /** Lets somebody out. Returns whether they were here. */
+  /** Removes a member. Returns whether it was in the room. */
   leave(name: string): boolean {
     return this.#people.delete(key(name));
   }
 
   /**
-   * Notes a message.
+   * Adds a message to the history.
    *
-   * @returns what everybody in the room should see, or `undefined` where they have seen it: a page
-   * that lost its connection sends again what it is not sure of.
+   * @returns The entry to send to all members, or `undefined` if the room has it already: a page that
+   * lost its connection repeats its unconfirmed messages.
    */
   say(from: string, { id, text }: Omit<ClientMessage, "type">, at: number): Entry | undefined {
     if (this.#history.some((entry) => entry.id === id)) return undefined;
@@ -122,23 +122,23 @@ export class Room<Member> {
   }
 }
 
-/** All rooms. A room comes with its first member and goes with its last. */
+/** All rooms. A room is created for its first member and removed with its last. */
 export class Rooms<Member> {
   readonly #rooms = new Map<string, Room<Member>>();
 
-  /** How many rooms there are. */
+  /** The number of rooms. */
   get size(): number {
     return this.#rooms.size;
   }
 
-  /** Lets somebody into a room; both names are as of {@linkcode cleanName}. */
+  /** Adds a member to a room. Both names are results of {@linkcode cleanName}. */
   join(roomName: string, wanted: string, member: Member): { room: Room<Member>; name: string } {
     let room = this.#rooms.get(roomName);
     if (room === undefined) this.#rooms.set(roomName, room = new Room(roomName));
     return { room, name: room.join(wanted, member) };
   }
 
-  /** Lets somebody out of a room. Returns whether they were there. */
+  /** Removes a member from a room. Returns whether it was in the room. */
   leave(room: Room<Member>, name: string): boolean {
     const wasThere = room.leave(name);
     if (room.people.length === 0) this.#rooms.delete(room.name);
@@ -150,7 +150,7 @@ function key(name: string): string {
   return name.normalize("NFKC").toLowerCase();
 }
 
-/** The name and the suffix, the name cut where they would be too long; never within a character. */
+/** Returns the name with the suffix. Shortens the name if both are too long, between characters. */
 function withSuffix(name: string, suffix: string): string {
   const characters = [...name];
   while (characters.join("").length + suffix.length > MAX.name) characters.pop();

@@ -1,5 +1,5 @@
 // A chat with rooms. `deno run -A examples/chat/main.ts`, or `bun examples/chat/main.ts`, then open
-// the address that it prints. PORT and HOST say where it listens.
+// the address that it prints. PORT and HOST set its address.
 import process from "node:process";
 import { ReadyState, serve } from "@sluice/websocket";
 import type { WebSocketConnection } from "@sluice/websocket";
@@ -9,7 +9,7 @@ import { answer, roomOf } from "./site.ts";
 
 const PROTOCOL = "chat.v1";
 
-/** What belongs to each connection: what its URL asks for, then the place it got. */
+/** The data of a connection: the room and name that its URL asks for, and the seat that it got. */
 interface Visit {
   roomName: string;
   wanted: string;
@@ -21,14 +21,14 @@ const rooms = new Rooms<Socket>();
 
 function tell(sockets: Iterable<Socket>, message: ServerMessage): void {
   const json = JSON.stringify(message);
-  // Nobody waits for the slowest: who lags too far behind is closed, by `maxBufferedAmount`.
+  // Not awaited: a client that is too slow is closed at `maxBufferedAmount`.
   for (const socket of sockets) socket.send(json);
 }
 
 const server = serve<Visit>({
   port: Number(process.env.PORT || 8080),
   ...(process.env.HOST ? { hostname: process.env.HOST } : {}),
-  // The longest text in JSON, every character escaped, is about 12 KB.
+  // The longest text in JSON, with every character escaped, has about 12 KB.
   limits: { maxMessageSize: 16 * 1024, maxBufferedAmount: 1024 * 1024 },
   fetch: answer,
   upgrade(request, { protocols }) {
@@ -54,7 +54,7 @@ const server = serve<Visit>({
 
   message(socket, message) {
     const { seat } = socket.data;
-    // What still comes while the connection closes is not said any more.
+    // Messages that arrive while the connection closes are ignored.
     if (seat === undefined || socket.readyState !== ReadyState.Open) return;
     if (typeof message !== "string") return void socket.close(1003, "Expected text");
     try {
@@ -74,7 +74,7 @@ const server = serve<Visit>({
   },
 });
 
-// A first signal lets every connection close properly; a second one ends the process.
+// The first signal closes every connection cleanly; the second ends the process.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => server.shutdown({ reason: "The server is going away" }));
 }

@@ -1,9 +1,9 @@
-/** The plain HTTP of the chat: its page, from the same port as its WebSockets. */
+/** The HTTP part of the chat: its page, on the same port as its WebSockets. */
 
 import { readFile } from "node:fs/promises";
 import { cleanName, MAX } from "./chat.ts";
 
-/** The files of the page. A fixed list: no request can name any other. */
+/** The files of the page. The list is fixed: a request cannot name any other file. */
 const FILES: Record<string, [file: string, contentType: string]> = {
   "/app.js": ["app.js", "text/javascript; charset=utf-8"],
   "/link.js": ["link.js", "text/javascript; charset=utf-8"],
@@ -13,7 +13,7 @@ const FILES: Record<string, [file: string, contentType: string]> = {
 };
 const PAGE: [file: string, contentType: string] = ["index.html", "text/html; charset=utf-8"];
 
-/** The page needs nothing but its own files and its own WebSocket; nothing else may run in it. */
+/** The page may only load its own files and open its own WebSocket. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -27,14 +27,14 @@ const CONTENT_SECURITY_POLICY = [
 
 const TEXT = "text/plain; charset=utf-8";
 
-/** The name of the room that a URL is of, or `undefined` where it is of none. */
+/** Returns the name of the room that a URL names, or `undefined` if it names none. */
 export function roomOf(url: URL): string | undefined {
   const encoded = url.pathname.match(/^\/r\/([^/]+)$/)?.[1];
   if (encoded === undefined) return undefined;
   try {
     return cleanName(decodeURIComponent(encoded), MAX.room);
   } catch {
-    return undefined; // A "%" that encodes nothing.
+    return undefined; // An invalid percent-encoding.
   }
 }
 

@@ -1,19 +1,19 @@
-/** The chat's page: joins the room in the URL, shows what is said there, sends what is typed. */
+/** The chat's page: joins the room in the URL, shows its messages and sends typed ones. */
 
 import { Link } from "./link.js";
 import { byId, nameOf, scrollToEnd, showEntry, showNotice, showPeople, showState } from "./view.js";
 
-/** The server keeps as many; where all of them are new to us, there may have been more. */
+/** The number of messages that the server keeps. If all are new to this page, it may have missed some. */
 const HISTORY = 50;
-/** After this long without an answer to a message, the connection counts as dead; in milliseconds. */
+/** The time without an answer after which the connection counts as dead, in milliseconds. */
 const ANSWER_TIME = 10_000;
 
 const room = decodeURIComponent(location.pathname.slice("/r/".length));
-/** The lines of the messages that are shown, by id. */
+/** The lines of the shown messages, by id. */
 const shown = new Map();
-/** What we have sent and the server has not confirmed, by id. */
+/** The sent messages that the server has not confirmed, by id. */
 const pending = new Map();
-/** The ids of our own messages, so that they are still ours after a reload. */
+/** The ids of this page's messages, kept across a reload. */
 const own = new Set(JSON.parse(sessionStorage.getItem(`own ${room}`) ?? "[]"));
 
 let link;
@@ -28,7 +28,7 @@ function connect(wanted) {
   url.searchParams.set("name", wanted);
   link = new Link(url, "chat.v1", {
     onState(state) {
-      // Who is here is not known until the next welcome.
+      // The members are unknown until the next welcome.
       if (state.name !== "open") showPeople(people = [], me);
       showState(state);
     },
@@ -63,19 +63,19 @@ function welcome(message) {
   if (name !== me) showNotice(Date.now(), "You are here as ", nameOf(name));
   me = name;
   showPeople(people = message.people, me);
-  // Whether these arrived before the connection was lost, only the server knows: it drops the second
-  // of two with the same id.
+  // These may have arrived before the connection was lost. The server ignores the second of two with
+  // the same id.
   for (const id of pending.keys()) send(id);
 }
 
-/** Shows a message of the server's, in the server's order, once. */
+/** Shows a message of the server once, in the server's order. */
 function confirm(entry) {
   const { id } = entry;
   if (shown.has(id) && !pending.has(id)) return;
   pending.delete(id);
   shown.get(id)?.remove();
   shown.set(id, showEntry(entry, { isOwn: own.has(id) }));
-  // The server's history is shorter than this: older ids will not come again.
+  // The server's history is shorter than this: older ids do not arrive again.
   for (const old of shown.keys()) {
     if (shown.size <= 10 * HISTORY) break;
     shown.delete(old);
@@ -83,7 +83,7 @@ function confirm(entry) {
 }
 
 function say(content) {
-  // Not randomUUID(): that is missing where the page came over plain HTTP from another machine.
+  // Not randomUUID(): it is missing if the page came over plain HTTP from another machine.
   const random = crypto.getRandomValues(new Uint8Array(16));
   const id = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
   own.add(id);
@@ -102,7 +102,7 @@ function send(id) {
   }, ANSWER_TIME);
 }
 
-// The composer. What is typed is kept until it can be sent: across a lost connection, and a reload.
+// The composer. Its text is kept until it is sent, across a lost connection and a reload.
 const text = byId("text");
 
 function setDraft(draft) {
@@ -121,7 +121,7 @@ function fitDraft() {
 
 text.addEventListener("input", fitDraft);
 text.addEventListener("keydown", (event) => {
-  // While an input method composes, Enter takes its suggestion.
+  // While an input method composes, Enter accepts its suggestion.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   byId("composer").requestSubmit();
@@ -135,7 +135,7 @@ byId("composer").addEventListener("submit", (event) => {
   setDraft("");
 });
 
-// Who I am.
+// The name of the user.
 const join = byId("join");
 
 function askName() {
@@ -152,7 +152,7 @@ byId("join-form").addEventListener("submit", (event) => {
   connect(wanted);
   text.focus();
 });
-// There is nothing behind the question to go back to until it has been answered once.
+// The dialog cannot be cancelled before the first connection.
 join.addEventListener("cancel", (event) => link === undefined && event.preventDefault());
 byId("rename").addEventListener("click", askName);
 

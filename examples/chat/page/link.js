@@ -1,17 +1,17 @@
-/** A WebSocket that comes back. */
+/** A WebSocket that reconnects. */
 
-/** The longest first wait, in milliseconds; each further failure doubles it. */
+/** The upper bound of the first wait, in milliseconds. Each further failure doubles it. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
-/** How long a connection must last until the waits start from the first again. */
+/** The time after which a connection resets the waits, in milliseconds. */
 const STABLE = 5_000;
 
-/** Close codes that say that this page is wrong: to come back with the same would be no use. */
+/** Close codes that report an error of this page: a new connection would have the same error. */
 const FATAL = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
 
 /**
- * How long to wait before the next attempt, in milliseconds: anything up to a limit that doubles. When
- * a server comes back, the jitter keeps all its clients from knocking at the same moment.
+ * Returns the wait before the next attempt, in milliseconds: a random time up to a bound that doubles.
+ * The jitter keeps clients from reconnecting at the same moment after a restart of the server.
  */
 export function backoff(attempt, random = Math.random()) {
   return random * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** attempt);
@@ -26,8 +26,8 @@ export class Link {
   #attempt = 0;
 
   /**
-   * `onState` is told `{ name }`: "connecting", "open", "waiting" with the time `until` the next
-   * attempt, or "closed" for good, with a `reason`. `onMessage` gets each text.
+   * Calls `onState` with `{ name }`: "connecting", "open", "waiting" with the time `until` the next
+   * attempt, or "closed", which is final, with a `reason`. Calls `onMessage` with each text.
    */
   constructor(url, protocol, callbacks) {
     this.#url = url;
@@ -39,7 +39,7 @@ export class Link {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Connects now, whatever was before. */
+  /** Connects now. Replaces an earlier connection. */
   start() {
     this.stop();
     const socket = this.#socket = new WebSocket(this.#url, this.#protocol);
@@ -56,13 +56,13 @@ export class Link {
     };
   }
 
-  /** Gives up a connection that seems dead, without waiting for the network to say so. */
+  /** Drops a connection that seems dead, without waiting for the network to report it. */
   drop() {
     this.stop();
     this.#wait();
   }
 
-  /** Closes, and does not come back. */
+  /** Closes the connection and does not reconnect. */
   stop() {
     clearTimeout(this.#timer);
     const socket = this.#socket;

@@ -1,8 +1,8 @@
-/** What the page shows. Whatever people wrote goes in as `textContent`, never as markup. */
+/** The view of the page. Text of users is inserted as `textContent`, never as markup. */
 
-/** How many lines the page keeps; the oldest go first. */
+/** The number of lines that the page keeps. The oldest are removed first. */
 const MAX_LINES = 500;
-/** Messages of one person within this time stand under one name, in milliseconds. */
+/** Messages of one person within this time are grouped, in milliseconds. */
 const TOGETHER = 5 * 60_000;
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
@@ -16,7 +16,7 @@ const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: 
 
 export const byId = (id) => document.getElementById(id);
 
-/** An element with a class, attributes or properties, and children: elements, or text. */
+/** Creates an element with a class, properties, and children: elements or text. */
 function element(tag, className, properties = {}, ...children) {
   const node = document.createElement(tag);
   node.className = className;
@@ -32,7 +32,7 @@ function timeOf(at) {
   return element("time", "", { dateTime: date.toISOString(), title: full.format(date) }, text);
 }
 
-/** A person's initial on a colour of their own, always the same. */
+/** Creates a person's initial on a colour that depends on the name. */
 function avatar(name) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) % 360;
@@ -53,13 +53,13 @@ export function scrollToEnd() {
 }
 
 log.addEventListener("scroll", () => newest.hidden ||= isAtEnd());
-// A keyboard that slides in, or a composer that grows, must not hide the last message.
+// An on-screen keyboard or a growing composer must not hide the last message.
 let wasAtEnd = true;
 log.addEventListener("scroll", () => wasAtEnd = isAtEnd());
 new ResizeObserver(() => wasAtEnd && scrollToEnd()).observe(log);
 newest.addEventListener("click", scrollToEnd);
 
-/** Appends a line. Who reads further up is not torn away, but told. */
+/** Appends a line. If the user has scrolled up, shows a notice instead of scrolling down. */
 function append(line, { follow = false } = {}) {
   const followed = follow || isAtEnd();
   lines.append(line);
@@ -68,15 +68,15 @@ function append(line, { follow = false } = {}) {
   else newest.hidden = false;
 }
 
-/** A line about the room: who came, who went. */
+/** Shows a notice about the room: a member joined or left. */
 export function showNotice(at, ...children) {
   append(element("li", "notice", {}, ...children, " ", timeOf(at)));
 }
 
-/** A name within a notice; isolated, so that its direction of writing stays its own. */
+/** Creates a name within a notice, isolated so that its direction of writing does not spread. */
 export const nameOf = (name) => element("bdi", "", {}, name);
 
-/** Shows a message. One that is not confirmed yet is own, and has no time. */
+/** Shows a message. An unconfirmed one is the user's own and has no time yet. */
 export function showEntry({ id, at, from, text }, { isOwn, isPending = false }) {
   const who = element("p", "who", {}, nameOf(isOwn ? "You" : from));
   who.append(" ", isPending ? element("span", "sending", {}, "sending") : timeOf(at));
@@ -94,7 +94,7 @@ export function showEntry({ id, at, from, text }, { isOwn, isPending = false }) 
   return line;
 }
 
-/** Shows who is here. */
+/** Shows the members. */
 export function showPeople(people, me) {
   byId("people").replaceChildren(...people.map((name) => {
     const item = element("li", "", {}, avatar(name), nameOf(name));
@@ -106,7 +106,7 @@ export function showPeople(people, me) {
 
 let countdown;
 
-/** Shows the state of the connection: what `Link` tells, or "idle". */
+/** Shows the state of the connection: a state of `Link`, or "idle". */
 export function showState({ name, until, reason }) {
   clearInterval(countdown);
   byId("state").dataset.state = name;

@@ -1,0 +1,160 @@
+// The documentation: its code blocks type-check and run, and its links lead somewhere.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import process from "node:process";
+import { connect, serve } from "../../mod.ts";
+import type { TcpAddr, WebSocketConnection } from "../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  canRun,
+  deadline,
+  delay,
+  onTestEnd,
+  run,
+  runtime,
+  spawn,
+  test,
+  testIf,
+} from "../harness.ts";
+import { anchorsOf, blocksOf, documents, linksOf, root } from "../support/markdown.ts";
+import type { Block } from "../support/markdown.ts";
+import { serving } from "../support/server.ts";
+
+const typescript = documents().flatMap(blocksOf).filter(({ language }) => language === "ts");
+// A block is for both runtimes, or for the one that its attribute names.
+const blocks = typescript.filter(({ attributes }) =>
+  attributes.length === 0 || attributes.includes(runtime)
+);
+
+/** Writes files into a new folder, in which the names of the package resolve as in the checkout. */
+function folderOf(files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), "docs-"));
+  onTestEnd(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const tsconfig = {
+    extends: join(root, "tsconfig.json"),
+    compilerOptions: { typeRoots: [join(root, "node_modules/@types")], noUnusedLocals: false },
+    include: ["*.ts"],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
+  return folder;
+}
+
+test("each code block of the documents is for both runtimes or names its runtime", () => {
+  assert(typescript.length > 15);
+  for (const { name, attributes } of typescript) {
+    assert(["", "deno", "bun"].includes(attributes.join(" ")), `${name}: ${attributes}`);
+  }
+});
+
+const tsc = join(root, "node_modules/.bin/tsc");
+const canCheck = runtime === "deno" ? true : canRun(tsc);
+testIf(canCheck, "the code blocks of the documents type-check", async () => {
+  const files = Object.fromEntries(blocks.map(({ name, code }) => [
+    `${name.replaceAll(/[/:]/g, "-")}.ts`,
+    `${code}\nexport {};\n`,
+  ]));
+  const folder = folderOf(files);
+  const command = runtime === "deno"
+    ? [process.execPath, "check", "--config", join(root, "deno.json"), folder]
+    : [tsc, "--noEmit", "--project", folder];
+  const { code, stdout, stderr } = await run(command[0]!, command.slice(1), {
+    env: { NO_COLOR: "1" },
+  });
+  assertEquals([code, code === 0 ? "" : stdout + stderr], [0, ""]);
+});
+
+/** Starts a block as a process; `localhost:8080` and port 8080 are `port`. */
+function start({ code }: Block, port: number) {
+  const source = code.replaceAll("localhost:8080", `127.0.0.1:${port}`).replaceAll(
+    "8080",
+    `${port}`,
+  );
+  const path = join(folderOf({ "main.ts": source }), "main.ts");
+  const args = runtime === "deno"
+    ? ["run", "-A", "--no-check", "--config", join(root, "deno.json")]
+    : [];
+  return spawn(process.execPath, [...args, path], { env: { NO_COLOR: "1" } });
+}
+
+/** The outputs that the block's comments promise: `console.log(message); // Hello`. */
+function outputsOf({ code }: Block): string[] {
+  return Array.from(code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm), ([, output]) => output!);
+}
+
+/** Returns a port that is free. */
+async function freePort(): Promise<number> {
+  const server = serve({ hostname: "127.0.0.1", port: 0 }, {});
+  await server.shutdown();
+  return (server.addr as TcpAddr).port;
+}
+
+/** Connects as soon as the process listens. */
+async function connectTo(port: number, isRunning: () => boolean): Promise<WebSocketConnection> {
+  while (true) {
+    try {
+      return await connect(`ws://127.0.0.1:${port}/`);
+    } catch (error) {
+      if (!isRunning()) throw error;
+      await delay(20);
+    }
+  }
+}
+
+for (const block of blocks) {
+  const isServer = /\bserve\(|\.listen\(/.test(block.code);
+  if (isServer) {
+    test(`${block.name} serves a client`, async () => {
+      const port = await freePort();
+      const child = start(block, port);
+      let isRunning = true;
+      child.exited.finally(() => isRunning = false).catch(() => {});
+      const connecting = connectTo(port, () => isRunning);
+      const socket = await deadline(connecting, 20_000, "a connection").catch(async (error) => {
+        await child.kill();
+        throw new Error((await child.exited).stderr, { cause: error });
+      });
+      await socket.send("Hello");
+      await deadline(Promise.any([socket.ping(), socket.closed]), 10_000, "an answer");
+      await deadline(socket.close(1000), 10_000, "the close");
+      await child.kill("SIGTERM");
+      const { stdout, stderr } = await deadline(child.exited, 10_000, "the end of the block");
+      assertEquals(stderr, "");
+      for (const output of outputsOf(block)) assert(stdout.includes(output), stdout);
+    });
+  } else {
+    test(`${block.name} runs to its end`, async () => {
+      const { server } = serving(async (socket) => {
+        for await (const message of socket) {
+          await socket.send(message);
+          return;
+        }
+      });
+      const child = start(block, (server.addr as TcpAddr).port);
+      const { code, stdout, stderr } = await deadline(child.exited, 20_000, "the end of the block");
+      assertEquals([code, stderr], [0, ""]);
+      for (const output of outputsOf(block)) assert(stdout.includes(output), stdout);
+    });
+  }
+}
+
+for (const document of documents()) {
+  test(`the links of ${document} lead to a file and a heading`, () => {
+    for (const link of linksOf(document)) {
+      if (/^https?:/.test(link)) continue;
+      const [path, anchor] = link.split("#");
+      const target = path === "" ? document : relative(root, join(root, dirname(document), path!));
+      assert(existsSync(join(root, target)), link);
+      if (anchor !== undefined) assert(anchorsOf(target).includes(anchor), link);
+    }
+  });
+}
+
+test("README.md links to each page of docs/", () => {
+  const links = linksOf("README.md");
+  for (const document of documents()) {
+    if (document.startsWith("docs/")) assert(links.includes(document), document);
+  }
+});
