@@ -18,7 +18,7 @@ import {
   test,
   testIf,
 } from "../harness.ts";
-import { anchorsOf, blocksOf, documents, linksOf, root } from "../support/markdown.ts";
+import { anchorsOf, blocksOf, documents, linksOf, read, root } from "../support/markdown.ts";
 import type { Block } from "../support/markdown.ts";
 import { serving } from "../support/server.ts";
 
@@ -151,6 +151,20 @@ for (const document of documents()) {
     }
   });
 }
+
+test("the documents name files that exist", () => {
+  for (const document of documents()) {
+    for (const line of read(document).split("\n")) {
+      let folder: string | undefined;
+      for (const [, path] of line.matchAll(/`((?:[\w-]+\/)*[\w.-]+\.ts)`/g)) {
+        if (path!.startsWith("src/")) folder = dirname(path!);
+        else if (folder === undefined) continue;
+        const file = path!.startsWith("src/") ? path! : join(folder, path!);
+        assert(existsSync(join(root, file)), `${document}: ${file}`);
+      }
+    }
+  }
+});
 
 test("README.md links to each page of docs/", () => {
   const links = linksOf("README.md");
