@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { checkFloors, readFloors } from "./floors.ts";
 import type { Load, Result, Task } from "./loads.ts";
 import { describeMachine, NOT_INSTALLED } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
@@ -73,6 +74,12 @@ async function main(options: Options, chosen: readonly Peer[]): Promise<void> {
   const size = options.size ? await measureSize() : undefined;
   if (size !== undefined) console.log(`${sizeReport(size)}\n`);
   if (all.length > 0) console.log(summary(all, peers));
+  if (options.check) {
+    const { text, failures: below } = checkFloors(all, readFloors());
+    failures += below.length;
+    console.log(`\n${text}`);
+    for (const name of below) console.error(`[ours] ${name} is below its floor`);
+  }
   if (options.json !== undefined) {
     const { rounds, seconds, warmUp } = options;
     const report = { machine, rounds, seconds, warmUp, loads: all, start, size };
@@ -92,7 +99,7 @@ try {
 if (chosen !== undefined) {
   await main(...chosen);
   if (failures > 0) {
-    console.error(`${failures} measurements failed`);
+    console.error(`${failures} measurements or checks failed`);
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,7 @@
 /** The command line of the benchmark. */
 
 import { parseArgs } from "node:util";
+import { readFloors } from "./floors.ts";
 import { LOADS } from "./loads.ts";
 import type { Load } from "./loads.ts";
 
@@ -18,6 +19,8 @@ export interface Options {
   size: boolean;
   /** The names of the peers; all if empty. */
   peers: readonly string[];
+  /** Whether to compare with the floors. */
+  check: boolean;
   /** The path of another checkout to compare with. */
   vs: string | undefined;
   /** The file that receives every measurement. */
@@ -32,6 +35,7 @@ export const USAGE = `Options:
   --peers A,B     only these: ours, ours-await, ours-pipe, native, raw, ws, uws (all)
   --vs PATH       measures the checkout at PATH as well, as peers vs, vs-await and vs-pipe
   --json FILE     writes every measurement to FILE
+  --check         fails if the CPU time per message is over that of floors.json (ours and native)
   --quick         one round of 0.3 s and fewer connections, to test the benchmark itself
 Loads: ${LOADS.map((load) => load.name).join(", ")}, start, size`;
 
@@ -50,6 +54,7 @@ export function parseOptions(args: string[]): Options {
       peers: { type: "string", default: "" },
       vs: { type: "string" },
       json: { type: "string" },
+      check: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
     },
   });
@@ -61,11 +66,12 @@ export function parseOptions(args: string[]): Options {
   if (!(seconds > 0)) throw new Error("--seconds must be a number above 0");
 
   const names = list(values.loads);
+  const checked = values.check && names.length === 0 ? Object.keys(readFloors()) : names;
   const known = new Set([...LOADS.flatMap(({ name, group }) => [name, group]), ...PACKAGE]);
-  const unknown = names.find((name) => !known.has(name));
+  const unknown = checked.find((name) => !known.has(name));
   if (unknown !== undefined) throw new Error(`Cannot find a load "${unknown}"`);
   const wants = (...some: string[]): boolean =>
-    names.length === 0 || some.some((name) => names.includes(name));
+    checked.length === 0 || some.some((name) => checked.includes(name));
   const loads = LOADS.filter((load) => wants(load.name, load.group));
   return {
     rounds,
@@ -74,7 +80,8 @@ export function parseOptions(args: string[]): Options {
     loads: values.quick ? loads.map(fewer) : loads,
     start: wants("start", "package"),
     size: wants("size", "package"),
-    peers: list(values.peers),
+    peers: values.check && values.peers === "" ? ["ours", "native"] : list(values.peers),
+    check: values.check,
     vs: values.vs,
     json: values.json,
   };
