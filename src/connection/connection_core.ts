@@ -1,4 +1,4 @@
-import { useExtensions } from "../extensions/extension_chain.ts";
+import { useExtensions } from "../extensions/negotiation.ts";
 import { encodeClosePayload } from "../protocol/close_code.ts";
 import type { Message, MessagePart } from "../protocol/message.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";

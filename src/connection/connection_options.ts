@@ -16,6 +16,9 @@ export interface ConnectionOptions {
    * until the first compressed message, then about 10 KiB for receiving (33 KiB if the peer keeps its
    * window of 15 bits) and 3 KiB for sending.
    *
+   * A runtime whose `node:zlib` cannot keep a window between messages does not use the extension, and
+   * `serve()` reports that to `onError`.
+   *
    * Send a message with `compress: false` if it has a secret next to text that an attacker can choose:
    * its length on the wire would reveal the secret (CRIME, BREACH).
    *

@@ -1,65 +1,65 @@
 import { MAX_WINDOW_BITS } from "./deflate_parameters.ts";
 
 /**
- * Options of {@linkcode PerMessageDeflate}. They say "server" and "client" as the RFC does, so that
- * they mean the same at either end; what is set is required of the peer, and what is left out is
- * asked for and done without where the peer can't.
+ * Options of {@linkcode PerMessageDeflate}. "Server" and "client" are used as in the RFC, so an option means
+ * the same at either end. An option that is set is required of the peer. A default is requested, and
+ * dropped if the peer does not support it.
  */
 export interface PerMessageDeflateOptions {
   /**
-   * Whether the server compresses each message by itself. It then keeps no window between two messages
-   * (0.6 KiB a connection instead of about 3), nor does the client, but short messages compress much
-   * less.
+   * Whether the server compresses each message independently. Neither end then keeps a window of the
+   * server's messages: at the server 0.6 KiB a connection instead of about 3. But short messages are
+   * compressed much less.
    *
    * @default {false}
    */
   serverNoContextTakeover?: boolean;
   /**
-   * Whether the client compresses each message by itself. The server then keeps no window of what it
-   * has received: 0.7 to 8 KiB a connection instead of 5 to 10, or of 33 for a window of 15.
+   * Whether the client compresses each message independently. The server then keeps no window of the
+   * client's messages: 0.7 to 8 KiB a connection instead of 5 to 10, or of 33 with a window of 15 bits.
    *
    * @default {false}
    */
   clientNoContextTakeover?: boolean;
   /**
-   * The server's window: how far back, as the base-2 logarithm of a number of bytes, a message may
-   * refer. 8 to 15; an end that is to compress with 8 sends everything as it is, or declines, since
-   * zlib can't.
+   * The server's window, 8 to 15: the base-2 logarithm of how many bytes back a message may refer. zlib
+   * cannot compress with 8: a server then declines the extension, and a client sends uncompressed
+   * messages.
    *
-   * @default {12} 4 KiB, where a client leaves the choice
+   * @default {12} 4 KiB, if the client leaves the choice to the server
    */
   serverMaxWindowBits?: number;
   /**
-   * The client's window, 8 to 15. Where it's set, a server declines an offer without
-   * "client_max_window_bits"; where it's not, it takes such a client's messages with a window of 15,
-   * which is kept: 23 to 33 KiB for each such connection.
+   * The client's window, 8 to 15. If it is set, a server declines an offer without
+   * "client_max_window_bits". If it is not set, the server accepts such an offer with a window of 15, and
+   * keeps 23 to 33 KiB for each such connection.
    *
-   * @default {12} 4 KiB, where a client lets itself be limited
+   * @default {12} 4 KiB, if the client supports a limit
    */
   clientMaxWindowBits?: number;
   /**
-   * How hard to compress what is sent: 0 (not at all), 1 (fastest) to 9 (smallest).
+   * The compression level of sent messages: 0 (none), 1 (fastest) to 9 (smallest).
    *
-   * @default {1} on 1 KiB of JSON three times as fast as 6, for half as many bytes more
+   * @default {1} for 1 KiB of JSON three times as fast as 6, with 50 % more bytes
    */
   level?: number;
   /**
-   * How much memory zlib compresses with, 1 to 9. The zlib-ng of Deno and Bun takes 128 KiB whatever it
-   * says, and a few more for each step; zlib itself 2 ** (memLevel + 9) bytes. The streams are shared:
-   * there are 32 of them at most, however many connections there are.
+   * How much memory zlib uses to compress, 1 to 9. The zlib-ng of Deno and Bun uses at least 128 KiB, and a
+   * few KiB more for each step; zlib uses 2 ** (memLevel + 9) bytes. At most 32 streams are kept for all
+   * connections.
    *
    * @default {5}
    */
   memLevel?: number;
   /**
-   * The smallest message that is compressed, in bytes. Of those below, there is little to gain.
+   * The smallest message that is compressed, in bytes. Compressing a smaller one saves little.
    *
    * @default {1024} 1 KiB
    */
   threshold?: number;
 }
 
-/** The options, all of them; `undefined` for a window that is not required. */
+/** The options with their defaults; `undefined` for a window that is not required. */
 export type ResolvedDeflateOptions =
   & Required<
     Omit<PerMessageDeflateOptions, "serverMaxWindowBits" | "clientMaxWindowBits">
@@ -69,13 +69,13 @@ export type ResolvedDeflateOptions =
     clientMaxWindowBits: number | undefined;
   };
 
-/** The window that is asked for where none is required. */
+/** The window bits that are requested if none are required. */
 export const DEFAULT_WINDOW_BITS = 12;
 
 /**
- * Fills the gaps with the defaults.
+ * Returns the options with their defaults.
  *
- * @throws {RangeError} where an option is out of its range.
+ * @throws {RangeError} If an option is out of its range.
  */
 export function resolveDeflateOptions(
   options: PerMessageDeflateOptions = {},

@@ -4,33 +4,33 @@ import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 export const PERMESSAGE_DEFLATE = "permessage-deflate";
 
 /**
- * The four parameters, read: of an offer or of a response.
+ * The four parameters of an offer or of a response.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7692#section-7.1 RFC 7692 §7.1}
  */
 export interface DeflateParameters {
-  /** The server doesn't take its context over. */
+  /** Whether the server compresses without context takeover. */
   serverNoContextTakeover: boolean;
-  /** The client doesn't take its context over. */
+  /** Whether the client compresses without context takeover. */
   clientNoContextTakeover: boolean;
-  /** The server's window, 8 to 15; `undefined` where the parameter isn't there. */
+  /** The server's window bits, 8 to 15; `undefined` if the parameter is absent. */
   serverMaxWindowBits: number | undefined;
-  /** The client's window, 8 to 15, or `true` in an offer that leaves it open. */
+  /** The client's window bits, 8 to 15; `true` in an offer without a value. */
   clientMaxWindowBits: number | true | undefined;
 }
 
-/** The window without a parameter that limits it: 32 KiB. */
+/** The window bits without a parameter that limits them: 32 KiB. */
 export const MAX_WINDOW_BITS = 15;
 
 // RFC 7692 §7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
 const WINDOW_BITS = /^(?:[89]|1[0-5])$/;
 
 /**
- * Reads the parameters.
+ * Parses and checks the parameters.
  *
  * @param offer An offer, or a response.
- * @param isResponse Which of them.
- * @returns the parameters, or what is wrong with them.
+ * @param isResponse Whether it is a response.
+ * @returns The parameters, or a text that says what is wrong with them.
  */
 export function readParameters(
   offer: ExtensionOffer,
@@ -69,7 +69,7 @@ export function readParameters(
   return read;
 }
 
-/** Writes the parameters: those that say more than their absence does. */
+/** Returns the offer or response with these parameters. */
 export function writeParameters(parameters: DeflateParameters): ExtensionOffer {
   const params: [name: string, value: string | true][] = [];
   const { serverMaxWindowBits, clientMaxWindowBits } = parameters;

@@ -1,49 +1,69 @@
-import type { Deflater, DeflaterOptions } from "./deflate_codec.ts";
 import { withoutTail } from "./deflate_format.ts";
 import { SlidingWindow } from "./sliding_window.ts";
-import { StreamLease, StreamPool } from "./zlib_pool.ts";
+import { ZlibLease, ZlibPool } from "./zlib_pool.ts";
 import { Z_SYNC_FLUSH, ZlibStream } from "./zlib_stream.ts";
 
-/** Where output is written; what is more than that gets a buffer of its own. */
+/** The size of the shared output buffer. A larger output gets a buffer of its own. */
 const OUTPUT_SIZE = 64 * 1024;
 /**
- * How many streams of one kind are kept for all connections together: 160 to 260 KiB each. To fill one
- * anew takes some 3 us at level 1; to find one of hundreds in no cache of the processor's takes longer.
+ * The number of streams of one kind that are kept for all connections: 160 to 260 KiB each. Refilling a
+ * stream takes 3 us at level 1. Using one of hundreds, none of which is in a CPU cache, takes longer.
  */
 const KEPT = 32;
-/** What zlib has for a stream at the most, in bytes. */
+/** The most memory that zlib uses for a stream, in bytes. */
 const STREAM_SIZE = 260 * 1024;
 /**
- * How much of what it has sent a connection keeps, to fill a stream with where it has lost its own.
- * More of it would take longer, and give no shorter messages of some hundred bytes.
+ * The number of sent bytes that a connection keeps, to refill a stream with if it has lost its own.
+ * Keeping more would take longer without making messages of a few hundred bytes shorter.
  */
 const HISTORY = 2048;
 
 const history = /* @__PURE__ */ new Uint8Array(HISTORY);
-const pools = /* @__PURE__ */ new Map<string, StreamPool>();
+const pools = /* @__PURE__ */ new Map<string, ZlibPool>();
 let output: Uint8Array | undefined;
 
+/** Options of {@linkcode Deflater}. */
+export interface DeflaterOptions {
+  /** The base-2 logarithm of the LZ77 window, 9 to 15. */
+  windowBits: number;
+  /** Whether a message may refer to earlier ones. */
+  takesContextOver: boolean;
+  /** The compression level, 0 to 9. */
+  level: number;
+  /** How much memory zlib uses for it, 1 to 9. */
+  memLevel: number;
+}
+
 /**
- * Compresses with streams that keep their window, of the pool that all connections share.
+ * Compresses the messages that one connection sends, with streams from a pool that all connections
+ * share. Uses no native memory before the first message.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1 RFC 7692 §7.2.1}
  */
-export class ContextDeflater implements Deflater {
+export class Deflater {
   readonly #takesContextOver: boolean;
   readonly #window: SlidingWindow;
-  readonly #lease: StreamLease;
+  readonly #lease: ZlibLease;
 
   constructor(options: DeflaterOptions) {
     const { windowBits, takesContextOver } = options;
     this.#takesContextOver = takesContextOver;
     this.#window = new SlidingWindow(Math.min(HISTORY, 1 << windowBits));
-    this.#lease = new StreamLease(poolOf(options), (zlib) => this.#prime(zlib));
+    this.#lease = new ZlibLease(poolOf(options), (zlib) => this.#prime(zlib));
   }
 
+  /** The memory of this connection, in bytes, without the shared pool. */
   get heldBytes(): number {
     return this.#window.capacity + (this.#lease.isOut ? STREAM_SIZE : 0);
   }
 
+  /**
+   * Compresses the next bytes of a message.
+   *
+   * @param input The bytes.
+   * @param endsMessage Whether they are the last of the message.
+   * @returns The payload to send. It is valid until the next call of any deflater.
+   */
   deflate(input: Uint8Array, endsMessage: boolean): Uint8Array {
     let flushed: Uint8Array;
     try {
@@ -52,20 +72,21 @@ export class ContextDeflater implements Deflater {
       this.#lease.fail();
       throw error;
     }
-    // Without context takeover, too, the fragments of one message share a stream, but it can't be
-    // taken away in between.
+    // Without context takeover the fragments of one message still share a stream. It cannot be taken
+    // away between them, so it never has to be refilled.
     if (this.#takesContextOver) this.#window.append(input);
     if (!endsMessage) return flushed;
     this.#lease.end(this.#takesContextOver);
     return withoutTail(flushed);
   }
 
+  /** Frees its memory. */
   close(): void {
     this.#lease.close();
     this.#window.clear();
   }
 
-  /** Compresses what the receiver has already, so that messages may refer to it. */
+  /** Fills a stream's window with what the peer has received last, so that messages may refer to it. */
   #prime(zlib: ZlibStream): void {
     const { length } = this.#window;
     if (length === 0) return;
@@ -74,21 +95,21 @@ export class ContextDeflater implements Deflater {
   }
 }
 
-function poolOf({ windowBits, level, memLevel }: DeflaterOptions): StreamPool {
+function poolOf({ windowBits, level, memLevel }: DeflaterOptions): ZlibPool {
   const kind = `${windowBits},${level},${memLevel}`;
   let pool = pools.get(kind);
   if (pool === undefined) {
-    pool = new StreamPool(KEPT, () => ZlibStream.deflate({ windowBits, level, memLevel }));
+    pool = new ZlibPool(KEPT, () => ZlibStream.deflate({ windowBits, level, memLevel }));
     pools.set(kind, pool);
   }
   return pool;
 }
 
-/** All that the input gives, up to a byte boundary. */
+/** Returns the whole output for the input, up to a byte boundary. */
 function flush(zlib: ZlibStream, input: Uint8Array): Uint8Array {
   let buffer = output ??= new Uint8Array(OUTPUT_SIZE);
   zlib.write(Z_SYNC_FLUSH, input, 0, buffer, buffer.length);
-  // zlib has flushed everything once it leaves some room.
+  // zlib has flushed everything when it leaves some of the room.
   while (zlib.availableOut === 0) {
     const { length } = buffer;
     const { availableIn } = zlib;

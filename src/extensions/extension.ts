@@ -3,65 +3,71 @@ import type { Frame, FrameInit } from "../protocol/frame.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
 
 /**
- * An extension of the protocol, as it is configured: it negotiates, for any number of connections,
- * and keeps nothing about any of them. A server calls `acceptOffer()`, a client `offers()` and
- * `acceptResponse()`; {@linkcode acceptOffers} and {@linkcode acceptResponses} do so for several.
+ * A configured extension of the protocol. It negotiates for any number of connections and keeps no state
+ * of them. A server calls `acceptOffer()`; a client calls `offers()` and `acceptResponse()`. Both may use
+ * {@linkcode acceptOffers} and {@linkcode acceptResponses} instead.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-9 RFC 6455 §9}
  */
 export interface Extension {
-  /** Its name in Sec-WebSocket-Extensions. */
+  /** The name in Sec-WebSocket-Extensions. */
   readonly name: string;
-  /** The reserved bits that it claims, of {@linkcode Rsv}, or-ed together. */
+  /** The reserved bits that it uses: values of {@linkcode Rsv}, combined with `|`. */
   readonly rsv: number;
-  /** What a client offers: the first is the one it likes best, the others are fallbacks. */
+  /**
+   * Whether the extension works on this runtime. If not, it offers nothing and declines every offer.
+   *
+   * @default {true}
+   */
+  readonly isSupported?: boolean;
+  /** Returns a client's offers, in the order of preference. */
   offers(): readonly ExtensionOffer[];
   /**
-   * A server judges one offer.
+   * Decides on one offer, for a server.
    *
-   * @returns what it agrees to, or `undefined` where it declines, so that the next offer has its turn.
+   * @returns The agreement; `undefined` if the offer is declined, so that the next one is considered.
    */
   acceptOffer(offer: ExtensionOffer): ExtensionAgreement | undefined;
   /**
-   * A client judges the server's response.
+   * Checks the server's response, for a client.
    *
-   * @throws {ProtocolError} where the response answers none of `offers()`, or breaks a rule.
+   * @throws {ProtocolError} If the response matches none of `offers()`, or violates a rule.
    */
   acceptResponse(response: ExtensionOffer): ExtensionAgreement;
 }
 
-/** What both ends have agreed to, before there is a connection to use it on. */
+/** The result of a negotiation. */
 export interface ExtensionAgreement {
-  /** The server's response: what it sends, or has sent. */
+  /** The element of the server's response. */
   readonly response: ExtensionOffer;
-  /** The reserved bits that the extension claims. */
+  /** The reserved bits that the extension uses. */
   readonly rsv: number;
   /** Puts the extension into use on a new connection. */
   use(options?: ExtensionUseOptions): ExtensionInUse;
 }
 
-/** What an extension has to know of its connection. */
+/** Options of {@linkcode ExtensionAgreement.use}. */
 export interface ExtensionUseOptions {
   /**
-   * The largest message that is taken, in bytes, as it is after the extension's work: what would
-   * grow beyond is refused while it grows.
+   * The largest accepted message, in bytes, after the extension has transformed it. A larger one is
+   * rejected before the rest of it is produced.
    *
    * @default {1048576} 1 MiB
    */
   maxMessageSize?: number;
 }
 
-/** Where frames that are to be sent go: a {@linkcode FrameEncoder}'s `writeFrame`, or the next extension. */
+/** Receives frames that are to be sent. */
 export interface FrameInitSink {
-  /** Takes the next frame; its payload is only lent, until the call returns. */
+  /** Takes the next frame. Its payload is valid only until the call returns. */
   enqueue(frame: FrameInit): void;
 }
 
-/** What the sender of one message may ask for. */
+/** Options for sending one message. */
 export interface ExtensionSendOptions {
   /**
-   * `false` to send this message as it is, though its size would have it compressed: it is compressed
-   * already, or has a secret next to what an attacker chose.
+   * Whether the message may be compressed. Use `false` if it is compressed already, or if it contains a
+   * secret next to text that an attacker can choose.
    *
    * @default {true}
    */
@@ -69,59 +75,58 @@ export interface ExtensionSendOptions {
 }
 
 /**
- * An extension on one connection, between the frames and the messages, in both directions.
+ * An extension on one connection: transforms the frames in both directions.
  *
- * It is synchronous: what a frame turns into has been handed on when the call returns, unless that was
- * paused. After `receive()` has thrown, further frames are ignored, without a look at them.
+ * It is synchronous: when a call returns, the whole output has been passed on, unless the extension was
+ * paused. After `receive()` has thrown, further frames are ignored.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-9 RFC 6455 §9}
  */
 export interface ExtensionInUse {
-  /** The reserved bits that it claims: the {@linkcode FrameDecoderOptions.rsv} of the connection. */
+  /** The reserved bits that it uses: the connection's {@linkcode FrameDecoderOptions.rsv}. */
   readonly rsv: number;
 
   /**
-   * Takes a received frame, or part of one, control frames included, and hands on what it turns into.
-   * A part of an output whose length isn't known yet says `payloadLength: Infinity`; the last says
-   * how long it has become. What comes out doesn't share the bytes of what went in, unless it's the
-   * frame itself.
+   * Transforms a received frame, or part of one, and passes the output to `sink`. This includes control
+   * frames. A part of an output of unknown length has the `payloadLength` Infinity, and the last part has
+   * the final length. The output is either the frame itself, or does not share its bytes.
    *
-   * @throws {WebSocketError} whose close code says what the peer did wrong.
+   * @throws {WebSocketError} If the peer made a mistake, with the close code for it.
    */
   receive(frame: Frame, sink: FrameSink): void;
 
   /**
-   * How many bytes of memory it holds for this connection alone; counted as 0 where it doesn't say.
+   * The memory that is used for this connection alone, in bytes; counted as 0 if it is undefined.
    *
    * @default {undefined}
    */
   readonly heldBytes?: number;
 
-  /** Whether output waits for {@linkcode ExtensionInUse.resume}. */
+  /** Whether the extension is paused, until {@linkcode ExtensionInUse.resume}. */
   readonly isPaused: boolean;
 
   /**
-   * Called from within the sink's `enqueue`: stops before the next part of the output, which may be a
-   * thousand times its input. Until `resume()`, nothing may be passed to `receive()`.
+   * Stops before the next part of the output, which may be 1,000 times as long as the input; called by the
+   * sink within `enqueue()`. Nothing may be passed to `receive()` until `resume()`.
    */
   pause(): void;
 
   /**
-   * Goes on after a {@linkcode ExtensionInUse.pause}.
+   * Continues after a {@linkcode ExtensionInUse.pause}.
    *
-   * @throws {WebSocketError} as `receive()` does.
+   * @throws {WebSocketError} As `receive()` does.
    */
   resume(sink: FrameSink): void;
 
   /**
-   * Whether a message of `size` bytes, sent in one frame, would be changed. Where it would not,
-   * `send()` may be left out: the message can be encoded the shortest way.
+   * Returns whether `send()` would transform a message of `size` bytes in one frame. If not, the caller may
+   * encode the message directly, which is faster.
    */
   changes(size: number): boolean;
 
-  /** Takes a frame that is to be sent, and hands on what it turns into. */
+  /** Transforms a frame that is to be sent, and passes the output to `sink`. */
   send(frame: FrameInit, sink: FrameInitSink, options?: ExtensionSendOptions): void;
 
-  /** The connection has ended: frees what the extension holds. Nothing is handed on any more. */
+  /** Frees the memory, when the connection has ended. Nothing is passed on any more. */
   close(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Extensions of the protocol, and the one that everybody has: "permessage-deflate".
+ * Extensions of the protocol: their interface, and "permessage-deflate".
  *
  * @example
  * ```ts
@@ -34,6 +34,5 @@ export type {
   ExtensionUseOptions,
   FrameInitSink,
 } from "./extension.ts";
-export { useExtensions } from "./extension_chain.ts";
-export { acceptOffers, acceptResponses } from "./negotiation.ts";
+export { acceptOffers, acceptResponses, useExtensions } from "./negotiation.ts";
 export { PerMessageDeflate } from "./permessage_deflate.ts";

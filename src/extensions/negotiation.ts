@@ -1,14 +1,19 @@
 import { ProtocolError } from "../protocol/errors.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
-import type { Extension, ExtensionAgreement } from "./extension.ts";
+import type {
+  Extension,
+  ExtensionAgreement,
+  ExtensionInUse,
+  ExtensionUseOptions,
+} from "./extension.ts";
 
 /**
- * A server's part of the negotiation: goes through the client's offers, in its order of preference,
- * and accepts each extension once, by the first offer of it that is good.
+ * Accepts the first acceptable offer of a client, in the client's order of preference. At most one
+ * extension is used on a connection.
  *
- * @param extensions The extensions that the server has.
- * @param offers What the client offers.
- * @returns the agreements, in the order that the response is to list them; empty where there are none.
+ * @param extensions The extensions that the server supports.
+ * @param offers The client's offers.
+ * @returns The agreement, as an array of one element; empty if no offer is acceptable.
  *
  * @example
  * ```ts
@@ -28,31 +33,20 @@ export function acceptOffers(
   extensions: readonly Extension[],
   offers: readonly ExtensionOffer[],
 ): ExtensionAgreement[] {
-  const agreements: ExtensionAgreement[] = [];
-  if (offers.length === 0) return agreements;
-  const inUse = new Set<string>();
-  let rsv = 0;
   for (const offer of offers) {
-    const extension = extensions.find(({ name }) => name === offer.name);
-    // RFC 7692 §5: no extension may be accepted together with another that uses the same bit.
-    if (extension === undefined || inUse.has(offer.name) || (extension.rsv & rsv) !== 0) continue;
-    const agreement = extension.acceptOffer(offer);
-    if (agreement === undefined) continue;
-    agreements.push(agreement);
-    inUse.add(offer.name);
-    rsv |= extension.rsv;
+    const agreement = find(extensions, offer)?.acceptOffer(offer);
+    if (agreement !== undefined) return [agreement];
   }
-  return agreements;
+  return [];
 }
 
 /**
- * A client's part of the negotiation, after the server's response: every element of it must answer
- * an offer.
+ * Checks the extensions in a server's response against the client's offers.
  *
  * @param extensions The extensions that the client has offered.
- * @param responses What the server's response lists.
- * @returns the agreements, in the server's order.
- * @throws {ProtocolError} where the response lists what was not offered, or the same twice.
+ * @param responses The extensions that the response lists.
+ * @returns The agreement, as an array of one element; empty if the response lists no extension.
+ * @throws {ProtocolError} If the response lists an extension that was not offered, or more than one.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-9.1 RFC 6455 §9.1}
  */
@@ -60,28 +54,55 @@ export function acceptResponses(
   extensions: readonly Extension[],
   responses: readonly ExtensionOffer[],
 ): ExtensionAgreement[] {
-  const inUse = new Set<string>();
-  let rsv = 0;
-  return responses.map((response) => {
-    const extension = extensions.find(({ name }) => name === response.name);
+  const [first] = responses;
+  for (const response of responses) {
     // RFC 6455 §4.1: "If the response includes a |Sec-WebSocket-Extensions| header field and this
     // header field indicates the use of an extension that was not present in the client's handshake
     // [...], the client MUST _Fail the WebSocket Connection_."
-    if (extension === undefined) throw refused(response, "it was not offered");
-    if (inUse.has(response.name)) throw refused(response, "it is there twice");
-    if ((extension.rsv & rsv) !== 0) {
-      throw refused(response, "another has claimed its reserved bit");
-    }
-    inUse.add(response.name);
-    rsv |= extension.rsv;
-    return extension.acceptResponse(response);
-  });
+    if (find(extensions, response) === undefined) throw refused(response, "it was not offered");
+    if (response === first) continue;
+    throw refused(
+      response,
+      response.name === first!.name ? "it is there twice" : "it cannot follow another",
+    );
+  }
+  return first === undefined ? [] : [find(extensions, first)!.acceptResponse(first)];
 }
 
-/** The error of a client whose server's response is not acceptable. */
+function find(extensions: readonly Extension[], offer: ExtensionOffer): Extension | undefined {
+  return extensions.find(({ name }) => name === offer.name);
+}
+
+/** Returns the error of a client for an unacceptable response. */
 export function refused(response: ExtensionOffer, why: string): ProtocolError {
   return new ProtocolError(
     `Cannot use extension ${JSON.stringify(response.name)} of the server's response: ${why}`,
     "ERR_EXTENSION",
   );
+}
+
+/**
+ * Puts the negotiated extension into use on a new connection.
+ *
+ * @param agreements The agreements of {@linkcode acceptOffers} or {@linkcode acceptResponses}.
+ * @returns The extension in use; `undefined` if there is none.
+ *
+ * @example
+ * ```ts
+ * import { acceptOffers, PerMessageDeflate, useExtensions } from "@sluice/websocket/extensions";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const offers = [{ name: "permessage-deflate", params: [] }];
+ * const agreements = acceptOffers([new PerMessageDeflate()], offers);
+ * const extension = useExtensions(agreements, { maxMessageSize: 65536 });
+ * assertEquals(extension?.changes(2000), true);
+ * extension?.close();
+ * assertEquals(useExtensions([]), undefined);
+ * ```
+ */
+export function useExtensions(
+  agreements: readonly ExtensionAgreement[],
+  options: ExtensionUseOptions = {},
+): ExtensionInUse | undefined {
+  return agreements[0]?.use(options);
 }

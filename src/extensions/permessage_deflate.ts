@@ -14,14 +14,14 @@ import { PerMessageDeflateCodec } from "./permessage_deflate_codec.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type { Extension, ExtensionAgreement } from "./extension.ts";
 import { refused } from "./negotiation.ts";
-import { chooseBackend, deflatableBits } from "./zlib_window.ts";
+import { supportsZlibStream } from "./zlib_stream.ts";
+import { deflatableBits } from "./zlib_window.ts";
 
 /**
- * The extension "permessage-deflate": messages are compressed, each in one go, and may refer to those
- * before them.
+ * The extension "permessage-deflate": compresses messages, which may refer to earlier ones.
  *
- * A secret next to what an attacker chose, compressed together, can be guessed from the length on the
- * wire (CRIME, BREACH): send such messages with `compress: false`.
+ * If a secret and text that an attacker can choose are compressed together, the length on the wire reveals
+ * the secret (CRIME, BREACH). Send such messages with `compress: false`.
  *
  * @example
  * ```ts
@@ -49,39 +49,47 @@ export class PerMessageDeflate implements Extension {
   readonly #options: Readonly<ResolvedDeflateOptions>;
 
   /**
-   * Configures it, for either role.
+   * Configures the extension, for either role.
    *
-   * @throws {RangeError} where an option is out of its range.
+   * @throws {RangeError} If an option is out of its range.
    */
   constructor(options: PerMessageDeflateOptions = {}) {
     this.#options = resolveDeflateOptions(options);
   }
 
   /**
-   * A client's offers. Unless `serverMaxWindowBits` is set there are two: one that limits the server's
-   * window, and one for a server that can't.
+   * Whether this runtime's zlib can keep a window between messages. If not, nothing is offered and every
+   * offer is declined.
    */
-  offers(): readonly ExtensionOffer[] {
-    return this.#offered().map(writeParameters);
+  get isSupported(): boolean {
+    return supportsZlibStream();
   }
 
-  /** A server accepts an offer, or declines: where it's not valid, or asks for what it can't do. */
+  /**
+   * Returns a client's offers. Unless `serverMaxWindowBits` is set there are two: one that limits the
+   * server's window, and one for a server that does not support the limit.
+   */
+  offers(): readonly ExtensionOffer[] {
+    return this.isSupported ? this.#offered().map(writeParameters) : [];
+  }
+
+  /** Accepts a client's offer, or declines it if it is invalid or requires what is not supported. */
   acceptOffer(offer: ExtensionOffer): ExtensionAgreement | undefined {
     const offered = readParameters(offer, false);
-    if (typeof offered === "string") return undefined;
+    if (typeof offered === "string" || !this.isSupported) return undefined;
     const options = this.#options;
     const agreed: DeflateParameters = {
       // RFC 7692 §7.1.1.1: a server "accepts an extension negotiation offer that includes the
       // "server_no_context_takeover" extension parameter by including" it in the response.
       serverNoContextTakeover: offered.serverNoContextTakeover || options.serverNoContextTakeover,
-      // RFC 7692 §7.1.1.2: the offer's is a hint, by which we keep no window unnecessarily.
+      // RFC 7692 §7.1.1.2: in an offer it is a hint, which saves the memory of a window.
       clientNoContextTakeover: offered.clientNoContextTakeover || options.clientNoContextTakeover,
       serverMaxWindowBits: undefined,
       clientMaxWindowBits: undefined,
     };
     // RFC 7692 §7.1.2.1: a server accepts this parameter "by including the "server_max_window_bits"
     // extension parameter in the extension negotiation response to send back to the client with the
-    // same or smaller value as the offer", and may include it unasked.
+    // same or smaller value as the offer", and may include it if it was not offered.
     const bits = deflatableBits(
       Math.min(
         windowBits(offered.serverMaxWindowBits),
@@ -107,8 +115,13 @@ export class PerMessageDeflate implements Extension {
     return this.#agree("server", agreed, writeParameters(agreed), bits);
   }
 
-  /** A client accepts the response to its offers. */
+  /**
+   * Checks the server's response to the offers.
+   *
+   * @throws {ProtocolError} If it matches none of them, or violates a rule.
+   */
   acceptResponse(response: ExtensionOffer): ExtensionAgreement {
+    if (!this.isSupported) throw refused(response, "it was not offered");
     const agreed = readParameters(response, true);
     if (typeof agreed === "string") throw refused(response, agreed);
     const offers = this.#offered();
@@ -121,7 +134,7 @@ export class PerMessageDeflate implements Extension {
       "client",
       {
         ...agreed,
-        // RFC 7692 §7.1.1.2: what the client has hinted at it does, whatever the response says.
+        // RFC 7692 §7.1.1.2: the client does what it has hinted, whatever the response says.
         clientNoContextTakeover: agreed.clientNoContextTakeover || clientNoContextTakeover,
       },
       response,
@@ -129,7 +142,7 @@ export class PerMessageDeflate implements Extension {
     );
   }
 
-  /** What a client offers. */
+  /** The parameters of a client's offers. */
   #offered(): DeflateParameters[] {
     const options = this.#options;
     const required: DeflateParameters = {
@@ -146,7 +159,9 @@ export class PerMessageDeflate implements Extension {
   }
 
   /**
-   * @param deflateBits Our own window; `undefined` where we are not to compress at all.
+   * Returns the agreement for one role.
+   *
+   * @param deflateBits The window to compress with; `undefined` to send uncompressed messages.
    */
   #agree(
     role: Role,
@@ -166,32 +181,25 @@ export class PerMessageDeflate implements Extension {
         !agreed.serverNoContextTakeover,
         agreed.serverMaxWindowBits,
       ];
-    const createDeflater = deflateBits === undefined
+    const deflaterOptions = deflateBits === undefined
       ? undefined
-      : () =>
-        chooseBackend().createDeflater({
-          windowBits: deflateBits,
-          takesContextOver: ownTakeover,
-          level,
-          memLevel,
-        });
+      : { windowBits: deflateBits, takesContextOver: ownTakeover, level, memLevel };
     return {
       response,
       rsv: this.rsv,
       use: ({ maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = {}) => {
-        const createInflater = () =>
-          chooseBackend().createInflater({
-            windowBits: windowBits(theirBits),
-            takesContextOver: theirTakeover,
-            maxMessageSize,
-          });
-        return new PerMessageDeflateCodec(createInflater, createDeflater, threshold);
+        const inflaterOptions = {
+          windowBits: windowBits(theirBits),
+          takesContextOver: theirTakeover,
+          maxMessageSize,
+        };
+        return new PerMessageDeflateCodec(inflaterOptions, deflaterOptions, threshold);
       },
     };
   }
 }
 
-/** Whether a response's parameters accept that offer. */
+/** Returns whether the parameters of a response accept that offer. */
 function answers(response: DeflateParameters, offer: DeflateParameters): boolean {
   if (offer.serverNoContextTakeover && !response.serverNoContextTakeover) return false;
   const { serverMaxWindowBits = Infinity } = response;
@@ -201,7 +209,7 @@ function answers(response: DeflateParameters, offer: DeflateParameters): boolean
     windowBits(response.clientMaxWindowBits) <= windowBits(offer.clientMaxWindowBits);
 }
 
-/** The window that a parameter stands for, be it with a value, without one, or not there. */
+/** Returns the window bits of a parameter, which may have a value, have none, or be absent. */
 function windowBits(parameter: number | true | undefined): number {
   return typeof parameter === "number" ? parameter : MAX_WINDOW_BITS;
 }

@@ -1,54 +1,57 @@
+import { EMPTY } from "../protocol/bytes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { Rsv } from "../protocol/frame.ts";
 import type { Frame, FrameInit } from "../protocol/frame.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
 import { isControl, Opcode } from "../protocol/opcode.ts";
-import type { Deflater, Inflater, InflaterTarget } from "./deflate_codec.ts";
+import { Deflater } from "./deflater.ts";
+import type { DeflaterOptions } from "./deflater.ts";
 import type { ExtensionInUse, ExtensionSendOptions, FrameInitSink } from "./extension.ts";
-
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
+import { Inflater } from "./inflater.ts";
+import type { InflaterOptions, InflaterTarget } from "./inflater.ts";
 
 /**
- * "permessage-deflate" on one connection: which frames are compressed, and what stands in their place.
+ * "permessage-deflate" on one connection: compresses and decompresses the frames of data messages.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7692#section-6 RFC 7692 §6}
  */
 export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
   readonly rsv = Rsv.Rsv1;
-  readonly #createInflater: () => Inflater;
-  readonly #createDeflater: (() => Deflater) | undefined;
+  readonly #inflaterOptions: InflaterOptions;
+  readonly #deflaterOptions: DeflaterOptions | undefined;
   readonly #threshold: number;
+  /** Created for the first compressed message that is received. */
   #inflater: Inflater | undefined;
+  /** Created for the first message that is sent compressed. */
   #deflater: Deflater | undefined;
 
-  /** Whether the message that comes in is compressed. */
+  /** Whether the message that is being received is compressed. */
   #isCompressed = false;
-  /** The frame that comes in, and where it goes, while it does. */
+  /** The frame or part that is being decompressed. */
   #frame: Frame | undefined;
   #sink: FrameSink | undefined;
+  /** Whether the received frame is unfinished. */
   #inFrame = false;
-  /** How many bytes the frame has become so far. */
+  /** The size of the output for the received frame so far, in bytes. */
   #offset = 0;
   #isPaused = false;
-  /** Whether the message that goes out is compressed. */
+  /** Whether the message that is being sent is compressed. */
   #compresses = false;
-  /** Whether no more data are looked at. */
+  /** Whether further frames are ignored, after an error or `close()`. */
   #hasEnded = false;
 
   /**
-   * Either is made when there is something for it to do.
-   *
-   * @param createInflater Makes what decompresses.
-   * @param createDeflater Makes what compresses; `undefined` to send everything as it is.
+   * @param inflaterOptions The options for received messages.
+   * @param deflaterOptions The options for sent messages; `undefined` to send all of them uncompressed.
    * @param threshold The smallest message that is compressed, in bytes.
    */
   constructor(
-    createInflater: () => Inflater,
-    createDeflater: (() => Deflater) | undefined,
+    inflaterOptions: InflaterOptions,
+    deflaterOptions: DeflaterOptions | undefined,
     threshold: number,
   ) {
-    this.#createInflater = createInflater;
-    this.#createDeflater = createDeflater;
+    this.#inflaterOptions = inflaterOptions;
+    this.#deflaterOptions = deflaterOptions;
     this.#threshold = threshold;
   }
 
@@ -81,7 +84,7 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
     this.#inFrame = frame.payloadOffset + payload.length !== frame.payloadLength;
     if (!this.#isCompressed) return sink.enqueue(frame);
     this.#frame = frame;
-    const inflater = this.#inflater ??= this.#createInflater();
+    const inflater = this.#inflater ??= new Inflater(this.#inflaterOptions);
     this.#inflate(sink, () => inflater.push(payload, frame.fin && !this.#inFrame, this));
   }
 
@@ -94,12 +97,12 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
     if (this.#frame !== undefined) this.#inflate(sink, () => this.#inflater!.resume(this));
   }
 
-  /** Whether what's inflated is copied. */
+  /** InflaterTarget: whether the sink copies the output. */
   get copies(): boolean {
     return this.#sink?.copies === true;
   }
 
-  /** The inflater has put out the next bytes. */
+  /** InflaterTarget: passes the next output on. */
   inflated(bytes: Uint8Array, isLast: boolean): void {
     const frame = this.#frame!;
     const endsFrame = isLast && !this.#inFrame;
@@ -120,22 +123,22 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
   }
 
   changes(size: number): boolean {
-    return this.#createDeflater !== undefined && size >= this.#threshold && size > 0;
+    return this.#deflaterOptions !== undefined && size >= this.#threshold && size > 0;
   }
 
   send(frame: FrameInit, sink: FrameInitSink, options?: ExtensionSendOptions): void {
-    const { opcode, fin = true, payload = NO_BYTES } = frame;
+    const { opcode, fin = true, payload = EMPTY } = frame;
     if (isControl(opcode)) return sink.enqueue(frame);
     if (opcode !== Opcode.Continuation) {
-      // Of a message in fragments the size isn't known yet.
+      // The size of a message in fragments is not known yet.
       this.#compresses = options?.compress !== false &&
         this.changes(fin ? payload.length : Infinity);
     }
     if (!this.#compresses || this.#hasEnded) return sink.enqueue(frame);
-    const deflater = this.#deflater ??= this.#createDeflater!();
+    const deflater = this.#deflater ??= new Deflater(this.#deflaterOptions!);
     sink.enqueue({
       ...frame,
-      // RFC 7692 §6: the bit stands on the message's first frame alone.
+      // RFC 7692 §6: only the first frame of a message has the bit.
       rsv1: opcode !== Opcode.Continuation,
       payload: deflater.deflate(payload, fin),
     });

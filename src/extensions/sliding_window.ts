@@ -1,36 +1,37 @@
-const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
-/** What is set aside at first, in bytes. */
+import { EMPTY } from "../protocol/bytes.ts";
+
+/** The capacity that is allocated at first, in bytes. */
 const FIRST_CAPACITY = 1024;
 
 /**
- * The last bytes of a stream, as many as an LZ77 window of `size` bytes reaches back.
+ * The last bytes of a stream, up to the size of an LZ77 window.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc7692#section-7.2.2 RFC 7692 §7.2.2}
  */
 export class SlidingWindow {
   readonly #size: number;
-  /** Grows up to `size`; then it is a ring. */
-  #bytes: Uint8Array = NO_BYTES;
+  /** Grows up to `size`; after that it is a ring buffer. */
+  #bytes: Uint8Array = EMPTY;
   #length = 0;
-  /** Where the next byte goes. */
+  /** The position of the next byte. */
   #next = 0;
 
-  /** Makes an empty one, without any memory yet. */
+  /** Creates an empty window, without allocating memory. */
   constructor(size: number) {
     this.#size = size;
   }
 
-  /** How many bytes it has. */
+  /** The number of bytes in the window. */
   get length(): number {
     return this.#length;
   }
 
-  /** How much memory it has set aside, in bytes. */
+  /** The allocated memory, in bytes. */
   get capacity(): number {
     return this.#bytes.length;
   }
 
-  /** Takes the next bytes of the stream. */
+  /** Appends the next bytes of the stream. */
   append(bytes: Uint8Array): void {
     const added = bytes.length > this.#size ? bytes.subarray(bytes.length - this.#size) : bytes;
     this.#reserve(Math.min(this.#size, this.#length + added.length));
@@ -48,16 +49,16 @@ export class SlidingWindow {
     this.#length = Math.min(this.#size, this.#length + added.length);
   }
 
-  /** Writes its bytes, oldest first, to `target` at `offset`. */
+  /** Copies the bytes, oldest first, to `target` at `offset`. */
   copyTo(target: Uint8Array, offset: number): void {
     const start = this.#length === this.#size ? this.#next : 0;
     target.set(this.#bytes.subarray(start, this.#length), offset);
     if (start > 0) target.set(this.#bytes.subarray(0, start), offset + this.#length - start);
   }
 
-  /** Forgets everything, and frees its memory. */
+  /** Removes all bytes and frees the memory. */
   clear(): void {
-    this.#bytes = NO_BYTES;
+    this.#bytes = EMPTY;
     this.#length = 0;
     this.#next = 0;
   }

@@ -1,35 +1,35 @@
 import type { ZlibStream } from "./zlib_stream.ts";
 
-/** How many streams without a context are kept: to make one costs a few microseconds. */
+/** The number of streams without a context that are kept. Creating one takes a few microseconds. */
 const BLANK = 4;
 
-/** A stream, and whose messages its window has in it: an owner's, or nobody's. */
-export interface PooledStream {
+/** A stream, and the owner whose context is in its window. */
+export interface PooledZlib {
   /** The stream. */
   readonly zlib: ZlibStream;
-  /** Whose messages it has seen. */
+  /** The owner of its context; `undefined` if it has none. */
   owner: object | undefined;
 }
 
 /**
- * The streams of one kind, for all connections together.
+ * A pool of zlib streams with the same parameters, shared by all connections.
  *
- * zlib wants some 40 KiB to inflate, and 160 to 260 KiB to deflate, so that 10,000 quiet connections
- * would hold gigabytes. But all that a stream knows between two messages is the last bytes of
- * those before. A connection keeps these itself; where its stream has gone to another, it fills a
- * new one with them. So this is a cache, with room for the connections that are busiest.
+ * A stream uses about 40 KiB to inflate, and 160 to 260 KiB to deflate: 10,000 idle connections would
+ * use gigabytes. But the state of a stream between two messages is only the last bytes of earlier
+ * messages. Each connection keeps those bytes itself. If its stream has been lent to another one, it
+ * refills the next stream with them. So the pool is a cache for the busiest connections.
  */
-export class StreamPool {
+export class ZlibPool {
   readonly #capacity: number;
   readonly #make: () => ZlibStream;
-  /** Streams with a context, the one that has waited longest first. */
-  readonly #idle = new Set<PooledStream>();
-  /** Streams with none. */
-  readonly #blank: PooledStream[] = [];
+  /** Unused streams with a context, the least recently used first. */
+  readonly #idle = new Set<PooledZlib>();
+  /** Unused streams without a context. */
+  readonly #blank: PooledZlib[] = [];
 
   /**
-   * @param capacity How many unused streams with a context it keeps.
-   * @param make Makes a stream.
+   * @param capacity The number of unused streams with a context that are kept.
+   * @param make Creates a stream.
    */
   constructor(capacity: number, make: () => ZlibStream) {
     this.#capacity = capacity;
@@ -39,24 +39,24 @@ export class StreamPool {
   /**
    * Lends a stream.
    *
-   * @param owner Who asks.
-   * @param last The stream that it had before: it gets that again, with its context, where it's there.
-   * @returns a stream of the owner's own context, or of none: then its `owner` is undefined.
+   * @param owner The borrower.
+   * @param last The stream that it had before. It gets the same, with its context, if it still is its own.
+   * @returns A stream with the owner's context, or one without a context, whose `owner` is undefined.
    */
-  take(owner: object, last: PooledStream | undefined): PooledStream {
+  take(owner: object, last: PooledZlib | undefined): PooledZlib {
     if (last !== undefined && last.owner === owner && this.#idle.delete(last)) return last;
     const blank = this.#blank.pop();
     if (blank !== undefined) return blank;
     if (this.#idle.size < this.#capacity) return { zlib: this.#make(), owner: undefined };
-    const [oldest] = this.#idle as Iterable<PooledStream> as [PooledStream];
+    const [oldest] = this.#idle as Iterable<PooledZlib> as [PooledZlib];
     this.#idle.delete(oldest);
     oldest.zlib.reset();
     oldest.owner = undefined;
     return oldest;
   }
 
-  /** Takes a stream back; it keeps its context, if it has an owner, until another needs it. */
-  give(stream: PooledStream): void {
+  /** Takes a stream back. The context of its owner, if any, is kept until another owner needs the stream. */
+  give(stream: PooledZlib): void {
     if (stream.owner !== undefined && this.#idle.size < this.#capacity) {
       this.#idle.add(stream);
     } else if (this.#blank.length < BLANK) {
@@ -68,31 +68,31 @@ export class StreamPool {
     }
   }
 
-  /** The owner is gone: its context may be forgotten. */
-  forget(stream: PooledStream, owner: object): void {
+  /** Drops the context of an owner that needs it no longer. */
+  forget(stream: PooledZlib, owner: object): void {
     if (stream.owner !== owner || !this.#idle.delete(stream)) return;
     stream.owner = undefined;
     this.give(stream);
   }
 }
 
-/** One owner's part in a pool: the stream that it has now, and the one that it had. */
-export class StreamLease {
-  readonly #pool: StreamPool;
+/** The use of a pool by one owner: the stream that it has borrowed, and the one that it had before. */
+export class ZlibLease {
+  readonly #pool: ZlibPool;
   readonly #prime: (zlib: ZlibStream) => void;
-  #current: PooledStream | undefined;
-  #last: PooledStream | undefined;
+  #current: PooledZlib | undefined;
+  #last: PooledZlib | undefined;
 
   /**
-   * @param pool Where the streams come from.
-   * @param prime Fills a stream that has no context with the owner's.
+   * @param pool The pool.
+   * @param prime Fills a stream without a context with that of the owner.
    */
-  constructor(pool: StreamPool, prime: (zlib: ZlibStream) => void) {
+  constructor(pool: ZlibPool, prime: (zlib: ZlibStream) => void) {
     this.#pool = pool;
     this.#prime = prime;
   }
 
-  /** The stream, with the owner's context in it; it stays until `end()`. */
+  /** The stream, with the owner's context. It is borrowed until `end()`. */
   get zlib(): ZlibStream {
     if (this.#current !== undefined) return this.#current.zlib;
     const stream = this.#pool.take(this, this.#last);
@@ -102,12 +102,12 @@ export class StreamLease {
     return stream.zlib;
   }
 
-  /** Whether a stream is out of the pool, for a message that has not ended. */
+  /** Whether a stream is borrowed, for an unfinished message. */
   get isOut(): boolean {
     return this.#current !== undefined;
   }
 
-  /** The message has ended; the stream may keep the owner's context, or not. */
+  /** Returns the stream to the pool, with or without the owner's context. */
   end(keepsContext: boolean): void {
     const stream = this.#current;
     if (stream === undefined) return;
@@ -117,14 +117,14 @@ export class StreamLease {
     this.#pool.give(stream);
   }
 
-  /** The stream has failed: nobody gets it again. */
+  /** Closes a stream that has failed, and does not return it to the pool. */
   fail(): void {
     this.#current?.zlib.close();
     this.#current = undefined;
     this.close();
   }
 
-  /** The owner is gone. */
+  /** Returns the stream and drops the owner's context. */
   close(): void {
     this.end(false);
     if (this.#last !== undefined) this.#pool.forget(this.#last, this);

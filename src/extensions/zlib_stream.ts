@@ -1,15 +1,15 @@
 import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
 import type { ZlibOptions } from "node:zlib";
 
-/** zlib's error codes and flush values, as far as they are used here. */
-export const { Z_BLOCK, Z_DATA_ERROR, Z_FINISH, Z_SYNC_FLUSH } = constants;
+/** The error codes and flush values of zlib that are used here. */
+export const { Z_BLOCK, Z_DATA_ERROR, Z_SYNC_FLUSH } = constants;
 
 /**
- * What stands behind a stream of `node:zlib`: not documented, but older than any of the runtimes that
- * have it, and what packages such as `pngjs` call. {@linkcode proveZlibStream} says whether it's there.
+ * The handle inside a stream of `node:zlib`. It is not documented, but Node has had it for longer than Deno
+ * and Bun exist, and packages such as `pngjs` call it. {@linkcode proveZlibStream} tests that it works.
  */
 interface ZlibHandle {
-  /** Inflates or deflates, now, and writes how much room and input are left to `_writeState`. */
+  /** Inflates or deflates synchronously, and writes the rest of room and input to `_writeState`. */
   writeSync(
     flush: number,
     input: Uint8Array,
@@ -19,31 +19,31 @@ interface ZlibHandle {
     outputOffset: number,
     outputLength: number,
   ): void;
-  /** Forgets the window and everything else. */
+  /** Resets the stream, including its window. */
   reset(): void;
-  /** Called, within `writeSync()`, where zlib has an error. */
+  /** Called within `writeSync()` if zlib reports an error. */
   onerror: (message: string, errno: number) => void;
 }
 
-/** A stream of `node:zlib`, as {@linkcode ZlibStream} needs it. */
+/** The members of a stream of `node:zlib` that {@linkcode ZlibStream} uses. */
 export interface NodeZlibStream {
   readonly _handle: ZlibHandle;
-  /** How much room for output, and how much input, the last call has left. */
+  /** The rest of the room for output and of the input after the latest call. */
   readonly _writeState: Uint32Array;
-  /** As of any stream. */
+  /** Listens to errors that the stream emits. */
   on(event: "error", listener: () => void): unknown;
   /** Frees zlib's memory. */
   close(): void;
 }
 
-/** What zlib has to say against its input. */
+/** An error that zlib reports. */
 export class ZlibError extends Error {
   /** The name of the class. */
   override readonly name = "ZlibError";
-  /** zlib's number for it, such as `Z_DATA_ERROR`. */
+  /** The error code of zlib, such as `Z_DATA_ERROR`. */
   readonly errno: number;
 
-  /** Makes one of zlib's own text and number. */
+  /** Creates an error with zlib's own text and code. */
   constructor(message: string, errno: number) {
     super(message);
     this.errno = errno;
@@ -51,23 +51,23 @@ export class ZlibError extends Error {
 }
 
 /**
- * A raw deflate or inflate stream that keeps its window from call to call, and is synchronous.
+ * A synchronous raw deflate or inflate stream that keeps its window between calls.
  *
- * `node:zlib`'s own streams are asynchronous, which would cost a promise a message, and on some
- * runtimes a trip through a thread pool; its synchronous functions have no context. So this calls
- * what both are made of.
+ * The streams of `node:zlib` are asynchronous: they would cost a promise a message, and on some runtimes
+ * a thread pool's latency. Its synchronous functions keep no window. So this class calls the handle on
+ * which both are built.
  */
 export class ZlibStream {
-  /** How much of the output's room is left after `write()`. */
+  /** The rest of the room for output after `write()`, in bytes. */
   availableOut = 0;
-  /** How much of the input is left after `write()`. */
+  /** The rest of the input after `write()`, in bytes. */
   availableIn = 0;
   readonly #stream: NodeZlibStream;
   readonly #handle: ZlibHandle;
   readonly #state: Uint32Array;
   #error: ZlibError | undefined;
 
-  /** Takes over a stream that nobody else uses. */
+  /** Takes ownership of a stream of `node:zlib`. */
   constructor(stream: NodeZlibStream) {
     this.#stream = stream;
     this.#handle = stream._handle;
@@ -76,22 +76,22 @@ export class ZlibStream {
     stream.on("error", () => {});
   }
 
-  /** Makes one that deflates. */
+  /** Creates a stream that deflates. */
   static deflate(options: ZlibOptions): ZlibStream {
     return new ZlibStream(internals(createDeflateRaw({ ...options, chunkSize: SMALLEST_CHUNK })));
   }
 
-  /** Makes one that inflates, whatever the peer's window. */
+  /** Creates a stream that inflates, with the largest window. */
   static inflate(): ZlibStream {
     return new ZlibStream(internals(createInflateRaw({ chunkSize: SMALLEST_CHUNK })));
   }
 
   /**
-   * Inflates or deflates from `start` to the end of `input`, until that or the room is used up.
+   * Inflates or deflates from `start` to the end of `input`, until the input or the room is used up.
    *
    * @param flush Z_SYNC_FLUSH, or Z_BLOCK to stop at the end of a block.
-   * @param room How many bytes of `output`, from its start, may be written.
-   * @throws {ZlibError} where zlib has an error: then the stream must be closed.
+   * @param room The number of bytes at the start of `output` that may be written.
+   * @throws {ZlibError} If zlib reports an error. The stream must be closed then.
    */
   write(flush: number, input: Uint8Array, start: number, output: Uint8Array, room: number): void {
     this.#handle.writeSync(flush, input, start, input.length - start, output, 0, room);
@@ -100,7 +100,7 @@ export class ZlibStream {
     this.availableIn = this.#state[1]!;
   }
 
-  /** Forgets the context. */
+  /** Drops the context. */
   reset(): void {
     this.#handle.reset();
   }
@@ -111,7 +111,7 @@ export class ZlibStream {
   }
 }
 
-/** The least that node:zlib takes: the buffer that its own methods would write to is not used here. */
+/** The smallest buffer that `node:zlib` allows for its own methods, which are not used here. */
 const SMALLEST_CHUNK = 64;
 
 function internals(stream: unknown): NodeZlibStream {
@@ -125,13 +125,13 @@ const HELLO_FINAL = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 const TAIL = [0x00, 0x00, 0xff, 0xff];
 
 /**
- * Proves, on the examples of RFC 7692, that this runtime's streams do what {@linkcode ZlibStream}
- * wants of them: that a context is kept and can be reset, that a final block stops, that an error is
- * told at once, and that Z_BLOCK stops where a block ends and nowhere else.
+ * Tests, with the examples of RFC 7692, that the streams of this runtime do what {@linkcode ZlibStream}
+ * requires: a context is kept and can be reset, a final block stops the stream, an error is reported at
+ * once, and Z_BLOCK stops at the end of a block and nowhere else.
  *
- * @param deflate Makes a stream that deflates.
- * @param inflate Makes a stream that inflates.
- * @returns whether all of it holds.
+ * @param deflate Creates a stream that deflates.
+ * @param inflate Creates a stream that inflates.
+ * @returns Whether all tests pass.
  */
 export function proveZlibStream(
   deflate: () => ZlibStream = () => ZlibStream.deflate({ windowBits: 15 }),
@@ -142,6 +142,13 @@ export function proveZlibStream(
   } catch {
     return false;
   }
+}
+
+let isProven: boolean | undefined;
+
+/** Returns whether {@linkcode ZlibStream} works on this runtime. Tested once, at the first call. */
+export function supportsZlibStream(): boolean {
+  return isProven ??= proveZlibStream();
 }
 
 function provesDeflate(zlib: ZlibStream): boolean {
@@ -160,7 +167,7 @@ function provesInflate(zlib: ZlibStream): boolean {
     gives(zlib, HELLO_AGAIN, hello) && gives(zlib, [...TAIL, 0x55], [], 1, Z_BLOCK) &&
     gives(zlib, [...HELLO_FINAL, 0x00], hello, 1) && gives(zlib, [0x00], [], 1);
   zlib.reset();
-  // A block that has not ended: what Z_BLOCK stops at, if at all, is not the end of the tail.
+  // In an unfinished block, Z_BLOCK does not stop at the end of the tail.
   const isCut = gives(zlib, HELLO.slice(0, 3), [0x48, 0x65]) &&
     !gives(zlib, [...TAIL, 0x55], [], 1, Z_BLOCK);
   zlib.close();
@@ -178,7 +185,7 @@ function provesErrors(zlib: ZlibStream): boolean {
   return false;
 }
 
-/** Whether the input gives that output, and leaves so much of the input. */
+/** Returns whether the input gives the expected output, with `left` bytes of the input left. */
 function gives(
   zlib: ZlibStream,
   input: number[],

@@ -93,6 +93,11 @@ export class WebSocketServer<Data = unknown> {
       error: (error) => this.#report(error),
     });
     this.addr = this.#listener.addr;
+    for (const { name, isSupported } of this.#config.extensions) {
+      if (isSupported === false) {
+        this.#report(new Error(`Cannot use ${name}: this runtime's node:zlib keeps no context`));
+      }
+    }
     if (signal?.aborted) this.shutdown();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
     try {

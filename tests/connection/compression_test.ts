@@ -1,8 +1,9 @@
 // permessage-deflate end to end: what is agreed to, what is compressed, and that it comes back.
 import { inflateRawSync } from "node:zlib";
 import type { PerMessageDeflateOptions, WebSocketConnection } from "../../mod.ts";
+import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
 import { connect } from "../../mod.ts";
-import { assert, assertEquals, deadline, hex, test } from "../harness.ts";
+import { assert, assertEquals, deadline, hex, onTestEnd, test } from "../harness.ts";
 import { assertMessages, randomBytes, sameBytes, utf8 } from "../protocol/frames.ts";
 import {
   acceptRaw,
@@ -266,4 +267,29 @@ test("compression is refused with an option out of range, before anything happen
     const error = await start().then(() => undefined, (error) => error);
     assert(error instanceof RangeError, `${error}`);
   }
+});
+
+test("serve reports once that the runtime does not support compression, and works without", async () => {
+  const supported = Object.getOwnPropertyDescriptor(PerMessageDeflate.prototype, "isSupported")!;
+  Object.defineProperty(PerMessageDeflate.prototype, "isSupported", {
+    ...supported,
+    get: () => false,
+  });
+  onTestEnd(() => {
+    Object.defineProperty(PerMessageDeflate.prototype, "isSupported", supported);
+  });
+  const { url, errors } = serving({ message: (socket, text) => socket.send(text) }, {
+    compression: true,
+  });
+  for (let i = 0; i < 2; i++) {
+    const socket = await connect(url, { compression: true });
+    assertEquals(socket.extensions, "");
+    await socket.send("Hello");
+    assertEquals((await socket[Symbol.asyncIterator]().next()).value, "Hello");
+    socket.close();
+    await socket.closed;
+  }
+  assertEquals(errors.map(({ error }) => (error as Error).message), [
+    "Cannot use permessage-deflate: this runtime's node:zlib keeps no context",
+  ]);
 });

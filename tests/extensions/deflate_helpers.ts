@@ -1,14 +1,10 @@
-/** What the tests of permessage-deflate share: connections without a network, and messages to send. */
+/** Helpers for the tests of permessage-deflate: connections without a network, and messages to send. */
 
 import { inflateRawSync } from "node:zlib";
 import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
-import type {
-  DeflaterOptions,
-  InflaterOptions,
-  ZlibBackend,
-} from "../../src/extensions/deflate_codec.ts";
+import type { DeflaterOptions } from "../../src/extensions/deflater.ts";
+import type { InflaterOptions } from "../../src/extensions/inflater.ts";
 import type { ExtensionInUse, ExtensionSendOptions } from "@sluice/websocket/extensions";
-import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { Z_SYNC_FLUSH } from "../../src/extensions/zlib_stream.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
@@ -19,21 +15,20 @@ import { isControl, Opcode } from "../../src/protocol/opcode.ts";
 import { hex } from "../harness.ts";
 import { join, random, randomBytes, utf8 } from "../protocol/frames.ts";
 
-/** Both ways to use zlib, whichever this runtime chooses. */
-export const BACKENDS: readonly [name: string, backend: ZlibBackend][] = [
-  ["context", contextBackend],
-  ["one-shot", oneShotBackend],
+/** With and without context takeover, and the name of each for a test. */
+export const CONTEXTS: readonly [name: string, takesContextOver: boolean][] = [
+  ["context takeover", true],
+  ["no context takeover", false],
 ];
 
-/** What {@linkcode makeDeflate} may be told. */
+/** Options of {@linkcode makeDeflate}. */
 export interface DeflateSettings extends Partial<DeflaterOptions & InflaterOptions> {
-  backend?: ZlibBackend;
   threshold?: number;
 }
 
-/** The extension in use, as both ends would have it that agreed to the same for either direction. */
+/** Returns the extension in use at an end that negotiated the same parameters for both directions. */
 export function makeDeflate(settings: DeflateSettings = {}): PerMessageDeflateCodec {
-  const { backend = contextBackend, threshold = 0, ...given } = settings;
+  const { threshold = 0, ...given } = settings;
   const options = {
     windowBits: 15,
     takesContextOver: true,
@@ -42,14 +37,10 @@ export function makeDeflate(settings: DeflateSettings = {}): PerMessageDeflateCo
     memLevel: 8,
     ...given,
   };
-  return new PerMessageDeflateCodec(
-    () => backend.createInflater(options),
-    () => backend.createDeflater(options),
-    threshold,
-  );
+  return new PerMessageDeflateCodec(options, options, threshold);
 }
 
-/** A message as a frame, or as several. */
+/** Returns a message as one frame, or as several fragments. */
 export function toFrames(message: Message, fragments = 1): FrameInit[] {
   const payload = typeof message === "string" ? utf8(message) : message;
   const opcode = typeof message === "string" ? Opcode.Text : Opcode.Binary;
@@ -61,7 +52,7 @@ export function toFrames(message: Message, fragments = 1): FrameInit[] {
   }));
 }
 
-/** What the frames are sent as; each payload a copy. */
+/** Returns the frames that the extension sends for the given ones, with copies of the payloads. */
 export function sendAll(
   extension: ExtensionInUse,
   frames: FrameInit[],
@@ -77,18 +68,18 @@ export function sendAll(
   return sent;
 }
 
-/** The frames as a server's bytes. */
+/** Encodes the frames as a server. */
 export function encode(frames: FrameInit[]): Uint8Array<ArrayBuffer> {
   const encoder = new FrameEncoder({ role: "server" });
   for (const frame of frames) encoder.writeFrame(frame);
   return encoder.take();
 }
 
-/** One end that receives, from bytes to messages. */
+/** A receiving end, from bytes to messages. */
 export class Receiver {
-  /** What has come. */
+  /** The received messages. */
   readonly messages: Message[] = [];
-  /** The frames, and parts of frames, that the extension has handed on. */
+  /** The frames, and parts of frames, that the extension has passed on. */
   readonly frames: Frame[] = [];
   readonly #decoder: FrameDecoder;
   readonly #extension: ExtensionInUse;
@@ -100,12 +91,12 @@ export class Receiver {
     this.#assembler = new MessageAssembler({ maxMessageSize, maxFragments: Infinity });
   }
 
-  /** How many bytes the extension has handed on. */
+  /** The number of payload bytes that the extension has passed on. */
   get produced(): number {
     return this.frames.reduce((sum, { payload }) => sum + payload.length, 0);
   }
 
-  /** Takes the next bytes of a server's; they are overwritten afterwards. */
+  /** Takes the next bytes from a server. They are overwritten afterwards. */
   take(chunk: Uint8Array): void {
     const lent = chunk.slice();
     const sink = { enqueue: (message: Message) => this.messages.push(message) };
@@ -128,7 +119,7 @@ function copyOf(frame: Frame): Frame {
   return { fin, rsv1, rsv2, rsv3, opcode, payload, payloadLength, payloadOffset };
 }
 
-/** A compressed message of these payloads, a frame each. */
+/** Encodes a compressed message with one frame for each payload. */
 export function compressed(
   payloads: readonly Uint8Array[],
   opcode: Opcode = Opcode.Text,
@@ -141,14 +132,14 @@ export function compressed(
   })));
 }
 
-/** What independent zlib makes of compressed payloads, one after the other, with one window. */
+/** Decompresses successive payloads with `node:zlib`, with one window. */
 export function inflateIndependently(payloads: readonly Uint8Array[]): Uint8Array {
   const tail = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
   const stream = join(...payloads.flatMap((payload) => [payload, tail]));
   return inflateRawSync(stream, { finishFlush: Z_SYNC_FLUSH });
 }
 
-/** JSON of about `size` bytes, another for each seed. */
+/** Returns JSON of about `size` bytes that depends on the seed. */
 export function json(size: number, seed = 0): string {
   const next = random(seed);
   const records: unknown[] = [];
@@ -164,7 +155,7 @@ export function json(size: number, seed = 0): string {
   return JSON.stringify(records).slice(0, size);
 }
 
-/** Messages of all kinds, the same for the same seed: text and binary, compressible and not. */
+/** Returns messages of all kinds, text and binary, compressible and not, that depend on the seed. */
 export function corpus(seed: number, sizes: readonly number[]): Message[] {
   return sizes.map((size, i) => {
     const bytes = randomBytes(size, seed * 1000 + i);
@@ -183,7 +174,7 @@ export function corpus(seed: number, sizes: readonly number[]): Message[] {
   });
 }
 
-/** A fixed block of a match of 3 bytes, as far back as that window goes, and an end; flushed. */
+/** Returns a flushed fixed block with a match of 3 bytes at the largest distance of that window. */
 export function farthestMatch(windowBits: number): Uint8Array {
   const bits: number[] = [0, 1, 0]; // BFINAL 0, BTYPE 01
   const put = (value: number, count: number, isCode: boolean) => {

@@ -6,11 +6,10 @@ import {
 } from "@sluice/websocket/extensions";
 import type { ExtensionInUse, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import type { Message } from "../../src/protocol/message.ts";
-import { oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { assertMessages, cut, join, random, utf8 } from "../protocol/frames.ts";
 import {
-  BACKENDS,
+  CONTEXTS,
   corpus,
   encode,
   inflateIndependently,
@@ -104,37 +103,24 @@ test("PerMessageDeflate by its defaults round-trips, both ways, over one connect
   server.close();
 });
 
-for (const [name, backend] of BACKENDS) {
-  for (const takesContextOver of [true, false]) {
-    test(`Deflater (${name}, context ${takesContextOver}) is understood by zlib itself`, () => {
-      const deflate = makeDeflate({ backend, takesContextOver, windowBits: 11, memLevel: 3 });
-      const messages = corpus(7, SIZES.filter((size) => size > 0));
-      const payloads = messages.map((message) => sendAll(deflate, toFrames(message))[0]!.payload!);
-      deflate.close();
-      const whole = join(...messages.map((m) => typeof m === "string" ? utf8(m) : m));
-      assertEquals(inflateIndependently(payloads).length, whole.length);
-      assert(inflateIndependently(payloads).every((byte, i) => byte === whole[i]));
-      if (takesContextOver && name === "context") return;
-      // Each by itself, since none refers to another.
-      for (const [i, payload] of payloads.entries()) {
-        const message = messages[i]!;
-        const bytes = typeof message === "string" ? utf8(message) : message;
-        assertEquals(inflateIndependently([payload]).length, bytes.length);
-      }
-    });
-  }
-}
-
-test("either Deflater is understood by either Inflater", () => {
-  const messages = corpus(11, SIZES);
-  for (const [, from] of BACKENDS) {
-    for (const [, to] of BACKENDS) {
-      const ends = [makeDeflate({ backend: from }), makeDeflate({ backend: to })];
-      assertMessages(transfer(ends[0]!, ends[1]!, messages), messages);
-      for (const end of ends) end.close();
+for (const [name, takesContextOver] of CONTEXTS) {
+  test(`Deflater (${name}) is understood by zlib itself`, () => {
+    const deflate = makeDeflate({ takesContextOver, windowBits: 11, memLevel: 3 });
+    const messages = corpus(7, SIZES.filter((size) => size > 0));
+    const payloads = messages.map((message) => sendAll(deflate, toFrames(message))[0]!.payload!);
+    deflate.close();
+    const whole = join(...messages.map((m) => typeof m === "string" ? utf8(m) : m));
+    assertEquals(inflateIndependently(payloads).length, whole.length);
+    assert(inflateIndependently(payloads).every((byte, i) => byte === whole[i]));
+    if (takesContextOver) return;
+    // Each one alone, since none refers to another.
+    for (const [i, payload] of payloads.entries()) {
+      const message = messages[i]!;
+      const bytes = typeof message === "string" ? utf8(message) : message;
+      assertEquals(inflateIndependently([payload]).length, bytes.length);
     }
-  }
-});
+  });
+}
 
 test("PerMessageDeflate takes contexts over from message to message, and only where it may", () => {
   const text = "A context is what the messages before have left behind. ".repeat(3);
@@ -149,23 +135,11 @@ test("PerMessageDeflate takes contexts over from message to message, and only wh
   for (const end of [kept.client, kept.server, dropped.client, dropped.server]) end.close();
 });
 
-test("either Inflater understands a sender without context takeover", () => {
-  const messages = corpus(12, SIZES);
-  for (const [, backend] of BACKENDS) {
-    const ends = [
-      makeDeflate({ takesContextOver: false }),
-      makeDeflate({ backend, takesContextOver: false }),
-    ];
+for (const [name, takesContextOver] of CONTEXTS) {
+  test(`Inflater (${name}) understands a sender without context takeover`, () => {
+    const messages = corpus(12, SIZES);
+    const ends = [makeDeflate({ takesContextOver: false }), makeDeflate({ takesContextOver })];
     assertMessages(transfer(ends[0]!, ends[1]!, messages), messages);
     for (const end of ends) end.close();
-  }
-});
-
-test("OneShotInflater has nothing to resume", () => {
-  const inflater = oneShotBackend.createInflater({
-    windowBits: 15,
-    takesContextOver: true,
-    maxMessageSize: 9,
   });
-  inflater.resume({ inflated: () => assert(false), isPaused: false });
-});
+}

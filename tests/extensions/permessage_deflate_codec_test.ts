@@ -4,8 +4,8 @@ import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, assertThrows, hex, test, toHex } from "../harness.ts";
 import { cut, join, randomBytes, utf8 } from "../protocol/frames.ts";
 import {
-  BACKENDS,
   compressed,
+  CONTEXTS,
   encode,
   json,
   makeDeflate,
@@ -16,10 +16,10 @@ import {
 
 const PING = hex("89 02 68 69");
 
-for (const [name, backend] of BACKENDS) {
+for (const [name, takesContextOver] of CONTEXTS) {
   test(`PerMessageDeflateCodec (${name}) lets control frames pass between the fragments of a message`, () => {
-    const receiver = new Receiver(makeDeflate({ backend }));
-    const sent = sendAll(makeDeflate({ backend }), toFrames(json(3000), 3));
+    const receiver = new Receiver(makeDeflate({ takesContextOver }));
+    const sent = sendAll(makeDeflate({ takesContextOver }), toFrames(json(3000), 3));
     for (const frame of sent) {
       receiver.take(PING);
       receiver.take(encode([frame]));
@@ -30,8 +30,8 @@ for (const [name, backend] of BACKENDS) {
   });
 
   test(`PerMessageDeflateCodec (${name}) takes messages that are not compressed between those that are`, () => {
-    const sender = makeDeflate({ backend, threshold: 100 });
-    const receiver = new Receiver(makeDeflate({ backend }));
+    const sender = makeDeflate({ takesContextOver, threshold: 100 });
+    const receiver = new Receiver(makeDeflate({ takesContextOver }));
     const messages = [json(500), "short", json(600), randomBytes(99), "", json(500)];
     const sent = messages.flatMap((message) => sendAll(sender, toFrames(message)));
     assertEquals(sent.map(({ rsv1 }) => rsv1 === true), [true, false, true, false, false, true]);
@@ -43,21 +43,21 @@ for (const [name, backend] of BACKENDS) {
   });
 
   test(`PerMessageDeflateCodec (${name}) takes a message a byte a fragment, and sends one so`, () => {
-    const sender = makeDeflate({ backend });
+    const sender = makeDeflate({ takesContextOver });
     const [whole] = sendAll(sender, toFrames(json(300)));
     const bytes = Array.from(whole!.payload!, (byte) => new Uint8Array([byte]));
-    const receiver = new Receiver(makeDeflate({ backend }));
+    const receiver = new Receiver(makeDeflate({ takesContextOver }));
     receiver.take(compressed(bytes));
-    const fragments = sendAll(makeDeflate({ backend }), toFrames("0123456789", 10));
+    const fragments = sendAll(makeDeflate({ takesContextOver }), toFrames("0123456789", 10));
     assertEquals(fragments.length, 10);
-    const other = new Receiver(makeDeflate({ backend }));
+    const other = new Receiver(makeDeflate({ takesContextOver }));
     other.take(encode(fragments));
     assertEquals([...receiver.messages, ...other.messages], [json(300), "0123456789"]);
   });
 
   test(`PerMessageDeflateCodec (${name}) gives each fragment back as one, the last of its parts with its length`, () => {
-    const sent = sendAll(makeDeflate({ backend }), toFrames(json(200_000), 2));
-    const receiver = new Receiver(makeDeflate({ backend }));
+    const sent = sendAll(makeDeflate({ takesContextOver }), toFrames(json(200_000), 2));
+    const receiver = new Receiver(makeDeflate({ takesContextOver }));
     receiver.take(encode(sent));
     assertEquals(receiver.messages, [json(200_000)]);
     let offset = 0;
@@ -72,8 +72,8 @@ for (const [name, backend] of BACKENDS) {
   });
 
   test(`PerMessageDeflateCodec (${name}) gives a message that comes whole as one whole frame`, () => {
-    const receiver = new Receiver(makeDeflate({ backend }));
-    receiver.take(encode(sendAll(makeDeflate({ backend }), toFrames(utf8(json(5000))))));
+    const receiver = new Receiver(makeDeflate({ takesContextOver }));
+    receiver.take(encode(sendAll(makeDeflate({ takesContextOver }), toFrames(utf8(json(5000))))));
     assertEquals(receiver.frames.length, 1);
     const { payload, payloadLength, payloadOffset } = receiver.frames[0]!;
     assertEquals([payloadLength, payloadOffset], [payload.length, 0]);
@@ -83,7 +83,7 @@ for (const [name, backend] of BACKENDS) {
     for (
       const bytes of ["c9 00", "ca 01 41", "41 03 f2 48 cd c0 04 c9 c9 07 00", "01 01 41 c0 01 42"]
     ) {
-      const deflate = makeDeflate({ backend });
+      const deflate = makeDeflate({ takesContextOver });
       const receiver = new Receiver(deflate);
       const error = assertThrows(() => receiver.take(hex(bytes)), ProtocolError);
       assertEquals(error.code, "ERR_RSV");
@@ -94,7 +94,7 @@ for (const [name, backend] of BACKENDS) {
   });
 
   test(`PerMessageDeflateCodec (${name}) ignores what comes after an error, and after close()`, () => {
-    const failed = makeDeflate({ backend, maxMessageSize: 4 });
+    const failed = makeDeflate({ takesContextOver, maxMessageSize: 4 });
     const hello = { ...frameOf("x"), rsv1: true, payload: hex("f2 48 cd c9 c9 07 00") };
     const sink = { enqueue: () => assert(false, "nothing may come out") };
     assertThrows(
@@ -103,15 +103,15 @@ for (const [name, backend] of BACKENDS) {
     );
     failed.receive({ ...hello, payloadLength: 7 }, sink);
     failed.resume(sink);
-    const closed = makeDeflate({ backend });
+    const closed = makeDeflate({ takesContextOver });
     closed.close();
     closed.close();
     closed.receive({ ...hello, payloadLength: 7 }, sink);
   });
 
   test(`PerMessageDeflateCodec (${name}) that is closed from within its sink hands nothing more on`, () => {
-    const [frame] = sendAll(makeDeflate({ backend }), toFrames(new Uint8Array(500_000)));
-    const deflate = makeDeflate({ backend });
+    const [frame] = sendAll(makeDeflate({ takesContextOver }), toFrames(new Uint8Array(500_000)));
+    const deflate = makeDeflate({ takesContextOver });
     let count = 0;
     const payload = frame!.payload!;
     deflate.receive({
@@ -169,10 +169,10 @@ test("PerMessageDeflateCodec that is paused stops within a message, and goes on 
 });
 
 test("PerMessageDeflateCodec that is resumed before it has stopped goes on", () => {
-  for (const [, backend] of BACKENDS) {
+  for (const [, takesContextOver] of CONTEXTS) {
     const [sent] = sendAll(makeDeflate(), toFrames(new Uint8Array(200_000)));
     const payload = sent!.payload!;
-    const deflate = makeDeflate({ backend });
+    const deflate = makeDeflate({ takesContextOver });
     let size = 0;
     const sink = {
       enqueue: (frame: { payload: Uint8Array }) => {

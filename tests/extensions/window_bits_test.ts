@@ -3,7 +3,7 @@ import { deflatableBits, keepsWindow } from "../../src/extensions/zlib_window.ts
 import { assert, assertEquals, test } from "../harness.ts";
 import { join, random, randomBytes } from "../protocol/frames.ts";
 import {
-  BACKENDS,
+  CONTEXTS,
   inflateIndependently,
   makeDeflate,
   sendAll,
@@ -30,13 +30,13 @@ function temptation(seed: number): Uint8Array {
   return bytes;
 }
 
-for (const [name, backend] of BACKENDS) {
+for (const [name, takesContextOver] of CONTEXTS) {
   for (let windowBits = 9; windowBits <= 15; windowBits++) {
     test(`Deflater (${name}) never goes back farther than ${windowBits} bits allow`, () => {
       const bytes = temptation(windowBits);
       for (const level of [1, 2, 4, 6, 9]) {
         for (const memLevel of [1, 5, 9]) {
-          const deflate = makeDeflate({ backend, windowBits, level, memLevel });
+          const deflate = makeDeflate({ takesContextOver, windowBits, level, memLevel });
           const frames = [
             bytes.subarray(0, 30_000),
             bytes.subarray(30_000, 30_100),

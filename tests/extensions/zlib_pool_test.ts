@@ -1,8 +1,7 @@
-import { StreamLease, StreamPool } from "../../src/extensions/zlib_pool.ts";
-import type { PooledStream } from "../../src/extensions/zlib_pool.ts";
+import { ZlibLease, ZlibPool } from "../../src/extensions/zlib_pool.ts";
+import type { PooledZlib } from "../../src/extensions/zlib_pool.ts";
 import { PerMessageDeflate } from "@sluice/websocket/extensions";
 import type { ExtensionInUse } from "@sluice/websocket/extensions";
-import { contextBackend } from "../../src/extensions/zlib_window.ts";
 import { Z_SYNC_FLUSH, ZlibStream } from "../../src/extensions/zlib_stream.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
 import { encode, json, makeDeflate, Receiver, sendAll, toFrames } from "./deflate_helpers.ts";
@@ -10,7 +9,7 @@ import { encode, json, makeDeflate, Receiver, sendAll, toFrames } from "./deflat
 const inflater = () => ZlibStream.inflate();
 
 /** Takes a stream and gives it back, as somebody's who has decompressed a message. */
-function use(pool: StreamPool, owner: object, last?: PooledStream): PooledStream {
+function use(pool: ZlibPool, owner: object, last?: PooledZlib): PooledZlib {
   const stream = pool.take(owner, last);
   stream.owner = owner;
   pool.give(stream);
@@ -27,8 +26,8 @@ function isClosed(zlib: ZlibStream): boolean {
   }
 }
 
-test("StreamPool gives an owner its own stream again, until another needs it", () => {
-  const pool = new StreamPool(2, inflater);
+test("ZlibPool gives an owner its own stream again, until another needs it", () => {
+  const pool = new ZlibPool(2, inflater);
   const [a, b, c] = [{}, {}, {}];
   const first = use(pool, a);
   const second = use(pool, b);
@@ -44,8 +43,8 @@ test("StreamPool gives an owner its own stream again, until another needs it", (
   pool.give(again);
 });
 
-test("StreamPool takes those without a context first, and closes what is too much", () => {
-  const pool = new StreamPool(1, inflater);
+test("ZlibPool takes those without a context first, and closes what is too much", () => {
+  const pool = new ZlibPool(1, inflater);
   const [a, b] = [{}, {}];
   // One with a context, four without, and one more.
   const streams = Array.from({ length: 6 }, () => pool.take(a, undefined));
@@ -53,7 +52,7 @@ test("StreamPool takes those without a context first, and closes what is too muc
   for (const stream of streams) pool.give(stream);
   assertEquals(streams.map(({ owner }) => owner), [a, ...Array(4).fill(undefined), a]);
   assertEquals(streams.map(({ zlib }) => isClosed(zlib)), [...Array(5).fill(false), true]);
-  const [first, , , , fifth] = streams as [PooledStream, unknown, unknown, unknown, PooledStream];
+  const [first, , , , fifth] = streams as [PooledZlib, unknown, unknown, unknown, PooledZlib];
   assertEquals(pool.take(b, undefined), fifth);
   pool.forget(fifth, a);
   pool.forget(first, b);
@@ -64,11 +63,11 @@ test("StreamPool takes those without a context first, and closes what is too muc
   for (const { zlib } of streams.slice(0, 5)) zlib.close();
 });
 
-test("StreamLease primes a stream that it gets without its context, and that alone", () => {
-  const pool = new StreamPool(1, inflater);
+test("ZlibLease primes a stream that it gets without its context, and that alone", () => {
+  const pool = new ZlibPool(1, inflater);
   const primed: string[] = [];
-  const [a, b] = ["a", "b"].map((name) => new StreamLease(pool, () => primed.push(name)));
-  const turn = (lease: StreamLease) => {
+  const [a, b] = ["a", "b"].map((name) => new ZlibLease(pool, () => primed.push(name)));
+  const turn = (lease: ZlibLease) => {
     assertEquals(lease.zlib, lease.zlib);
     lease.end(true);
   };
@@ -81,7 +80,7 @@ test("StreamLease primes a stream that it gets without its context, and that alo
   b!.end(true);
 });
 
-test("ContextInflater and ContextDeflater keep their contexts though others use their streams", () => {
+test("Inflater and Deflater keep their contexts though others use their streams", () => {
   // More connections than the pool keeps streams for, in turns.
   const pairs = Array.from({ length: 150 }, () => {
     const receiver = makeDeflate({ windowBits: 10 });
@@ -105,7 +104,7 @@ test("ContextInflater and ContextDeflater keep their contexts though others use 
   }
 });
 
-test("ContextInflater has a stream of its own for each message that is under way", () => {
+test("Inflater has a stream of its own for each message that is under way", () => {
   const pairs = Array.from({ length: 80 }, (_, i) => {
     const receiver = makeDeflate();
     const frames = sendAll(makeDeflate(), toFrames(json(3000, i), 3));
@@ -118,7 +117,7 @@ test("ContextInflater has a stream of its own for each message that is under way
   for (const { receiver } of pairs) receiver.close();
 });
 
-test("ContextInflater frees the stream of a message that is cut off", () => {
+test("Inflater frees the stream of a message that is cut off", () => {
   for (let i = 0; i < 200; i++) {
     const receiver = makeDeflate();
     const [first] = sendAll(makeDeflate(), toFrames(json(3000, i), 2));
@@ -160,7 +159,6 @@ for (const takesContextOver of [true, false]) {
       let received = 0;
       for (let i = 0; i < 10_000; i++) {
         const extension: ExtensionInUse = makeDeflate({
-          backend: contextBackend,
           windowBits: 13,
           takesContextOver,
         });

@@ -1,5 +1,4 @@
 import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
-import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
@@ -15,7 +14,7 @@ import type { Target } from "./target.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The extension, with either use of zlib at either end, by the bits of a byte. */
+/** Returns the extension in use, with parameters from the bits of `flags`. */
 function use(
   flags: number,
   windowBits: number,
@@ -23,12 +22,9 @@ function use(
   level = 1,
 ): PerMessageDeflateCodec {
   const takesContextOver = (flags & 1) === 0;
-  const inflate = (flags & 2) === 0 ? contextBackend : oneShotBackend;
-  const compress = (flags & 4) === 0 ? contextBackend : oneShotBackend;
-  const options = { windowBits, takesContextOver, level, memLevel: 1 + (flags >> 4) % 9 };
   return new PerMessageDeflateCodec(
-    () => inflate.createInflater({ windowBits, takesContextOver, maxMessageSize }),
-    () => compress.createDeflater(options),
+    { windowBits, takesContextOver, maxMessageSize },
+    { windowBits, takesContextOver, level, memLevel: 1 + (flags >> 4) % 9 },
     (flags & 8) === 0 ? 0 : 20,
   );
 }
@@ -152,8 +148,7 @@ export const wire: Target = {
     for (let i = 0; i < count; i++) {
       ensure(isSame(whole.events[i], other.events[i]), () => `event ${i} is another`);
     }
-    const seen = one === two ? one || "open" : [one, two].sort().join(" or ");
-    return `${(flags & 2) === 0 ? "context" : "one-shot"}: ${seen}`;
+    return `${one === two ? one || "open" : [one, two].sort().join(" or ")}`;
   },
 };
 

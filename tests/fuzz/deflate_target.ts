@@ -1,5 +1,4 @@
 import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
-import { contextBackend, oneShotBackend } from "../../src/extensions/zlib_window.ts";
 import { join } from "../support/bytes.ts";
 import { Bytes, frame } from "./arbitraries.ts";
 import { payloads } from "./deflate_arbitraries.ts";
@@ -17,7 +16,6 @@ const SIZES = [1024 * 1024, 500, 1024 * 1024, 70_000] as const;
 function readPlan(input: Uint8Array) {
   const [flags = 0, window = 0, cut = 0, pauses = 0] = input;
   return {
-    isOneShot: (flags & 1) !== 0,
     takesContextOver: (flags & 2) === 0,
     maxMessageSize: SIZES[(flags >> 2) & 3]!,
     way: WAYS[(flags >> 4) % WAYS.length]!,
@@ -50,13 +48,7 @@ export const deflate: Target = {
     const messages = split(input.subarray(PLAN));
     const wire = new Bytes();
     for (const [i, payload] of messages.entries()) send(payload, plan.fragments + i, wire);
-    const { isOneShot, windowBits, takesContextOver, maxMessageSize } = plan;
-    const backend = isOneShot ? oneShotBackend : contextBackend;
-    const extensions = new PerMessageDeflateCodec(
-      () => backend.createInflater({ windowBits, takesContextOver, maxMessageSize }),
-      undefined,
-      0,
-    );
+    const extensions = new PerMessageDeflateCodec(plan, undefined, 0);
     const driven = drive(wire.take(), {
       ...plan,
       role: "client",
@@ -98,7 +90,7 @@ function compareWithModel(
   events: readonly unknown[],
   code: number,
 ): string {
-  const { maxMessageSize, takesContextOver, isOneShot } = plan;
+  const { maxMessageSize, takesContextOver } = plan;
   let before = new Uint8Array(0);
   let isFar = false;
   for (const [i, payload] of messages.entries()) {
@@ -109,8 +101,7 @@ function compareWithModel(
     if (isFar) codes.add(1007);
     if (i === events.length) {
       ensure(codes.has(code), () => `${code} at message ${i}, expected ${[...codes].join(" or ")}`);
-      const way = isOneShot ? "one-shot" : "context";
-      return `${way}: ${code}`;
+      return `${code}`;
     }
     ensure(codes.has(0), () => `a message, expected ${[...codes].join(" or ")} at message ${i}`);
     const event = events[i];
@@ -121,7 +112,7 @@ function compareWithModel(
     if (takesContextOver) before = join(before, inflated.output).slice(-32_768);
   }
   ensure(code === 0, () => `${code} after the last message`);
-  return `${isOneShot ? "one-shot" : "context"}: messages`;
+  return "messages";
 }
 
 /** The close codes that a message may be answered with; 0 for a message. */
@@ -131,23 +122,18 @@ function acceptable(
   plan: ReturnType<typeof readPlan>,
 ): Set<number> {
   const { output, end, finals, outputs } = inflated;
-  const { maxMessageSize, isOneShot } = plan;
+  const { maxMessageSize } = plan;
   const codes = new Set<number>();
   // The bound on final blocks comes first where fewer bytes had come out by then. Behind the last, a
   // stream has nothing to start anew for.
   const restart = finals.findIndex((consumed, i) =>
-    isOneShot ? i >= 64 : consumed < length && i + 1 > 64 + consumed / 64
+    consumed < length && i + 1 > 64 + consumed / 64
   );
   const isBig = output.length > maxMessageSize;
   if (restart !== -1 && outputs[restart]! <= maxMessageSize) return codes.add(1008);
-  if (!isBig) {
-    // All at once, what the tail gives may be too big before it's wrong.
-    if (isOneShot && inflated.outputOfTail) codes.add(1009);
-    return codes.add(end === "ok" ? 0 : 1007);
-  }
+  if (!isBig) return codes.add(end === "ok" ? 0 : 1007);
   codes.add(1009);
-  // All at once is also inflated all at once: then what is wrong behind the limit may be seen first.
-  // And byte for byte, what is wrong right behind the first byte too many.
-  if (end === "wrong" && (isOneShot || output.length === maxMessageSize + 1)) codes.add(1007);
+  // An error directly after the first byte over the limit may be found first.
+  if (end === "wrong" && output.length === maxMessageSize + 1) codes.add(1007);
   return codes;
 }

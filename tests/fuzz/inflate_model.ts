@@ -93,8 +93,6 @@ export interface Inflated {
   finals: number[];
   /** How many bytes had come out by each of those. */
   outputs: number[];
-  /** Whether it's wrong because the tail is read as data. */
-  outputOfTail: boolean;
 }
 
 /**
@@ -125,8 +123,8 @@ export function inflate(payload: Uint8Array, before: Uint8Array, bound: number):
     else if (error instanceof Stop) end = "wrong";
     else throw error;
   }
-  const { output, distance, outputOfTail } = run;
-  return { output, end, distance, finals, outputs, outputOfTail };
+  const { output, distance } = run;
+  return { output, end, distance, finals, outputs };
 }
 
 const TOO_FAR = new Stop(false);
@@ -134,7 +132,6 @@ const TOO_FAR = new Stop(false);
 class Run {
   length = 0;
   distance = 0;
-  outputOfTail = false;
   readonly finals: number[] = [];
   readonly outputs: number[] = [];
   #bytes: Uint8Array;
@@ -152,8 +149,7 @@ class Run {
 
   #put(byte: number): void {
     // What comes out of the tail is not the message's.
-    this.outputOfTail = this.bits.at > (this.bits.bytes.length - 4) * 8;
-    if (this.outputOfTail) throw WRONG;
+    if (this.bits.at > (this.bits.bytes.length - 4) * 8) throw WRONG;
     const at = this.#start + this.length++;
     if (at === this.#bytes.length) {
       const larger = new Uint8Array(at * 2);
