@@ -3,6 +3,7 @@ import * as extensions from "@sluice/websocket/extensions";
 import * as handshake from "@sluice/websocket/handshake";
 import * as protocol from "@sluice/websocket/protocol";
 import * as streams from "@sluice/websocket/streams";
+import * as topics from "@sluice/websocket/topics";
 import * as transport from "@sluice/websocket/transport";
 import { assert, assertEquals, test } from "./harness.ts";
 
@@ -13,6 +14,7 @@ test("each entry of the package exports what its README and its docs name", () =
     [handshake, ["RequestHeadParser", "parseUpgradeRequest", "writeUpgradeResponse"]],
     [protocol, ["FrameDecoder", "MessageAssembler", "MessagePartDecoder", "FrameEncoder"]],
     [streams, ["FrameDecoderStream", "MessageAssemblerStream", "FrameEncoderStream"]],
+    [topics, ["topics"]],
     [transport, ["listen", "memoryPair", "bunSocketHandler"]],
   ];
   for (const [module, names] of entries) {

@@ -26,6 +26,7 @@ const folders: Record<string, string[]> = {
     "transport",
     "util",
   ],
+  topics: ["client", "connection", "util"],
   client: ["connection", "extensions", "handshake", "http", "protocol", "transport", "util"],
 };
 

@@ -1,0 +1,253 @@
+import type { History, Keep, Message, Position, Publication } from "./types.ts";
+
+/** The memory of a kept message in addition to its data, in bytes: its objects. */
+const MESSAGE_COST = 160;
+
+/** A kept message. */
+interface Kept {
+  readonly topic: TopicHistory;
+  readonly publication: Publication;
+  /** Its number in the history of its topic. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** When its `age` ends. */
+  readonly until: number;
+  /** Whether it has been dropped from its topic. */
+  isDropped: boolean;
+}
+
+/** A first-in first-out queue of kept messages. */
+class KeptQueue {
+  #items: Kept[] = [];
+  #head = 0;
+  #dropped = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  get oldest(): Kept | undefined {
+    return this.#items[this.#head];
+  }
+
+  push(kept: Kept): void {
+    this.#items.push(kept);
+  }
+
+  shift(): Kept | undefined {
+    const kept = this.#items[this.#head++];
+    if (this.length === 0 || (this.#head > 1024 && this.#head * 2 > this.#items.length)) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return kept;
+  }
+
+  /** Counts a message of the queue that has been dropped, and removes such messages from time to time. */
+  noteDropped(): void {
+    this.#dropped++;
+    while (this.oldest?.isDropped) {
+      this.shift();
+      this.#dropped--;
+    }
+    if (this.#dropped > 1024 && this.#dropped * 2 > this.length) {
+      this.#items = this.#items.slice(this.#head).filter(({ isDropped }) => !isDropped);
+      this.#head = 0;
+      this.#dropped = 0;
+    }
+  }
+
+  /** The messages behind an offset: those of one topic have consecutive offsets. */
+  after(offset: number, limit: number): Publication[] {
+    const first = this.oldest?.offset ?? 0;
+    const start = this.#head + Math.max(0, offset + 1 - first);
+    return this.#items.slice(start, start + limit).map(({ publication }) => publication);
+  }
+}
+
+/** The history of one topic. */
+export class TopicHistory {
+  readonly topic: string;
+  readonly keep: Keep;
+  readonly #epoch = makeEpoch();
+  readonly #kept = new KeptQueue();
+  #offset = 0;
+  #bytes = 0;
+  /** When an empty history may be forgotten: a subscriber may come back with a position of it. */
+  lingersUntil = 0;
+  /** The time of the store's list that it is in; 0 if it is in none. */
+  expiresAt = 0;
+
+  constructor(topic: string, keep: Keep) {
+    this.topic = topic;
+    this.keep = keep;
+  }
+
+  /** The position of the last message; offset 0 if there has been none. */
+  get position(): Position {
+    return { epoch: this.#epoch, offset: this.#offset };
+  }
+
+  /** Whether no message is kept. */
+  get isEmpty(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** Adds a message behind all others. */
+  append(data: Message, until: number): Kept {
+    const position = { epoch: this.#epoch, offset: ++this.#offset };
+    const publication: Publication = { topic: this.topic, data, position };
+    const bytes = byteLengthOf(data);
+    this.#bytes += bytes;
+    const { offset } = position;
+    const kept: Kept = { topic: this, publication, offset, bytes, until, isDropped: false };
+    this.#kept.push(kept);
+    return kept;
+  }
+
+  /** Whether more is kept than `keep` allows. */
+  get isOver(): boolean {
+    const { messages, bytes = Infinity } = this.keep;
+    return this.#kept.length > messages || this.#bytes > bytes;
+  }
+
+  /** When the oldest message ends, or the empty history does. */
+  get until(): number {
+    return this.#kept.oldest?.until ?? this.lingersUntil;
+  }
+
+  /** Drops the oldest message. */
+  dropOldest(): Kept {
+    const kept = this.#kept.shift()!;
+    kept.isDropped = true;
+    this.#bytes -= kept.bytes;
+    return kept;
+  }
+
+  /** What is kept after a position, or all. Nothing, if what followed the position is not known whole. */
+  read(since: Position | undefined, limit = Infinity): History {
+    const oldest = this.#kept.oldest?.offset ?? this.#offset + 1;
+    const { position } = this;
+    if (since === undefined) {
+      return { publications: this.#kept.after(0, limit), position, complete: oldest === 1 };
+    }
+    const isKnown = since.epoch === this.#epoch && Number.isSafeInteger(since.offset) &&
+      since.offset <= this.#offset && since.offset >= oldest - 1;
+    const publications = isKnown ? this.#kept.after(since.offset, limit) : [];
+    return { publications, position, complete: isKnown };
+  }
+}
+
+/** The histories of all topics, bounded in age and in memory. */
+export class HistoryStore {
+  readonly #maxMemory: number;
+  readonly #onEmpty: (history: TopicHistory) => void;
+  /** All kept messages, the oldest first. */
+  readonly #all = new KeptQueue();
+  /** The histories by when their oldest message ends. */
+  readonly #expiring = new Map<number, Set<TopicHistory>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerEnds = Infinity;
+  #messages = 0;
+  #bytes = 0;
+
+  /**
+   * @param maxMemory The bytes that all histories may take.
+   * @param onEmpty Called with a history that has no message and is to be forgotten.
+   */
+  constructor(maxMemory: number, onEmpty: (history: TopicHistory) => void) {
+    this.#maxMemory = maxMemory;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** The number of kept messages. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** The bytes that they take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds a message to a history. @returns The message with its position. */
+  append(history: TopicHistory, data: Message): Publication {
+    const kept = history.append(data, performance.now() + history.keep.age);
+    this.#messages++;
+    this.#bytes += kept.bytes + MESSAGE_COST;
+    this.#all.push(kept);
+    while (history.isOver) this.#drop(history);
+    while (this.#bytes > this.#maxMemory && this.#all.oldest !== undefined) {
+      this.#drop(this.#all.oldest.topic);
+    }
+    this.#watch(history);
+    return kept.publication;
+  }
+
+  /** Keeps the offsets of an empty history for the time of its `age` from now. */
+  linger(history: TopicHistory): void {
+    history.lingersUntil = performance.now() + history.keep.age;
+    this.#watch(history);
+  }
+
+  /** Drops all messages, and ends the timer. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#expiring.clear();
+    this.#messages = this.#bytes = 0;
+  }
+
+  #drop(history: TopicHistory): void {
+    const kept = history.dropOldest();
+    this.#messages--;
+    this.#bytes -= kept.bytes + MESSAGE_COST;
+    this.#all.noteDropped();
+  }
+
+  /** Lists a history by its end, in steps of a sixteenth of its `age`. */
+  #watch(history: TopicHistory): void {
+    const { until, keep: { age } } = history;
+    if (history.expiresAt !== 0 || until === Infinity) return;
+    const step = Math.min(Math.max(age / 16, 10), 1000);
+    history.expiresAt = Math.ceil(until / step) * step;
+    const others = this.#expiring.get(history.expiresAt);
+    if (others === undefined) this.#expiring.set(history.expiresAt, new Set([history]));
+    else others.add(history);
+    this.#setTimer(history.expiresAt);
+  }
+
+  #setTimer(time: number): void {
+    if (time >= this.#timerEnds) return;
+    clearTimeout(this.#timer);
+    this.#timerEnds = time;
+    const delay = Math.min(Math.max(time - performance.now(), 1), 2 ** 31 - 1);
+    this.#timer = setTimeout(() => this.#expire(), delay);
+  }
+
+  #expire(): void {
+    this.#timerEnds = Infinity;
+    const now = performance.now();
+    for (const [time, histories] of [...this.#expiring]) {
+      if (time > now) continue;
+      this.#expiring.delete(time);
+      for (const history of histories) {
+        history.expiresAt = 0;
+        while (!history.isEmpty && history.until <= now) this.#drop(history);
+        if (history.isEmpty && history.until <= now) this.#onEmpty(history);
+        else this.#watch(history);
+      }
+    }
+    for (const time of this.#expiring.keys()) this.#setTimer(time);
+  }
+}
+
+/** An upper bound for a text, which may take one or two bytes a UTF-16 unit. */
+function byteLengthOf(data: Message): number {
+  return typeof data === "string" ? data.length * 2 : data.byteLength;
+}
+
+/** A name that no other history has: 64 random bits. */
+function makeEpoch(): string {
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  return high!.toString(36) + low!.toString(36).padStart(7, "0");
+}

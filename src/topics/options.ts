@@ -1,0 +1,100 @@
+import type { Keep, SubscribeOptions, TopicsOptions } from "./types.ts";
+
+/** The longest name of a topic, in UTF-16 units. */
+const MAX_TOPIC_LENGTH = 1024;
+
+const POLICIES = ["close", "drop-oldest", "drop-newest", "latest"];
+
+/** @throws {TypeError} If the name of a topic is no string of 1 to 1,024 UTF-16 units. */
+export function checkTopic(topic: unknown, what: string): void {
+  if (typeof topic !== "string") {
+    throw new TypeError(`Cannot ${what}: expected a topic's name, got ${describe(topic)}`);
+  }
+  if (topic.length === 0 || topic.length > MAX_TOPIC_LENGTH) {
+    throw new TypeError(
+      `Cannot ${what}: expected a topic's name of 1 to 1,024 characters, got ${topic.length}`,
+    );
+  }
+}
+
+/** @throws {TypeError} If the message is no string and no `Uint8Array`. */
+export function checkMessage(data: unknown): void {
+  if (typeof data === "string" || data instanceof Uint8Array) return;
+  throw new TypeError(`Cannot publish: expected a string or a Uint8Array, got ${describe(data)}`);
+}
+
+/** Checks the options of `topics()`. */
+export function checkOptions(options: TopicsOptions): void {
+  const what = "Cannot make topics";
+  checkNames(what, options, ["keep", "maxHistoryMemory", "maxSubscriptions", "onGap", "onError"]);
+  const { keep, maxHistoryMemory, maxSubscriptions } = options;
+  checkNumber(what, { maxHistoryMemory, maxSubscriptions });
+  checkFunctions(what, { onGap: options.onGap, onError: options.onError });
+  if (keep !== undefined && typeof keep !== "function") checkKeep(keep);
+}
+
+/** Checks how much of a topic is kept. */
+export function checkKeep(keep: Keep): void {
+  const what = "Cannot keep a topic";
+  checkNames(what, keep, ["messages", "bytes", "age"]);
+  const { messages, bytes = Infinity, age } = keep;
+  for (const [name, value] of Object.entries({ messages, bytes, age })) {
+    if (typeof value !== "number" || !(value > 0)) {
+      throw new RangeError(
+        `${what}: expected ${name} to be a number above 0, got ${describe(value)}`,
+      );
+    }
+  }
+}
+
+/** Checks the options of `subscribe()`. */
+export function checkSubscribeOptions(options: SubscribeOptions): void {
+  const what = "Cannot subscribe";
+  const names = ["whenSlow", "maxWaiting", "key", "since", "encode", "onGap", "signal"];
+  checkNames(what, options, names);
+  const { whenSlow, maxWaiting, key, since, encode, onGap } = options;
+  if (whenSlow !== undefined && !POLICIES.includes(whenSlow)) {
+    throw new TypeError(
+      `${what}: expected whenSlow to be one of ${POLICIES.join(", ")}, got ${describe(whenSlow)}`,
+    );
+  }
+  checkNumber(what, { maxWaiting });
+  checkFunctions(what, { key, encode, onGap });
+  if (since === undefined) return;
+  if (typeof since?.epoch !== "string" || typeof since.offset !== "number") {
+    throw new TypeError(`${what}: expected since to be a position, got ${describe(since)}`);
+  }
+}
+
+function checkNames(what: string, options: unknown, names: string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${what}: expected options, got ${describe(options)}`);
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`${what}: there is no option ${unknown}; there are ${names.join(", ")}`);
+  }
+}
+
+function checkNumber(what: string, values: Record<string, number | undefined>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined || value === Infinity || (Number.isInteger(value) && value >= 1)) {
+      continue;
+    }
+    throw new RangeError(
+      `${what}: expected ${name} to be an integer above 0, got ${describe(value)}`,
+    );
+  }
+}
+
+function checkFunctions(what: string, values: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined || typeof value === "function") continue;
+    throw new TypeError(`${what}: expected ${name} to be a function, got ${describe(value)}`);
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  return typeof value === "object" && value !== null ? `an ${typeof value}` : String(value);
+}

@@ -1,0 +1,115 @@
+import type { Peer } from "./types.ts";
+import type { TopicSubscription } from "./subscription.ts";
+
+/** Above how many unsent bytes a peer is slow: the high-water mark of a connection's send queue. */
+const HIGH_WATER_MARK = 64 * 1024;
+
+/** How often a peer that can't say when it is ready is looked at, in milliseconds. */
+const POLL_INTERVAL = 20;
+
+/** A peer that may say when its send queue is below its mark, and when it has closed. */
+interface NotifyingPeer extends Peer, Partial<Pick<EventTarget, "addEventListener">> {
+  readonly ready?: PromiseLike<unknown>;
+  readonly closed?: PromiseLike<unknown>;
+  removeEventListener?: EventTarget["removeEventListener"];
+}
+
+/** Peers without `ready`, looked at by one timer while messages wait for them. */
+export class Poll {
+  readonly #subscribers = new Set<Subscriber>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  add(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber);
+    this.#timer ??= setTimeout(() => this.#look(), POLL_INTERVAL);
+  }
+
+  /** Ends the timer. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#subscribers.clear();
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const subscribers = [...this.#subscribers];
+    this.#subscribers.clear();
+    for (const subscriber of subscribers) subscriber.flush();
+  }
+}
+
+/** A peer with its subscriptions. */
+export class Subscriber {
+  readonly peer: Peer;
+  readonly subscriptions = new Map<string, TopicSubscription>();
+  readonly #poll: Poll;
+  readonly #onEmpty: (subscriber: Subscriber) => void;
+  /** Subscriptions with messages that wait, or with a gap to tell. */
+  readonly #pending = new Set<TopicSubscription>();
+  #isScheduled = false;
+  readonly #onClose = () => this.leave();
+
+  /** @param onEmpty Called when the last subscription has ended. */
+  constructor(peer: Peer, poll: Poll, onEmpty: (subscriber: Subscriber) => void) {
+    this.peer = peer;
+    this.#poll = poll;
+    this.#onEmpty = onEmpty;
+    const { closed } = peer as NotifyingPeer;
+    if (typeof closed?.then === "function") closed.then(this.#onClose, this.#onClose);
+    else (peer as NotifyingPeer).addEventListener?.("close", this.#onClose);
+  }
+
+  /** Whether messages can be sent. */
+  get isOpen(): boolean {
+    return this.peer.readyState === 1;
+  }
+
+  /** Whether more waits to be sent than the high-water mark. */
+  get isSlow(): boolean {
+    return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK;
+  }
+
+  /** Sends what waits for a subscription, as soon as the peer is not slow. */
+  drain(subscription: TopicSubscription): void {
+    this.#pending.add(subscription);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const flush = () => this.flush();
+    if (!this.isSlow) return queueMicrotask(flush);
+    const { ready } = this.peer as NotifyingPeer;
+    if (typeof ready?.then === "function") ready.then(flush, this.#onClose);
+    else this.#poll.add(this);
+  }
+
+  /** Sends what waits, in turn for each subscription, until the peer is slow again. */
+  flush(): void {
+    this.#isScheduled = false;
+    if (!this.isOpen) return this.leave();
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    for (const subscription of pending) {
+      if (subscription.isActive && !subscription.flush()) this.drain(subscription);
+    }
+  }
+
+  /** Closes a peer that is too slow for a stream without a hole. */
+  closeSlow(): void {
+    this.leave();
+    this.peer.close(1013, "too slow for the messages of a topic");
+  }
+
+  /** Ends all subscriptions. */
+  leave(): void {
+    for (const subscription of [...this.subscriptions.values()]) subscription.unsubscribe();
+  }
+
+  /** Takes out a subscription that has ended. */
+  forget(subscription: TopicSubscription): void {
+    this.subscriptions.delete(subscription.topic);
+    this.#pending.delete(subscription);
+    if (this.subscriptions.size > 0) return;
+    (this.peer as NotifyingPeer).removeEventListener?.("close", this.#onClose);
+    this.#onEmpty(this);
+  }
+}

@@ -1,0 +1,208 @@
+import type {
+  Position,
+  Publication,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionStart,
+} from "./types.ts";
+import type { Gap, Message } from "./types.ts";
+import type { Subscriber } from "./subscriber.ts";
+import { WaitingQueue } from "./waiting_queue.ts";
+
+/** What a subscription did with a message: the fields of `Published`. */
+export type Outcome = "sent" | "waiting" | "dropped" | "closed";
+
+/** The options of a subscription that have defaults. */
+export const DEFAULTS = { whenSlow: "close", maxWaiting: 64 } as const;
+
+/** What all subscriptions of a `topics()` share. */
+export interface SubscriptionContext {
+  /** Counts since the beginning, and the number of messages that wait now. */
+  readonly counts: { sent: number; waiting: number; dropped: number; closed: number };
+  /** Called with each gap, after the subscription's own callback. */
+  readonly onGap: ((gap: Gap) => void) | undefined;
+  /** Reports what a callback has thrown. */
+  reportError(error: unknown): void;
+  /** Takes a subscription out of its topic. */
+  remove(subscription: TopicSubscription): void;
+}
+
+/** The subscription of one subscriber to one topic. */
+export class TopicSubscription implements Subscription {
+  readonly topic: string;
+  readonly subscriber: Subscriber;
+  readonly encode: ((publication: Publication) => Message) | undefined;
+  /** Its index among the subscriptions of its topic. */
+  place = -1;
+  sent = 0;
+  dropped = 0;
+  readonly #context: SubscriptionContext;
+  readonly #options: SubscribeOptions;
+  #queue: WaitingQueue | undefined;
+  #isActive = true;
+  #start: SubscriptionStart = { recovered: false, position: undefined, replayed: 0 };
+  #unlisten: (() => void) | undefined;
+
+  constructor(
+    topic: string,
+    subscriber: Subscriber,
+    options: SubscribeOptions,
+    context: SubscriptionContext,
+  ) {
+    this.topic = topic;
+    this.subscriber = subscriber;
+    this.encode = options.encode;
+    this.#options = options;
+    this.#context = context;
+    const { signal } = options;
+    if (signal !== undefined) {
+      const abort = () => this.unsubscribe();
+      signal.addEventListener("abort", abort);
+      this.#unlisten = () => signal.removeEventListener("abort", abort);
+    }
+  }
+
+  get waiting(): number {
+    return this.#queue?.length ?? 0;
+  }
+
+  get ready(): Promise<SubscriptionStart> {
+    return Promise.resolve(this.#start);
+  }
+
+  /** Whether the subscription has not ended. */
+  get isActive(): boolean {
+    return this.#isActive;
+  }
+
+  /** Begins with kept messages, which are sent before all others. */
+  begin(position: Position, recovered: boolean, replay: Publication[]): void {
+    this.#start = { recovered, position, replayed: replay.length };
+    if (replay.length === 0) return;
+    this.#waitingQueue.replay(replay);
+    this.#context.counts.waiting += replay.length;
+    this.subscriber.drain(this);
+  }
+
+  /** Sends a message, or lets it wait, or drops it. @param data What is sent for it. */
+  deliver(publication: Publication, data: Message): Outcome {
+    const { subscriber } = this;
+    if (!subscriber.isOpen) {
+      subscriber.leave();
+      this.#context.counts.closed++;
+      return "closed";
+    }
+    if (this.waiting > 0 || subscriber.isSlow) return this.#wait(publication, data);
+    if (this.#send(data)) return "sent";
+    this.skip();
+    return "dropped";
+  }
+
+  /** Drops a message that can't be sent: the gap is told before the next one. */
+  skip(): void {
+    this.#drop(1);
+    this.#waitingQueue.skip();
+    this.subscriber.drain(this);
+  }
+
+  /** Sends messages that wait, until the peer is slow. @returns Whether none is left. */
+  flush(): boolean {
+    const queue = this.#queue;
+    while (queue !== undefined && queue.length > 0) {
+      if (!this.subscriber.isOpen) return true;
+      if (this.subscriber.isSlow) return false;
+      const { data, publication, gap } = queue.shift()!;
+      this.#context.counts.waiting--;
+      if (gap > 0) this.#tellGap(gap);
+      // The callback may have ended the subscription, and with it this message.
+      if (!this.#isActive) {
+        this.#drop(1);
+        return true;
+      }
+      if (!this.#send(data ?? publication!)) {
+        this.#drop(1);
+        queue.skip();
+      }
+    }
+    const gap = queue?.takeGapAtEnd() ?? 0;
+    if (gap > 0) this.#tellGap(gap);
+    return this.waiting === 0;
+  }
+
+  unsubscribe(): void {
+    if (!this.#isActive) return;
+    this.end();
+    this.#context.remove(this);
+    this.subscriber.forget(this);
+  }
+
+  /** Ends the subscription, without taking it out of its topic. */
+  end(): void {
+    this.#isActive = false;
+    this.#unlisten?.();
+    this.#context.counts.waiting -= this.waiting;
+    this.#drop(this.waiting);
+    this.#queue = undefined;
+  }
+
+  get #waitingQueue(): WaitingQueue {
+    const { whenSlow, maxWaiting } = { ...DEFAULTS, ...this.#options };
+    return this.#queue ??= new WaitingQueue(whenSlow, maxWaiting);
+  }
+
+  #wait(publication: Publication, data: Message): Outcome {
+    const { counts } = this.#context;
+    let key: unknown;
+    try {
+      key = this.#options.key?.(publication.data);
+    } catch (error) {
+      this.#context.reportError(error);
+      this.skip();
+      return "dropped";
+    }
+    const { added, displaced } = this.#waitingQueue.add(data, key);
+    if (added === "full") {
+      counts.closed++;
+      this.subscriber.closeSlow();
+      return "closed";
+    }
+    if (added === "dropped") {
+      this.#drop(1);
+      return "dropped";
+    }
+    this.#drop(displaced);
+    counts.waiting += 1 - displaced;
+    this.subscriber.drain(this);
+    return "waiting";
+  }
+
+  #send(message: Message | Publication): boolean {
+    try {
+      const isData = typeof message === "string" || message instanceof Uint8Array;
+      const data = isData ? message : this.encode?.(message) ?? message.data;
+      this.subscriber.peer.send(data);
+    } catch (error) {
+      this.#context.reportError(error);
+      return false;
+    }
+    this.sent++;
+    this.#context.counts.sent++;
+    return true;
+  }
+
+  #drop(count: number): void {
+    this.dropped += count;
+    this.#context.counts.dropped += count;
+  }
+
+  #tellGap(count: number): void {
+    const gap: Gap = { topic: this.topic, count, why: "slow" };
+    for (const onGap of [this.#options.onGap, this.#context.onGap]) {
+      try {
+        onGap?.(gap);
+      } catch (error) {
+        this.#context.reportError(error);
+      }
+    }
+  }
+}

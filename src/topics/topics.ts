@@ -1,0 +1,345 @@
+import { HistoryStore, TopicHistory } from "./history.ts";
+import { Poll, Subscriber } from "./subscriber.ts";
+import { TopicSubscription } from "./subscription.ts";
+import type { Outcome, SubscriptionContext } from "./subscription.ts";
+import {
+  checkKeep,
+  checkMessage,
+  checkOptions,
+  checkSubscribeOptions,
+  checkTopic,
+} from "./options.ts";
+import type {
+  History,
+  Keep,
+  Message,
+  Peer,
+  Position,
+  Publication,
+  Published,
+  PublishOptions,
+  SubscribeOptions,
+  Subscription,
+  Topics,
+  TopicsOptions,
+  TopicsStats,
+} from "./types.ts";
+
+/** A topic that has subscribers or a history. */
+class Topic {
+  readonly name: string;
+  readonly subscriptions: TopicSubscription[] = [];
+  readonly history: TopicHistory | undefined;
+  /** Whether a message is being delivered: the subscriptions keep their places until it is. */
+  isPublishing = false;
+  /** Whether a subscription has ended meanwhile. */
+  hasEnded = false;
+
+  constructor(name: string, keep: Keep | undefined) {
+    this.name = name;
+    this.history = keep === undefined ? undefined : new TopicHistory(name, keep);
+  }
+
+  add(subscription: TopicSubscription): void {
+    subscription.place = this.subscriptions.length;
+    this.subscriptions.push(subscription);
+  }
+
+  /** Takes out a subscription; the last one gets its place. */
+  remove(subscription: TopicSubscription): void {
+    if (this.isPublishing) {
+      this.hasEnded = true;
+      return;
+    }
+    const last = this.subscriptions.pop()!;
+    if (last === subscription) return;
+    this.subscriptions[subscription.place] = last;
+    last.place = subscription.place;
+  }
+
+  /** Takes out the subscriptions that have ended while a message was delivered. */
+  compact(): void {
+    if (!this.hasEnded) return;
+    this.hasEnded = false;
+    const active = this.subscriptions.filter(({ isActive }) => isActive);
+    this.subscriptions.length = 0;
+    for (const subscription of active) this.add(subscription);
+  }
+}
+
+/** What became of a message. */
+class PublishedMessage implements Published {
+  subscribers = 0;
+  sent = 0;
+  waiting = 0;
+  dropped = 0;
+  closed = 0;
+  readonly #position: Position | undefined;
+
+  constructor(position: Position | undefined) {
+    this.#position = position;
+  }
+
+  get settled(): Promise<Position | undefined> {
+    return Promise.resolve(this.#position);
+  }
+
+  count(outcome: Outcome): void {
+    this.subscribers++;
+    this[outcome]++;
+  }
+}
+
+class LocalTopics implements Topics {
+  readonly #options: TopicsOptions;
+  readonly #topics = new Map<string, Topic>();
+  readonly #subscribers = new Map<Peer, Subscriber>();
+  readonly #store: HistoryStore;
+  readonly #poll = new Poll();
+  readonly #context: SubscriptionContext;
+  #published = 0;
+  #subscriptions = 0;
+  #isDisposed = false;
+
+  constructor(options: TopicsOptions) {
+    checkOptions(options);
+    this.#options = options;
+    this.#store = new HistoryStore(
+      options.maxHistoryMemory ?? 64 * 1024 * 1024,
+      ({ topic }) => this.#forgetUnused(this.#topics.get(topic)),
+    );
+    const { onGap, onError = console.error } = options;
+    this.#context = {
+      counts: { sent: 0, waiting: 0, dropped: 0, closed: 0 },
+      onGap,
+      reportError: onError,
+      remove: (subscription) => this.#remove(subscription),
+    };
+  }
+
+  subscribe(peer: Peer, topic: string, options: SubscribeOptions = {}): Subscription {
+    checkTopic(topic, "subscribe");
+    checkSubscribeOptions(options);
+    options.signal?.throwIfAborted();
+    this.#checkPeer(peer, topic);
+    const found = this.#topic(topic);
+    let subscriber = this.#subscribers.get(peer);
+    if (subscriber === undefined) {
+      subscriber = new Subscriber(peer, this.#poll, () => this.#subscribers.delete(peer));
+      this.#subscribers.set(peer, subscriber);
+    }
+    const subscription = new TopicSubscription(topic, subscriber, options, this.#context);
+    subscriber.subscriptions.set(topic, subscription);
+    this.#subscriptions++;
+    found.add(subscription);
+    if (found.history !== undefined) {
+      const { since } = options;
+      const { publications, position, complete } = found.history.read(since);
+      const recovered = since !== undefined && complete;
+      subscription.begin(position, recovered, recovered ? publications : []);
+    }
+    return subscription;
+  }
+
+  unsubscribe(peer: Peer, topic: string): boolean {
+    const subscription = this.#subscribers.get(peer)?.subscriptions.get(topic);
+    subscription?.unsubscribe();
+    return subscription !== undefined;
+  }
+
+  publish(topic: string, data: string | Uint8Array, options: PublishOptions = {}): Published {
+    checkTopic(topic, "publish");
+    checkMessage(data);
+    this.#checkOpen("publish");
+    const keep = this.#keepOf(topic);
+    const found = keep === undefined ? this.#topics.get(topic) : this.#topic(topic);
+    if (found?.isPublishing) {
+      throw new DOMException(
+        `Cannot publish: a message of the topic ${quote(topic)} is being delivered by this call`,
+        "InvalidStateError",
+      );
+    }
+    this.#published++;
+    // The caller may write into its bytes again.
+    const own = typeof data === "string" ? data : new Uint8Array(data);
+    const publication = found?.history === undefined
+      ? { topic, data: own }
+      : this.#store.append(found.history, own);
+    const published = new PublishedMessage(publication.position);
+    if (found !== undefined) this.#deliver(found, publication, options.except, published);
+    return published;
+  }
+
+  size(topic: string): number {
+    return this.#topics.get(topic)?.subscriptions.length ?? 0;
+  }
+
+  history(
+    topic: string,
+    { since, limit }: { since?: Position; limit?: number } = {},
+  ): Promise<History> {
+    const history = this.#topics.get(topic)?.history;
+    const nothing: History = {
+      publications: [],
+      position: { epoch: "", offset: 0 },
+      complete: false,
+    };
+    return Promise.resolve(history?.read(since, limit) ?? nothing);
+  }
+
+  get stats(): TopicsStats {
+    return {
+      topics: this.#topics.size,
+      subscriptions: this.#subscriptions,
+      published: this.#published,
+      ...this.#context.counts,
+      historyMessages: this.#store.messages,
+      historyBytes: this.#store.bytes,
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    for (const subscriber of [...this.#subscribers.values()]) subscriber.leave();
+    this.#topics.clear();
+    this.#store.close();
+    this.#poll.close();
+    return Promise.resolve();
+  }
+
+  #deliver(
+    topic: Topic,
+    publication: Publication,
+    except: Peer | undefined,
+    published: PublishedMessage,
+  ): void {
+    const { subscriptions } = topic;
+    let encoded: Map<unknown, Message | undefined> | undefined;
+    topic.isPublishing = true;
+    // A callback may subscribe peers: they get later messages.
+    const count = subscriptions.length;
+    for (let i = 0; i < count; i++) {
+      const subscription = subscriptions[i]!;
+      const { encode } = subscription;
+      if (!subscription.isActive || subscription.subscriber.peer === except) continue;
+      let data: Message | undefined = publication.data;
+      if (encode !== undefined) {
+        encoded ??= new Map();
+        if (!encoded.has(encode)) encoded.set(encode, this.#encode(encode, publication));
+        data = encoded.get(encode);
+      }
+      if (data === undefined) {
+        subscription.skip();
+        published.count("dropped");
+      } else published.count(subscription.deliver(publication, data));
+    }
+    topic.isPublishing = false;
+    topic.compact();
+    this.#forgetUnused(topic);
+  }
+
+  #encode(
+    encode: (publication: Publication) => Message,
+    publication: Publication,
+  ): Message | undefined {
+    try {
+      const data = encode(publication);
+      checkMessage(data);
+      return data;
+    } catch (error) {
+      this.#context.reportError(error);
+      return undefined;
+    }
+  }
+
+  #remove(subscription: TopicSubscription): void {
+    this.#subscriptions--;
+    const topic = this.#topics.get(subscription.topic);
+    topic?.remove(subscription);
+    const { history } = topic ?? {};
+    if (history?.isEmpty && topic!.subscriptions.length === 0) this.#store.linger(history);
+    else this.#forgetUnused(topic);
+  }
+
+  /** Forgets a topic that has neither subscribers nor a history that still counts. */
+  #forgetUnused(topic: Topic | undefined): void {
+    if (topic === undefined || topic.isPublishing || topic.subscriptions.length > 0) return;
+    const { history } = topic;
+    if (history !== undefined && (!history.isEmpty || history.until > performance.now())) return;
+    this.#topics.delete(topic.name);
+  }
+
+  #topic(name: string): Topic {
+    let topic = this.#topics.get(name);
+    if (topic === undefined) {
+      this.#topics.set(name, topic = new Topic(name, this.#keepOf(name)));
+    }
+    return topic;
+  }
+
+  #keepOf(topic: string): Keep | undefined {
+    const { keep } = this.#options;
+    if (typeof keep !== "function") return keep;
+    const found = this.#topics.get(topic);
+    if (found !== undefined) return found.history?.keep;
+    const answer = keep(topic);
+    if (answer !== undefined) checkKeep(answer);
+    return answer;
+  }
+
+  #checkPeer(peer: Peer, topic: string): void {
+    this.#checkOpen("subscribe");
+    const { maxSubscriptions = 128 } = this.#options;
+    if (peer.readyState !== 1) {
+      throw new DOMException("Cannot subscribe: the peer is not open", "InvalidStateError");
+    }
+    const subscriptions = this.#subscribers.get(peer)?.subscriptions;
+    if (subscriptions?.has(topic)) {
+      throw new DOMException(
+        `Cannot subscribe: the peer is subscribed to ${quote(topic)} already`,
+        "InvalidStateError",
+      );
+    }
+    if ((subscriptions?.size ?? 0) >= maxSubscriptions) {
+      throw new DOMException(
+        `Cannot subscribe: the peer has ${maxSubscriptions} subscriptions (maxSubscriptions)`,
+        "QuotaExceededError",
+      );
+    }
+  }
+
+  #checkOpen(what: string): void {
+    if (!this.#isDisposed) return;
+    throw new DOMException(`Cannot ${what}: the topics are disposed`, "InvalidStateError");
+  }
+}
+
+function quote(topic: string): string {
+  return JSON.stringify(topic);
+}
+
+/**
+ * Makes an independent set of topics: rooms, channels, feeds.
+ *
+ * A topic exists while it has subscribers or kept messages. There are no wildcards. A message goes to
+ * the subscribers in the order of the `publish()` calls, within the call.
+ *
+ * @example
+ * ```ts
+ * import { topics } from "@sluice/websocket/topics";
+ * import type { Peer } from "@sluice/websocket/topics";
+ *
+ * await using rooms = topics();
+ * const received: unknown[] = [];
+ * const peer: Peer = { readyState: 1, send: (data) => received.push(data), close() {} };
+ * rooms.subscribe(peer, "chat");
+ * const { subscribers, sent } = rooms.publish("chat", "hello");
+ * console.log(subscribers, sent, received); // 1 1 [ "hello" ]
+ * ```
+ *
+ * @throws {TypeError} If an option is none.
+ * @throws {RangeError} If a number is out of its range.
+ */
+export function topics(options: TopicsOptions = {}): Topics {
+  return new LocalTopics(options);
+}

@@ -1,0 +1,113 @@
+import type { Message, Publication, WhenSlow } from "./types.ts";
+
+/** A message that waits for a slow peer. */
+export interface Waiting {
+  /** What is sent; `undefined` until a kept message is encoded. */
+  data: Message | undefined;
+  /** A kept message that is sent again. */
+  readonly publication: Publication | undefined;
+  /** The number of messages that are missing before it. */
+  gap: number;
+  readonly key: unknown;
+}
+
+/** What {@linkcode WaitingQueue.add} did: the message waits, or is dropped, or does not fit at all. */
+export type Added = "waiting" | "dropped" | "full";
+
+/**
+ * The messages of one subscription that wait for a slow peer, bounded by its policy. It counts the
+ * messages that are dropped at the place where they are missing.
+ */
+export class WaitingQueue {
+  readonly #policy: WhenSlow;
+  readonly #max: number;
+  #items: Waiting[] = [];
+  #head = 0;
+  #byKey: Map<unknown, Waiting> | undefined;
+  /** The number of replayed messages at the front: they don't count for `max`. */
+  #replayed = 0;
+  /** The number of messages that are missing at the end. */
+  #gapAtEnd = 0;
+
+  constructor(policy: WhenSlow, max: number) {
+    this.#policy = policy;
+    this.#max = max;
+  }
+
+  /** The number of messages. */
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Adds kept messages before any other is added. */
+  replay(publications: Publication[]): void {
+    for (const publication of publications) {
+      this.#items.push({ data: undefined, publication, gap: 0, key: undefined });
+    }
+    this.#replayed = publications.length;
+  }
+
+  /**
+   * Adds a message by the policy.
+   *
+   * @returns What became of it, and the number of messages that it has displaced.
+   */
+  add(data: Message, key: unknown): { added: Added; displaced: number } {
+    if (this.#policy === "latest") {
+      const same = this.#byKey?.get(key);
+      if (same !== undefined) {
+        same.data = data;
+        same.gap++;
+        return { added: "waiting", displaced: 1 };
+      }
+    }
+    if (this.length - this.#replayed < this.#max) {
+      this.#push(data, key);
+      return { added: "waiting", displaced: 0 };
+    }
+    if (this.#policy === "close") return { added: "full", displaced: 0 };
+    if (this.#policy === "drop-newest") {
+      this.#gapAtEnd++;
+      return { added: "dropped", displaced: 0 };
+    }
+    const oldest = this.shift()!;
+    const next = this.#items[this.#head];
+    if (next === undefined) this.#gapAtEnd += oldest.gap + 1;
+    else next.gap += oldest.gap + 1;
+    this.#push(data, key);
+    return { added: "waiting", displaced: 1 };
+  }
+
+  /** Counts a message that is missing behind all others. */
+  skip(): void {
+    this.#gapAtEnd++;
+  }
+
+  /** Removes and returns the oldest message. */
+  shift(): Waiting | undefined {
+    const oldest = this.#items[this.#head];
+    if (oldest === undefined) return undefined;
+    this.#head++;
+    if (this.#replayed > 0) this.#replayed--;
+    if (this.#byKey?.get(oldest.key) === oldest) this.#byKey.delete(oldest.key);
+    if (this.length === 0 || (this.#head > 256 && this.#head * 2 > this.#items.length)) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return oldest;
+  }
+
+  /** Returns the number of messages that are missing at the end, once. */
+  takeGapAtEnd(): number {
+    const gap = this.#gapAtEnd;
+    this.#gapAtEnd = 0;
+    return gap;
+  }
+
+  #push(data: Message, key: unknown): void {
+    const gap = this.takeGapAtEnd();
+    const waiting: Waiting = { data, publication: undefined, gap, key };
+    this.#items.push(waiting);
+    if (this.#policy === "latest") (this.#byKey ??= new Map()).set(key, waiting);
+  }
+}
