@@ -72,11 +72,8 @@ export {
   MessageAssemblerStream,
   MessagePartStream,
 } from "./src/streams/mod.ts";
-export {
-  type BunSocket,
-  type BunSocketHandler,
-  bunSocketHandler,
-} from "./src/transport/bun_transport.ts";
+export { bunSocketHandler } from "./src/transport/bun_listen.ts";
+export type { BunSocket, BunSocketHandler } from "./src/transport/bun_transport.ts";
 export type { DenoAddr, DenoConn } from "./src/transport/deno_transport.ts";
 export type { Conn } from "./src/transport/runtime.ts";
 export type {

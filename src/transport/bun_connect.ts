@@ -3,34 +3,34 @@ import type { BunSocket, BunSocketHandler } from "./bun_transport.ts";
 import { TlsError } from "./transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
 
-/** What is used of the `Bun` namespace; named here so that other runtimes' checkers know it. */
+/** The members of the `Bun` namespace that are used here, declared for the checkers of other runtimes. */
 interface BunNamespace {
   connect(options: Record<string, unknown>): Promise<BunSocket>;
 }
 
 const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
 
-/** What a socket of `Bun.connect` has beside. */
+/** The members of a socket of `Bun.connect` that are used here in addition. */
 interface BunClientSocket extends BunSocket {
-  /** Starts TLS; the old socket is of no use from then on. */
+  /** Starts TLS; this socket can't be used any more. */
   upgradeTLS(options: Record<string, unknown>): unknown;
-  /** What the server's certificate says. */
+  /** Returns the server's certificate. */
   getPeerCertificate(): unknown;
 }
 
-/** The callbacks of a socket that is being connected. */
+/** The callbacks of a socket that connects. */
 interface ConnectHandler extends BunSocketHandler {
   connectError(socket: BunSocket, error: unknown): void;
 }
 
-/** How Bun is told whom to trust, and how its answer is checked. */
+/** The TLS options for Bun, and the check of the certificate's name. */
 interface Trust {
   readonly options: Record<string, unknown>;
-  /** What is wrong with the certificate's name, if anything. */
+  /** Returns an error if the certificate is not for the server's name. */
   check(socket: BunSocket): Error | undefined;
 }
 
-/** Connects by `Bun.connect`. */
+/** Connects with `Bun.connect`. */
 export async function connectBun(target: ConnectTarget, signal: AbortSignal): Promise<Transport> {
   const { hostname, port, path, tls } = target;
   const trust = tls === undefined ? undefined : await trustOf(tls, hostname);
@@ -42,12 +42,12 @@ export async function connectBun(target: ConnectTarget, signal: AbortSignal): Pr
     allowHalfOpen: true,
     socket: attempt.handler,
   };
-  // It may also throw at once, where it doesn't like an option.
+  // It may also throw at once, for an invalid option.
   Promise.try(() => Bun!.connect(options)).catch((error) => attempt.fail(error));
   return await attempt.done;
 }
 
-/** Starts TLS by `socket.upgradeTLS`. */
+/** Starts TLS with `socket.upgradeTLS`. */
 export async function startTlsBun(
   transport: BunTransport,
   tls: ClientTls,
@@ -68,15 +68,15 @@ export async function startTlsBun(
 }
 
 async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
-  // Only here, since on Deno, where this is never called, to load it takes time and memory.
+  // Imported here, since loading it costs time and memory on Deno, where this is never called.
   const { checkServerIdentity, rootCertificates } = await import("node:tls");
   const { caCerts = [], serverName = hostname } = tls;
   return {
     options: {
       serverName,
-      // Bun's default, unless an environment variable says otherwise.
+      // Bun's default, which an environment variable can change.
       rejectUnauthorized: true,
-      // To Bun, these replace those that it trusts.
+      // Bun replaces its own certificates by these.
       ...(caCerts.length === 0 ? {} : { ca: [...rootCertificates, ...caCerts] }),
     },
     check(socket) {
@@ -114,7 +114,7 @@ class Attempt {
     binaryType: "uint8array",
     open: (socket) => {
       this.#socket = socket;
-      // Bun can't be told to give an attempt up: this one has been, meanwhile.
+      // Bun can't end an attempt to connect: this one was ended by its signal before.
       if (this.#isDone) socket.terminate();
       else if (this.#trust === undefined) this.#succeed(socket);
     },
@@ -128,7 +128,7 @@ class Attempt {
     drain: () => this.#transport?.drain(),
     end: () => this.#transport?.end(),
     close: (_, error) => {
-      this.#transport?.gone(error);
+      this.#transport?.closed(error);
       this.fail(this.#lost(error));
     },
     error: (_, error) => {
@@ -138,7 +138,7 @@ class Attempt {
     connectError: (_, error) => this.fail(error),
   };
 
-  /** It has not come to anything. */
+  /** Rejects, and closes the socket. */
   fail(error: unknown): void {
     if (this.#isDone) return;
     this.#finish();
@@ -161,11 +161,13 @@ class Attempt {
   }
 
   #lost(cause: unknown): Error {
-    const message = `Cannot start TLS: ${cause === undefined ? "the peer has left" : text(cause)}`;
+    const message = `Cannot start TLS: ${
+      cause === undefined ? "the peer has closed the connection" : text(cause)
+    }`;
     return new TlsError(message, cause === undefined ? undefined : { cause });
   }
 }
 
 function text(error: unknown): string {
-  return error instanceof Error ? error.message : "the peer's certificate is not to be trusted";
+  return error instanceof Error ? error.message : "the certificate is not trusted";
 }

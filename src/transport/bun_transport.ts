@@ -1,18 +1,10 @@
-import type {
-  Addr,
-  Listener,
-  ListenHandler,
-  ListenOptions,
-  TcpAddr,
-  Transport,
-  TransportHandler,
-} from "./transport.ts";
+import type { Addr, TcpAddr, Transport, TransportHandler } from "./transport.ts";
 
-/** What is used of Bun's `Socket`. */
+/** The members of Bun's `Socket` that are used here. */
 export interface BunSocket {
   /** The {@linkcode Transport} that wraps it. */
   data: unknown;
-  /** The IP address of this end; nothing for a Unix socket. */
+  /** The IP address of this end; `undefined` for a Unix socket. */
   readonly localAddress?: string;
   /** The port of this end. */
   readonly localPort: number;
@@ -20,7 +12,7 @@ export interface BunSocket {
   readonly remoteAddress?: string;
   /** The port of the other end. */
   readonly remotePort?: number;
-  /** Writes what fits the kernel's buffer; -1 where the socket is closed. */
+  /** Writes the bytes that fit the kernel's buffer; returns their number, or -1 if the socket is closed. */
   write(bytes: Uint8Array): number;
   /** Sends a FIN. */
   shutdown(): void;
@@ -28,51 +20,38 @@ export interface BunSocket {
   end(): void;
   /** Resets the connection. */
   terminate(): void;
-  /** Stops reading. */
+  /** Pauses reading. */
   pause(): void;
-  /** Reads again. */
+  /** Resumes reading. */
   resume(): void;
   /** Turns Nagle's algorithm off. */
   setNoDelay(noDelay?: boolean): boolean;
 }
 
-/** The callbacks of a Bun socket that become a {@linkcode Transport}: see {@linkcode bunSocketHandler}. */
+/** The callbacks of the Bun sockets that {@linkcode BunTransport} wraps. */
 export interface BunSocketHandler {
-  /** Chunks come as `Uint8Array`. */
+  /** The type of the chunks: `Uint8Array`. */
   binaryType: "uint8array";
-  /** A connection has been accepted, or made; TLS is yet to come. */
+  /** A connection has been accepted, or established; TLS has not started yet. */
   open(socket: BunSocket): void;
-  /** TLS is there, or has failed. Without this, `open` would wait for it, for as long as it takes. */
+  /** The TLS handshake has ended. Without this callback, `open` would be called only after it. */
   handshake(socket: BunSocket, success: boolean, error?: unknown): void;
-  /** Bytes have come. */
+  /** Bytes have been received. */
   data(socket: BunSocket, chunk: Uint8Array): void;
   /** Bytes can be written again. */
   drain(socket: BunSocket): void;
-  /** The peer's FIN. */
+  /** The peer has sent a FIN. */
   end(socket: BunSocket): void;
-  /** The connection is gone. */
+  /** The connection is closed. */
   close(socket: BunSocket, error?: unknown): void;
   /** A callback has thrown. */
   error(socket: BunSocket, error: unknown): void;
 }
 
-interface BunListener {
-  readonly hostname: string;
-  readonly port: number;
-  stop(closeActiveConnections?: boolean): void;
-}
+/** Whether the runtime is Bun. */
+export const isBun: boolean = (globalThis as { Bun?: unknown }).Bun !== undefined;
 
-/** What is used of the `Bun` namespace; named here so that other runtimes' checkers know it. */
-interface BunNamespace {
-  listen(options: Record<string, unknown>): BunListener;
-}
-
-const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
-
-/** Whether this is Bun. */
-export const isBun: boolean = Bun !== undefined;
-
-/** The address of this end that was seen last: most connections of a server have the same. */
+/** The last address of this end: most connections of a server share it. */
 let lastLocal: Addr = { transport: "tcp", hostname: "", port: 0 };
 
 function localAddr({ localAddress: hostname = "", localPort: port }: BunSocket): Addr {
@@ -81,25 +60,25 @@ function localAddr({ localAddress: hostname = "", localPort: port }: BunSocket):
   return lastLocal = Object.freeze({ transport: "tcp", hostname, port });
 }
 
-/** A Bun socket as a {@linkcode Transport}. */
+/** A {@linkcode Transport} over a Bun socket. */
 export class BunTransport implements Transport {
-  /** Bun makes each chunk to measure. */
+  /** Bun allocates each chunk. */
   get lendsChunks(): boolean {
     return false;
   }
 
   readonly localAddr: Addr;
-  /** Once it's asked for; until then the IP address, which a closed socket can't tell any more. */
+  /** The address once it has been read; before that the IP address, which a closed socket does not have. */
   #remoteAddr: Addr | string;
   readonly #remotePort: number;
   readonly #socket: BunSocket;
   #handler: TransportHandler | undefined;
-  /** What the kernel did not take of the last write. */
+  /** The bytes of the last write that the kernel has not accepted. */
   #rest: Uint8Array | undefined;
   #isPaused = false;
   #isShutdown = false;
   #isClosed = false;
-  /** What happened before there was a handler, which is held back meanwhile. */
+  /** The events that await a handler. */
   #early: ((handler: TransportHandler) => void)[] | undefined;
 
   constructor(socket: BunSocket, path?: string) {
@@ -113,7 +92,7 @@ export class BunTransport implements Transport {
       this.#remoteAddr = { transport: "unix", path };
       this.#remotePort = 0;
     }
-    // A frame is written whole: to wait for more, as Nagle's algorithm does, only costs time.
+    // Frames are written whole, so Nagle's algorithm would only add delay.
     if (path === undefined) socket.setNoDelay(true);
   }
 
@@ -129,8 +108,8 @@ export class BunTransport implements Transport {
 
   set handler(handler: TransportHandler | undefined) {
     this.#handler = handler;
-    // Not within this call: whoever sets the handler may not be ready before it returns.
-    if (handler !== undefined && this.#early !== undefined) queueMicrotask(() => this.#catchUp());
+    // After this call, since the caller may not be ready for events before it returns.
+    if (handler !== undefined && this.#early !== undefined) queueMicrotask(() => this.#emitEarly());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -161,35 +140,36 @@ export class BunTransport implements Transport {
   close(): void {
     if (!this.#isClosed) this.#socket.end();
     this.#early = undefined;
-    this.gone();
+    this.closed();
   }
 
   abort(error?: unknown): void {
     if (!this.#isClosed) this.#socket.terminate();
     this.#early = undefined;
-    this.gone(error);
+    this.closed(error);
   }
 
   /**
-   * Gives the socket away, for TLS to be started on it: this transport is of no use any more. Throws
-   * where the connection is gone.
+   * Returns the socket, so that TLS can be started on it, and closes this transport.
+   *
+   * @throws {Error} If the connection is closed.
    */
   release(): BunSocket {
-    if (this.#isClosed) throw new Error("Cannot start TLS: the peer has left");
+    if (this.#isClosed) throw new Error("Cannot start TLS: the peer has closed the connection");
     this.#isClosed = true;
     this.#socket.resume();
     return this.#socket;
   }
 
-  /** The socket's `data`. */
+  /** Handles the socket's `data`. */
   data(chunk: Uint8Array): void {
     if (this.#isClosed) return;
     if (this.#handler !== undefined && this.#early === undefined) return this.#handler.data(chunk);
     if (this.#early === undefined) this.#socket.pause();
-    this.#tell((handler) => handler.data(chunk));
+    this.#emit((handler) => handler.data(chunk));
   }
 
-  /** The socket's `drain`. */
+  /** Handles the socket's `drain`. */
   drain(): void {
     const rest = this.#rest;
     if (rest === undefined || this.#isClosed) return;
@@ -204,26 +184,26 @@ export class BunTransport implements Transport {
     this.#handler?.drain();
   }
 
-  /** The socket's `end`. */
+  /** Handles the socket's `end`. */
   end(): void {
     if (this.#isClosed) return;
-    this.#tell((handler) => handler.end());
+    this.#emit((handler) => handler.end());
   }
 
-  /** The socket's `close`; once only. */
-  gone(error?: unknown): void {
+  /** Handles the socket's `close`. */
+  closed(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#rest = undefined;
-    this.#tell((handler) => handler.close(error));
+    this.#emit((handler) => handler.close(error));
   }
 
-  #tell(event: (handler: TransportHandler) => void): void {
+  #emit(event: (handler: TransportHandler) => void): void {
     if (this.#handler === undefined || this.#early !== undefined) (this.#early ??= []).push(event);
     else event(this.#handler);
   }
 
-  #catchUp(): void {
+  #emitEarly(): void {
     while (this.#handler !== undefined && this.#early !== undefined) {
       const event = this.#early.shift();
       if (event !== undefined) {
@@ -234,62 +214,4 @@ export class BunTransport implements Transport {
       }
     }
   }
-}
-
-/**
- * The callbacks for a `Bun.listen` of your own, whose connections become {@linkcode Transport}s.
- * Listen with `allowHalfOpen: true`, else Bun closes a connection before its Close frame is answered.
- *
- * @param connection Told of each connection.
- * @param path The path, where it's a Unix socket.
- */
-export function bunSocketHandler(
-  connection: (transport: Transport) => void,
-  path?: string,
-): BunSocketHandler {
-  return {
-    binaryType: "uint8array",
-    open(socket) {
-      const transport = new BunTransport(socket, path);
-      socket.data = transport;
-      connection(transport);
-    },
-    // Bun closes a connection whose TLS has failed.
-    handshake() {},
-    data: (socket, chunk) => (socket.data as BunTransport).data(chunk),
-    drain: (socket) => (socket.data as BunTransport).drain(),
-    end: (socket) => (socket.data as BunTransport).end(),
-    close: (socket, error) => (socket.data as BunTransport).gone(error),
-    error: (socket, error) => (socket.data as BunTransport).abort(error),
-  };
-}
-
-/**
- * Listens by `Bun.listen`. Where file descriptors run out, Bun tries again and again until one is free,
- * and tells nobody.
- */
-export function listenBun(options: ListenOptions, handler: ListenHandler): Listener {
-  const { hostname = "0.0.0.0", port = 8080, path, reusePort = false, tls } = options;
-  const listener = Bun!.listen({
-    ...(path === undefined ? { hostname, port, reusePort } : { unix: path }),
-    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
-    allowHalfOpen: true,
-    socket: bunSocketHandler((transport) => {
-      try {
-        handler.connection(transport);
-      } catch (error) {
-        transport.abort();
-        handler.error(error);
-      }
-    }, path),
-  });
-  return {
-    addr: path === undefined
-      ? { transport: "tcp", hostname: listener.hostname, port: listener.port }
-      : { transport: "unix", path },
-    close() {
-      listener.stop();
-      return Promise.resolve();
-    },
-  };
 }

@@ -3,12 +3,12 @@ import type { DenoConn } from "./deno_transport.ts";
 import { TlsError } from "./transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
 
-/** What is used of `Deno.TlsConn`. */
+/** The members of `Deno.TlsConn` that are used here in addition. */
 interface DenoTlsConn extends DenoConn {
   handshake(): Promise<unknown>;
 }
 
-/** What is used of the `Deno` namespace; named here so that other runtimes' checkers know it. */
+/** The members of the `Deno` namespace that are used here, declared for the checkers of other runtimes. */
 interface DenoNamespace {
   connect(options: Record<string, unknown>): Promise<DenoConn>;
   startTls(conn: DenoConn, options: Record<string, unknown>): Promise<DenoTlsConn>;
@@ -16,7 +16,7 @@ interface DenoNamespace {
 
 const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 
-/** Connects by `Deno.connect`. */
+/** Connects with `Deno.connect`. */
 export async function connectDeno(
   target: ConnectTarget,
   signal: AbortSignal,
@@ -31,7 +31,7 @@ export async function connectDeno(
     // A connection over TLS has no such option.
     conn.setNoDelay?.(true);
   } catch (error) {
-    // Aborted; or the peer may be gone already: setting an option of its socket throws.
+    // Aborted; or the peer has reset the connection, and setting an option of its socket throws.
     conn.close();
     throw error;
   }
@@ -39,8 +39,8 @@ export async function connectDeno(
 }
 
 /**
- * Connects TCP. What has come of it is given back where the signal has aborted in the same moment, for
- * the caller to close.
+ * Connects to TCP. If the signal aborts in the moment in which the connection is established, returns
+ * the connection, for the caller to close.
  */
 async function connectTcp(
   hostname: string,
@@ -48,8 +48,8 @@ async function connectTcp(
   signal: AbortSignal,
 ): Promise<DenoConn> {
   const stop = new AbortController();
-  // Last of all, Deno asks the signal to throw, even with an open connection at hand, which nobody could
-  // close any more. An attempt that is under way ends by the abort itself, not by this.
+  // As its last step, Deno calls this method, even though the connection is open; if it throws, the
+  // connection can't be closed any more. An attempt that is under way ends by the abort event.
   stop.signal.throwIfAborted = () => {};
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort);
@@ -60,7 +60,7 @@ async function connectTcp(
   }
 }
 
-/** Starts TLS by `Deno.startTls`, on a transport that is paused. */
+/** Starts TLS with `Deno.startTls`, on a paused transport. */
 export function startTlsDeno(
   transport: DenoTransport,
   tls: ClientTls,
@@ -97,11 +97,11 @@ async function startTls(
   }
 }
 
-/** Once `Deno.startTls` has taken a connection, closing that throws. */
+/** Closes a connection; closing one that `Deno.startTls` has taken over throws. */
 function closeQuietly(conn: DenoConn): void {
   try {
     conn.close();
   } catch {
-    // It's closed, or somebody else's.
+    // It is closed, or taken over.
   }
 }

@@ -2,37 +2,45 @@ import { DenoTransport, toAddr } from "./deno_transport.ts";
 import type { DenoAddr, DenoConn } from "./deno_transport.ts";
 import type { Listener, ListenHandler, ListenOptions } from "./transport.ts";
 
-/** What is used of `Deno.Listener`. */
+/** The members of `Deno.Listener` that are used here. */
 interface DenoListener {
   readonly addr: DenoAddr;
   accept(): Promise<DenoConn>;
   close(): void;
 }
 
-/** What is used of the `Deno` namespace; named here so that other runtimes' checkers know it. */
+/** The members of the `Deno` namespace that are used here, declared for the checkers of other runtimes. */
 interface DenoNamespace {
   listen(options: Record<string, unknown>): DenoListener;
   listenTls(options: Record<string, unknown>): DenoListener;
+  /** Exists only with the flag `--unstable-net`. */
+  listenDatagram?: unknown;
 }
 
 const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 
 /**
- * How long to wait, in milliseconds, before accepting again after a failure, such as EMFILE: twice as
- * long after each that follows, so that there is one report a second at most, half as long after each
- * success.
+ * The pause before accepting again after a failure such as EMFILE, in milliseconds. It doubles with each
+ * further failure, so that there is at most one report a second, and halves with each success.
  */
 const MIN_PAUSE = 50;
 const MAX_PAUSE = 1000;
 /**
- * Failures of the one connection that was to be accepted, whose peer has reset it: there is nothing to
- * wait for, and whoever does it again and again must not make others wait.
+ * The errors of a connection that its peer has reset before it was accepted. They cause no pause:
+ * otherwise a peer that does so repeatedly could keep others waiting.
  */
-const GONE = /* @__PURE__ */ new Set(["ConnectionAborted", "ConnectionReset", "NotConnected"]);
+const RESET = /* @__PURE__ */ new Set(["ConnectionAborted", "ConnectionReset", "NotConnected"]);
 
-/** Listens by `Deno.listen`. */
+/**
+ * Listens with `Deno.listen`.
+ *
+ * @throws {TypeError} If `reusePort` is set without the flag `--unstable-net`: Deno would exit.
+ */
 export function listenDeno(options: ListenOptions, handler: ListenHandler): Listener {
   const { hostname = "0.0.0.0", port = 8080, path, reusePort = false, tls } = options;
+  if (reusePort && path === undefined && Deno!.listenDatagram === undefined) {
+    throw new TypeError("Cannot listen: reusePort on Deno needs the flag --unstable-net");
+  }
   const listener = path !== undefined
     ? Deno!.listen({ transport: "unix", path })
     : tls === undefined
@@ -48,9 +56,9 @@ export function listenDeno(options: ListenOptions, handler: ListenHandler): List
         conn = await listener.accept();
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (GONE.has((error as Error).name)) continue;
+        if (RESET.has((error as Error).name)) continue;
         handler.error(error);
-        if (stop.signal.aborted) return; // By whoever was told.
+        if (stop.signal.aborted) return; // Closed by the handler.
         await pause(wait, stop.signal);
         wait = Math.min(wait * 2, MAX_PAUSE);
         continue;
@@ -80,7 +88,7 @@ export function listenDeno(options: ListenOptions, handler: ListenHandler): List
   };
 }
 
-/** The peer may be gone already, which is nobody's fault: setting an option of its socket throws. */
+/** Returns `undefined` if the peer has reset the connection: setting an option of its socket throws. */
 function transportOf(conn: DenoConn): DenoTransport | undefined {
   try {
     return new DenoTransport(conn);

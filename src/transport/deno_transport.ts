@@ -1,14 +1,14 @@
 import type { Addr, Transport, TransportHandler } from "./transport.ts";
 
-/** What is used of `Deno.Conn`. */
+/** The members of `Deno.Conn` that are used here. */
 export interface DenoConn {
   /** The address of this end. */
   readonly localAddr: DenoAddr;
   /** The address of the other end. */
   readonly remoteAddr: DenoAddr;
-  /** Reads into the buffer; `null` at the end. */
+  /** Reads into the buffer; resolves to the number of bytes, or `null` at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some of the bytes. */
+  /** Writes some of the bytes; resolves to their number. */
   write(bytes: Uint8Array): Promise<number>;
   /** Sends a FIN. */
   closeWrite(): Promise<void>;
@@ -18,9 +18,9 @@ export interface DenoConn {
   setNoDelay?(noDelay?: boolean): void;
 }
 
-/** What is used of `Deno.Addr`. */
+/** The members of `Deno.Addr` that are used here. */
 export interface DenoAddr {
-  /** `"tcp"`, `"unix"`, and others that are of no use here. */
+  /** `"tcp"`, `"unix"`, or another type. */
   readonly transport: string;
   /** The IP address, of TCP. */
   readonly hostname?: string;
@@ -30,36 +30,36 @@ export interface DenoAddr {
   readonly path?: string;
 }
 
-/** What is used of the `Deno` namespace; named here so that other runtimes' checkers know it. */
+/** The members of the `Deno` namespace that are used here, declared for the checkers of other runtimes. */
 interface DenoNamespace {
   errors: Record<"UnexpectedEof", new () => Error>;
 }
 
 const { Deno } = globalThis as unknown as { Deno?: DenoNamespace };
 
-/** Whether this is Deno. */
+/** Whether the runtime is Deno. */
 export const isDeno: boolean = Deno !== undefined;
 
-/** A read buffer's smallest size, in bytes: it's what an idle connection holds. */
+/** The smallest size of a read buffer, in bytes: that of an idle connection. */
 const MIN_READ = 256;
-/** Its size at first, in bytes: most heads of requests come whole. */
+/** Its first size, in bytes: most request heads fit. */
 const HEAD_READ = 1024;
-/** How many buffers of that size are kept for the heads of other connections. */
+/** The most buffers of the first size that are kept for other connections. */
 const MAX_SPARE = 64;
-/** The largest size, in bytes. */
+/** The largest size of a read buffer, in bytes. */
 const MAX_READ = 64 * 1024;
-/** After how many reads in a row that leave most of the buffer empty it's replaced by a smaller one. */
+/** The number of small reads in a row after which the buffer is replaced by a smaller one. */
 const SMALL_READS = 16;
 
 const spare: Uint8Array<ArrayBuffer>[] = [];
 
-/** What a connection is read into, again and again: as large as what comes at a time. */
+/** The read buffer of one connection; its size follows the size of the reads. */
 export class ReadBuffer {
   /** The buffer, for the next read. */
   bytes: Uint8Array<ArrayBuffer> = spare.pop() ?? new Uint8Array(HEAD_READ);
   #smallReads = 0;
 
-  /** Fits the size to the read that has just been: so many bytes came. */
+  /** Adapts the size to a read of `count` bytes. */
   fit(count: number): void {
     const { length } = this.bytes;
     this.#smallReads = count * 8 < length ? this.#smallReads + 1 : 0;
@@ -67,7 +67,7 @@ export class ReadBuffer {
     else if (this.#smallReads === SMALL_READS && length > MIN_READ) this.#resize(length / 4);
   }
 
-  /** Makes it as small as it can be: what comes next may be nothing, for hours. */
+  /** Makes the buffer as small as it can be, since the connection may now be idle for hours. */
   reset(): void {
     const { length } = this.bytes;
     if (length === HEAD_READ && spare.length < MAX_SPARE) spare.push(this.bytes);
@@ -75,7 +75,7 @@ export class ReadBuffer {
     this.#smallReads = 0;
   }
 
-  /** There is no next read. */
+  /** Frees the buffer: there is no further read. */
   free(): void {
     this.#resize(0);
   }
@@ -86,9 +86,9 @@ export class ReadBuffer {
   }
 }
 
-/** A `Deno.Conn` as a {@linkcode Transport}. */
+/** A {@linkcode Transport} over a `Deno.Conn`. */
 export class DenoTransport implements Transport {
-  /** One buffer is read into again and again: to make one costs as much as to read. */
+  /** All reads use one buffer, since allocating one costs as much as a read. */
   get lendsChunks(): boolean {
     return true;
   }
@@ -98,23 +98,23 @@ export class DenoTransport implements Transport {
   readonly #conn: DenoConn;
   #handler: TransportHandler | undefined;
   #isPaused = false;
-  /** Whether the next read is to begin when reading goes on. */
+  /** Whether the next read starts on `resume()`. */
   #isWaiting = false;
   #isWriting = false;
   #isShutdown = false;
   #isClosed = false;
   readonly #buffer = new ReadBuffer();
-  // An async function's frame would take twice the memory of these while it waits.
+  // The frame of a waiting async function would take twice the memory of these two.
   readonly #onRead = (count: number | null): void => this.#take(count);
   readonly #onError = (error: unknown): void => this.#fail(error);
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
-    // A frame is written whole: to wait for more, as Nagle's algorithm does, only costs time.
+    // Frames are written whole, so Nagle's algorithm would only add delay.
     if (conn.localAddr.transport === "tcp") conn.setNoDelay?.(true);
   }
 
-  /** The read buffer's size, in bytes. */
+  /** The size of the read buffer, in bytes. */
   get heldBytes(): number {
     return this.#buffer.bytes.length;
   }
@@ -154,7 +154,7 @@ export class DenoTransport implements Transport {
 
   shutdown(): void {
     this.#isShutdown = true;
-    // It would not wait for a write that is under way, and cut it short.
+    // closeWrite() would cut short a write that is under way.
     if (!this.#isWriting) this.#closeWrite();
   }
 
@@ -163,13 +163,13 @@ export class DenoTransport implements Transport {
   }
 
   abort(): void {
-    // Deno can't ask for a reset; the kernel sends one where there is something left unread.
+    // Deno has no reset; the kernel sends one if received data is unread.
     this.#close();
   }
 
   /**
-   * Gives the connection away, for TLS to be started on it: this transport is of no use any more.
-   * No read may be under way, so it must have been paused from within the handler's `data()`.
+   * Returns the connection, so that TLS can be started on it, and closes this transport. No read may be
+   * under way, so the handler must have paused the transport within `data()`.
    */
   release(): DenoConn {
     this.#isClosed = true;
@@ -177,14 +177,14 @@ export class DenoTransport implements Transport {
     return this.#conn;
   }
 
-  /** Reads what comes next, once it may. */
+  /** Starts the next read, unless reading is paused. */
   #next(): void {
     if (this.#isClosed) this.#buffer.free();
     else if (this.#isPaused) this.#isWaiting = true;
     else this.#conn.read(this.#buffer.bytes).then(this.#onRead, this.#onError);
   }
 
-  /** Not within this call: whoever resumes may pause again. */
+  /** Goes on in a microtask, since the caller of `resume()` may pause again. */
   #wake(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
@@ -198,7 +198,7 @@ export class DenoTransport implements Transport {
         const buffer = this.#buffer;
         const handler = this.#handler!;
         handler.data(buffer.bytes.subarray(0, count));
-        // A head has been read, however long.
+        // The next handler comes after the request head, which may have been long.
         if (this.#handler !== handler) buffer.reset();
         else buffer.fit(count);
       }
@@ -213,10 +213,10 @@ export class DenoTransport implements Transport {
     this.#handler!.end();
   }
 
-  /** A read has failed, or whoever was given what it read. */
+  /** A read, or the handler, has failed. */
   #fail(error: unknown): void {
-    // TLS has been ended without its own goodbye, by a FIN alone: WebSocket has its own, the Close
-    // frame, to tell whether something is missing.
+    // The peer has ended TLS by a FIN alone, without a close_notify. That is an ordinary end here: the
+    // Close frame shows whether data is missing.
     if (Deno !== undefined && error instanceof Deno.errors.UnexpectedEof && !this.#isClosed) {
       return this.#end();
     }
@@ -225,7 +225,7 @@ export class DenoTransport implements Transport {
   }
 
   #closeWrite(): void {
-    // Rejects where the peer has reset the connection, which the read loop finds out as well.
+    // Rejects if the peer has reset the connection, which the next read reports as well.
     if (!this.#isClosed) this.#conn.closeWrite().catch(() => {});
   }
 
@@ -247,7 +247,7 @@ export class DenoTransport implements Transport {
     if (!this.#isClosed) this.#handler!.drain();
   }
 
-  /** Once only: what is pending on a closed connection rejects, with nobody left to tell. */
+  /** Closes once; later errors come from operations that the close itself has ended. */
   #close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -261,7 +261,7 @@ export class DenoTransport implements Transport {
   }
 }
 
-/** An address of Deno's in the shape of ours. */
+/** Converts an address of Deno. */
 export function toAddr(addr: DenoAddr): Addr {
   return addr.transport === "unix"
     ? { transport: "unix", path: addr.path ?? "" }

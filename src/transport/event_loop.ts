@@ -1,19 +1,19 @@
-/** What is used of the runtimes' globals. */
+/** The globals of the runtimes that are used here. */
 const { Bun, setImmediate } = globalThis as unknown as {
   Bun?: unknown;
   setImmediate?: (run: () => void) => void;
 };
 
 /**
- * Calls back when all that has come at one moment, on whatever connections, has been handed out.
+ * Calls back when the data received at one moment, on all connections, has been delivered.
  *
- * Deno resolves the reads that are ready together, so that a microtask is late enough. Bun drains the
- * microtasks after each socket's `data`, and calls immediates after all of them.
+ * Deno resolves all reads that are ready together, so a microtask is late enough. Bun drains the
+ * microtasks after the `data` of each socket, and calls immediates after all of them.
  */
 export const afterTurn: (run: () => void) => void = Bun !== undefined && setImmediate !== undefined
   ? setImmediate
   : queueMicrotask;
 
-/** Calls back when no microtask is left, and what has come meanwhile has been handed out. */
+/** Calls back in a later event-loop turn, when no microtask is left. */
 export const afterMicrotasks: (run: () => void) => void = setImmediate ??
   ((run) => void setTimeout(run, 0));

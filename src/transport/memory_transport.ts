@@ -1,27 +1,27 @@
 import type { Addr, Transport, TransportHandler } from "./transport.ts";
 
-/** How one end of a pair in memory behaves, so that a test can ask for the worst. */
+/** The behaviour of one end of a pair in memory. */
 export interface MemoryOptions {
   /**
-   * How many bytes the pipe from this end to the other holds, as a kernel's buffers do: `write()`
-   * takes them at once up to there, and the rest as the other end reads.
+   * The size of the buffer from this end to the other, in bytes, as of a kernel's buffers: `write()`
+   * accepts as many at once, and the rest as the other end reads.
    *
    * @default {65536} 64 KiB
    */
   capacity?: number;
   /**
-   * The largest chunk, in bytes, that the other end is handed at a time. 1 makes every byte a chunk.
+   * The largest chunk that the other end receives, in bytes. 1 makes each byte a chunk.
    *
    * @default {Infinity}
    */
   maxChunk?: number;
   /**
-   * Whether the chunks that this end hands out are lent: they are overwritten once they are read.
+   * Whether this end lends the chunks that it receives: they are overwritten after `data()`.
    *
    * @default {false}
    */
   lendsChunks?: boolean;
-  /** What `localAddr` says of this end. */
+  /** The `localAddr` of this end. */
   addr?: Addr;
 }
 
@@ -29,13 +29,12 @@ const DEFAULT_CAPACITY = 64 * 1024;
 const DEFAULT_ADDR: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
 
 /**
- * One end of a connection in memory: {@linkcode memoryPair}.
+ * One end of a connection in memory: see {@linkcode memoryPair}.
  *
- * Nothing happens within the call that causes it: bytes, ends and closes reach the other end in
- * microtasks, in order.
+ * Bytes, ends and closes reach the other end in later microtasks, in order.
  */
 export class MemoryTransport implements Transport {
-  /** Whether the chunks that it hands out are lent. */
+  /** Whether the received chunks are lent. */
   readonly lendsChunks: boolean;
   /** The address of this end. */
   readonly localAddr: Addr;
@@ -48,16 +47,16 @@ export class MemoryTransport implements Transport {
   #isPaused = false;
   #isStalled = false;
   #isClosed = false;
-  /** What this end has sent and the other has not read. */
+  /** The bytes that this end has sent and the other has not read. */
   #pipe: Uint8Array[] = [];
   #pipeLength = 0;
-  /** The part of the last `write()` that the pipe had no room for. */
+  /** The part of the last `write()` for which the pipe had no room. */
   #rest: Uint8Array | undefined;
   #isShutdown = false;
   #endDelivered = false;
   #isScheduled = false;
 
-  /** Makes an end that has no other yet. */
+  /** Makes an end without a peer. */
   constructor(options: MemoryOptions = {}) {
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
     this.#maxChunk = options.maxChunk ?? Infinity;
@@ -65,7 +64,7 @@ export class MemoryTransport implements Transport {
     this.lendsChunks = options.lendsChunks ?? false;
   }
 
-  /** @internal Joins two ends. */
+  /** @internal Connects two ends. */
   static join(a: MemoryTransport, b: MemoryTransport): void {
     a.#peer = b;
     b.#peer = a;
@@ -73,7 +72,7 @@ export class MemoryTransport implements Transport {
     b.remoteAddr = a.localAddr;
   }
 
-  /** Who is told what happens. */
+  /** The receiver of the events. */
   get handler(): TransportHandler | undefined {
     return this.#handler;
   }
@@ -92,7 +91,7 @@ export class MemoryTransport implements Transport {
   write(bytes: Uint8Array): boolean {
     if (this.#isClosed || this.#isShutdown) return true;
     if (this.#peer!.#isClosed) {
-      // Nobody is there any more: TCP answers with a reset.
+      // As TCP, which answers with a reset.
       queueMicrotask(() => this.#gone(new Error("Connection reset by peer")));
       return true;
     }
@@ -108,29 +107,29 @@ export class MemoryTransport implements Transport {
     return false;
   }
 
-  /** Stops reading. */
+  /** Pauses reading. */
   pause(): void {
     this.#isPaused = true;
   }
 
-  /** Reads again. */
+  /** Resumes reading. */
   resume(): void {
     this.#isPaused = false;
     if (this.#peer !== undefined) this.#peer.#schedule();
   }
 
-  /** From now on, nothing of what this end sends arrives, as on a network that is cut silently. */
+  /** From now on, nothing that this end sends arrives, as on a network that drops all packets. */
   stall(): void {
     this.#isStalled = true;
   }
 
-  /** Undoes `stall()`: what was held up arrives. */
+  /** Reverts `stall()`: the bytes sent meanwhile arrive. */
   unstall(): void {
     this.#isStalled = false;
     this.#schedule();
   }
 
-  /** Ends this direction, after what has been written. */
+  /** Ends this direction, after the bytes that have been written. */
   shutdown(): void {
     if (this.#isShutdown) return;
     this.#isShutdown = true;
@@ -142,7 +141,7 @@ export class MemoryTransport implements Transport {
     if (this.#isClosed) return;
     this.shutdown();
     this.#gone();
-    // The other end may have sent what will now never be read; its own close comes with its end.
+    // What the other end has sent is not read any more; it closes on its own, after its `end()`.
     const peer = this.#peer!;
     peer.#pipe = [];
     peer.#pipeLength = 0;
@@ -154,7 +153,7 @@ export class MemoryTransport implements Transport {
     this.reset();
   }
 
-  /** Cuts the connection as a RST does: both ends are told at once, and what is under way is lost. */
+  /** Resets the connection: both ends are closed, and bytes under way are lost. */
   reset(error: unknown = new Error("Connection reset by peer")): void {
     if (this.#isClosed) return;
     this.#pipe = [];
@@ -179,7 +178,7 @@ export class MemoryTransport implements Transport {
     });
   }
 
-  /** Hands what this end has sent to the other: one chunk a microtask. */
+  /** Delivers what this end has sent to the other: one chunk a microtask. */
   #deliver(): void {
     const peer = this.#peer!;
     const handler = peer.#handler;
@@ -216,11 +215,11 @@ export class MemoryTransport implements Transport {
 }
 
 /**
- * Two ends of a connection in memory: what one writes, the other reads. For tests of whatever runs
- * over a {@linkcode Transport}, with short writes, small chunks, stalls and resets on demand.
+ * Makes the two ends of a connection in memory: each reads what the other writes. They are for tests of
+ * code that runs over a {@linkcode Transport}, with short writes, small chunks, stalls and resets.
  *
- * @param a How the first end behaves.
- * @param b How the second does; like the first where left out.
+ * @param a The behaviour of the first end.
+ * @param b The behaviour of the second end; that of the first by default.
  */
 export function memoryPair(
   a: MemoryOptions = {},

@@ -1,6 +1,6 @@
 /**
- * What carries the bytes: TCP and Unix sockets of Deno and of Bun, and a pair in memory. The one
- * place where a runtime is named.
+ * The transports that carry the bytes of a connection: TCP and Unix sockets of Deno and of Bun, and a
+ * pair in memory. Only this module depends on the runtime.
  *
  * @example Bytes through a pair in memory
  * ```ts
@@ -18,7 +18,8 @@
  *
  * @module
  */
-export { type BunSocket, type BunSocketHandler, bunSocketHandler } from "./bun_transport.ts";
+export { bunSocketHandler } from "./bun_listen.ts";
+export type { BunSocket, BunSocketHandler } from "./bun_transport.ts";
 export type { DenoAddr, DenoConn } from "./deno_transport.ts";
 export { type MemoryOptions, memoryPair, MemoryTransport } from "./memory_transport.ts";
 export { type Conn, connect, listen, startTls, toTransport } from "./runtime.ts";

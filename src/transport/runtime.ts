@@ -1,5 +1,6 @@
-import { BunTransport, isBun, listenBun } from "./bun_transport.ts";
 import { connectBun, startTlsBun } from "./bun_connect.ts";
+import { listenBun } from "./bun_listen.ts";
+import { BunTransport, isBun } from "./bun_transport.ts";
 import { DenoTransport, isDeno } from "./deno_transport.ts";
 import type { DenoConn } from "./deno_transport.ts";
 import { listenDeno } from "./deno_listen.ts";
@@ -14,10 +15,11 @@ import type {
 } from "./transport.ts";
 
 /**
- * Listens by the means of the runtime at hand.
+ * Listens with the runtime's own sockets.
  *
- * @throws {Error} the runtime's own where the address can't be had, or the certificate is malformed.
- * @throws {TypeError} where it's neither Deno nor Bun, or TLS is asked for on a Unix socket.
+ * @throws {Error} The runtime's error, if the address is not available or the certificate is malformed.
+ * @throws {TypeError} If the runtime is neither Deno nor Bun, if `tls` and `path` are both set, or if
+ * `reusePort` is set on Deno without its flag `--unstable-net`.
  */
 export function listen(options: ListenOptions, handler: ListenHandler): Listener {
   refuseUnixTls("listen", options);
@@ -27,15 +29,15 @@ export function listen(options: ListenOptions, handler: ListenHandler): Listener
 }
 
 /**
- * Connects by the means of the runtime at hand: TCP or a Unix socket, and TLS on top of TCP.
+ * Connects with the runtime's own sockets: to TCP or a Unix socket, with TLS on top of TCP.
  *
- * @param target Where to.
- * @param signal Gives the attempt up, which frees all that it holds; Bun can't end an attempt to connect
- * by TCP before the kernel does, so what comes of that is dropped when it comes.
- * @throws {Error} the runtime's own where there is no connection.
- * @throws {TlsError} where TLS could not be established on it.
- * @throws {unknown} the signal's reason where it aborts.
- * @throws {TypeError} where it's neither Deno nor Bun, or TLS is asked for on a Unix socket.
+ * @param target The address, and the TLS options.
+ * @param signal Ends the attempt and frees its resources. Bun can't end an attempt to connect to TCP
+ * before the kernel does, so a connection that it establishes after that is closed.
+ * @throws {Error} The runtime's error, if the connection can't be established.
+ * @throws {TlsError} If TLS can't be established on it.
+ * @throws {unknown} The signal's reason, if it aborts.
+ * @throws {TypeError} If the runtime is neither Deno nor Bun, or if `tls` and `path` are both set.
  */
 export async function connect(target: ConnectTarget, signal: AbortSignal): Promise<Transport> {
   refuseUnixTls("connect", target);
@@ -46,17 +48,17 @@ export async function connect(target: ConnectTarget, signal: AbortSignal): Promi
 }
 
 /**
- * Starts TLS, as a client, on a transport of {@linkcode connect}'s that a tunnel has been opened on.
+ * Starts TLS, as a client, on a transport of {@linkcode connect} that carries a tunnel.
  *
- * @param transport The transport, which its handler has paused from within `data()`; it's of no use
- * any more, whatever comes of this.
- * @param tls Whom to trust.
+ * @param transport The transport, which its handler has paused within `data()`. It can't be used any
+ * more, whether this succeeds or fails.
+ * @param tls The TLS options.
  * @param hostname The host at the other end of the tunnel.
- * @param signal Gives the attempt up, which closes the connection.
- * @returns the transport for what is to be encrypted.
- * @throws {TlsError} where TLS could not be established.
- * @throws {unknown} the signal's reason where it aborts.
- * @throws {TypeError} where it's a transport that TLS can't be started on.
+ * @param signal Ends the attempt and closes the connection.
+ * @returns The transport that encrypts.
+ * @throws {TlsError} If TLS can't be established.
+ * @throws {unknown} The signal's reason, if it aborts.
+ * @throws {TypeError} If TLS can't be started on such a transport.
  */
 export async function startTls(
   transport: Transport,
@@ -85,10 +87,10 @@ async function startTlsOn(
   if (transport instanceof BunTransport) {
     return await startTlsBun(transport, tls, hostname, signal);
   }
-  throw new TypeError("Cannot start TLS: expected a transport of Deno's or Bun's");
+  throw new TypeError("Cannot start TLS: expected a transport of Deno or Bun");
 }
 
-/** Whatever an abort has made fail, fails with its reason; whatever it came too late for is dropped. */
+/** Rejects with the signal's reason if it has aborted, and then closes a transport that came too late. */
 async function orReason(attempt: Promise<Transport>, signal: AbortSignal): Promise<Transport> {
   try {
     const transport = await attempt;
@@ -109,13 +111,13 @@ function refuseUnixTls(
   }
 }
 
-/** A connection of the caller's own: a {@linkcode Transport}, or a `Deno.Conn`. */
+/** A connection that the caller has opened: a {@linkcode Transport} or a `Deno.Conn`. */
 export type Conn = Transport | DenoConn;
 
 /**
- * The transport of a connection of the caller's own.
+ * Returns the transport of a connection that the caller has opened.
  *
- * @throws {TypeError} where it's not a connection.
+ * @throws {TypeError} If it is not a connection.
  */
 export function toTransport(conn: Conn): Transport {
   if (conn instanceof BunTransport || "shutdown" in conn) return conn;

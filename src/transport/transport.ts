@@ -1,6 +1,6 @@
 /** The address of one end of a TCP connection. */
 export interface TcpAddr {
-  /** Tells it from a {@linkcode UnixAddr}. */
+  /** The discriminant. */
   readonly transport: "tcp";
   /** The IP address. */
   readonly hostname: string;
@@ -10,7 +10,7 @@ export interface TcpAddr {
 
 /** The address of a Unix domain socket. */
 export interface UnixAddr {
-  /** Tells it from a {@linkcode TcpAddr}. */
+  /** The discriminant. */
   readonly transport: "unix";
   /** The path of the socket file. */
   readonly path: string;
@@ -19,26 +19,26 @@ export interface UnixAddr {
 /** The address of one end of a connection, in the shape of `Deno.Addr`. */
 export type Addr = TcpAddr | UnixAddr;
 
-/** What a {@linkcode Transport} tells of. None of its methods may throw. */
+/** Receives the events of a {@linkcode Transport}. None of its methods may throw. */
 export interface TransportHandler {
   /**
-   * Bytes have come. They are the handler's, to write to as well: until this returns where the
-   * transport lends its chunks, else for good.
+   * Bytes have been received. The handler may keep and change the chunk; if the transport lends its
+   * chunks, only until this returns.
    */
   data(chunk: Uint8Array): void;
-  /** What `write()` kept has gone out: it takes bytes again. May be called without need. */
+  /** The bytes that `write()` kept are written: it accepts bytes again. It may be called without need. */
   drain(): void;
   /**
-   * A part of what `write()` kept has gone out: the peer reads. Only for transports that see it, and
-   * handlers that care.
+   * A part of the bytes that `write()` kept is written: the peer reads. Not every transport reports
+   * this.
    */
   progress?(): void;
-  /** The peer has ended its direction of the connection (its FIN). Writing still works. */
+  /** The peer has ended its direction of the connection (a FIN). Writing still works. */
   end(): void;
   /**
-   * The connection is gone, both ways, whoever ended it: nothing comes after this.
+   * The connection is closed in both directions. This is the last event.
    *
-   * @param error Why, where it was not by `close()` or the ends of both sides.
+   * @param error The cause, unless it was `close()`, or the end of both directions.
    */
   close(error?: unknown): void;
 }
@@ -46,7 +46,7 @@ export interface TransportHandler {
 /**
  * A reliable, ordered stream of bytes both ways: a TCP connection, a Unix socket, or memory.
  *
- * Made of calls, not of streams: a message should cost no promise.
+ * It consists of calls, not of streams, so that a message costs no promise.
  */
 export interface Transport {
   /** The address of this end. */
@@ -54,69 +54,68 @@ export interface Transport {
   /** The address of the other end. */
   readonly remoteAddr: Addr;
   /**
-   * How many bytes of memory it holds for itself, such as a buffer to read into; counted as 0 where it
-   * doesn't say.
+   * The memory usage of the transport, such as a read buffer, in bytes.
    *
-   * @default {undefined}
+   * @default {undefined} counted as 0
    */
   readonly heldBytes?: number;
-  /** Whether a chunk is the handler's only until `data()` returns: the transport reads into it again. */
+  /** Whether a chunk is valid only until `data()` returns, because the transport reuses its buffer. */
   readonly lendsChunks: boolean;
   /**
-   * Who is told what happens. Reading starts when it's first set; what has happened before then is
-   * not lost. It may be replaced at any time.
+   * The receiver of the events. Reading starts when it is first set; earlier events are kept for it. It
+   * may be replaced at any time.
    */
   handler: TransportHandler | undefined;
   /**
    * Sends bytes.
    *
-   * @returns `true` where they have gone out, and the buffer is the caller's again; `false` where the
-   * transport keeps the buffer until it calls `drain()`: it takes no other until then.
+   * @returns `true` if they are written, so that the caller may reuse the buffer; `false` if the
+   * transport keeps the buffer until it calls `drain()`. It accepts no other bytes until then.
    */
   write(bytes: Uint8Array): boolean;
-  /** Stops reading, so that the peer is held back by TCP. */
+  /** Pauses reading, so that TCP slows the peer down. */
   pause(): void;
-  /** Reads again. */
+  /** Resumes reading. */
   resume(): void;
-  /** Ends this direction of the connection (sends a FIN), after what has been written. */
+  /** Ends this direction of the connection (sends a FIN), after the bytes that are being written. */
   shutdown(): void;
-  /** Closes the connection in both directions. What the transport keeps of a `write()` is dropped. */
+  /** Closes the connection in both directions, and drops the bytes that are being written. */
   close(): void;
-  /** Closes the connection in a way that tells the peer that something was wrong, a reset where possible. */
+  /** Closes the connection with a reset, if the runtime can send one. */
   abort(): void;
 }
 
-/** What a server shows of itself over TLS. */
+/** TLS options of a server. */
 export interface ServerTls {
-  /** The certificate, with those of the authorities between it and a root, in PEM. */
+  /** The certificate, followed by those of the intermediate authorities, in PEM. */
   cert: string;
   /** The private key of the certificate, in PEM. */
   key: string;
 }
 
-/** Whom a client trusts over TLS. A certificate's chain, dates and name are always checked. */
+/** TLS options of a client. The certificate's chain, dates and name are always verified. */
 export interface ClientTls {
   /**
-   * Certificates of authorities to trust beside those that the runtime trusts, in PEM.
+   * Certificates of authorities to trust in addition to those that the runtime trusts, in PEM.
    *
    * @default {[]} none
    */
   caCerts?: readonly string[] | undefined;
   /**
-   * The name that the server's certificate must be for, which the server is also told (SNI).
+   * The name that the server's certificate must be for, which is also sent to the server (SNI).
    *
    * @default {undefined} the host to connect to
    */
   serverName?: string | undefined;
 }
 
-/** TLS could not be established: the certificate is not to be trusted, or the peer speaks no TLS. */
+/** TLS can't be established: the certificate is not trusted, or the peer does not use TLS. */
 export class TlsError extends Error {
   /** The name of the class. */
   override readonly name = "TlsError";
 }
 
-/** Where to connect to. */
+/** The address to connect to. */
 export interface ConnectTarget {
   /** The host: a name, or an IP address without brackets. */
   hostname: string;
@@ -124,11 +123,11 @@ export interface ConnectTarget {
   port: number;
   /** The path of a Unix domain socket, in place of `hostname` and `port`. */
   path?: string | undefined;
-  /** Encrypts the connection, where it's there. */
+  /** TLS options; without them, the connection is not encrypted. */
   tls?: ClientTls | undefined;
 }
 
-/** Where and how to listen. */
+/** Options of `listen()`. */
 export interface ListenOptions {
   /**
    * The IP address to listen at.
@@ -145,8 +144,8 @@ export interface ListenOptions {
   /** The path of a Unix domain socket to listen at, in place of `hostname` and `port`. */
   path?: string;
   /**
-   * Whether several processes may listen at the same port, each getting a share of the connections.
-   * On Deno this takes `--unstable-net`: without that flag, Deno ends the process.
+   * Whether several processes may listen at the same port; each accepts a share of the connections. On
+   * Deno, it needs the flag `--unstable-net`.
    *
    * @default {false}
    */
@@ -154,27 +153,27 @@ export interface ListenOptions {
   /**
    * Encrypts all connections: `wss:` in place of `ws:`. Not for a Unix domain socket.
    *
-   * On Deno, two things are the runtime's and can't be changed: a TLS handshake that has stalled keeps
-   * its socket until the peer leaves, though not the connection made of it; and Nagle's algorithm is
-   * on. Where strangers connect, let a proxy end TLS, or use Bun.
+   * Deno has two limitations: a stalled TLS handshake keeps its socket, though not the connection over
+   * it, until the peer closes it; and Nagle's algorithm can't be turned off. For untrusted clients, end
+   * TLS at a proxy, or use Bun.
    *
    * @default {undefined} no TLS
    */
   tls?: ServerTls;
 }
 
-/** Who is told of connections. */
+/** Receives the events of a {@linkcode Listener}. */
 export interface ListenHandler {
   /** A connection has been accepted. */
   connection(transport: Transport): void;
-  /** Accepting has failed, for one connection or for now. The listener goes on. */
+  /** Accepting has failed, for one connection or for some time. The listener goes on. */
   error(error: unknown): void;
 }
 
 /** A listening socket. */
 export interface Listener {
-  /** Where it listens. */
+  /** The address that it listens at. */
   readonly addr: Addr;
-  /** Stops listening. Accepted connections live on. Resolves once nothing is left of it. */
+  /** Stops listening. Accepted connections stay open. Resolves when its resources are freed. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 // BunTransport over a Bun socket of the test's own making, on either runtime. The real one's turn is
 // in sockets_test.ts.
-import { bunSocketHandler } from "../../src/transport/bun_transport.ts";
+import { bunSocketHandler } from "../../src/transport/bun_listen.ts";
 import type { BunSocket, BunSocketHandler } from "../../src/transport/bun_transport.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { assertEquals, test, toHex } from "../harness.ts";

@@ -262,13 +262,20 @@ for (const [kind, where] of [["TCP", tcp], ["a Unix socket", unix]] as const) {
 }
 
 test("listen with reusePort shares a port", async () => {
-  // In a process of its own: Deno wants a flag for it, and ends the process without.
+  // In a process of its own: Deno needs a flag for it.
   const command = scriptCommand("tests/support/reuse_port.ts", "--unstable-net");
   const { code, stdout, stderr } = await run(...command);
   assertEquals([code, stderr], [0, ""]);
   const counts: number[] = JSON.parse(stdout);
   assertEquals(counts[0] + counts[1], 40);
   assert(counts[0] > 0 && counts[1] > 0, `${counts}`);
+});
+
+test("listen refuses reusePort on Deno without its flag, and listens otherwise", async () => {
+  const handler = { connection() {}, error() {} };
+  const shared = () => listen({ ...tcp(), reusePort: true }, handler);
+  if (runtime !== "deno") return await shared().close();
+  assertThrows(shared, TypeError, "Cannot listen: reusePort on Deno needs the flag --unstable-net");
 });
 
 test("listen reports a connection handler that throws, and drops the connection", async () => {
