@@ -3,14 +3,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
-import { connect, serve } from "../../mod.ts";
-import type { TcpAddr, WebSocketConnection } from "../../mod.ts";
+import type { TcpAddr } from "../../mod.ts";
 import {
   assert,
   assertEquals,
   canRun,
   deadline,
-  delay,
   onTestEnd,
   run,
   runtime,
@@ -20,6 +18,7 @@ import {
 } from "../harness.ts";
 import { anchorsOf, blocksOf, documents, linksOf, read, root } from "../support/markdown.ts";
 import type { Block } from "../support/markdown.ts";
+import { connectToChild, freePort } from "../support/ports.ts";
 import { serving } from "../support/server.ts";
 
 const typescript = documents().flatMap(blocksOf).filter(({ language }) => language === "ts");
@@ -84,38 +83,13 @@ function outputsOf({ code }: Block): string[] {
   return Array.from(code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm), ([, output]) => output!);
 }
 
-/** Returns a port that is free. */
-async function freePort(): Promise<number> {
-  const server = serve({ hostname: "127.0.0.1", port: 0 }, {});
-  await server.shutdown();
-  return (server.addr as TcpAddr).port;
-}
-
-/** Connects as soon as the process listens. */
-async function connectTo(port: number, isRunning: () => boolean): Promise<WebSocketConnection> {
-  while (true) {
-    try {
-      return await connect(`ws://127.0.0.1:${port}/`);
-    } catch (error) {
-      if (!isRunning()) throw error;
-      await delay(20);
-    }
-  }
-}
-
 for (const block of blocks) {
   const isServer = /\bserve\(|\.listen\(/.test(block.code);
   if (isServer) {
     test(`${block.name} serves a client`, async () => {
       const port = await freePort();
       const child = start(block, port);
-      let isRunning = true;
-      child.exited.finally(() => isRunning = false).catch(() => {});
-      const connecting = connectTo(port, () => isRunning);
-      const socket = await deadline(connecting, 20_000, "a connection").catch(async (error) => {
-        await child.kill();
-        throw new Error((await child.exited).stderr, { cause: error });
-      });
+      const socket = await connectToChild(child, port);
       await socket.send("Hello");
       await deadline(Promise.any([socket.ping(), socket.closed]), 10_000, "an answer");
       await deadline(socket.close(1000), 10_000, "the close");

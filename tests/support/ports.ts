@@ -1,0 +1,37 @@
+/** Ports of processes that take theirs from a configuration. */
+
+import { connect, serve } from "../../mod.ts";
+import type { ConnectOptions, TcpAddr, WebSocketConnection } from "../../mod.ts";
+import { deadline, delay } from "../harness.ts";
+import type { Child } from "../harness.ts";
+
+/** Returns a port that is free. */
+export async function freePort(): Promise<number> {
+  const server = serve({ hostname: "127.0.0.1", port: 0 }, {});
+  await server.shutdown();
+  return (server.addr as TcpAddr).port;
+}
+
+/** Connects to a process at a port as soon as it listens. Fails with its stderr if it ends before. */
+export async function connectToChild(
+  child: Child,
+  port: number,
+  options?: ConnectOptions,
+): Promise<WebSocketConnection> {
+  let isRunning = true;
+  child.exited.finally(() => isRunning = false).catch(() => {});
+  const connecting = (async () => {
+    while (true) {
+      try {
+        return await connect(`ws://127.0.0.1:${port}/`, options);
+      } catch (error) {
+        if (!isRunning) throw new Error((await child.exited).stderr, { cause: error });
+        await delay(20);
+      }
+    }
+  })();
+  return await deadline(connecting, 20_000, "a connection").catch(async (error) => {
+    await child.kill();
+    throw new Error((await child.exited).stderr, { cause: error });
+  });
+}
