@@ -1,5 +1,4 @@
 import type { Peer } from "./types.ts";
-import type { TopicSubscription } from "./subscription.ts";
 
 /** Above how many unsent bytes a peer is slow: the high-water mark of a connection's send queue. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -12,6 +11,15 @@ interface NotifyingPeer extends Peer, Partial<Pick<EventTarget, "addEventListene
   readonly ready?: PromiseLike<unknown>;
   readonly closed?: PromiseLike<unknown>;
   removeEventListener?: EventTarget["removeEventListener"];
+}
+
+/** What a subscriber knows of each of its subscriptions. */
+interface PeerSubscription {
+  readonly topic: string;
+  readonly isActive: boolean;
+  /** Sends messages that wait, until the peer is slow. @returns Whether none is left. */
+  flush(): boolean;
+  unsubscribe(): void;
 }
 
 /** Peers without `ready`, looked at by one timer while messages wait for them. */
@@ -42,11 +50,11 @@ export class Poll {
 /** A peer with its subscriptions. */
 export class Subscriber {
   readonly peer: Peer;
-  readonly subscriptions = new Map<string, TopicSubscription>();
+  readonly subscriptions = new Map<string, PeerSubscription>();
   readonly #poll: Poll;
   readonly #onEmpty: (subscriber: Subscriber) => void;
   /** Subscriptions with messages that wait, or with a gap to tell. */
-  readonly #pending = new Set<TopicSubscription>();
+  readonly #pending = new Set<PeerSubscription>();
   #isScheduled = false;
   readonly #onClose = () => this.leave();
 
@@ -71,7 +79,7 @@ export class Subscriber {
   }
 
   /** Sends what waits for a subscription, as soon as the peer is not slow. */
-  drain(subscription: TopicSubscription): void {
+  drain(subscription: PeerSubscription): void {
     this.#pending.add(subscription);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -105,7 +113,7 @@ export class Subscriber {
   }
 
   /** Takes out a subscription that has ended. */
-  forget(subscription: TopicSubscription): void {
+  forget(subscription: PeerSubscription): void {
     this.subscriptions.delete(subscription.topic);
     this.#pending.delete(subscription);
     if (this.subscriptions.size > 0) return;
