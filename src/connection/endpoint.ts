@@ -216,7 +216,7 @@ export class Endpoint
     const { budget, limits } = this.settings;
     if (budget !== undefined && (all >= STEP || this.#account !== undefined)) {
       this.#account ??= new MemoryAccount(this, budget);
-      this.#account.note(all);
+      this.#account.report(all);
     }
     const max = limits.maxConnectionMemory;
     if (all <= max || this.#error !== undefined) return;

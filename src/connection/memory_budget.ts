@@ -1,155 +1,159 @@
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
+import { Timer } from "../util/timers.ts";
+import type { Timers } from "../util/timers.ts";
 
-/** By how much what a connection holds must have changed, in bytes, to be told to the budget. */
+/** The least change of a connection's memory usage that is reported to the budget, in bytes. */
 export const STEP = 8 * 1024;
 
-/** Below which part of the budget the server is as before, once it has been over it. */
+/** The part of the budget below which the server is back to normal, once it has been over it. */
 const LOW = 0.9;
-/** How many times the budget may be held before connections are closed at once. */
+/** The multiple of the budget at which connections are closed at once. */
 const HARD = 2;
-/** By which part of the budget less must be held for that to be progress. */
+/** The part of the budget by which the usage must fall to count as progress. */
 const PROGRESS = 1 / 64;
-/** How many looks the patience is. One that comes late, in a loop that stalls, counts as one. */
-const LOOKS = 4;
+/** The number of checks in the time that the budget waits for progress. */
+const CHECKS = 4;
 
-/** What a budget asks of a connection. */
+/** What a budget uses of a connection. */
 export interface MemoryHolder {
-  /** Reads, or doesn't, as its account has it. */
+  /** Pauses or resumes reading, by `isStopped` of its account. */
   regulate(): void;
-  /** Frees what it holds, by closing, or by dropping the connection where that would not. */
+  /** Frees memory: closes the connection, or drops it if closing would not free anything. */
   evict(error: unknown): void;
 }
 
 /**
- * What all connections of a server may hold together.
+ * Limits the memory usage of all connections of a server together.
  *
- * - A connection tells what it holds at the end of its turn, when that has changed by {@linkcode STEP}:
- *   the sum is right within so much for each. One that is idle, or done by the end of its turn, is
- *   never heard of.
- * - Over the budget, and until it's back at 90 % of it, nobody new is let in, and whoever has more than
- *   a fair share, half of the budget by all connections, and grows, is not read any more. So those who
- *   are still read come to no more than half of the budget beside what there was.
- * - What has been received and not been taken, and what waits for a peer that reads, gets less without
- *   being read; that of a message that will not end, and what waits for a peer that does not read,
- *   doesn't. So if no less is held for as long as the patience is, the heaviest connections are closed
- *   until it's 90 %: nobody waits for good.
- * - What grows without being read, since the server sends it, is closed at once at twice the budget,
- *   the heaviest first: so more than that is never held, but for what one turn of one connection adds.
- * - To close must free. Of a connection that is failed, what it has received goes at once; one whose peer
- *   does not read what it's sent would not read a Close frame behind that either, and is dropped.
+ * - A connection reports its usage at the end of its turn, if it has changed by {@linkcode STEP}. So the
+ *   sum is exact to one step for each connection. One that is idle, or done by the end of its turn,
+ *   reports nothing.
+ * - Over the budget, and until the usage is back at 90 % of it, new connections are refused. A
+ *   connection whose usage grows, and is above a fair share (half of the budget divided by the number
+ *   of connections), is not read any more. So the connections that are still read add at most half of
+ *   the budget.
+ * - Unread messages, and a send queue whose peer reads, shrink without reading. An unfinished message,
+ *   and a send queue whose peer does not read, do not. So if the usage does not fall within `patience`,
+ *   the connections with the highest usage are closed until it is 90 %.
+ * - A send queue can grow without reading, since the server fills it. So at twice the budget, the
+ *   connections with the highest usage are closed at once. The usage exceeds that only by what one turn
+ *   of one connection adds.
+ * - Closing must free memory. A connection that is failed drops what it has received. One whose peer
+ *   does not read would not read a Close frame at the end of its queue either, and is dropped.
  */
-export class MemoryBudget {
+export class MemoryBudget extends Timer {
   readonly #max: number;
   readonly #patience: number;
+  readonly #timers: Timers;
   readonly #accounts = new Set<MemoryAccount>();
   #stopped: MemoryAccount[] = [];
   #connections = 0;
-  #held = 0;
+  #usage = 0;
   #isOver = false;
   #isEvicting = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The least that has been held since progress was made, and how many looks ago that was. */
-  #least = 0;
-  #looks = 0;
+  /** The lowest usage since the last progress, and the number of checks since then. */
+  #lowest = 0;
+  #checks = 0;
 
   /**
-   * @param max How many bytes the connections may hold together.
-   * @param patience For how many milliseconds they may hold more than that, with none less.
-   * @throws {RangeError} where the first is not a number above 0.
+   * @param max The budget, in bytes.
+   * @param patience How long the usage may be above it without progress, in milliseconds.
+   * @throws {RangeError} If `max` is not a number above 0.
    */
-  constructor(max: number, patience: number) {
+  constructor(max: number, patience: number, timers: Timers) {
+    super();
     if (typeof max !== "number" || !(max > 0)) {
       throw new RangeError(`Cannot use maxMemory: expected a number above 0, got ${max}`);
     }
     this.#max = max;
-    this.#patience = Math.min(patience, 2 ** 31 - 1);
+    this.#patience = patience;
+    this.#timers = timers;
   }
 
-  /** How many bytes the connections hold, as far as they have told. */
-  get heldBytes(): number {
-    return this.#held;
+  /** The memory usage of all connections, as far as they have reported it, in bytes. */
+  get memoryUsage(): number {
+    return this.#usage;
   }
 
-  /** Whether it's over, and not yet back at 90 %. */
+  /** Whether the usage has exceeded the budget, and is not back at 90 %. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** A connection has opened. */
+  /** Counts a connection that has opened. */
   join(): void {
     this.#connections++;
   }
 
-  /** A connection is gone, and its account is closed. */
+  /** Counts a connection that has closed, after its account. */
   leave(): void {
     this.#connections--;
   }
 
-  /** An account holds so much more, or less. */
+  /** Adds a change of an account, and reacts to it. */
   change(account: MemoryAccount, by: number): void {
-    this.#held += by;
-    if (account.held === 0) this.#accounts.delete(account);
+    this.#usage += by;
+    if (account.memoryUsage === 0) this.#accounts.delete(account);
     else this.#accounts.add(account);
     if (this.#isOver) {
-      if (this.#held < this.#max * LOW) return this.#recover();
+      if (this.#usage < this.#max * LOW) return this.#recover();
     } else {
-      if (this.#held <= this.#max) return;
+      if (this.#usage <= this.#max) return;
       this.#isOver = true;
-      this.#begin();
+      this.#lowest = this.#usage;
+      this.#checks = 0;
+      this.#scheduleCheck();
     }
     if (by <= 0) return;
-    if (!account.isStopped && account.held > this.#max / (2 * this.#connections)) {
+    if (!account.isStopped && account.memoryUsage > this.#max / (2 * this.#connections)) {
       account.isStopped = true;
       this.#stopped.push(account);
       account.holder.regulate();
     }
-    // Further down, so that it's not for every report that the heaviest are looked for.
-    if (this.#held > this.#max * HARD) this.#evict(this.#max * (1 + HARD) / 2);
+    // Down to below the limit, so that not every report searches for the highest usage.
+    if (this.#usage > this.#max * HARD) this.#evict(this.#max * (1 + HARD) / 2);
   }
 
-  #begin(): void {
-    this.#least = this.#held;
-    this.#looks = 0;
-    this.#timer = setTimeout(() => this.#look(), this.#patience / LOOKS);
+  #scheduleCheck(): void {
+    this.#timers.start(this, this.#patience / CHECKS);
   }
 
   #recover(): void {
     this.#isOver = false;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.stopTimer();
     const stopped = this.#stopped;
     this.#stopped = [];
     for (const account of stopped) account.isStopped = false;
     for (const account of stopped) account.holder.regulate();
   }
 
-  #look(): void {
-    if (this.#held <= this.#least - this.#max * PROGRESS) {
-      this.#least = this.#held;
-      this.#looks = 0;
-    } else if (++this.#looks === LOOKS) {
+  /** Checks for progress. */
+  override timeUp(): void {
+    if (this.#usage <= this.#lowest - this.#max * PROGRESS) {
+      this.#lowest = this.#usage;
+      this.#checks = 0;
+    } else if (++this.#checks === CHECKS) {
       this.#evict(this.#max * LOW);
       if (!this.#isOver) return;
-      this.#least = this.#held;
-      this.#looks = 0;
+      this.#lowest = this.#usage;
+      this.#checks = 0;
     }
-    clearTimeout(this.#timer); // Back below and over again meanwhile, perhaps.
-    this.#timer = setTimeout(() => this.#look(), this.#patience / LOOKS);
+    this.#scheduleCheck();
   }
 
-  /** Closes the heaviest until no more than that is held. */
+  /** Closes the connections with the highest usage until it is at most `target`. */
   #evict(target: number): void {
-    // To close one changes what it holds, which leads back here.
+    // Closing a connection changes its usage, which leads back here.
     if (this.#isEvicting) return;
     this.#isEvicting = true;
-    const heaviest = [...this.#accounts].sort((a, b) => b.held - a.held);
+    const heaviest = [...this.#accounts].sort((a, b) => b.memoryUsage - a.memoryUsage);
     for (const account of heaviest) {
-      if (this.#held < target) break;
+      if (this.#usage < target) break;
       account.holder.evict(
         new WebSocketError(
-          `Cannot keep connection: the server holds ${this.#held} bytes, at most ${this.#max} are ` +
-            `allowed, and this one holds ${account.held}`,
+          `Cannot keep connection: the server holds ${this.#usage} bytes, at most ${this.#max} are ` +
+            `allowed, and this one holds ${account.memoryUsage}`,
           { code: "ERR_SERVER_MEMORY", closeCode: CloseCode.TryAgainLater },
         ),
       );
@@ -158,34 +162,34 @@ export class MemoryBudget {
   }
 }
 
-/** What one connection has told its server's budget. */
+/** The memory usage that one connection has reported to the budget. */
 export class MemoryAccount {
-  /** How many bytes it holds, as far as that has been told. */
-  held = 0;
-  /** Whether the budget has it that the connection is not to be read. */
+  /** The reported usage, in bytes. */
+  memoryUsage = 0;
+  /** Whether the budget has stopped the connection from reading. */
   isStopped = false;
   /** The connection. */
   readonly holder: MemoryHolder;
   readonly #budget: MemoryBudget;
 
-  /** Makes one for a connection that has joined. */
+  /** Makes the account of a connection that has joined. */
   constructor(holder: MemoryHolder, budget: MemoryBudget) {
     this.holder = holder;
     this.#budget = budget;
   }
 
-  /** The connection holds so many bytes. */
-  note(held: number): void {
-    // What is less than a step is nothing: so what an idle connection has, it has never had.
-    const now = held < STEP ? 0 : held;
-    const by = now - this.held;
+  /** Reports the usage. */
+  report(usage: number): void {
+    // Less than a step counts as 0, so that an idle connection never reports.
+    const now = usage < STEP ? 0 : usage;
+    const by = now - this.memoryUsage;
     if (by === 0 || (Math.abs(by) < STEP && now !== 0)) return;
-    this.held = now;
+    this.memoryUsage = now;
     this.#budget.change(this, by);
   }
 
-  /** The connection is gone. */
+  /** The connection is closed. */
   close(): void {
-    this.note(0);
+    this.report(0);
   }
 }

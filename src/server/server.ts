@@ -6,6 +6,7 @@ import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
 import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 import type { HandshakeHandler } from "./server_handshake.ts";
 import { MemoryBudget } from "../connection/memory_budget.ts";
+import { timers } from "../util/timers.ts";
 import {
   connectionIndex,
   failConnection,
@@ -64,7 +65,7 @@ export class WebSocketServer<Data = unknown> {
       scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),
     });
     const { maxMemory = MAX_MEMORY } = options;
-    this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout);
+    this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout, timers);
     if (options.proxyProtocol && options.tls !== undefined) {
       throw new TypeError(
         "Cannot use the PROXY protocol: TLS would have to begin after its header",
@@ -123,7 +124,7 @@ export class WebSocketServer<Data = unknown> {
    * each connection. `maxMemory` limits it.
    */
   get heldBytes(): number {
-    return this.#budget.heldBytes;
+    return this.#budget.memoryUsage;
   }
 
   /**

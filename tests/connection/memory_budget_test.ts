@@ -1,14 +1,8 @@
 import { MemoryAccount, MemoryBudget } from "../../src/connection/memory_budget.ts";
 import type { MemoryHolder } from "../../src/connection/memory_budget.ts";
-import {
-  assert,
-  assertEquals,
-  assertThrows,
-  deadline,
-  delay,
-  eventually,
-  test,
-} from "../harness.ts";
+import { Timers, timers } from "../../src/util/timers.ts";
+import { assert, assertEquals, assertThrows, deadline, test } from "../harness.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { collect, open, turns } from "../support/open.ts";
 import { First, textFrame } from "../support/peer.ts";
 
@@ -33,40 +27,41 @@ class Holder implements MemoryHolder {
   evict(error: unknown): void {
     const { code, closeCode } = error as { code: string; closeCode: number };
     this.log.push(`${code} ${closeCode}`);
-    if (this.frees) this.account.note(0);
+    if (this.frees) this.account.report(0);
   }
 }
 
 /** A budget of 1,000 KiB, and holders of so many KiB each. */
 function make(held: number[], patience = 1000) {
-  const budget = new MemoryBudget(1000 * KIB, patience);
+  const clock = new FakeClock();
+  const budget = new MemoryBudget(1000 * KIB, patience, new Timers(clock));
   const holders = held.map(() => new Holder(budget));
-  const note = (i: number, kib: number) => holders[i].account.note(kib * KIB);
+  const note = (i: number, kib: number) => holders[i].account.report(kib * KIB);
   held.forEach((kib, i) => note(i, kib));
   const end = () => holders.forEach((_, i) => note(i, 0));
-  return { budget, holders, note, end };
+  return { budget, holders, note, end, clock };
 }
 
 const EVICTED = "ERR_SERVER_MEMORY 1013";
 
 test("MemoryBudget refuses a bound that is not above 0", () => {
   for (const max of [0, -1, NaN, "1" as unknown as number]) {
-    assertThrows(() => new MemoryBudget(max, 1000), RangeError, `maxMemory`);
+    assertThrows(() => new MemoryBudget(max, 1000, timers), RangeError, `maxMemory`);
   }
-  assertEquals(new MemoryBudget(Infinity, Infinity).isOver, false);
+  assertEquals(new MemoryBudget(Infinity, Infinity, timers).isOver, false);
 });
 
 test("MemoryBudget sums up what has changed by a step, and what is gone", () => {
   const { budget, note } = make([7, 100]);
-  assertEquals(budget.heldBytes, 100 * KIB, "less than a step is nothing");
+  assertEquals(budget.memoryUsage, 100 * KIB, "less than a step is nothing");
   note(1, 107);
-  assertEquals(budget.heldBytes, 100 * KIB);
+  assertEquals(budget.memoryUsage, 100 * KIB);
   note(1, 108);
   note(0, 8);
-  assertEquals(budget.heldBytes, 116 * KIB);
+  assertEquals(budget.memoryUsage, 116 * KIB);
   note(1, 7);
   note(0, 0);
-  assertEquals(budget.heldBytes, 0);
+  assertEquals(budget.memoryUsage, 0);
 });
 
 test("MemoryBudget is over until it is back at 90 %", () => {
@@ -103,29 +98,30 @@ test("MemoryBudget closes the heaviest at twice as much, down to one and a half"
   note(1, 1000);
   assertEquals(holders[1].log, ["stop"]);
   note(3, 300);
-  assertEquals(budget.heldBytes, 2000 * KIB);
+  assertEquals(budget.memoryUsage, 2000 * KIB);
   note(3, 310);
   assertEquals(holders.map(({ log }) => log), [[], ["stop", EVICTED], [], ["stop"]]);
-  assertEquals(budget.heldBytes, 1010 * KIB);
+  assertEquals(budget.memoryUsage, 1010 * KIB);
   end();
   assertEquals(budget.isOver, false);
 });
 
-test("MemoryBudget closes the heaviest where nothing gets less, down to 90 %", async () => {
-  const { budget, holders, end } = make([300, 400, 200, 110], 40);
+test("MemoryBudget closes the heaviest where nothing gets less, down to 90 %", () => {
+  const { budget, holders, end, clock } = make([300, 400, 200, 110], 1000);
   assert(budget.isOver);
-  await delay(10);
+  clock.advance(990);
   assert(budget.isOver);
-  await eventually(() => !budget.isOver, 2000, "an end of patience");
+  clock.advance(60);
+  assertEquals(budget.isOver, false);
   assertEquals(holders.map(({ log }) => log.includes(EVICTED)), [false, true, false, false]);
-  assertEquals(budget.heldBytes, 610 * KIB);
+  assertEquals(budget.memoryUsage, 610 * KIB);
   end();
 });
 
-test("MemoryBudget waits as long as it gets less", async () => {
-  const { budget, holders, note, end } = make([600, 500], 200);
+test("MemoryBudget waits as long as it gets less", () => {
+  const { budget, holders, note, end, clock } = make([600, 500], 1000);
   for (let kib = 580; kib > 410; kib -= 20) {
-    await delay(40);
+    clock.advance(200);
     note(0, kib);
     assert(budget.isOver);
   }
@@ -133,13 +129,14 @@ test("MemoryBudget waits as long as it gets less", async () => {
   end();
 });
 
-test("MemoryBudget closes again what has not freed anything", async () => {
-  const { budget, holders, note, end } = make([0, 200, 1100], 20);
+test("MemoryBudget closes again what has not freed anything", () => {
+  const { budget, holders, note, end, clock } = make([0, 200, 1100], 1000);
   const heavy = holders[2];
   note(1, 0);
   heavy.frees = false;
   const evictions = () => heavy.log.filter((entry) => entry === EVICTED).length;
-  await eventually(() => evictions() >= 2, 2000, "a second time");
+  clock.advance(2600);
+  assertEquals(evictions(), 2);
   assert(budget.isOver);
   assertEquals([holders[0].log, holders[1].log], [[], []], "not who holds nothing any more");
   end();
@@ -152,25 +149,25 @@ function start(size: number) {
 }
 
 test("a connection stopped by the budget is not read, and goes on when there is room", async () => {
-  const budget = new MemoryBudget(100 * KIB, 60_000);
+  const budget = new MemoryBudget(100 * KIB, 60_000, timers);
   const other = new Holder(budget);
   const { socket, peer } = open({ budget, handler: { message() {} }, memory: { capacity: 1000 } });
-  other.account.note(90 * KIB);
+  other.account.report(90 * KIB);
   peer.send(start(60_000));
   await turns(10);
   assert(budget.isOver);
   assert(peer.isStuck, "it is not read");
-  assertEquals(budget.heldBytes, 90 * KIB + socket.heldBytes, "within a step");
-  other.account.note(0);
+  assertEquals(budget.memoryUsage, 90 * KIB + socket.heldBytes, "within a step");
+  other.account.report(0);
   await peer.until(() => !peer.isStuck, "the rest is read");
   assertEquals(budget.isOver, false);
   peer.send({ first: First.ContinuationEnd, payload: "" });
   await turns();
-  assertEquals(budget.heldBytes, 0);
+  assertEquals(budget.memoryUsage, 0);
 });
 
 test("what a stopped connection has received is taken, which frees it", async () => {
-  const budget = new MemoryBudget(100 * KIB, 60_000);
+  const budget = new MemoryBudget(100 * KIB, 60_000, timers);
   const { socket, peer } = open({ budget, peerMemory: { capacity: 200 * KIB } });
   peer.send(...Array.from({ length: 100 }, () => textFrame("x".repeat(1000))));
   await turns();
@@ -178,7 +175,7 @@ test("what a stopped connection has received is taken, which frees it", async ()
   const texts: unknown[] = [];
   for await (const text of socket) if (texts.push(text) === 100) break;
   assertEquals(budget.isOver, false);
-  assertEquals(budget.heldBytes, 0);
+  assertEquals(budget.memoryUsage, 0);
   peer.send(textFrame("more"));
   for await (const text of socket) {
     assertEquals(text, "more");
@@ -187,7 +184,7 @@ test("what a stopped connection has received is taken, which frees it", async ()
 });
 
 test("a stopped connection whose peer reads goes on when that has freed enough", async () => {
-  const budget = new MemoryBudget(200 * KIB, 60_000);
+  const budget = new MemoryBudget(200 * KIB, 60_000, timers);
   const { peer } = open({
     budget,
     memory: { capacity: 10_000 },
@@ -201,15 +198,19 @@ test("a stopped connection whose peer reads goes on when that has freed enough",
   await peer.received(20);
   assertEquals(peer.isStuck, false);
   await turns();
-  assertEquals(budget.heldBytes, 0);
+  assertEquals(budget.memoryUsage, 0);
 });
 
 test("a message that does not end is closed with 1013 when the patience ends", async () => {
-  const budget = new MemoryBudget(100 * KIB, 40);
+  const clock = new FakeClock();
+  const budget = new MemoryBudget(100 * KIB, 1000, new Timers(clock));
   const { socket, peer, errors } = open({ budget, handler: { message() {} } });
   peer.send(start(130_000));
+  await turns();
+  assert(budget.isOver);
+  clock.advance(1100);
   await peer.until(() => peer.words.includes("close 1013"), "the close");
-  assertEquals(budget.heldBytes, 0, "freed at once");
+  assertEquals(budget.memoryUsage, 0, "freed at once");
   assertEquals(budget.isOver, false);
   assertEquals((errors[0] as { code: string }).code, "ERR_SERVER_MEMORY");
   peer.send({ first: First.Close, payload: new Uint8Array([3, 0xf5]) });
@@ -219,17 +220,19 @@ test("a message that does not end is closed with 1013 when the patience ends", a
 });
 
 test("a queue that its peer does not read is dropped when the patience ends", async () => {
-  const budget = new MemoryBudget(100 * KIB, 40);
+  const clock = new FakeClock();
+  const budget = new MemoryBudget(100 * KIB, 1000, new Timers(clock));
   const { socket, peer } = open({ budget, memory: { capacity: 100 } });
   peer.transport.pause();
   for (let i = 0; i < 30; i++) socket.send(new Uint8Array(10_000));
+  clock.advance(1100);
   const { closeCode, error } = await deadline(socket.closed, 1000, "the drop");
   assertEquals([closeCode, (error as { code: string }).code], [1006, "ERR_SERVER_MEMORY"]);
-  assertEquals(budget.heldBytes, 0);
+  assertEquals(budget.memoryUsage, 0);
 });
 
 test("what a server sends to many that do not read stays below twice its budget", async () => {
-  const budget = new MemoryBudget(400 * KIB, 60_000);
+  const budget = new MemoryBudget(400 * KIB, 60_000, timers);
   const all = Array.from({ length: 10 }, () => open({ budget, memory: { capacity: 100 } }));
   for (const { peer } of all) peer.transport.pause();
   let most = 0;
@@ -243,16 +246,16 @@ test("what a server sends to many that do not read stays below twice its budget"
   assert(most > 600 * KIB, `${most} bytes: they are not all closed at once`);
   assert(most <= 800 * KIB + 10 * 8 * KIB + 64 * KIB, `${most} bytes`);
   for (const { socket } of all) socket.abort();
-  assertEquals(budget.heldBytes, 0);
+  assertEquals(budget.memoryUsage, 0);
   assertEquals(budget.isOver, false);
 });
 
 test("a stopped connection's own close sees the peer's", async () => {
-  const budget = new MemoryBudget(80 * KIB, 60_000);
+  const budget = new MemoryBudget(80 * KIB, 60_000, timers);
   const other = new Holder(budget);
   const { socket, peer } = open({ budget, memory: { capacity: 1000 } });
   const running = collect(socket);
-  other.account.note(75 * KIB);
+  other.account.report(75 * KIB);
   peer.send(start(60_000));
   await turns(10);
   assert(peer.isStuck);
@@ -261,5 +264,5 @@ test("a stopped connection's own close sees the peer's", async () => {
   await peer.closeBack();
   assertEquals((await deadline(socket.closed, 1000, "the end")).wasClean, true);
   await running;
-  other.account.note(0);
+  other.account.report(0);
 });
