@@ -52,7 +52,11 @@ export { HandshakeError, type HandshakeErrorOptions } from "../http/errors.ts";
 export type { HeadParser, HeadParserOptions } from "../http/head_parser.ts";
 export { HeaderList } from "../http/header_list.ts";
 export type { HeaderFields } from "../http/header_writer.ts";
-export { type RequestHead, RequestHeadParser } from "../http/request_head_parser.ts";
+export {
+  type RequestHead,
+  RequestHeadParser,
+  type RequestHeadParserOptions,
+} from "../http/request_head_parser.ts";
 export { writeRequest } from "../http/request_writer.ts";
 export { type ResponseHead, ResponseHeadParser } from "../http/response_head_parser.ts";
 export { type ErrorResponseOptions, writeErrorResponse } from "../http/response_writer.ts";

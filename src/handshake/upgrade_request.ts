@@ -45,7 +45,10 @@ export interface UpgradeRequest {
  * ```
  */
 export function isUpgrade(head: RequestHead): boolean {
-  return includesToken(head.headers.get("upgrade"), "websocket");
+  // RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0
+  // request."
+  return head.minorVersion > 0 &&
+    includesToken(head.headers.get("upgrade"), "websocket");
 }
 
 /**
@@ -84,7 +87,8 @@ export function parseUpgradeRequest(head: RequestHead): UpgradeRequest {
   // RFC 6455 §4.2.1: "An HTTP/1.1 or higher GET request".
   if (head.method !== "GET") throw methodNotAllowed(head.method, ["GET"]);
   parseTarget(head.target, host);
-  refuseBody(head, []);
+  // A length of 0, which some proxies add, announces no body.
+  refuseBody(head);
   // RFC 6455 §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an
   // ASCII case-insensitive value."
   if (!isUpgrade(head)) throw upgradeRequired();
@@ -124,7 +128,7 @@ export function validateHttpRequest(head: RequestHead): void {
     throw methodNotAllowed(head.method, ["GET", "HEAD"]);
   }
   parseTarget(head.target, host);
-  refuseBody(head, ["0"]);
+  refuseBody(head);
 }
 
 /**
@@ -190,13 +194,13 @@ function parseOriginField(origins: string[]): string | null {
 }
 
 /** Refuses a request that announces a body, as RFC 9110 §9.3.1 lets a server do for GET. */
-function refuseBody(head: RequestHead, allowedLengths: string[]): void {
+function refuseBody(head: RequestHead): void {
   const { headers } = head;
   if (headers.has("transfer-encoding")) {
     throw bodyRefused(`Transfer-Encoding ${quoteField(headers.get("transfer-encoding"))}`);
   }
   const length = headers.get("content-length");
-  if (length !== null && !allowedLengths.includes(length)) {
+  if (length !== null && length !== "0") {
     throw bodyRefused(`Content-Length ${quote(length)}`);
   }
 }

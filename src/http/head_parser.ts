@@ -82,6 +82,11 @@ export abstract class HeadParser<Head> {
     return this.#text;
   }
 
+  /** The name of the parsed section, for error messages. */
+  protected get section(): string {
+    return "head";
+  }
+
   /**
    * Parses the next bytes.
    *
@@ -130,7 +135,7 @@ export abstract class HeadParser<Head> {
   protected unexpected(bytes: Uint8Array, index: number, where: string): HandshakeError {
     const at = this.#size + index;
     return new HandshakeError(
-      `Cannot parse head: unexpected byte ${
+      `Cannot parse ${this.section}: unexpected byte ${
         hexByte(bytes[index])
       } at offset ${at}, in the ${where}`,
       { code: "ERR_HANDSHAKE_HEAD" },
@@ -249,14 +254,14 @@ export abstract class HeadParser<Head> {
   #tooLarge(): HandshakeError {
     // RFC 6585 §5: 431 is for a head that is too large as a whole, or in one field.
     return new HandshakeError(
-      `Cannot parse head: longer than ${this.#maxHeadSize} bytes, the limit`,
+      `Cannot parse ${this.section}: longer than ${this.#maxHeadSize} bytes, the limit`,
       { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 431 },
     );
   }
 
   #tooManyHeaders(): HandshakeError {
     return new HandshakeError(
-      `Cannot parse head: more than ${this.#maxHeaders} header lines, the limit`,
+      `Cannot parse ${this.section}: more than ${this.#maxHeaders} header lines, the limit`,
       { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 431 },
     );
   }

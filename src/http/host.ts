@@ -36,7 +36,7 @@ export function normalizeAuthority(scheme: string, authority: string): string {
 }
 
 /**
- * Returns the value of the Host field.
+ * Returns the value of the Host field; for a request of HTTP/1.0 without one, `"localhost"`.
  *
  * @throws {HandshakeError} If the request does not have exactly one valid Host: 400.
  */
@@ -45,6 +45,7 @@ export function parseHost(head: RequestHead): string {
   // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
   // request message that lacks a Host header field and to any request message that contains more
   // than one Host header field line or a Host header field with an invalid field value."
+  if (hosts.length === 0 && head.minorVersion === 0) return "localhost";
   if (hosts.length !== 1) {
     throw invalidHost(`${hosts.length} Host header lines, expected 1`);
   }

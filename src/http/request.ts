@@ -1,3 +1,4 @@
+import { quote } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { parseHost, parseTarget } from "./host.ts";
 import type { RequestHead } from "./request_head_parser.ts";
@@ -16,6 +17,38 @@ export interface ToRequestOptions {
    * @default {undefined} a signal that never aborts
    */
   signal?: AbortSignal | undefined;
+  /**
+   * The body of the request. A GET or HEAD must have none.
+   *
+   * @default {null}
+   */
+  body?: ReadableStream<Uint8Array<ArrayBuffer>> | null | undefined;
+}
+
+/** Methods that `Request` refuses. CONNECT is for proxies, and TRACE would send cookies back. */
+const REFUSED_METHODS: ReadonlySet<string> = /* @__PURE__ */ new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/**
+ * Validates a plain HTTP request with a body of any length, for {@linkcode toRequest}. The framing of
+ * the body is validated by `requestBodyLength`.
+ *
+ * @param head The request's head.
+ * @throws {HandshakeError} If the request is invalid: 501 for a method that is not implemented,
+ * otherwise 400.
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3.2 RFC 9112 §3.2}
+ */
+export function validateRequest(head: RequestHead): void {
+  const host = parseHost(head);
+  const { method } = head;
+  // RFC 9110 §9.1: "An origin server that receives a request method that is unrecognized or not
+  // implemented SHOULD respond with the 501 (Not Implemented) status code."
+  if (REFUSED_METHODS.has(method.toUpperCase())) {
+    throw new HandshakeError(`Cannot accept request: method ${quote(method)} is not implemented`, {
+      code: "ERR_HANDSHAKE_METHOD",
+      status: 501,
+    });
+  }
+  requestPath(head, host);
 }
 
 /**
@@ -31,19 +64,43 @@ export interface ToRequestOptions {
  * refuses: 400.
  */
 export function toRequest(head: RequestHead, options: ToRequestOptions = {}): Request {
-  const { scheme = "http", signal } = options;
+  const { scheme = "http", signal, body = null } = options;
   const host = parseHost(head);
-  const url = `${scheme}://${host}${parseTarget(head.target, host)}`;
+  const url = `${scheme}://${host}${requestPath(head, host)}`;
+  const init: RequestInit & { duplex?: "half" } = { method: head.method, headers: fieldsOf(head) };
+  if (signal !== undefined) init.signal = signal;
+  if (body !== null) {
+    init.body = body;
+    init.duplex = "half";
+  }
   try {
-    return new Request(url, {
-      method: head.method,
-      headers: [...head.headers],
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const request = new Request(url, init);
+    // RFC 9110 §9.1: methods are case-sensitive, and any token is one. `Request` writes some in upper
+    // case, and on Bun it takes GET for those that it does not know.
+    if (request.method !== head.method) {
+      Object.defineProperty(request, "method", { value: head.method, configurable: true });
+    }
+    return request;
   } catch (cause) {
     throw new HandshakeError(`Cannot make a Request: ${cause}`, {
       code: "ERR_HANDSHAKE_REQUEST",
       cause,
     });
   }
+}
+
+/** Returns the path and the query of a request-target. That of the asterisk-form is `/*`. */
+function requestPath({ method, target }: RequestHead, host: string): string {
+  // RFC 9112 §3.2.4: "The "asterisk-form" of request-target is only used for a server-wide OPTIONS
+  // request".
+  if (target === "*" && method === "OPTIONS") return "/*";
+  return parseTarget(target, host);
+}
+
+/** Returns all field lines. Cookie lines are joined with "; ", since `Headers` would use ", ". */
+function fieldsOf({ headers }: RequestHead): [name: string, value: string][] {
+  const fields = [...headers];
+  const cookies = headers.getAll("cookie");
+  if (cookies.length < 2) return fields;
+  return [...fields.filter(([name]) => name !== "cookie"), ["cookie", cookies.join("; ")]];
 }

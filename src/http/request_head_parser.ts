@@ -1,6 +1,7 @@
 import { CR, isDigit, LF, SP, TARGET, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { HeadParser } from "./head_parser.ts";
+import type { HeadParserOptions } from "./head_parser.ts";
 import type { HeaderList } from "./header_list.ts";
 
 /** The head of an HTTP/1.1 request, as {@linkcode RequestHeadParser} parses it. */
@@ -9,10 +10,20 @@ export interface RequestHead {
   readonly method: string;
   /** The request-target as received, usually a path with a query. Never empty. */
   readonly target: string;
-  /** The minor version of HTTP/1.x: 1 or more. */
+  /** The minor version of HTTP/1.x: 1 or more, or 0 if the parser accepts HTTP/1.0. */
   readonly minorVersion: number;
   /** The header fields. */
   readonly headers: HeaderList;
+}
+
+/** Options of a {@linkcode RequestHeadParser}. */
+export interface RequestHeadParserOptions extends HeadParserOptions {
+  /**
+   * Whether to accept HTTP/1.0, which has no WebSockets. If not, it is refused with 505.
+   *
+   * @default {false}
+   */
+  allowHttp10?: boolean;
 }
 
 /** The text between the target and the minor version. */
@@ -50,6 +61,7 @@ const LINE_LF = 8;
  * ```
  */
 export class RequestHeadParser extends HeadParser<RequestHead> {
+  readonly #minVersion: number;
   #part = BEGIN;
   /** How many characters of `VERSION` have matched. */
   #matched = 0;
@@ -57,6 +69,17 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
   #methodEnd = 0;
   #targetEnd = 0;
   #minorVersion = 0;
+
+  /**
+   * Creates a parser for one head.
+   *
+   * @param options The limits, and whether to accept HTTP/1.0.
+   * @throws {RangeError} If a limit is not a number above 0.
+   */
+  constructor(options: RequestHeadParserOptions = {}) {
+    super(options);
+    this.#minVersion = options.allowHttp10 === true ? 0 : 1;
+  }
 
   /** Parses the request line. See {@linkcode HeadParser}. */
   protected override scanStartLine(
@@ -152,7 +175,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     const minor = bytes[index] - 0x30;
     if (!isDigit(bytes[index])) throw this.unexpected(bytes, index, "HTTP version");
     // RFC 6455 §4.1: "the HTTP version MUST be at least 1.1."
-    if (minor === 0) throw unsupportedVersion("HTTP/1.0");
+    if (minor < this.#minVersion) throw unsupportedVersion("HTTP/1.0");
     this.#minorVersion = minor;
     this.#part = LINE_CR;
   }
@@ -160,7 +183,11 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
 
 /** Parses a head again from its {@linkcode RequestHeadParser.text}. */
 export function parseRequestHead(text: string): RequestHead {
-  const parser = new RequestHeadParser({ maxHeadSize: Infinity, maxHeaders: Infinity });
+  const parser = new RequestHeadParser({
+    maxHeadSize: Infinity,
+    maxHeaders: Infinity,
+    allowHttp10: true,
+  });
   parser.push(Uint8Array.from(text, (character) => character.charCodeAt(0)));
   return parser.head!;
 }

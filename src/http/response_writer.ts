@@ -1,5 +1,6 @@
 import { consistsOf, FIELD_VALUE, quote } from "./characters.ts";
 import type { HandshakeError } from "./errors.ts";
+import type { ResponseFraming } from "./response_framing.ts";
 import { CONNECTION_FIELDS, encodeLatin1, field, pairs } from "./header_writer.ts";
 
 /** The parts of a Web `Response` that its head is made of. */
@@ -48,12 +49,30 @@ export interface ResponseHeadOptions {
    * @default {false}
    */
   chunked?: boolean | undefined;
+  /**
+   * The framing of the response. It replaces `contentLength`, `chunked`, and the Content-Length of the
+   * response.
+   *
+   * @default {undefined}
+   */
+  framing?: ResponseFraming | undefined;
+  /**
+   * The connection option to send: `"close"` if the connection ends after the response, `"keep-alive"`
+   * to a client of HTTP/1.0 if it does not, and `""` for none.
+   *
+   * @default {"close"}
+   */
+  connection?: "close" | "keep-alive" | "" | undefined;
 }
 
 /** The reason phrases of common statuses. Other statuses are written without one. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
+  [201, "Created"],
+  [202, "Accepted"],
   [204, "No Content"],
+  [205, "Reset Content"],
+  [206, "Partial Content"],
   [301, "Moved Permanently"],
   [302, "Found"],
   [303, "See Other"],
@@ -65,12 +84,26 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
+  [406, "Not Acceptable"],
   [408, "Request Timeout"],
+  [409, "Conflict"],
+  [410, "Gone"],
+  [411, "Length Required"],
+  [412, "Precondition Failed"],
+  [413, "Content Too Large"],
+  [414, "URI Too Long"],
+  [415, "Unsupported Media Type"],
+  [416, "Range Not Satisfiable"],
+  [417, "Expectation Failed"],
+  [422, "Unprocessable Content"],
   [426, "Upgrade Required"],
   [429, "Too Many Requests"],
   [431, "Request Header Fields Too Large"],
   [500, "Internal Server Error"],
+  [501, "Not Implemented"],
+  [502, "Bad Gateway"],
   [503, "Service Unavailable"],
+  [504, "Gateway Timeout"],
   [505, "HTTP Version Not Supported"],
 ]);
 
@@ -134,15 +167,16 @@ export function writeResponseHead(
   if (!consistsOf(FIELD_VALUE, reason)) {
     throw new TypeError(`Cannot write response: reason phrase ${quote(reason)}`);
   }
-  let length = options.contentLength?.toString();
+  const { framing } = options;
+  let length = (framing ?? options).contentLength?.toString();
   let date = options.date?.toUTCString();
-  let connection = "close";
+  let connection: string = options.connection ?? "close";
   let fields = "";
   for (const [name, value] of pairs(response.headers)) {
     const lower = name.toLowerCase();
     if (CONNECTION_FIELDS.has(lower)) continue;
     if (lower === "content-length") {
-      length ??= value;
+      if (framing === undefined) length ??= value;
       continue;
     }
     if (lower === "date") {
@@ -150,17 +184,16 @@ export function writeResponseHead(
       continue;
     }
     // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
-    if (lower === "upgrade") connection = "Upgrade, close";
+    if (lower === "upgrade") connection = connection === "" ? "Upgrade" : `Upgrade, ${connection}`;
     fields += field(name, value);
   }
   // RFC 9110 §6.6.1: an origin server with a clock "MUST generate a Date header field".
   if (date !== undefined) fields += field("Date", date);
   // RFC 9110 §8.6: "A server MUST NOT send a Content-Length header field in any response with a
   // status code of 1xx (Informational) or 204 (No Content)."
-  if (options.chunked) fields += field("Transfer-Encoding", "chunked");
+  if (framing?.isChunked ?? options.chunked) fields += field("Transfer-Encoding", "chunked");
   else if (length !== undefined && status !== 204) fields += field("Content-Length", length);
+  if (connection !== "") fields += field("Connection", connection);
   // RFC 9112 §4: the SP after the status is sent "even when the reason-phrase is absent".
-  return encodeLatin1(
-    `HTTP/1.1 ${status} ${reason}\r\n${fields}${field("Connection", connection)}\r\n`,
-  );
+  return encodeLatin1(`HTTP/1.1 ${status} ${reason}\r\n${fields}\r\n`);
 }

@@ -193,8 +193,9 @@ test("parseUpgradeRequest refuses malformed Sec-WebSocket-Protocol and -Extensio
   }
 });
 
-test("parseUpgradeRequest refuses a body, even an empty one", () => {
-  for (const value of ["0", "1", "", "x"]) {
+test("parseUpgradeRequest refuses a body, and takes a Content-Length of 0", () => {
+  parseUpgradeRequest(upgradeHead([["content-length", "0"]]));
+  for (const value of ["1", "00", "", "x"]) {
     assertUpgradeRefused(
       [["content-length", value]],
       400,
@@ -256,4 +257,15 @@ test("upgradeRequired is a 426 that names the protocol (RFC 9110 §15.5.22)", ()
   const error = upgradeRequired();
   assertEquals([error.status, error.code], [426, "ERR_HANDSHAKE_UPGRADE"]);
   assertEquals(error.headers, [["Upgrade", "websocket"], ["Sec-WebSocket-Version", "13"]]);
+});
+
+test("isUpgrade ignores the Upgrade of HTTP/1.0 (RFC 9110 §7.8)", () => {
+  const head = upgradeHead();
+  assert(isUpgrade(head));
+  assert(!isUpgrade({ ...head, minorVersion: 0 }));
+  assertRefused(
+    () => parseUpgradeRequest({ ...head, minorVersion: 0 }),
+    426,
+    "ERR_HANDSHAKE_UPGRADE",
+  );
 });

@@ -360,3 +360,19 @@ test("parseRequestHead takes any head that has been let in", () => {
     200,
   );
 });
+
+test("RequestHeadParser reads HTTP/1.0 if that is allowed", () => {
+  const parser = new RequestHeadParser({ allowHttp10: true });
+  assertEquals(parser.push(latin1("GET /a HTTP/1.0\r\n\r\n")), 19);
+  assertEquals([parser.head!.target, parser.head!.minorVersion], ["/a", 0]);
+  assertEquals(parseRequestHead(parser.text).minorVersion, 0);
+  const refused = new RequestHeadParser({ allowHttp10: false });
+  assertRefused(
+    () => refused.push(latin1("GET /a HTTP/1.0")),
+    505,
+    "ERR_HANDSHAKE_HTTP_VERSION",
+    "HTTP/1.0",
+  );
+  const older = new RequestHeadParser({ allowHttp10: true });
+  assertRefused(() => older.push(latin1("GET /a HTTP/0")), 505, "ERR_HANDSHAKE_HTTP_VERSION");
+});

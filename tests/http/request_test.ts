@@ -1,6 +1,6 @@
 import { HandshakeError } from "../../src/http/errors.ts";
 import { HeaderList } from "../../src/http/header_list.ts";
-import { toRequest } from "../../src/http/request.ts";
+import { toRequest, validateRequest } from "../../src/http/request.ts";
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
 import { parseUpgradeRequest } from "../../src/handshake/upgrade_request.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
@@ -106,4 +106,79 @@ test("toRequest answers 400 to a head that was not validated and cannot be a Req
   const error = assertThrows(() => toRequest(upgradeHead([["x y", ""]])), HandshakeError);
   assertEquals([error.status, error.code], [400, "ERR_HANDSHAKE_REQUEST"]);
   assert(error.cause instanceof TypeError);
+});
+
+test("toRequest passes a body on, as a stream", async () => {
+  const body = new Blob(["hello"]).stream();
+  const request = toRequest(upgradeHead([], { method: "POST" }), { body });
+  assertEquals(request.method, "POST");
+  assertEquals(await request.text(), "hello");
+  assertEquals(toRequest(upgradeHead([], { method: "POST" }), { body: null }).body, null);
+});
+
+test('toRequest joins Cookie lines with "; " (RFC 6265 §5.4)', () => {
+  const request = toRequest(upgradeHead([["cookie", "a=1", "b=2; c=3"], ["x", "1", "2"]]));
+  assertEquals(request.headers.get("cookie"), "a=1; b=2; c=3");
+  assertEquals(request.headers.get("x"), "1, 2");
+});
+
+test("toRequest takes the asterisk-form of OPTIONS (RFC 9112 §3.2.4)", () => {
+  const head = upgradeHead([], { method: "OPTIONS", target: "*" });
+  validateRequest(head);
+  assertEquals(toRequest(head).url, "http://server.example.com/*");
+  const get = upgradeHead([], { target: "*" });
+  assertRefused(() => validateRequest(get), 400, "ERR_HANDSHAKE_TARGET");
+});
+
+test("toRequest takes HTTP/1.0 without a Host", () => {
+  const head = { method: "GET", target: "/a", minorVersion: 0, headers: new HeaderList() };
+  validateRequest(head);
+  assertEquals(toRequest(head).url, "http://localhost/a");
+  const headers = new HeaderList([["Host", "a"], ["Host", "b"]]);
+  assertRefused(() => validateRequest({ ...head, headers }), 400, "ERR_HANDSHAKE_HOST");
+});
+
+test("validateRequest and toRequest take any method, and keep its case (RFC 9110 §9.1)", async () => {
+  for (
+    const method of [
+      "GET",
+      "POST",
+      "DELETE",
+      "PATCH",
+      "PROPFIND",
+      "M-SEARCH",
+      "x",
+      "Get-x",
+      "get",
+      "Post",
+      "options",
+      "patch",
+      "report",
+    ]
+  ) {
+    const head = upgradeHead([], { method });
+    validateRequest(head);
+    assertEquals(toRequest(head).method, method);
+    if (method.toUpperCase() === "GET") continue;
+    const request = toRequest(head, { body: new Blob(["hello"]).stream() });
+    assertEquals([request.method, await request.text()], [method, "hello"]);
+  }
+});
+
+test("validateRequest refuses CONNECT and TRACE with 501, as Request does", () => {
+  for (const method of ["CONNECT", "TRACE", "TRACK", "trace"]) {
+    assertRefused(
+      () => validateRequest(upgradeHead([], { method })),
+      501,
+      "ERR_HANDSHAKE_METHOD",
+      `method "${method}" is not implemented`,
+    );
+  }
+});
+
+test("validateRequest refuses a request without a valid Host or target with 400", () => {
+  assertRefused(() => validateRequest(upgradeHead([["host"]])), 400, "ERR_HANDSHAKE_HOST");
+  assertRefused(() => validateRequest(upgradeHead([["host", "a b"]])), 400, "ERR_HANDSHAKE_HOST");
+  const target = upgradeHead([], { target: "http://other.example/" });
+  assertRefused(() => validateRequest(target), 400, "ERR_HANDSHAKE_TARGET");
 });

@@ -162,3 +162,35 @@ test("writeErrorResponse writes Retry-After, with and without a body", () => {
   const other = new HandshakeError("no", { code: "ERR_HANDSHAKE_TEST" });
   assert(!text(writeErrorResponse(other)).includes("Retry-After"));
 });
+
+test("writeResponseHead writes the framing that it is given, instead of the response's length", () => {
+  const response = new Response(null, { headers: { "content-length": "12" } });
+  const framing = { sendsBody: true, isChunked: false, endsByClose: false, contentLength: 5 };
+  const known = text(writeResponseHead(response, { framing }));
+  assertEquals(known.match(/content-length: .*|transfer-encoding: .*/gi), ["Content-Length: 5"]);
+  const chunked = { ...framing, isChunked: true, contentLength: undefined };
+  const unknown = text(writeResponseHead(response, { framing: chunked }));
+  assertEquals(
+    unknown.match(/content-length: .*|transfer-encoding: .*/gi),
+    ["Transfer-Encoding: chunked"],
+  );
+  const byClose = { ...framing, endsByClose: true, contentLength: undefined };
+  assert(
+    !/content-length|transfer-encoding/i.test(text(writeResponseHead(response, {
+      framing: byClose,
+    }))),
+  );
+});
+
+test("writeResponseHead writes the connection option that it is given", () => {
+  const line = (connection: "" | "close" | "keep-alive" | undefined, headers = {}) =>
+    text(writeResponseHead(new Response(null, { headers }), { connection })).match(
+      /connection: .*/i,
+    )?.[0];
+  assertEquals(line(undefined), "Connection: close");
+  assertEquals(line("close"), "Connection: close");
+  assertEquals(line("keep-alive"), "Connection: keep-alive");
+  assertEquals(line(""), undefined);
+  assertEquals(line("", { upgrade: "websocket" }), "Connection: Upgrade");
+  assertEquals(line("close", { upgrade: "websocket" }), "Connection: Upgrade, close");
+});
