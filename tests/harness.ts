@@ -6,10 +6,10 @@
 import { spawn as spawnProcess, spawnSync } from "node:child_process";
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { AssertionError, fail } from "@std/assert";
 
 export * from "@std/assert";
+export { hex, toHex } from "./support/bytes.ts";
 
 /** How long a test may take, in milliseconds. */
 const TEST_TIMEOUT = 60_000;
@@ -124,16 +124,6 @@ export async function eventually(
     if (performance.now() > end) fail(`${what}: not within ${ms} ms`);
     await delay(1);
   }
-}
-
-/** Bytes from hexadecimal digits; white space is skipped: `hex("81 05 48 65 6c 6c 6f")`. */
-export function hex(digits: string): Uint8Array<ArrayBuffer> {
-  return decodeHex(digits.replaceAll(/\s/g, ""));
-}
-
-/** Bytes as {@linkcode hex} reads them, a space between two. */
-export function toHex(bytes: Uint8Array): string {
-  return encodeHex(bytes).replaceAll(/(..)(?=.)/g, "$1 ");
 }
 
 /** How a child process is started. */

@@ -17,9 +17,9 @@ import {
   test,
   testIf,
 } from "../harness.ts";
-import { switching } from "../support/http_text.ts";
+import { switching } from "../support/http.ts";
 import { collect, exchange } from "../support/open.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { echo, serving } from "../support/server.ts";
 
 /** Sends messages of many sizes to an echo server, and checks the replies. */

@@ -15,7 +15,7 @@ import {
   test,
 } from "../harness.ts";
 import { latin1 } from "../support/bytes.ts";
-import { fieldOf, switching } from "../support/http_text.ts";
+import { fieldOf, switching } from "../support/http.ts";
 import { collect, turns } from "../support/open.ts";
 
 const URL_ = "ws://example.com/chat?room=1";

@@ -4,8 +4,9 @@ import { connect, WebSocketError } from "../../mod.ts";
 import type { HandshakeError, TcpAddr } from "../../mod.ts";
 import { assertEquals, assertRejects, delay, runtime, test } from "../harness.ts";
 import { certificate } from "../support/certificates.ts";
-import { fieldOf } from "../support/http_text.ts";
-import { type RawConnection, type RawServer, rawServer } from "../support/raw_server.ts";
+import { fieldOf } from "../support/http.ts";
+import type { RawServer, RawTcp } from "../support/raw_tcp.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { echo, serving } from "../support/server.ts";
 
 /** A working proxy: each CONNECT leads to the same port, whatever its target. */
@@ -92,7 +93,7 @@ test("connect starts TLS within the tunnel, with the name of the host behind it"
 });
 
 /** Returns the error of an attempt through a proxy that behaves like this. */
-async function failure(behave: (connection: RawConnection) => void, url = "ws://inner.test/") {
+async function failure(behave: (connection: RawTcp) => void, url = "ws://inner.test/") {
   const proxy = await rawServer(async (connection) => {
     await connection.head();
     behave(connection);

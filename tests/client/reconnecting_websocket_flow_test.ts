@@ -9,8 +9,8 @@ import {
   eventually,
   test,
 } from "../harness.ts";
-import { switching } from "../support/http_text.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { switching } from "../support/http.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { log, next, reconnecting, words } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
 

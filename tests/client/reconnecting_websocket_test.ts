@@ -13,7 +13,7 @@ import {
   test,
 } from "../harness.ts";
 import { sleep } from "../../src/util/abort.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { log, next, reconnecting } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
 

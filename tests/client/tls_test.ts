@@ -13,7 +13,7 @@ import {
   test,
 } from "../harness.ts";
 import { collect, exchange } from "../support/open.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { echo, serving } from "../support/server.ts";
 import {
   ca,

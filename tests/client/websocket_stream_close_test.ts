@@ -11,10 +11,10 @@ import {
   delay,
   test,
 } from "../harness.ts";
-import { rawFrame } from "../protocol/frames.ts";
-import { switching } from "../support/http_text.ts";
-import { closeFrame } from "../support/peer.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawFrame } from "../support/frames.ts";
+import { switching } from "../support/http.ts";
+import { closeFrame } from "../support/memory_peer.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { serving } from "../support/server.ts";
 import { answerClose, open, sent, unclean } from "../support/websocket_stream.ts";
 

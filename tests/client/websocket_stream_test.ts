@@ -12,7 +12,7 @@ import {
   eventually,
   test,
 } from "../harness.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { echo, serving } from "../support/server.ts";
 import { answerClose, open, unclean } from "../support/websocket_stream.ts";
 

@@ -1,6 +1,7 @@
 // RFC 6455 §7.4 and §5.5.1: the code and the reason of a Close frame.
 import { assertEquals, assertThrows, hex, test } from "../harness.ts";
-import { closeFrame, closePayload, frame, join } from "./frames.ts";
+import { closeFrame, closePayload, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosed, assertClosing, assertEnd, assertFailed, assertFrame } from "./servers.ts";
 import { echo, FORMS } from "./servers.ts";

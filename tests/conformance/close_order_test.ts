@@ -1,7 +1,8 @@
 // RFC 6455 §7.1: data sent before a Close is received before the connection ends.
 import type { WebSocketConnection } from "../../mod.ts";
 import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import {
   assertClosed,

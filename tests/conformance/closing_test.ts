@@ -1,7 +1,8 @@
 // RFC 6455 §7.1 and §7.2: the closing handshake, the end of TCP, and connections that
 // end without them.
 import { assert, assertEquals, assertRejects, deadline, delay, test } from "../harness.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosed, assertEnd, assertFrame, echo, FORMS } from "./servers.ts";
 

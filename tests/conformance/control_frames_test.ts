@@ -1,6 +1,7 @@
 // RFC 6455 §5.5: Close, Ping and Pong as frames. The closing handshake is in closing_test.ts.
 import { assert, assertEquals, test } from "../harness.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { type RawClient, rawHandshake } from "./raw_client.ts";
 import {
   assertClosing,

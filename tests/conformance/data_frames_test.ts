@@ -1,7 +1,8 @@
 // RFC 6455 §5.6, §5.7 and §6: data frames, both ways.
 import type { Sendable } from "../../mod.ts";
 import { assertEquals, assertRejects, hex, test, toHex } from "../harness.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosing, assertFrame, echo, FORMS, listen } from "./servers.ts";
 

@@ -1,7 +1,7 @@
 // RFC 6455 §7.4.1 and §7.1.7: failing handlers, peers that break the protocol, and the
 // connections of other peers.
 import { assertEquals, delay, test } from "../harness.ts";
-import { closeFrame, frame } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
 import { type RawClient, rawHandshake } from "./raw_client.ts";
 import {
   assertClosed,

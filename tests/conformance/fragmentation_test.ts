@@ -1,6 +1,8 @@
 // RFC 6455 §5.4: fragmentation.
 import { test } from "../harness.ts";
-import { closeFrame, frame, type FrameParts, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import type { FrameParts } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosing, assertFailed, assertFrame, echo, FORMS } from "./servers.ts";
 

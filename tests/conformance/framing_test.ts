@@ -1,6 +1,7 @@
 // RFC 6455 §5.1 to §5.3: the frame, its bits, its length and its mask.
 import { hex, test } from "../harness.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosing, assertFailed, assertFrame, echo, FORMS } from "./servers.ts";
 

@@ -1,7 +1,7 @@
 // RFC 6455 §4.2.2 and §10: origins, decisions of `upgrade()`, timeouts, and plain HTTP.
 import { HandshakeError } from "../../mod.ts";
 import { assert, assertEquals, delay, test } from "../harness.ts";
-import { latin1 } from "./frames.ts";
+import { latin1 } from "../support/bytes.ts";
 import { HANDSHAKE, RawClient, rawHandshake } from "./raw_client.ts";
 import {
   assertAccepted,

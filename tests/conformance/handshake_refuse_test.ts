@@ -2,7 +2,7 @@
 // HTTP rules are those of RFC 9110 and RFC 9112, according to which "the server MUST stop processing the client's
 // handshake and return an HTTP response with an appropriate error code (such as 400 Bad Request)".
 import { assertEquals, test } from "../harness.ts";
-import { latin1 } from "./frames.ts";
+import { latin1 } from "../support/bytes.ts";
 import { HANDSHAKE, RawClient } from "./raw_client.ts";
 import {
   assertRefusal,

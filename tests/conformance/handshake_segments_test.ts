@@ -1,6 +1,7 @@
 // RFC 6455 §4.2 over real TCP: heads in several segments, early frames, clients that leave.
 import { assert, assertEquals, deadline, delay, eventually, hex, test, toHex } from "../harness.ts";
-import { closeFrame, frame, join, latin1 } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join, latin1 } from "../support/bytes.ts";
 import { HANDSHAKE, RawClient, rawHandshake } from "./raw_client.ts";
 import { assertRefusal } from "./requests.ts";
 import {

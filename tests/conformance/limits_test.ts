@@ -2,7 +2,8 @@
 // MUST protect themselves against exceeding those limits."
 import type { WebSocketConnection } from "../../mod.ts";
 import { assert, assertEquals, delay, test } from "../harness.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertFailed, assertFrame, echo, FORMS, listen } from "./servers.ts";
 

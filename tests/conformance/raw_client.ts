@@ -3,12 +3,11 @@
  * under test is not used to test itself.
  */
 
-import { decodeBody } from "../support/chunked.ts";
-import { sizesOf } from "../support/frame_bytes.ts";
-import { ACCEPT } from "../support/http_text.ts";
+import { ACCEPT, decodeBody } from "../support/http.ts";
+import { sizesOf } from "../support/frames.ts";
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, deadline, delay, toHex } from "../harness.ts";
-import { bytesOf, latin1 } from "./frames.ts";
+import { bytesOf, latin1 } from "../support/bytes.ts";
 
 /** The longest wait for a response, in milliseconds. */
 const PATIENCE = 3000;

@@ -1,8 +1,9 @@
 /** Valid and invalid requests of the opening handshake, and checks of their responses. */
 
 import { assert, assertEquals } from "../harness.ts";
-import { headText, UPGRADE } from "../support/http_text.ts";
-import { frame, latin1 } from "./frames.ts";
+import { upgradeRequest } from "../support/http.ts";
+import { frame } from "../support/frames.ts";
+import { latin1 } from "../support/bytes.ts";
 import { RawClient, type RawResponse } from "./raw_client.ts";
 import { assertFrame, echo, type TestOptions, type TestServer } from "./servers.ts";
 
@@ -11,7 +12,7 @@ export type Changes = Record<string, string | string[] | null>;
 
 /** Returns the text of an upgrade request with some of its fields replaced. */
 export function request(changes: Changes = {}, startLine = "GET /chat HTTP/1.1"): string {
-  return headText(startLine, { Host: "server.example.com", ...UPGRADE, ...changes });
+  return upgradeRequest({ Host: "server.example.com", ...changes }, startLine);
 }
 
 /** Returns the values of a response's field. */

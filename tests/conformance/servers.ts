@@ -13,7 +13,7 @@ import {
   type WebSocketServer,
 } from "../../mod.ts";
 import { assert, assertEquals, deadline, fail, toHex } from "../harness.ts";
-import { bytesOf } from "./frames.ts";
+import { bytesOf } from "../support/bytes.ts";
 import type { RawClient } from "./raw_client.ts";
 
 /** The three ways to use a connection. */

@@ -2,7 +2,8 @@
 // of tests/protocol/utf8_cases.ts, in the style of section 6 of the Autobahn test suite.
 import { hex, test } from "../harness.ts";
 import { UTF8_CASES } from "../protocol/utf8_cases.ts";
-import { closeFrame, frame, join } from "./frames.ts";
+import { closeFrame, frame } from "../support/frames.ts";
+import { join } from "../support/bytes.ts";
 import { rawHandshake } from "./raw_client.ts";
 import { assertClosing, assertFailed, assertFrame, echo, FORMS } from "./servers.ts";
 

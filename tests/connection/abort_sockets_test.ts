@@ -5,7 +5,7 @@ import { connect as connectTransport, startTls, TlsError } from "../../src/trans
 import { assertEquals, assertRejects, deadline, eventually, test, testIf } from "../harness.ts";
 import { assertDescriptors, canCount, countDescriptors } from "../support/descriptors.ts";
 import { watchRejections } from "../support/leaks.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { servingTls, trust } from "../support/tls.ts";
 
 /** How many connections are made at once: so many that it takes a while to see to all of them. */

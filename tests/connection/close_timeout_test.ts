@@ -1,13 +1,13 @@
 // What a peer goes on sending must not put off the end that `closeTimeout` sets.
 import { assert, deadline, delay, hex, test } from "../harness.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import type { RawFrame } from "../support/frames.ts";
 import { openRaw, serving } from "../support/server.ts";
-import type { RawClient } from "../support/server.ts";
+import type { RawWebSocket } from "../support/server.ts";
 
 const CLOSE_TIMEOUT = 300;
 
 /** Sends the frame again and again until TCP is gone, which has to be soon. */
-async function sendsUntilGone(client: RawClient, frame: RawFrame): Promise<void> {
+async function sendsUntilGone(client: RawWebSocket, frame: RawFrame): Promise<void> {
   const sending = async () => {
     while (!client.tcp.isClosed) {
       client.send(frame);

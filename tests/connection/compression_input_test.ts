@@ -3,13 +3,13 @@ import { connect, connectOver, HandshakeError } from "../../mod.ts";
 import type { HandshakeOptions, WebSocketConnection, WebSocketError } from "../../mod.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { assert, assertEquals, assertRejects, deadline, hex, onTestEnd, test } from "../harness.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import type { RawFrame } from "../support/frames.ts";
 import { acceptRaw, compressedFrames, deflated, OFFER, RSV1 } from "../support/deflate.ts";
-import { frameWords, wholeFrames } from "../support/frame_text.ts";
-import { fieldOf, switching } from "../support/http_text.ts";
+import { frameWords, wholeFrames } from "../support/frames.ts";
+import { fieldOf, switching } from "../support/http.ts";
 import { collect, turns } from "../support/open.ts";
-import { closeFrame, First, Peer, textFrame } from "../support/peer.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { closeFrame, First, MemoryPeer, textFrame } from "../support/memory_peer.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { openRaw, serving } from "../support/server.ts";
 
 const MIB = 1024 * 1024;
@@ -115,7 +115,7 @@ for (const [what, frames, closeCode, code] of bad) {
 async function clientOf(
   fields: string,
   options: HandshakeOptions,
-): Promise<{ socket: WebSocketConnection; peer: Peer }> {
+): Promise<{ socket: WebSocketConnection; peer: MemoryPeer }> {
   const [here, there] = memoryPair({ lendsChunks: true });
   onTestEnd(() => here.abort());
   let request = "";
@@ -134,7 +134,7 @@ async function clientOf(
   await asked.promise;
   there.write(new TextEncoder().encode(switching(request, fields)));
   const socket = await opening;
-  return { socket, peer: new Peer(there, "server") };
+  return { socket, peer: new MemoryPeer(there, "server") };
 }
 
 const AGREED = "Sec-WebSocket-Extensions: permessage-deflate\r\n";

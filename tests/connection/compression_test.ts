@@ -4,7 +4,8 @@ import type { PerMessageDeflateOptions, WebSocketConnection } from "../../mod.ts
 import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
 import { connect } from "../../mod.ts";
 import { assert, assertEquals, deadline, hex, onTestEnd, test } from "../harness.ts";
-import { assertMessages, randomBytes, sameBytes, utf8 } from "../protocol/frames.ts";
+import { assertMessages, randomBytes, sameBytes } from "../protocol/frames.ts";
+import { utf8 } from "../support/bytes.ts";
 import {
   acceptRaw,
   compressedFrames,
@@ -15,10 +16,10 @@ import {
   RSV1,
   WAYS,
 } from "../support/deflate.ts";
-import { fieldOf, switching } from "../support/http_text.ts";
+import { fieldOf, switching } from "../support/http.ts";
 import { collect, exchange } from "../support/open.ts";
-import { closeFrame, First } from "../support/peer.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { closeFrame, First } from "../support/memory_peer.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { serving } from "../support/server.ts";
 import { streamOf } from "../support/streams.ts";
 

@@ -2,7 +2,7 @@ import { ReadyState } from "../../src/connection/ready_state.ts";
 import { assert, assertEquals, assertRejects, deadline, test } from "../harness.ts";
 import { assertMessages } from "../protocol/frames.ts";
 import { collect, open, turns } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 /** Whether the promise is pending after all that takes no time. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {

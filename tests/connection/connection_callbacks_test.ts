@@ -2,7 +2,7 @@ import type { SocketHandler } from "../../src/connection/connection.ts";
 import { assertEquals, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import type { Opened, OpenOptions } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 const oops = new Error("oops");
 

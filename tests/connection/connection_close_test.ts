@@ -10,7 +10,7 @@ import { assert, assertEquals, assertInstanceOf, delay, test } from "../harness.
 import { ROLES } from "../protocol/frames.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { collect, open, turns } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 for (const role of ROLES) {
   test(`close of a ${role} waits for the peer's Close, and for TCP's end`, async () => {

@@ -1,11 +1,13 @@
 import { PolicyViolationError } from "../../src/protocol/errors.ts";
 import { Timers } from "../../src/util/timers.ts";
 import { assertEquals, assertInstanceOf, test } from "../harness.ts";
-import { join, rawFrame, ROLES } from "../protocol/frames.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
+import { ROLES } from "../protocol/frames.ts";
+import type { RawFrame } from "../support/frames.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { open, turns } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 const PING: RawFrame = { first: First.Ping };
 const PONG: RawFrame = { first: First.Pong };

@@ -6,7 +6,7 @@ import { ROLES } from "../protocol/frames.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { open, turns } from "../support/open.ts";
 import type { OpenOptions } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 /** A connection under test whose time is the test's. */
 function openAwake(options: OpenOptions = {}) {

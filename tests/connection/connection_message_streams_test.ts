@@ -8,7 +8,7 @@ import type { MessageStream } from "../../src/connection/message_streams.ts";
 import { assert, assertEquals, assertRejects, assertThrows, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import type { OpenOptions } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 import { serving } from "../support/server.ts";
 
 async function rest(message: MessageStream | undefined): Promise<unknown[]> {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects, delay, test } from "../harness.ts";
 import { ROLES } from "../protocol/frames.ts";
 import { open, turns } from "../support/open.ts";
-import { closeFrame, First } from "../support/peer.ts";
+import { closeFrame, First } from "../support/memory_peer.ts";
 
 for (const role of ROLES) {
   test(`ping of a ${role} resolves to the round trip in milliseconds`, async () => {

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows, deadline, test } fro
 import type { MemoryOptions } from "../../src/transport/memory_transport.ts";
 import { assertMessages, ROLES } from "../protocol/frames.ts";
 import { collect, open, turns } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 

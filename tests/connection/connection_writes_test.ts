@@ -1,6 +1,6 @@
 import { assert, assertEquals, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
-import { closeFrame, textFrame } from "../support/peer.ts";
+import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 
 /** Takes the answer to the opening handshake off the count. */

@@ -5,12 +5,12 @@ import type { Limits } from "../../src/connection/limits.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { timers } from "../../src/util/timers.ts";
 import { assertEquals, delay, test } from "../harness.ts";
-import { join, rawFrame } from "../protocol/frames.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { frameWords, rawFrame, wholeFrames } from "../support/frames.ts";
+import type { RawFrame } from "../support/frames.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
-import { frameWords, wholeFrames } from "../support/frame_text.ts";
 import { turns } from "../support/open.ts";
-import { closeFrame, First, textFrame } from "../support/peer.ts";
+import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
 
 /** A server's Endpoint over a transport that goes nowhere, and an owner that does as it's told. */
 function makeEndpoint(limits: Partial<Limits> = {}) {

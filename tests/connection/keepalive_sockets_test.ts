@@ -4,8 +4,8 @@ import { connect } from "../../mod.ts";
 import type { TcpAddr, WebSocketConnection, WebSocketError } from "../../mod.ts";
 import { assert, assertEquals, canRun, deadline, delay, spawn, test, testIf } from "../harness.ts";
 import { python } from "../system/interop/interop.ts";
-import { switching } from "../support/http_text.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { switching } from "../support/http.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { openRaw, PlatformClient, serving } from "../support/server.ts";
 
 /** Short, so that a test is; and long enough for a peer on a busy machine. */

@@ -4,7 +4,7 @@ import { Timers, timers } from "../../src/util/timers.ts";
 import { assert, assertEquals, assertThrows, deadline, test } from "../harness.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { collect, open, turns } from "../support/open.ts";
-import { First, textFrame } from "../support/peer.ts";
+import { First, textFrame } from "../support/memory_peer.ts";
 
 const KIB = 1024;
 

@@ -4,7 +4,7 @@ import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
 import { randomBytes } from "../protocol/frames.ts";
 import { deflated } from "../support/deflate.ts";
 import { open, turns } from "../support/open.ts";
-import { First, textFrame } from "../support/peer.ts";
+import { First, textFrame } from "../support/memory_peer.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

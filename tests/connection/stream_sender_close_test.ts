@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, delay, test } from "../harness.ts";
 import { collect, open, turns } from "../support/open.ts";
-import { closeFrame, textFrame } from "../support/peer.ts";
+import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import { manual, streamOf } from "../support/streams.ts";
 
 test("messages that wait for a stream count, and may not be too many", async () => {

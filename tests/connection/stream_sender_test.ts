@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
-import { First } from "../support/peer.ts";
+import { First } from "../support/memory_peer.ts";
 import { manual, streamOf } from "../support/streams.ts";
 
 test("send() sends a stream of text as one fragmented message", async () => {

@@ -8,16 +8,16 @@ import {
   assertMessages,
   CHUNKINGS,
   cut,
-  join,
   mixedText,
   random,
   randomBytes,
-  rawFrame,
   ROLES,
 } from "../protocol/frames.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
+import type { RawFrame } from "../support/frames.ts";
 import { open } from "../support/open.ts";
-import { closeFrame, First } from "../support/peer.ts";
+import { closeFrame, First } from "../support/memory_peer.ts";
 import { streamOf } from "../support/streams.ts";
 
 /** What became of a byte stream: its messages, and the code of the error that ended it. */

@@ -1,7 +1,8 @@
 import { constants, deflateRawSync } from "node:zlib";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
-import { join, randomBytes, sameBytes, utf8 } from "../protocol/frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { randomBytes, sameBytes } from "../protocol/frames.ts";
 import {
   compressed,
   CONTEXTS,

@@ -13,7 +13,8 @@ import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { isControl, Opcode } from "../../src/protocol/opcode.ts";
 import { hex } from "../harness.ts";
-import { join, random, randomBytes, utf8 } from "../protocol/frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { random, randomBytes } from "../protocol/frames.ts";
 
 /** With and without context takeover, and the name of each for a test. */
 export const CONTEXTS: readonly [name: string, takesContextOver: boolean][] = [

@@ -7,7 +7,8 @@ import {
 import type { ExtensionInUse, PerMessageDeflateOptions } from "@sluice/websocket/extensions";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, assertEquals, test } from "../harness.ts";
-import { assertMessages, cut, join, random, utf8 } from "../protocol/frames.ts";
+import { assertMessages, cut, random } from "../protocol/frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
 import {
   CONTEXTS,
   corpus,

@@ -6,7 +6,8 @@ import {
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { deflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertThrows, hex, test, toHex } from "../harness.ts";
-import { CHUNKINGS, cut, firstThrow, join, randomBytes, utf8 } from "../protocol/frames.ts";
+import { CHUNKINGS, cut, firstThrow, randomBytes } from "../protocol/frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
 import {
   compressed,
   CONTEXTS,

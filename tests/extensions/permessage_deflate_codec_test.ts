@@ -2,7 +2,8 @@ import { MessageTooBigError, ProtocolError } from "../../src/protocol/errors.ts"
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, assertThrows, hex, test, toHex } from "../harness.ts";
-import { cut, join, randomBytes, utf8 } from "../protocol/frames.ts";
+import { cut, randomBytes } from "../protocol/frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
 import {
   compressed,
   CONTEXTS,

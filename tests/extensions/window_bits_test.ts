@@ -1,7 +1,8 @@
 import { deflateRawSync } from "node:zlib";
 import { deflatableBits, keepsWindow } from "../../src/extensions/zlib_window.ts";
 import { assert, assertEquals, test } from "../harness.ts";
-import { join, random, randomBytes } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { random, randomBytes } from "../protocol/frames.ts";
 import {
   CONTEXTS,
   inflateIndependently,

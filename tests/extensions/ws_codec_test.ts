@@ -5,7 +5,8 @@ import type { ExtensionAgreement, PerMessageDeflateOptions } from "@sluice/webso
 import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, canRun, run, testIf } from "../harness.ts";
-import { sameBytes, utf8 } from "../protocol/frames.ts";
+import { sameBytes } from "../protocol/frames.ts";
+import { utf8 } from "../support/bytes.ts";
 import { compressed, corpus, Receiver, sendAll, toFrames } from "./deflate_helpers.ts";
 
 const SCRIPT = fileURLToPath(new URL("./ws_codec.mjs", import.meta.url));

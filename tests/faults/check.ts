@@ -5,7 +5,7 @@ import { ReadyState } from "../../src/connection/ready_state.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, assertEquals } from "../harness.ts";
 import { sameBytes } from "../protocol/frames.ts";
-import { wholeFrames } from "../support/frame_text.ts";
+import { wholeFrames } from "../support/frames.ts";
 import { joined } from "./drives.ts";
 import { headEnd } from "./sessions.ts";
 import type { FaultTransport } from "../support/fault_transport.ts";

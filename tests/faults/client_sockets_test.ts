@@ -2,7 +2,8 @@
 import { connect, WebSocketStream } from "../../mod.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, assertEquals, deadline, test } from "../harness.ts";
-import { join, rawFrame } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 import { latin1 } from "../support/bytes.ts";
 import {
   CountedSignal,
@@ -11,10 +12,10 @@ import {
   unwatchedDelay,
   watchRejections,
 } from "../support/leaks.ts";
-import { switching } from "../support/http_text.ts";
-import { closeFrame, textFrame } from "../support/peer.ts";
-import { rawServer } from "../support/raw_server.ts";
-import type { RawConnection } from "../support/raw_server.ts";
+import { switching } from "../support/http.ts";
+import { closeFrame, textFrame } from "../support/memory_peer.ts";
+import { rawServer } from "../support/raw_tcp.ts";
+import type { RawTcp } from "../support/raw_tcp.ts";
 
 const FRAMES = [
   textFrame("Hello"),
@@ -30,7 +31,7 @@ const ENDS = [0, 3].map((i) => HEAD + join(...FRAMES.slice(0, i + 1)).length);
 const MESSAGES: Message[] = ["Hello", "fragments"];
 
 /** Leaves as the path of the request says: `/cut/57`. */
-async function behave(connection: RawConnection): Promise<void> {
+async function behave(connection: RawTcp): Promise<void> {
   const head = await connection.head();
   const [, way, at] = /^GET \/(\w+)\/(\d+) /.exec(head)!;
   const all = join(latin1(switching(head)), ...FRAMES);

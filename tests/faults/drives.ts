@@ -3,7 +3,7 @@
 import type { CloseInfo } from "../../src/connection/close_info.ts";
 import type { SocketHandler, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Message } from "../../src/protocol/message.ts";
-import { join } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
 import { PromiseWatch } from "../support/leaks.ts";
 
 /** The message after which the application closes. */

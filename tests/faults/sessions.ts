@@ -12,7 +12,7 @@ import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_
 import { assert, assertEquals, deadline, delay } from "../harness.ts";
 import { FaultTransport } from "../support/fault_transport.ts";
 import type { FaultOptions } from "../support/fault_transport.ts";
-import { wholeFrames } from "../support/frame_text.ts";
+import { wholeFrames } from "../support/frames.ts";
 import { QUIT } from "./drives.ts";
 import { startSubject } from "./subject.ts";
 import type { Subject, Use } from "./subject.ts";

@@ -1,13 +1,15 @@
 // Clients that leave a server in every way, over real sockets.
 import type { CloseInfo, SocketFunction, SocketHandler, WebSocketConnection } from "../../mod.ts";
 import { assert, delay, eventually, test, testIf } from "../harness.ts";
-import { join, random, rawFrame } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { random } from "../protocol/frames.ts";
+import { rawFrame } from "../support/frames.ts";
 import { assertDescriptors, canCount, countDescriptors } from "../support/descriptors.ts";
 import { upgradeRequest } from "../support/http.ts";
-import { closeFrame, textFrame } from "../support/peer.ts";
+import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import { echo, openRaw, serving } from "../support/server.ts";
-import type { RawClient, Served } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import type { RawWebSocket, Served } from "../support/server.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 import { good } from "../support/tls.ts";
 
 const PATIENCE = 15_000;
@@ -44,27 +46,28 @@ const stuck: SocketFunction = async (socket) => {
   for await (const _ of socket) await socket.closed;
 };
 
-const DEPARTURES: [name: string, SocketFunction, (client: RawClient) => void, ends: string[]][] = [
-  ["a reset", echo, ({ tcp }) => tcp.reset(), ["1006 false"]],
-  ["a FIN without a Close", echo, ({ tcp }) => tcp.end(), ["1006 false"]],
-  ["a FIN inside of a frame", echo, ({ tcp }) => {
-    tcp.write(close.subarray(0, 7));
-    tcp.end();
-  }, ["1006 false"]],
-  ["a Close and a FIN at once", echo, ({ tcp }) => {
-    tcp.write(close);
-    tcp.end();
-  }, ["1000 true"]],
-  ["a Close without a FIN", echo, ({ tcp }) => tcp.write(close), ["1000 true"]],
-  ["a Close and a reset", echo, ({ tcp }) => {
-    tcp.write(close);
-    tcp.socket.end(() => tcp.reset());
-  }, ["1000 true", "1000 false", "1006 false"]],
-  ["a reset behind what is not read", stuck, ({ tcp }) => {
-    for (let i = 0; i < 50; i++) tcp.write(rawFrame(textFrame("x".repeat(1000)), "server"));
-    tcp.socket.write(close, () => tcp.reset());
-  }, ["1006 false", "1000 false"]],
-];
+const DEPARTURES: [name: string, SocketFunction, (client: RawWebSocket) => void, ends: string[]][] =
+  [
+    ["a reset", echo, ({ tcp }) => tcp.reset(), ["1006 false"]],
+    ["a FIN without a Close", echo, ({ tcp }) => tcp.end(), ["1006 false"]],
+    ["a FIN inside of a frame", echo, ({ tcp }) => {
+      tcp.write(close.subarray(0, 7));
+      tcp.end();
+    }, ["1006 false"]],
+    ["a Close and a FIN at once", echo, ({ tcp }) => {
+      tcp.write(close);
+      tcp.end();
+    }, ["1000 true"]],
+    ["a Close without a FIN", echo, ({ tcp }) => tcp.write(close), ["1000 true"]],
+    ["a Close and a reset", echo, ({ tcp }) => {
+      tcp.write(close);
+      tcp.socket.end(() => tcp.reset());
+    }, ["1000 true", "1000 false", "1006 false"]],
+    ["a reset behind what is not read", stuck, ({ tcp }) => {
+      for (let i = 0; i < 50; i++) tcp.write(rawFrame(textFrame("x".repeat(1000)), "server"));
+      tcp.socket.write(close, () => tcp.reset());
+    }, ["1006 false", "1000 false"]],
+  ];
 
 for (const [name, drive, leave, ends] of DEPARTURES) {
   test(`a client that leaves by ${name} leaves nothing`, async () => {

@@ -7,7 +7,7 @@ import {
 } from "../../src/protocol/close_code.ts";
 import { InvalidPayloadError, ProtocolError } from "../../src/protocol/errors.ts";
 import { assertEquals, assertInstanceOf, assertThrows, hex, test, toHex } from "../harness.ts";
-import { join, utf8 } from "./frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
 
 // RFC 6455 §7.4 and IANA's registry of close codes, range by range.
 const ranges: [from: number, to: number, allowed: boolean, what: string][] = [

@@ -3,9 +3,19 @@ import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Role } from "../../src/protocol/frame.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, test } from "../harness.ts";
-import { assembleAll, assertMessages, CHUNKINGS, cut, mixedText } from "./frames.ts";
+import {
+  assembleAll,
+  assertMessages,
+  CHUNKINGS,
+  cut,
+  mixedText,
+  randomBytes,
+  ROLES,
+  SIZES,
+  writeFragments,
+} from "./frames.ts";
 import type { Chunking } from "./frames.ts";
-import { randomBytes, ROLES, SIZES, utf8, writeFragments } from "./frames.ts";
+import { utf8 } from "../support/bytes.ts";
 
 const MIB = 1024 * 1024;
 

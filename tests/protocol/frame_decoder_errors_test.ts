@@ -3,7 +3,8 @@ import { MessageTooBigError, ProtocolError, WebSocketError } from "../../src/pro
 import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import { assertEquals, assertInstanceOf, assertThrows, hex, test } from "../harness.ts";
-import { cut, firstThrow, join } from "./frames.ts";
+import { cut, firstThrow } from "./frames.ts";
+import { join } from "../support/bytes.ts";
 
 interface Violation {
   what: string;

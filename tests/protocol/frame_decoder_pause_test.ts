@@ -1,7 +1,9 @@
 import type { Frame } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
-import { CHUNKINGS, cut, frameText, join, rawFrame, ROLES } from "./frames.ts";
+import { CHUNKINGS, cut, frameText, ROLES } from "./frames.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 
 /** A decoder that pauses at each frame that `at` says, and what it gave out. */
 function pausing(

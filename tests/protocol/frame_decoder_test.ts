@@ -2,8 +2,9 @@ import type { Frame } from "../../src/protocol/frame.ts";
 import { Rsv } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import { assert, assertEquals, hex, test, toHex } from "../harness.ts";
-import { CHUNKINGS, cut, decodeAll, frameText, join, randomBytes } from "./frames.ts";
-import { rawFrame, ROLES, SIZES, utf8 } from "./frames.ts";
+import { CHUNKINGS, cut, decodeAll, frameText, randomBytes, ROLES, SIZES } from "./frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 
 const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
 

@@ -4,8 +4,9 @@ import type { FrameEncoderOptions } from "../../src/protocol/frame_encoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import type { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, assertLess, assertThrows, hex, test, toHex } from "../harness.ts";
-import { assertMessages, join, mixedText, parseFrames, random, randomBytes } from "./frames.ts";
-import { ROLES, sameBytes, utf8 } from "./frames.ts";
+import { assertMessages, mixedText, random, randomBytes, ROLES, sameBytes } from "./frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { parseFrames } from "../support/frames.ts";
 
 const server: FrameEncoderOptions = { role: "server" };
 

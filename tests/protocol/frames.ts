@@ -10,10 +10,6 @@ import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, toHex } from "../harness.ts";
 import { utf8 } from "../support/bytes.ts";
-import { frameBytes, KEY, naiveMask, sizesOf } from "../support/frame_bytes.ts";
-
-export { join, utf8 } from "../support/bytes.ts";
-export { naiveMask } from "../support/frame_bytes.ts";
 
 /** Both ends. */
 export const ROLES: readonly Role[] = ["server", "client"];
@@ -78,57 +74,6 @@ export function* cut(bytes: Uint8Array, chunking: Chunking, seed = 1): Generator
     yield bytes.slice(start, start + size);
     start += Math.floor(size);
   }
-}
-
-/** A frame as {@linkcode rawFrame} writes it. */
-export interface RawFrame {
-  /** FIN, RSV and opcode: the first byte, as it is. */
-  first: number;
-  /** The payload: bytes, or text for its UTF-8. */
-  payload?: Uint8Array | string;
-  /** How many bits the length has, whether that is right or not. */
-  form?: 7 | 16 | 64;
-}
-
-/** The bytes of a frame, masked where `to` is the server. */
-export function rawFrame(frame: RawFrame, to: Role = "client"): Uint8Array<ArrayBuffer> {
-  const { first, payload = "", form } = frame;
-  const data = typeof payload === "string" ? utf8(payload) : payload;
-  return frameBytes({ first, payload: data, form, key: to === "server" ? KEY : undefined });
-}
-
-/** A frame as {@linkcode parseFrames} reads it. */
-export interface ParsedFrame {
-  /** FIN, RSV and opcode. */
-  first: number;
-  /** All of the header but the masking key, in hex. */
-  header: string;
-  /** The masking key in hex; empty where there is none. */
-  key: string;
-  /** The payload, unmasked. */
-  payload: Uint8Array;
-}
-
-/** Reads frames that are known to be valid and whole. */
-export function parseFrames(bytes: Uint8Array): ParsedFrame[] {
-  const frames: ParsedFrame[] = [];
-  for (let start = 0; start < bytes.length;) {
-    const rest = bytes.subarray(start);
-    const sizes = sizesOf(rest);
-    const size = sizes === undefined ? Infinity : sizes.header + sizes.payload;
-    assert(sizes !== undefined && size <= rest.length, "the last frame is cut off");
-    const keyAt = sizes.header - ((rest[1]! & 0x80) === 0 ? 0 : 4);
-    const key = rest.subarray(keyAt, sizes.header);
-    const payload = rest.slice(sizes.header, size);
-    frames.push({
-      first: rest[0]!,
-      header: toHex(rest.subarray(0, keyAt)),
-      key: toHex(key),
-      payload: key.length === 0 ? payload : naiveMask(payload, key),
-    });
-    start += size;
-  }
-  return frames;
 }
 
 /** A frame in a word: its bits, its opcode and its payload, as in `"FIN RSV1 0x1 48 69"`. */

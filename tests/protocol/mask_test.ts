@@ -1,6 +1,7 @@
 import { freshMaskingKey, mask, rotateKey } from "../../src/protocol/mask.ts";
 import { assert, assertEquals, hex, onTestEnd, test, toHex } from "../harness.ts";
-import { naiveMask, random, randomBytes, sameBytes } from "./frames.ts";
+import { naiveMask } from "../support/frames.ts";
+import { random, randomBytes, sameBytes } from "./frames.ts";
 
 /** The four octets of a key, first to last. */
 function octets(key: number): Uint8Array {

@@ -10,8 +10,9 @@ import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
-import { assembleAll, assertMessages, cut, firstThrow, join, randomBytes } from "./frames.ts";
-import { rawFrame, ROLES, utf8 } from "./frames.ts";
+import { assembleAll, assertMessages, cut, firstThrow, randomBytes, ROLES } from "./frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 
 const client = { role: "client" } as const;
 

@@ -4,7 +4,9 @@ import type { MessagePart } from "../../src/protocol/message.ts";
 import { MessagePartDecoder } from "../../src/protocol/message_part_decoder.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
-import { cut, firstThrow, join, randomBytes, rawFrame } from "./frames.ts";
+import { cut, firstThrow, randomBytes } from "./frames.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 
 function pipeline(options?: MessageOptions) {
   const decoder = new FrameDecoder({ role: "client" });

@@ -5,7 +5,9 @@ import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { MessagePartDecoder } from "../../src/protocol/message_part_decoder.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
-import { CHUNKINGS, cut, firstThrow, join, mixedText, rawFrame, utf8 } from "./frames.ts";
+import { CHUNKINGS, cut, firstThrow, mixedText } from "./frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 import { UTF8_CASES } from "./utf8_cases.ts";
 
 /** What takes a client's bytes, and the text that has come out. */

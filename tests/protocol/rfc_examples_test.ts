@@ -3,7 +3,9 @@ import { mask } from "../../src/protocol/mask.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { FrameInit, Role } from "../../src/protocol/frame.ts";
 import { assertEquals, hex, test, toHex } from "../harness.ts";
-import { assembleAll, CHUNKINGS, cut, decodeAll, frameText, parseFrames, utf8 } from "./frames.ts";
+import { assembleAll, CHUNKINGS, cut, decodeAll, frameText } from "./frames.ts";
+import { parseFrames } from "../support/frames.ts";
+import { utf8 } from "../support/bytes.ts";
 
 const bytes256 = Uint8Array.from({ length: 256 }, (_, i) => i);
 const bytes64k = Uint8Array.from({ length: 65536 }, (_, i) => i);

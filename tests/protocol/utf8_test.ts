@@ -1,6 +1,7 @@
 import { isValidUtf8, Utf8Validator } from "../../src/protocol/utf8.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
-import { join, random, utf8 } from "./frames.ts";
+import { join, utf8 } from "../support/bytes.ts";
+import { random } from "./frames.ts";
 import { UTF8_CASES } from "./utf8_cases.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -3,7 +3,8 @@ import type { AcceptOptions, UpgradeInfo } from "../../src/server/accept_options
 import type { HandshakeError } from "../../src/http/errors.ts";
 import type { Addr } from "../../src/transport/transport.ts";
 import { assert, assertEquals, assertRejects, assertThrows, hex, test } from "../harness.ts";
-import { HttpPeer, upgradeRequest } from "../support/http.ts";
+import { HttpPeer } from "../support/http_peer.ts";
+import { upgradeRequest } from "../support/http.ts";
 import { turns } from "../support/open.ts";
 import { openRaw, serving } from "../support/server.ts";
 

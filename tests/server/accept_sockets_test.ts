@@ -2,10 +2,10 @@
 import { accept, bunSocketHandler } from "../../mod.ts";
 import type { BunSocketHandler, Conn } from "../../mod.ts";
 import { assertEquals, deadline, delay, onTestEnd, runtime, test } from "../harness.ts";
-import { rawFrame } from "../protocol/frames.ts";
+import { rawFrame } from "../support/frames.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { echo } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 /** The parts of the runtimes that are used. */
 interface Runtimes {

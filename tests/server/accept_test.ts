@@ -12,11 +12,10 @@ import {
   delay,
   test,
 } from "../harness.ts";
-import { rawFrame } from "../protocol/frames.ts";
-import { decodeBody } from "../support/chunked.ts";
+import { rawFrame } from "../support/frames.ts";
+import { ACCEPT, decodeBody, upgradeRequest } from "../support/http.ts";
 import { assertRefused } from "../support/accepting.ts";
-import { HttpPeer, upgradeRequest } from "../support/http.ts";
-import { ACCEPT } from "../support/http_text.ts";
+import { HttpPeer } from "../support/http_peer.ts";
 import { turns } from "../support/open.ts";
 
 const text = (payload: string) => rawFrame({ first: 0x81, payload }, "server");

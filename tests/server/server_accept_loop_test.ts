@@ -13,10 +13,10 @@ import {
   test,
 } from "../harness.ts";
 import { upgradeRequest } from "../support/http.ts";
-import { closeFrame, textFrame } from "../support/peer.ts";
+import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import { scriptCommand } from "../support/script.ts";
-import { openRaw, RawClient, serving } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { openRaw, RawWebSocket, serving } from "../support/server.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 /** Starts an echo server with few file descriptors. */
 async function startServer(files: number, ...options: string[]) {
@@ -28,7 +28,7 @@ async function startServer(files: number, ...options: string[]) {
   return { child, addr };
 }
 
-async function assertEchoes(client: RawClient, text: string): Promise<void> {
+async function assertEchoes(client: RawWebSocket, text: string): Promise<void> {
   client.send(textFrame(text));
   await client.received(`\x81\x02${text}`);
 }
@@ -77,7 +77,7 @@ test("maxConnections keeps a server from running out of file descriptors", async
 });
 
 /** Opens a raw WebSocket, as soon as the server accepts one. */
-async function connectAndOpen(addr: Addr): Promise<RawClient> {
+async function connectAndOpen(addr: Addr): Promise<RawWebSocket> {
   const started = performance.now();
   while (performance.now() - started < 20_000) {
     const client = await tcpConnect(addr);
@@ -86,7 +86,7 @@ async function connectAndOpen(addr: Addr): Promise<RawClient> {
       ({ text, hasEnded, isClosed }) => hasEnded || isClosed || text.includes("\r\n\r\n"),
       "an answer",
     );
-    if (client.text.startsWith("HTTP/1.1 101 ")) return new RawClient(client);
+    if (client.text.startsWith("HTTP/1.1 101 ")) return new RawWebSocket(client);
     await delay(10);
   }
   throw new Error("the server accepted no connection");

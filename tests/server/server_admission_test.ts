@@ -12,17 +12,17 @@ import {
 } from "../harness.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
 import { upgradeRequest } from "../support/http.ts";
-import { closeFrame } from "../support/peer.ts";
-import { echo, openRaw, RawClient, serving } from "../support/server.ts";
-import { TcpClient, tcpConnect } from "../support/tcp.ts";
+import { closeFrame } from "../support/memory_peer.ts";
+import { echo, openRaw, RawWebSocket, serving } from "../support/server.ts";
+import { RawTcp, tcpConnect } from "../support/raw_tcp.ts";
 import { good, servingTls, trust } from "../support/tls.ts";
 
 const FULL =
   /^HTTP\/1\.1 503 Service Unavailable\r\n(?=[^]*\r\nRetry-After: 5\r\n)[^]*\r\nConnection: close\r\n/;
 
 /** Connects from another loopback address. */
-async function tcpConnectFrom(localAddress: string, { port }: TcpAddr): Promise<TcpClient> {
-  const client = new TcpClient(
+async function tcpConnectFrom(localAddress: string, { port }: TcpAddr): Promise<RawTcp> {
+  const client = new RawTcp(
     netConnect({ host: "127.0.0.1", port, localAddress, allowHalfOpen: true }),
   );
   onTestEnd(async () => {
@@ -37,7 +37,7 @@ async function tcpConnectFrom(localAddress: string, { port }: TcpAddr): Promise<
 async function openWhenRoom(
   addr: TcpAddr,
   fields: Record<string, string> = {},
-): Promise<RawClient> {
+): Promise<RawWebSocket> {
   const started = performance.now();
   while (performance.now() - started < 20_000) {
     const client = await tcpConnect(addr);
@@ -46,7 +46,7 @@ async function openWhenRoom(
       ({ text, hasEnded, isClosed }) => hasEnded || isClosed || text.includes("\r\n\r\n"),
       "an answer",
     );
-    if (client.text.startsWith("HTTP/1.1 101 ")) return new RawClient(client);
+    if (client.text.startsWith("HTTP/1.1 101 ")) return new RawWebSocket(client);
     client.socket.destroy();
     await delay(10);
   }

@@ -13,16 +13,17 @@ import {
 } from "../harness.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { turns } from "../support/open.ts";
-import { closeFrame } from "../support/peer.ts";
+import { closeFrame } from "../support/memory_peer.ts";
 import { scriptCommand } from "../support/script.ts";
-import { openRaw, PlatformClient, type RawClient, serving } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { openRaw, PlatformClient, serving } from "../support/server.ts";
+import type { RawWebSocket } from "../support/server.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 const CLOSE_1001 = "\x88\x02\x03\xe9";
 
 /** Opens raw clients, which answer a Close frame and record when it arrives. */
 async function openMany(server: WebSocketServer, count: number) {
-  const times = new Map<RawClient, number>();
+  const times = new Map<RawWebSocket, number>();
   const clients = await Promise.all(Array.from({ length: count }, async () => {
     const client = await openRaw(server);
     const { tcp } = client;

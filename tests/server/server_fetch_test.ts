@@ -1,9 +1,9 @@
 import type { RequestInfo, ServeOptions } from "../../mod.ts";
 import { assert, assertEquals, assertMatch, deadline, delay, test } from "../harness.ts";
-import { decodeBody } from "../support/chunked.ts";
+import { decodeBody } from "../support/http.ts";
 import { PlatformClient, serving } from "../support/server.ts";
 import { streamOf } from "../support/streams.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 /** Sends a raw request to a server with this `fetch()`, and returns its whole output. */
 async function responseTo(

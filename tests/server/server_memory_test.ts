@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows, delay, eventually, test } from "../harness.ts";
 import { serve } from "../../mod.ts";
-import { rawFrame } from "../protocol/frames.ts";
+import { rawFrame } from "../support/frames.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { openRaw, PlatformClient, serving } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 const KIB = 1024;
 

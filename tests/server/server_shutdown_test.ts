@@ -2,9 +2,9 @@ import type { TcpAddr } from "../../mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows, deadline, test } from "../harness.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { turns } from "../support/open.ts";
-import { closeFrame } from "../support/peer.ts";
+import { closeFrame } from "../support/memory_peer.ts";
 import { openRaw, PlatformClient, serving } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 /** Asserts that the server's port is closed. */
 async function assertNotListening(addr: TcpAddr): Promise<void> {

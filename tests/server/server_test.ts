@@ -10,7 +10,7 @@ import type {
   WebSocketConnection,
 } from "../../mod.ts";
 import { assert, assertEquals, assertMatch, assertThrows, onTestEnd, test } from "../harness.ts";
-import { closeFrame, textFrame } from "../support/peer.ts";
+import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import { turns } from "../support/open.ts";
 import { openRaw, PlatformClient, serving } from "../support/server.ts";
 

@@ -18,7 +18,7 @@ import {
 import { upgradeRequest } from "../support/http.ts";
 import { collect } from "../support/open.ts";
 import { echo, serving } from "../support/server.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 import { ca, good, servingTls, trust } from "../support/tls.ts";
 
 testIf(canRun("curl"), "serve answers plain HTTP over TLS, with https URLs", async () => {

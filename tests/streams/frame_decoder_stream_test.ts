@@ -1,7 +1,9 @@
 import { ProtocolError, WebSocketError } from "../../src/protocol/errors.ts";
 import { FrameDecoderStream } from "../../src/streams/frame_decoder_stream.ts";
 import { assert, assertEquals, assertRejects, hex, test } from "../harness.ts";
-import { cut, frameText, join, rawFrame, ROLES } from "../protocol/frames.ts";
+import { cut, frameText, ROLES } from "../protocol/frames.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
 import { streamOf } from "../support/streams.ts";
 import { countedSource, settled } from "./sources.ts";
 

@@ -4,7 +4,8 @@ import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { FrameDecoderStream } from "../../src/streams/frame_decoder_stream.ts";
 import { MessageAssemblerStream } from "../../src/streams/message_assembler_stream.ts";
 import { assert, assertEquals, assertRejects, hex, test } from "../harness.ts";
-import { assertMessages, cut, mixedText, randomBytes, rawFrame } from "../protocol/frames.ts";
+import { assertMessages, cut, mixedText, randomBytes } from "../protocol/frames.ts";
+import { rawFrame } from "../support/frames.ts";
 import { streamOf } from "../support/streams.ts";
 import { countedSource, settled } from "./sources.ts";
 

@@ -2,7 +2,7 @@ import { accept } from "../../src/server/accept.ts";
 import type { AcceptOptions } from "../../src/server/accept_options.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
 import { assertEquals, assertRejects } from "../harness.ts";
-import { HttpPeer } from "./http.ts";
+import { HttpPeer } from "./http_peer.ts";
 import { turns } from "./open.ts";
 
 /** Asserts that the handshake is refused: what the caller is told, and what the client. */

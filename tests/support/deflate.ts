@@ -10,10 +10,11 @@ import type {
 } from "../../mod.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { onTestEnd } from "../harness.ts";
-import { utf8 } from "../protocol/frames.ts";
-import type { RawFrame } from "../protocol/frames.ts";
-import { HttpPeer, upgradeRequest } from "./http.ts";
-import { Peer } from "./peer.ts";
+import { utf8 } from "./bytes.ts";
+import type { RawFrame } from "./frames.ts";
+import { HttpPeer } from "./http_peer.ts";
+import { upgradeRequest } from "./http.ts";
+import { MemoryPeer } from "./memory_peer.ts";
 import { serving } from "./server.ts";
 
 /** RSV1 of a frame's first byte: the "Per-Message Compressed" bit. */
@@ -90,11 +91,11 @@ async function overTcp(atServer: AcceptOptions, atClient: ConnectOptions): Promi
 export async function acceptRaw(
   options: AcceptOptions,
   offer: string = OFFER,
-): Promise<{ socket: WebSocketConnection; peer: Peer; head: string }> {
+): Promise<{ socket: WebSocketConnection; peer: MemoryPeer; head: string }> {
   const http = new HttpPeer({ lendsChunks: true });
   const accepting = accept(http.conn, options);
   http.send(upgradeRequest(offer === "" ? {} : { "Sec-WebSocket-Extensions": offer }));
   const socket = await accepting;
   await http.headed();
-  return { socket, peer: new Peer(http.transport, "client"), head: http.text };
+  return { socket, peer: new MemoryPeer(http.transport, "client"), head: http.text };
 }

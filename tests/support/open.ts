@@ -11,7 +11,7 @@ import type { Timers } from "../../src/util/timers.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { deadline, delay, onTestEnd } from "../harness.ts";
-import { Peer } from "./peer.ts";
+import { MemoryPeer } from "./memory_peer.ts";
 
 /** How a connection under test is made. */
 export interface OpenOptions {
@@ -36,7 +36,7 @@ export interface OpenOptions {
 /** A connection under test, and what is known of it. */
 export interface Opened {
   readonly socket: WebSocketConnection<string>;
-  readonly peer: Peer;
+  readonly peer: MemoryPeer;
   /** The connection's end of the memory. */
   readonly transport: MemoryTransport;
   /** What `onError` was told. */
@@ -56,7 +56,7 @@ export function open(options: OpenOptions = {}): Opened {
     return write(bytes);
   };
   const answer = new TextEncoder().encode("HTTP/1.1 101 Switching Protocols\r\n\r\n");
-  const peer = new Peer(there, role === "server" ? "client" : "server", answer.length);
+  const peer = new MemoryPeer(there, role === "server" ? "client" : "server", answer.length);
   const errors: unknown[] = [];
   const socket = openConnection<string>({
     settings: {

@@ -8,12 +8,12 @@ import type {
   WebSocketServer,
 } from "../../mod.ts";
 import { deadline, onTestEnd } from "../harness.ts";
-import { rawFrame } from "../protocol/frames.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import { rawFrame } from "./frames.ts";
+import type { RawFrame } from "./frames.ts";
 import { Changes } from "./changes.ts";
 import { upgradeRequest } from "./http.ts";
-import { tcpConnect } from "./tcp.ts";
-import type { TcpClient } from "./tcp.ts";
+import { tcpConnect } from "./raw_tcp.ts";
+import type { RawTcp } from "./raw_tcp.ts";
 
 /** A server under test, and what `onError` was told. */
 export interface Served<Data> {
@@ -51,16 +51,16 @@ export function serving<Data = unknown>(
 export async function openRaw<Data>(
   server: WebSocketServer<Data>,
   fields: Record<string, string> = {},
-): Promise<RawClient> {
+): Promise<RawWebSocket> {
   const client = await tcpConnect(server.addr);
   client.write(upgradeRequest(fields));
   await client.until(({ text }) => text.includes("\r\n\r\n"), "the answer");
-  return new RawClient(client);
+  return new RawWebSocket(client);
 }
 
 /** A client past its handshake, which answers nothing by itself. */
-export class RawClient {
-  constructor(readonly tcp: TcpClient) {}
+export class RawWebSocket {
+  constructor(readonly tcp: RawTcp) {}
 
   /** Sends frames. */
   send(...frames: RawFrame[]): void {

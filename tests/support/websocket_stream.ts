@@ -3,19 +3,18 @@
 import { WebSocketError, WebSocketStream } from "../../mod.ts";
 import type { WebSocketOpenInfo } from "../../mod.ts";
 import { assertRejects, deadline } from "../harness.ts";
-import { rawFrame } from "../protocol/frames.ts";
-import type { RawFrame } from "../protocol/frames.ts";
+import { frameWords, rawFrame, wholeFrames } from "./frames.ts";
+import type { RawFrame } from "./frames.ts";
 import { latin1 } from "./bytes.ts";
-import { frameWords, wholeFrames } from "./frame_text.ts";
-import { switching } from "./http_text.ts";
-import { closeFrame } from "./peer.ts";
-import { rawServer } from "./raw_server.ts";
-import type { RawConnection } from "./raw_server.ts";
+import { switching } from "./http.ts";
+import { closeFrame } from "./memory_peer.ts";
+import { rawServer } from "./raw_tcp.ts";
+import type { RawTcp } from "./raw_tcp.ts";
 
 /** Returns an open stream, to a raw server that behaves as `behave` says. */
 export async function open(
-  behave: (connection: RawConnection) => void | Promise<void> = () => {},
-): Promise<{ stream: WebSocketStream; info: WebSocketOpenInfo; peer: RawConnection }> {
+  behave: (connection: RawTcp) => void | Promise<void> = () => {},
+): Promise<{ stream: WebSocketStream; info: WebSocketOpenInfo; peer: RawTcp }> {
   const { port, first } = await rawServer(async (connection) => {
     connection.write(switching(await connection.head()));
     await behave(connection);
@@ -26,13 +25,13 @@ export async function open(
 }
 
 /** Returns the frames that the peer has received, in words. */
-export function sent(peer: RawConnection): string[] {
+export function sent(peer: RawTcp): string[] {
   const bytes = latin1(peer.text.slice(peer.text.indexOf("\r\n\r\n") + 4));
   return wholeFrames(bytes).frames.map(frameWords);
 }
 
 /** Waits for the client's Close, answers it, and ends the connection; returns it in words. */
-export async function answerClose(peer: RawConnection, answer?: RawFrame): Promise<string> {
+export async function answerClose(peer: RawTcp, answer?: RawFrame): Promise<string> {
   const close = () => sent(peer).find((words) => words.startsWith("close"));
   await peer.until(() => close() !== undefined, "a Close");
   const words = close()!;

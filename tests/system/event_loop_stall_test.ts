@@ -5,7 +5,7 @@ import type { WebSocketConnection } from "../../mod.ts";
 import { assert, assertEquals, deadline, delay, onTestEnd, spawn, test } from "../harness.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { scriptCommand } from "../support/script.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 const CLIENTS = 1000;
 /** The server's pongTimeout is 1 s. */

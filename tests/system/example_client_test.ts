@@ -3,7 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assertEquals, deadline, run, runtime, test } from "../harness.ts";
 import type { Exit } from "../harness.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { serving } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

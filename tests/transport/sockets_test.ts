@@ -22,7 +22,7 @@ import { watch } from "../support/events.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { turns } from "../support/open.ts";
 import { scriptCommand } from "../support/script.ts";
-import { tcpConnect } from "../support/tcp.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 const MIB = 1024 * 1024;
 

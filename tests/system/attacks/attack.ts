@@ -1,8 +1,8 @@
 /** What an attack is, and what it has at hand. */
 
 import type { Limits } from "../../../mod.ts";
-import { Peer } from "./peer.ts";
-import type { Tally } from "./peer.ts";
+import { Attacker } from "./attacker.ts";
+import type { Tally } from "./attacker.ts";
 import type { RequestParts } from "./wire.ts";
 
 /** How the victim echoes, at a port for each. `slow` takes a second for a message. */
@@ -65,7 +65,7 @@ export class Context implements Tally {
   readonly target: Target;
   readonly #isFull: boolean;
   readonly #held: (connections: number) => Promise<void>;
-  readonly #peers: Peer[] = [];
+  readonly #peers: Attacker[] = [];
 
   /**
    * @param isFull Whether the attack is to be run at its full size, or in a second or two.
@@ -92,17 +92,17 @@ export class Context implements Tally {
   }
 
   /** A TCP connection. */
-  async connect(form: Form = "callbacks"): Promise<Peer> {
-    return this.keep(await Peer.connect(this.target.ports[form], this));
+  async connect(form: Form = "callbacks"): Promise<Attacker> {
+    return this.keep(await Attacker.connect(this.target.ports[form], this));
   }
 
   /** A connection that has asked for a WebSocket and has got an answer. */
-  async open(form: Form = "callbacks", parts: RequestParts = {}): Promise<Peer> {
-    return this.keep(await Peer.open(this.target.ports[form], this, parts));
+  async open(form: Form = "callbacks", parts: RequestParts = {}): Promise<Attacker> {
+    return this.keep(await Attacker.open(this.target.ports[form], this, parts));
   }
 
   /** A connection that has agreed to permessage-deflate. */
-  async openCompressed(): Promise<Peer> {
+  async openCompressed(): Promise<Attacker> {
     const fields = { "Sec-WebSocket-Extensions": "permessage-deflate" };
     const peer = await this.open("compressed", { fields });
     if (peer.reader.field("Sec-WebSocket-Extensions") === undefined) {
@@ -122,7 +122,7 @@ export class Context implements Tally {
   }
 
   /** Sends one request on a connection of its own; resolves to the answer, once TCP has ended. */
-  async ask(data: string | Uint8Array): Promise<Peer> {
+  async ask(data: string | Uint8Array): Promise<Attacker> {
     const peer = await this.connect();
     peer.write(data);
     await peer.answered(10_000);
@@ -131,14 +131,14 @@ export class Context implements Tally {
   }
 
   /** Whether an echo comes back. */
-  async echoes(peer: Peer, send: (text: string) => Uint8Array): Promise<boolean> {
+  async echoes(peer: Attacker, send: (text: string) => Uint8Array): Promise<boolean> {
     peer.write(send("still there?"));
     return await peer.until(() => peer.reader.last === "still there?" || peer.isGone, 10_000) &&
       !peer.isGone;
   }
 
   /** Keeps a connection of the attack's, to be dropped at its end. */
-  keep(peer: Peer): Peer {
+  keep(peer: Attacker): Attacker {
     this.#peers.push(peer);
     return peer;
   }

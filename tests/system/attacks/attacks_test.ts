@@ -5,7 +5,7 @@ import { attacks } from "./all.ts";
 import { Context } from "./attack.ts";
 import type { VictimLimits } from "./attack.ts";
 import { startVictim } from "./victim.ts";
-import { frame } from "./wire.ts";
+import { frame } from "../../support/frames.ts";
 
 /** Times that a test can wait for. */
 const limits: VictimLimits = {

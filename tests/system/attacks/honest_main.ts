@@ -3,8 +3,8 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { pause } from "./attack.ts";
-import { Peer } from "./peer.ts";
-import { frame } from "./wire.ts";
+import { Attacker } from "./attacker.ts";
+import { frame } from "../../support/frames.ts";
 
 /** How long it waits after an echo, in milliseconds. */
 const PAUSE = 2;
@@ -25,7 +25,7 @@ function report(): void {
 createInterface({ input: process.stdin }).on("line", report).on("close", () => process.exit(0));
 
 const tally = { sent: 0 };
-const peer = await Peer.open(port, tally);
+const peer = await Attacker.open(port, tally);
 console.log(JSON.stringify("open"));
 while (!peer.isGone) {
   const { messages } = peer.reader;

@@ -3,16 +3,16 @@
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { Context } from "./attack.ts";
-import { Peer } from "./peer.ts";
+import { Attacker } from "./attacker.ts";
 
 /** What it does with a connection, whose request is there. */
-export type Behaviour = (peer: Peer, head: string) => void | Promise<void>;
+export type Behaviour = (peer: Attacker, head: string) => void | Promise<void>;
 
 /** How the victim ended: by its own account, and as the attacker saw it. */
 export interface ClientOutcome {
   /** What the victim's `connect()` came to. */
   told: string;
-  /** What was on the wire: see `Peer.answer`. */
+  /** What was on the wire: see `Attacker.answer`. */
   answer: string;
   /** The request. */
   head: string;
@@ -28,9 +28,9 @@ export async function attackClient(
 ): Promise<ClientOutcome> {
   const behaved = Promise.withResolvers<void>();
   let head = "";
-  let peer: Peer | undefined;
+  let peer: Attacker | undefined;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const own = peer = context.keep(new Peer(socket, context, true));
+    const own = peer = context.keep(new Attacker(socket, context, true));
     const onData = (chunk: Uint8Array): void => {
       head += new TextDecoder("latin1").decode(chunk);
       if (!head.includes("\r\n\r\n")) return;

@@ -4,7 +4,7 @@ import { Context, pause } from "./attack.ts";
 import type { Attack } from "./attack.ts";
 import { HonestProcess, VictimProcess } from "./processes.ts";
 import type { Latencies } from "./processes.ts";
-import { frame } from "./wire.ts";
+import { frame } from "../../support/frames.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { constants, deflateRawSync } from "node:zlib";
 import { pause } from "../attacks/attack.ts";
-import { closeFrame, frame, request } from "../attacks/wire.ts";
+import { closeFrame, frame } from "../../support/frames.ts";
+import { request } from "../attacks/wire.ts";
 import { ANSWERS } from "./ledger.ts";
 import type { Ending, Ledger } from "./ledger.ts";
 import { MessageReader } from "./message_reader.ts";
@@ -185,7 +186,7 @@ export class Life {
       const part = body.subarray(i * step, i === pieces - 1 ? undefined : (i + 1) * step);
       const fin = i === pieces - 1;
       this.#socket!.write(
-        frame({ fin, rsv1: rsv1 && i === 0, opcode: i === 0 ? opcode : 0, payload: part }),
+        frame({ fin, rsv: rsv1 && i === 0 ? 4 : 0, opcode: i === 0 ? opcode : 0, payload: part }),
       );
       if (chance() < 0.05) {
         ledger.pings++;

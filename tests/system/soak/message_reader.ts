@@ -2,24 +2,23 @@
 
 import { Buffer } from "node:buffer";
 import { constants, inflateRawSync } from "node:zlib";
+import { FrameReader } from "../../support/frames.ts";
+import type { ReadFrame } from "../../support/frames.ts";
 
 const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 
-/** Who is told of what was read. */
+/** What a {@linkcode MessageReader} calls. */
 export interface Reading {
   message(payload: Buffer, isText: boolean): void;
   pong(): void;
   close(code: number): void;
 }
 
-/** See the module. */
+/** Reads messages, in fragments and compressed ones too. */
 export class MessageReader {
   readonly #reading: Reading;
-  #chunks: Buffer[] = [];
-  #length = 0;
-  /** How many bytes there must be before it's worth to look again. */
-  #needed = 2;
-  #parts: Buffer[] = [];
+  readonly #frames = new FrameReader((frame) => this.#take(frame));
+  #parts: Uint8Array[] = [];
   #isText = false;
   #isCompressed = false;
 
@@ -28,47 +27,18 @@ export class MessageReader {
   }
 
   /**
-   * Takes the next bytes.
+   * Reads the next bytes.
    *
-   * @throws {Error} where the server breaks the protocol.
+   * @throws {Error} If the server violates the protocol.
    */
-  push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    if (this.#length < this.#needed) return;
-    let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#length);
-    while (true) {
-      const used = this.#frame(bytes);
-      if (used === 0) break;
-      bytes = bytes.subarray(used);
-    }
-    this.#chunks = bytes.length === 0 ? [] : [bytes];
-    this.#length = bytes.length;
+  push(chunk: Uint8Array): void {
+    this.#frames.push(chunk);
   }
 
-  /** Reads one frame; how many bytes it had, or 0 where it's not whole. */
-  #frame(bytes: Buffer): number {
-    this.#needed = 2;
-    if (bytes.length < 2) return 0;
-    const [first, second] = bytes as unknown as [number, number];
-    if ((second & 0x80) !== 0) throw new Error("The server masks");
-    const size = second < 126 ? 2 : second === 126 ? 4 : 10;
-    this.#needed = size;
-    if (bytes.length < size) return 0;
-    const length = size === 2
-      ? second
-      : size === 4
-      ? bytes.readUInt16BE(2)
-      : Number(bytes.readBigUInt64BE(2));
-    this.#needed = size + length;
-    if (bytes.length < size + length) return 0;
-    this.#take(first, bytes.subarray(size, size + length));
-    return size + length;
-  }
-
-  #take(first: number, payload: Buffer): void {
+  #take({ first, isMasked, payload }: ReadFrame): void {
+    if (isMasked) throw new Error("The server masks");
     const opcode = first & 0x0f;
-    if (opcode === 8) return this.#reading.close(length2(payload));
+    if (opcode === 8) return this.#reading.close(codeOf(payload));
     if (opcode === 10) return this.#reading.pong();
     if (opcode > 2) throw new Error(`The server sends opcode ${opcode}`);
     if ((opcode === 0) !== (this.#parts.length > 0)) throw new Error("The server mixes fragments");
@@ -87,6 +57,6 @@ export class MessageReader {
   }
 }
 
-function length2(payload: Buffer): number {
-  return payload.length < 2 ? 1005 : payload.readUInt16BE(0);
+function codeOf(payload: Uint8Array): number {
+  return payload.length < 2 ? 1005 : (payload[0]! << 8) | payload[1]!;
 }

@@ -10,7 +10,7 @@ import {
   test,
 } from "../../harness.ts";
 import { scriptCommand } from "../../support/script.ts";
-import { closeFrame, frame } from "../attacks/wire.ts";
+import { closePayload, frame } from "../../support/frames.ts";
 import { growthOf } from "./memory.ts";
 import type { Sample } from "./memory.ts";
 import { MessageReader } from "./message_reader.ts";
@@ -42,15 +42,15 @@ test("the soak refuses what is no number", async () => {
 test("MessageReader reads a server's messages, whole, in fragments and compressed, however cut", () => {
   const long = "é".repeat(40_000);
   const deflated = deflateRawSync(Buffer.from(long), { finishFlush: 2 }).subarray(0, -4);
-  const masked = false;
+  const mask = null;
   const bytes = Buffer.concat([
-    frame({ opcode: 1, payload: "one", masked }),
-    frame({ opcode: 2, fin: false, payload: "t", masked }),
-    frame({ opcode: 10, masked }),
-    frame({ opcode: 0, payload: "wo", masked }),
-    frame({ opcode: 1, rsv1: true, payload: deflated, masked }),
-    frame({ opcode: 1, payload: long, masked }),
-    closeFrame(1000, masked),
+    frame({ opcode: 1, payload: "one", mask }),
+    frame({ opcode: 2, fin: false, payload: "t", mask }),
+    frame({ opcode: 10, mask }),
+    frame({ opcode: 0, payload: "wo", mask }),
+    frame({ opcode: 1, rsv: 4, payload: deflated, mask }),
+    frame({ opcode: 1, payload: long, mask }),
+    frame({ opcode: 8, payload: closePayload(1000), mask }),
   ]);
   const read = (step: number): unknown[] => {
     const got: unknown[] = [];
@@ -70,8 +70,8 @@ test("MessageReader throws where the server masks, or mixes messages", () => {
   const reading = { message() {}, pong() {}, close() {} };
   const wrong = [
     frame({ opcode: 1, payload: "x" }),
-    frame({ opcode: 0, payload: "x", masked: false }),
-    frame({ opcode: 3, masked: false }),
+    frame({ opcode: 0, payload: "x", mask: null }),
+    frame({ opcode: 3, mask: null }),
   ];
   for (const bytes of wrong) assertThrows(() => new MessageReader(reading).push(bytes), Error);
 });

@@ -1,13 +1,15 @@
 /** Attacks by a server, on those who connect to it. */
 
 import type { Attack, Context } from "../attack.ts";
-import { switching } from "../../../support/http_text.ts";
+import { switching } from "../../../support/http.ts";
 import { attackClient } from "../hostile_server.ts";
 import type { Behaviour } from "../hostile_server.ts";
-import { frame, latin1, repeat } from "../wire.ts";
+import { frame } from "../../../support/frames.ts";
+import { latin1 } from "../../../support/bytes.ts";
+import { repeat } from "../wire.ts";
 
 /** A server's frames have no mask. */
-const bare = (parts: Parameters<typeof frame>[0]): Uint8Array => frame({ masked: false, ...parts });
+const bare = (parts: Parameters<typeof frame>[0]): Uint8Array => frame({ mask: null, ...parts });
 
 /** Opens, then sends without end, up to 100 MiB or an answer. */
 function sendsWithoutEnd(bytes: Uint8Array, first?: Uint8Array): Behaviour {
@@ -143,7 +145,7 @@ export const clients: readonly Attack[] = [
       const payload = deflateRawSync(new Uint8Array(context.size(256, 16) * 1024 * 1024));
       const { answer } = await attackClient(context, (peer, head) => {
         peer.write(switching(head, "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
-        peer.write(bare({ opcode: 2, rsv1: true, payload }));
+        peer.write(bare({ opcode: 2, rsv: 4, payload }));
       }, (port) => ({ url: `ws://127.0.0.1:${port}/`, compression: true }));
       return [answer];
     },

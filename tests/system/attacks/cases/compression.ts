@@ -3,8 +3,8 @@
 import { constants, createDeflateRaw, deflateRawSync } from "node:zlib";
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
-import type { Peer } from "../peer.ts";
-import { frame } from "../wire.ts";
+import type { Attacker } from "../attacker.ts";
+import { frame } from "../../../support/frames.ts";
 
 const MIB = 1024 * 1024;
 const { Z_SYNC_FLUSH } = constants;
@@ -46,7 +46,7 @@ const KNOWN = [
 async function drop(
   context: Context,
   count: number,
-  send: (peer: Peer, bytes: Uint8Array) => void | Promise<void>,
+  send: (peer: Attacker, bytes: Uint8Array) => void | Promise<void>,
 ): Promise<string[]> {
   const bytes = await bomb(context.size(1024, 16));
   const peers = await context.many(count, () => context.openCompressed());
@@ -65,7 +65,7 @@ export const compression: readonly Attack[] = [
     maxGrowth: 32,
     run: (context) =>
       drop(context, 1, (peer, payload) => {
-        peer.write(frame({ opcode: 2, rsv1: true, payload }));
+        peer.write(frame({ opcode: 2, rsv: 4, payload }));
       }),
   },
   {
@@ -78,7 +78,9 @@ export const compression: readonly Attack[] = [
         for (let at = 0; at < payload.length && peer.answer === "open"; at += 100) {
           const part = payload.subarray(at, at + 100);
           const isFirst = at === 0;
-          peer.write(frame({ opcode: isFirst ? 2 : 0, rsv1: isFirst, fin: false, payload: part }));
+          peer.write(
+            frame({ opcode: isFirst ? 2 : 0, rsv: isFirst ? 4 : 0, fin: false, payload: part }),
+          );
           if (at % 1000 === 0) await pause(0);
         }
       }),
@@ -91,7 +93,7 @@ export const compression: readonly Attack[] = [
     maxGrowth: 128,
     run: (context) =>
       drop(context, context.size(50, 3), (peer, payload) => {
-        peer.write(frame({ opcode: 1, rsv1: true, payload }));
+        peer.write(frame({ opcode: 1, rsv: 4, payload }));
       }),
   },
   {
@@ -106,7 +108,7 @@ export const compression: readonly Attack[] = [
       const peer = await context.openCompressed();
       peer.socket.pause();
       const payload = deflate(new Uint8Array(context.target.limits.maxMessageSize));
-      const bytes = frame({ opcode: 2, rsv1: true, payload });
+      const bytes = frame({ opcode: 2, rsv: 4, payload });
       await peer.flood(bytes, context.size(10_000, 1000), Infinity, context.size(2000, 300));
       await context.hold(1);
       if (peer.answer !== "open") return [peer.answer];
@@ -121,7 +123,7 @@ export const compression: readonly Attack[] = [
     async run(context) {
       return await context.many(context.size(200, 5), async () => {
         const peer = await context.openCompressed();
-        peer.write(frame({ opcode: 2, rsv1: true, payload: new Uint8Array(64).fill(0xff) }));
+        peer.write(frame({ opcode: 2, rsv: 4, payload: new Uint8Array(64).fill(0xff) }));
         return await peer.answered(5000);
       }, 20);
     },
@@ -134,7 +136,7 @@ export const compression: readonly Attack[] = [
       const payload = deflate(new TextEncoder().encode("x".repeat(2000)));
       const peers = await context.many(context.size(1000, 10), async () => {
         const peer = await context.openCompressed();
-        peer.write(frame({ opcode: 1, rsv1: true, payload }));
+        peer.write(frame({ opcode: 1, rsv: 4, payload }));
         await peer.until(() => peer.reader.messages === 1 || peer.isGone, 10_000);
         return peer;
       }, 50);

@@ -2,7 +2,9 @@
 
 import type { Attack, Context } from "../attack.ts";
 import { pause, runtime } from "../attack.ts";
-import { closeFrame, frame, latin1, request, text } from "../wire.ts";
+import { closeFrame, frame } from "../../../support/frames.ts";
+import { latin1 } from "../../../support/bytes.ts";
+import { request, text } from "../wire.ts";
 
 /** Whether the victim has let go of all connections, within so many milliseconds. */
 async function areLetGo(context: Context, ms: number): Promise<boolean> {

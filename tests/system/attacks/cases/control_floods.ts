@@ -2,9 +2,10 @@
 
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
-import { switching } from "../../../support/http_text.ts";
+import { switching } from "../../../support/http.ts";
 import { attackClient } from "../hostile_server.ts";
-import { frame, repeat } from "../wire.ts";
+import { frame } from "../../../support/frames.ts";
+import { repeat } from "../wire.ts";
 
 /** Sends control frames without end; what they are answered with is read then, or only after that. */
 async function flood(context: Context, bytes: Uint8Array, reads: boolean): Promise<string[]> {
@@ -75,7 +76,7 @@ export const controlFloods: readonly Attack[] = [
       const { answer } = await attackClient(context, async (peer, head) => {
         peer.write(switching(head));
         peer.socket.pause();
-        const ping = frame({ opcode: 9, payload: "x".repeat(125), masked: false });
+        const ping = frame({ opcode: 9, payload: "x".repeat(125), mask: null });
         await peer.flood(repeat(ping), context.size(2000, 100), 100 * 1024 * 1024);
         peer.socket.resume();
         await peer.answered(2000);

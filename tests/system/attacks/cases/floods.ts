@@ -2,8 +2,9 @@
 
 import type { Attack, Context, Form } from "../attack.ts";
 import { pause, runtime } from "../attack.ts";
-import type { Peer } from "../peer.ts";
-import { frame, repeat, text } from "../wire.ts";
+import type { Attacker } from "../attacker.ts";
+import { frame } from "../../../support/frames.ts";
+import { repeat, text } from "../wire.ts";
 
 /**
  * The most that may be under way of what has been sent, in bytes: the kernel's buffers, four of them at
@@ -14,7 +15,7 @@ const UNDER_WAY = 32 * 1024 * 1024;
 /** Sends without end, and reads nothing until then. */
 async function unread(
   context: Context,
-  peer: Peer,
+  peer: Attacker,
   bytes: Uint8Array,
   ms = context.size(5000, 600),
 ): Promise<string> {

@@ -2,7 +2,8 @@
 
 import type { Attack } from "../attack.ts";
 import { pause } from "../attack.ts";
-import { closeFrame, frame, repeat, text } from "../wire.ts";
+import { closeFrame, frame } from "../../../support/frames.ts";
+import { repeat, text } from "../wire.ts";
 
 const MIB = 1024 * 1024;
 
@@ -10,14 +11,14 @@ const MIB = 1024 * 1024;
 interface Edge {
   what: string;
   claims: bigint;
-  lengthBits?: 16 | 64;
+  lengthForm?: 16 | 64;
   answer: string;
 }
 
 const edges: Edge[] = [
-  { what: "125 in 16 bits", claims: 125n, lengthBits: 16, answer: "1002" },
-  { what: "0 in 64 bits", claims: 0n, lengthBits: 64, answer: "1002" },
-  { what: "2^16-1 in 64 bits", claims: 2n ** 16n - 1n, lengthBits: 64, answer: "1002" },
+  { what: "125 in 16 bits", claims: 125n, lengthForm: 16, answer: "1002" },
+  { what: "0 in 64 bits", claims: 0n, lengthForm: 64, answer: "1002" },
+  { what: "2^16-1 in 64 bits", claims: 2n ** 16n - 1n, lengthForm: 64, answer: "1002" },
   { what: "2^16-1", claims: 2n ** 16n - 1n, answer: "open" },
   { what: "2^16", claims: 2n ** 16n, answer: "open" },
   { what: "2^20, the limit", claims: 2n ** 20n, answer: "open" },
@@ -44,13 +45,13 @@ const KNOWN_LENGTHS = [
 ];
 
 /** Each as a text, as binary, and as a later fragment; on many connections, which it leaves open. */
-const lengths: Attack[] = edges.map(({ what, claims, lengthBits, answer }) => ({
+const lengths: Attack[] = edges.map(({ what, claims, lengthForm, answer }) => ({
   name: `length of ${what}`,
   known: KNOWN_LENGTHS,
   expected: [answer],
   maxGrowth: 16,
   async run(context) {
-    const header = { claims, ...(lengthBits === undefined ? {} : { lengthBits }) };
+    const header = { claims, ...(lengthForm === undefined ? {} : { lengthForm }) };
     const answers = await context.many(context.size(300, 3), async (index) => {
       const peer = await context.open();
       if (index % 3 === 2) peer.write(frame({ opcode: 2, fin: false }));
@@ -97,7 +98,7 @@ export const frames: readonly Attack[] = [
     maxGrowth: 16,
     async run(context) {
       const peer = await context.openCompressed();
-      peer.write(frame({ opcode: 1, fin: false, rsv1: true }));
+      peer.write(frame({ opcode: 1, fin: false, rsv: 4 }));
       await peer.flood(repeat(frame({ opcode: 0, fin: false })), 10_000);
       return [await peer.answered(5000)];
     },

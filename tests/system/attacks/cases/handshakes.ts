@@ -2,7 +2,8 @@
 
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
-import { latin1, request, text } from "../wire.ts";
+import { latin1 } from "../../../support/bytes.ts";
+import { request, text } from "../wire.ts";
 
 /** Many connections, each of which sends the head a byte at a time. */
 async function slowly(context: Context, head: Uint8Array): Promise<string[]> {

@@ -3,7 +3,8 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { AnswerReader } from "./answer_reader.ts";
-import { latin1, request } from "./wire.ts";
+import { latin1 } from "../../support/bytes.ts";
+import { request } from "./wire.ts";
 import type { RequestParts } from "./wire.ts";
 
 /** How many bytes have been sent, by all of an attack's connections. */
@@ -12,7 +13,7 @@ export interface Tally {
 }
 
 /** See the module. */
-export class Peer {
+export class Attacker {
   readonly socket: Socket;
   readonly reader: AnswerReader;
   /** How the victim ended TCP. */
@@ -41,21 +42,21 @@ export class Peer {
   }
 
   /** Connects. */
-  static connect(port: number, tally: Tally): Promise<Peer> {
+  static connect(port: number, tally: Tally): Promise<Attacker> {
     return new Promise((resolve, reject) => {
       // Half-open: our end is ours to send, whatever the victim does.
       const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject);
-        resolve(new Peer(socket, tally));
+        resolve(new Attacker(socket, tally));
       });
     });
   }
 
   /** Connects and asks for a WebSocket; resolves when there is an answer. */
-  static async open(port: number, tally: Tally, parts: RequestParts = {}): Promise<Peer> {
-    const peer = await Peer.connect(port, tally);
+  static async open(port: number, tally: Tally, parts: RequestParts = {}): Promise<Attacker> {
+    const peer = await Attacker.connect(port, tally);
     peer.write(request(parts));
     if (!await peer.until(() => peer.reader.status !== 0, 10_000)) {
       throw new Error("No answer to an opening handshake within 10 s");

@@ -1,10 +1,9 @@
 import type { Role } from "../../src/protocol/frame.ts";
 import type { MemoryTransport } from "../../src/transport/memory_transport.ts";
-import { join, rawFrame } from "../protocol/frames.ts";
-import type { ParsedFrame, RawFrame } from "../protocol/frames.ts";
+import { join } from "./bytes.ts";
+import { closePayload, frameWords, rawFrame, wholeFrames } from "./frames.ts";
+import type { ParsedFrame, RawFrame } from "./frames.ts";
 import { Changes } from "./changes.ts";
-import { closePayload } from "./frame_bytes.ts";
-import { frameWords, wholeFrames } from "./frame_text.ts";
 
 /** How long to wait for what should come at once, in milliseconds. */
 const PATIENCE = 5000;
@@ -32,7 +31,7 @@ export function textFrame(payload: string): RawFrame {
 }
 
 /** The other end of a connection under test: raw frames over memory. It answers nothing by itself. */
-export class Peer {
+export class MemoryPeer {
   readonly transport: MemoryTransport;
   /** The frames that have come. */
   readonly frames: ParsedFrame[] = [];
