@@ -23,7 +23,7 @@ const text = (payload: string) => rawFrame({ first: 0x81, payload }, "server");
 test("accept makes a WebSocket of a connection", async () => {
   const peer = new HttpPeer();
   const accepting = accept(peer.conn);
-  peer.send(upgradeRequest({ Cookie: "a=b" }, "/chat?room=1"));
+  peer.send(upgradeRequest({ Cookie: "a=b" }, "GET /chat?room=1 HTTP/1.1"));
   const socket = await accepting;
   assertEquals(await peer.headed(), 101);
   assertMatch(peer.text, new RegExp(`\r\nSec-WebSocket-Accept: ${ACCEPT.replace("+", "\\+")}\r\n`));

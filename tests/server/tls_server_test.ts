@@ -73,7 +73,7 @@ for (const [name, bytes, end] of bad) {
 testIf(canRun("openssl", ["version"]), "a FIN without close_notify is a 1006", async () => {
   const { port, server, errors } = servingTls();
   const client = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-quiet"], {
-    input: upgradeRequest({ Host: "127.0.0.1" }, "/"),
+    input: upgradeRequest({ Host: "127.0.0.1" }, "GET / HTTP/1.1"),
   });
   await eventually(() => server.connections.size > 0, 5000, "a connection");
   const [socket] = server.connections;

@@ -146,7 +146,7 @@ export function wholeFrames(bytes: Uint8Array): { frames: ParsedFrame[]; rest: U
  */
 export function parseFrames(bytes: Uint8Array): ParsedFrame[] {
   const { frames, rest } = wholeFrames(bytes);
-  if (rest.length > 0) throw new Error(`the last frame is cut off: ${toHex(rest.slice(0, 200))}`);
+  if (rest.length > 0) throw new Error("the last frame is cut off");
   return frames;
 }
 
