@@ -1,5 +1,5 @@
 import { openConnection, startConnection } from "../connection/connection.ts";
-import type { WebSocketConnection } from "../connection/connection.ts";
+import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
 import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
 import { acceptResponses } from "../extensions/negotiation.ts";
 import { serializeExtensions } from "../handshake/extensions_header.ts";
@@ -9,7 +9,7 @@ import { parseUpgradeResponse, upgradeRefused } from "../handshake/upgrade_respo
 import { HandshakeError } from "../http/errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import { timers } from "../util/timers.ts";
-import type { ConnectPlan } from "./connect_plan.ts";
+import type { HandshakePlan } from "./connect_plan.ts";
 import { httpExchange } from "./http_exchange.ts";
 
 /**
@@ -20,8 +20,9 @@ import { httpExchange } from "./http_exchange.ts";
  */
 export function openWebSocket(
   transport: Transport,
-  plan: ConnectPlan,
+  plan: HandshakePlan,
   signal: AbortSignal,
+  handler?: SocketHandler,
 ): Promise<WebSocketConnection> {
   const { url, key, protocols, extensions, offers, fields, overflow, limits } = plan;
   return httpExchange(transport, {
@@ -32,6 +33,12 @@ export function openWebSocket(
     isWanted: (status) => status === 101,
     take(head, early) {
       const agreed = parseUpgradeResponse(head, { key, protocols, extensions: offers });
+      if (plan.requiresProtocol && protocols.length > 0 && agreed.protocol === "") {
+        throw new HandshakeError("Cannot open WebSocket: the server has chosen no subprotocol", {
+          code: "ERR_HANDSHAKE_PROTOCOL",
+          status: 101,
+        });
+      }
       const socket = openConnection<unknown>({
         settings: {
           role: "client",
@@ -42,6 +49,7 @@ export function openWebSocket(
           makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
           onError() {}, // The application finds the error in `closed`.
           onClosed: undefined,
+          responseHeaders: () => new Headers([...head.headers]),
         },
         transport,
         protocol: agreed.protocol,
@@ -50,7 +58,7 @@ export function openWebSocket(
         data: undefined,
         headText: "",
       });
-      startConnection(socket, { answer: new Uint8Array(0), early });
+      startConnection(socket, { answer: new Uint8Array(0), early, handler });
       return socket;
     },
     refuse: upgradeRefused,

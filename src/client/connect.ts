@@ -1,17 +1,11 @@
-import type { WebSocketConnection } from "../connection/connection.ts";
-import { parseProxyUrl } from "../handshake/url.ts";
-import type { WebSocketUrl } from "../handshake/url.ts";
-import { CloseCode } from "../protocol/close_code.ts";
-import { WebSocketError } from "../protocol/errors.ts";
-import { connect as connectTransport, startTls, toTransport } from "../transport/runtime.ts";
+import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
+import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
-import { TlsError } from "../transport/transport.ts";
-import type { ConnectTarget, Transport } from "../transport/transport.ts";
 import { withTimeout } from "../util/abort.ts";
 import { openWebSocket } from "./client_handshake.ts";
 import type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
-import { makePlan } from "./connect_plan.ts";
-import { openProxyTunnel } from "./proxy_tunnel.ts";
+import { makeConnectPlan, makeHandshakePlan } from "./connect_plan.ts";
+import { dial } from "./dial.ts";
 
 /**
  * Opens a WebSocket, as a client.
@@ -22,12 +16,15 @@ import { openProxyTunnel } from "./proxy_tunnel.ts";
  * @param url The URL: `ws:` or `wss:`, or `http:` or `https:`, which mean the same. User information in
  * it is sent as `Authorization: Basic`.
  * @param options See {@linkcode ConnectOptions}.
+ * @param handler Callbacks, the fastest way to receive messages. Without them, read the connection: a
+ * message that is not read stops the reading of all later ones, see {@linkcode WebSocketConnection}.
  * @returns The connection, when it is open.
  * @throws {HandshakeError} If the server, or the proxy, answers with something other than a WebSocket.
  * It has the `status`, the `headers` and the first 4 KiB of the `body` of the response.
- * @throws {WebSocketError} If the server can't be reached (code `ERR_CONNECT`), TLS can't be
- * established (`ERR_TLS`), or the server disconnects without an answer (`ERR_HANDSHAKE_LEFT`). Its
- * `cause` is the runtime's error.
+ * @throws {WebSocketError} If the server can't be reached (code `ERR_CONNECT`), the
+ * runtime or the system denies the permission to connect (`ERR_PERMISSION`), TLS can't be established
+ * (`ERR_TLS`), or the server disconnects without an answer (`ERR_HANDSHAKE_LEFT`). Its `cause` is the
+ * runtime's error. If the proxy can't be reached, the message names the proxy.
  * @throws {unknown} The signal's reason if `signal` aborts.
  * @throws {DOMException} A `TimeoutError` after `timeout`; a `SyntaxError` if the URL or a subprotocol
  * is malformed.
@@ -58,38 +55,10 @@ import { openProxyTunnel } from "./proxy_tunnel.ts";
 export async function connect(
   url: string | URL,
   options: ConnectOptions = {},
+  handler?: SocketHandler,
 ): Promise<WebSocketConnection> {
-  const plan = makePlan(url, options);
-  const { path, proxy, tls } = options;
-  const { isSecure, hostname, port } = plan.url;
-  if (tls !== undefined && !isSecure) {
-    throw new TypeError(`Cannot connect: tls is for wss:, got ${plan.url.href}`);
-  }
-  if (path !== undefined && (isSecure || proxy !== undefined)) {
-    throw new TypeError("Cannot connect: a Unix socket has neither TLS nor a proxy");
-  }
-  const target: ConnectTarget = { hostname, port };
-  if (path !== undefined) target.path = path;
-  if (isSecure) target.tls = { ...tls };
-  const proxyUrl = proxy === undefined ? undefined : parseProxyUrl(proxy);
-  return await withTimeout(options, async (signal) => {
-    const transport = await reach(
-      async () => {
-        if (proxyUrl === undefined) return await connectTransport(target, signal);
-        const { limits } = plan;
-        const transport = await connectTransport(
-          { hostname: proxyUrl.hostname, port: proxyUrl.port },
-          signal,
-        );
-        await openProxyTunnel(transport, { proxy: proxyUrl, hostname, port, limits, signal });
-        if (target.tls === undefined) return transport;
-        return await startTls(transport, target.tls, hostname, signal);
-      },
-      plan.url,
-      signal,
-    );
-    return await openWebSocket(transport, plan, signal);
-  });
+  const plan = makeConnectPlan(url, options);
+  return await withTimeout(options, (signal) => dial(plan, signal, handler));
 }
 
 /**
@@ -99,6 +68,7 @@ export async function connect(
  * @param conn A `Deno.Conn`, or a {@linkcode Transport}. It is closed if the handshake fails.
  * @param url The URL to request from the server.
  * @param options The options of {@linkcode connect} that concern the handshake.
+ * @param handler Callbacks, as for {@linkcode connect}.
  * @returns The connection, when it is open.
  * @throws {HandshakeError} If the server answers with something other than a WebSocket.
  * {@linkcode connect} lists what else is thrown.
@@ -121,26 +91,11 @@ export async function connectOver(
   conn: Conn,
   url: string | URL,
   options: HandshakeOptions = {},
+  handler?: SocketHandler,
 ): Promise<WebSocketConnection> {
-  const plan = makePlan(url, options);
-  return await withTimeout(options, (signal) => openWebSocket(toTransport(conn), plan, signal));
-}
-
-/** Runs `connect`, and turns an error of the runtime into a {@linkcode WebSocketError}. */
-async function reach(
-  connect: () => Promise<Transport>,
-  url: WebSocketUrl,
-  signal: AbortSignal,
-): Promise<Transport> {
-  try {
-    return await connect();
-  } catch (cause) {
-    if (signal.aborted || cause instanceof WebSocketError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new WebSocketError(`Cannot connect to ${url.hostname}, port ${url.port}: ${reason}`, {
-      code: cause instanceof TlsError ? "ERR_TLS" : "ERR_CONNECT",
-      closeCode: CloseCode.AbnormalClosure,
-      cause,
-    });
-  }
+  const plan = makeHandshakePlan(url, options);
+  return await withTimeout(
+    options,
+    (signal) => openWebSocket(toTransport(conn), plan, signal, handler),
+  );
 }

@@ -12,8 +12,8 @@ export interface HandshakeOptions extends ConnectionOptions {
    */
   protocols?: string | readonly string[];
   /**
-   * Header fields to add to the request, such as a cookie. The fields of the handshake itself are
-   * refused.
+   * Header fields to add to the request, such as a cookie. A `Host` and a `User-Agent` replace those of
+   * the client. The other fields of the handshake itself are refused.
    *
    * @default {[]} none
    */

@@ -1,19 +1,31 @@
 import { resolveConnectionOptions } from "../connection/connection_options.ts";
 import type { ConnectionConfig } from "../connection/connection_options.ts";
 import { serializeExtensions } from "../handshake/extensions_header.ts";
-import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import { createKey, upgradeRequestFields } from "../handshake/upgrade_request_writer.ts";
-import { parseWebSocketUrl } from "../handshake/url.ts";
-import type { WebSocketUrl } from "../handshake/url.ts";
-import type { HandshakeOptions } from "./connect_options.ts";
+import { parseProxyUrl, parseWebSocketUrl } from "../handshake/url.ts";
+import type { ProxyUrl, WebSocketUrl } from "../handshake/url.ts";
+import { pairs } from "../http/header_writer.ts";
+import type { ExtensionOffer } from "../protocol/extension_offer.ts";
+import type { ConnectTarget } from "../transport/transport.ts";
+import type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
+import { USER_AGENT } from "./user_agent.ts";
 
-/** A URL and options, checked and resolved: what the opening handshake asks for. */
-export interface ConnectPlan extends ConnectionConfig {
+/** A URL and options, checked and resolved: what one opening handshake asks for. */
+export interface HandshakePlan extends ConnectionConfig {
   readonly url: WebSocketUrl;
   readonly key: string;
   readonly protocols: readonly string[];
+  /** Whether the handshake fails if the server chooses none of the subprotocols. */
+  readonly requiresProtocol: boolean;
   readonly offers: readonly ExtensionOffer[];
   readonly fields: [name: string, value: string][];
+}
+
+/** A {@linkcode HandshakePlan} with what to connect to. */
+export interface ConnectPlan extends HandshakePlan {
+  readonly target: ConnectTarget;
+  /** The proxy to connect through. */
+  readonly proxy: ProxyUrl | undefined;
 }
 
 /**
@@ -23,13 +35,19 @@ export interface ConnectPlan extends ConnectionConfig {
  * @throws {TypeError} If a header or another option is malformed.
  * @throws {RangeError} If a limit is out of range.
  */
-export function makePlan(url: string | URL, options: HandshakeOptions): ConnectPlan {
-  const { protocols = [], headers, origin } = options;
+export function makeHandshakePlan(url: string | URL, options: HandshakeOptions): HandshakePlan {
+  const { protocols = [], origin } = options;
   const parsed = parseWebSocketUrl(url);
   const key = createKey();
   const offered = typeof protocols === "string" ? [protocols] : [...protocols];
   const config = resolveConnectionOptions(options);
   const offers = config.extensions.flatMap((extension) => extension.offers());
+  const headers = [...pairs(options.headers)];
+  // RFC 9110 §10.1.5: "A user agent SHOULD send a User-Agent header field in each request unless
+  // specifically configured not to do so."
+  if (!headers.some(([name]) => name.toLowerCase() === "user-agent")) {
+    headers.push(["User-Agent", USER_AGENT]);
+  }
   const fields = upgradeRequestFields({
     host: parsed.host,
     key,
@@ -39,5 +57,35 @@ export function makePlan(url: string | URL, options: HandshakeOptions): ConnectP
     authorization: parsed.authorization,
     headers,
   });
-  return { ...config, url: parsed, key, protocols: offered, offers, fields };
+  return {
+    ...config,
+    url: parsed,
+    key,
+    protocols: offered,
+    requiresProtocol: false,
+    offers,
+    fields,
+  };
+}
+
+/**
+ * Checks a URL and all options of {@linkcode connect}, before anything is connected.
+ *
+ * @throws {unknown} What {@linkcode makeHandshakePlan} throws.
+ * @throws {TypeError} If options exclude each other.
+ */
+export function makeConnectPlan(url: string | URL, options: ConnectOptions): ConnectPlan {
+  const plan = makeHandshakePlan(url, options);
+  const { path, proxy, tls } = options;
+  const { isSecure, hostname, port, href } = plan.url;
+  if (tls !== undefined && !isSecure) {
+    throw new TypeError(`Cannot connect: tls is for wss:, got ${href}`);
+  }
+  if (path !== undefined && (isSecure || proxy !== undefined)) {
+    throw new TypeError("Cannot connect: a Unix socket has neither TLS nor a proxy");
+  }
+  const target: ConnectTarget = { hostname, port };
+  if (path !== undefined) target.path = path;
+  if (isSecure) target.tls = { ...tls };
+  return { ...plan, target, proxy: proxy === undefined ? undefined : parseProxyUrl(proxy) };
 }

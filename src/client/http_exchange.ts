@@ -7,6 +7,9 @@ import { WebSocketError } from "../protocol/errors.ts";
 import type { Limits } from "../connection/limits.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 
+/** The longest time that the body of a refusal is read, in milliseconds: most come with the head. */
+const BODY_TIMEOUT = 200;
+
 /** Parameters of {@linkcode httpExchange}: a request, and what to do with its response. */
 export interface HttpExchangeInit<Result> {
   /** The whole request. */
@@ -144,7 +147,8 @@ class HttpExchange<Result> implements TransportHandler {
     if (!this.#init.isWanted(head.status)) {
       this.#body = new ResponseBody(head);
       // The body explains the status, but it may never end.
-      this.#timer = setTimeout(() => this.#refuse(), this.#init.limits.closeTimeout);
+      const timeout = Math.min(BODY_TIMEOUT, this.#init.limits.closeTimeout);
+      this.#timer = setTimeout(() => this.#refuse(), timeout);
       return this.#readBody(this.#body, this.#early);
     }
     // The new owner of the transport must be able to write at once.
@@ -182,7 +186,12 @@ class HttpExchange<Result> implements TransportHandler {
     );
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#init.signal.reason);
+  readonly #onAbort = (): void => {
+    const { reason } = this.#init.signal;
+    // A timeout while the body is read: the status says more.
+    if (this.#body !== undefined && isTimeout(reason)) this.#refuse();
+    else this.#fail(reason);
+  };
 
   #fail(error: unknown): void {
     this.#finish();
@@ -195,4 +204,8 @@ class HttpExchange<Result> implements TransportHandler {
     clearTimeout(this.#timer);
     this.#init.signal.removeEventListener("abort", this.#onAbort);
   }
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }

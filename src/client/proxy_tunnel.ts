@@ -5,6 +5,7 @@ import { writeRequest } from "../http/request_writer.ts";
 import type { ProxyUrl } from "../handshake/url.ts";
 import { httpExchange } from "./http_exchange.ts";
 import type { Transport } from "../transport/transport.ts";
+import { USER_AGENT } from "./user_agent.ts";
 
 /** Parameters of {@linkcode openProxyTunnel}. */
 export interface ProxyTunnelInit {
@@ -38,7 +39,7 @@ export function openProxyTunnel(transport: Transport, init: ProxyTunnelInit): Pr
   const { proxy, hostname, port, limits, signal } = init;
   // RFC 9110 §9.3.6: the request target is "only the host and port number of the tunnel destination".
   const authority = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  const fields: [string, string][] = [["Host", authority]];
+  const fields: [string, string][] = [["Host", authority], ["User-Agent", USER_AGENT]];
   if (proxy.authorization !== undefined) fields.push(["Proxy-Authorization", proxy.authorization]);
   return httpExchange(transport, {
     request: writeRequest("CONNECT", authority, fields),

@@ -5,7 +5,7 @@ import type { Sendable } from "../connection/sendable.ts";
 import { abortable, sleep } from "../util/abort.ts";
 import { connect } from "./connect.ts";
 import type { ConnectOptions } from "./connect_options.ts";
-import { makePlan } from "./connect_plan.ts";
+import { makeConnectPlan } from "./connect_plan.ts";
 import { resolvePerAttempt } from "./per_attempt.ts";
 import type { PerAttempt } from "./per_attempt.ts";
 import { Backoff, isFinalClose } from "./reconnect_backoff.ts";
@@ -59,7 +59,7 @@ export class ReconnectCore {
     this.#backoff = new Backoff(options, clock.random);
     const { headers, signal, maxQueueSize = 0 } = options;
     // An option that no attempt could use is an error now.
-    const { limits } = makePlan(typeof url === "function" ? "ws://localhost" : url, {
+    const { limits } = makeConnectPlan(typeof url === "function" ? "ws://localhost" : url, {
       ...options,
       headers: typeof headers === "function" ? [] : headers,
     } as ConnectOptions);

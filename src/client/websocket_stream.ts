@@ -4,7 +4,7 @@ import { WebSocketError } from "../protocol/errors.ts";
 import type { Message } from "../protocol/message.ts";
 import { connect } from "./connect.ts";
 import type { ConnectOptions } from "./connect_options.ts";
-import { makePlan } from "./connect_plan.ts";
+import { makeConnectPlan } from "./connect_plan.ts";
 import { ReadyState } from "../connection/ready_state.ts";
 import { MessageSource } from "./websocket_stream_source.ts";
 import type { End } from "./websocket_stream_source.ts";
@@ -93,7 +93,7 @@ export class WebSocketStream {
    * @throws {RangeError} where a limit is.
    */
   constructor(url: string | URL, options: ConnectOptions = {}) {
-    this.url = makePlan(url, options).url.href;
+    this.url = makeConnectPlan(url, options).url.href;
     void this.#open(url, options);
   }
 

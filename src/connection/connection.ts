@@ -107,6 +107,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     return this.#request;
   }
 
+  /**
+   * The header fields of the server's response to the opening handshake, such as `Set-Cookie`;
+   * `undefined` at a server.
+   */
+  get responseHeaders(): Headers | undefined {
+    return this.#core.settings.responseHeaders?.();
+  }
+
   /** How many bytes have been sent and wait for the peer, frame headers included. */
   get bufferedAmount(): number {
     return this.#core.bufferedAmount;

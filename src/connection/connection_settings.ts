@@ -22,6 +22,8 @@ export interface ConnectionSettings<Socket> extends EndpointSettings {
   readonly overflow: Overflow;
   /** Makes the opening handshake's request when the application asks for it. */
   readonly makeRequest: (headText: string) => Request;
+  /** Returns the header fields of the handshake's response; for a client. */
+  readonly responseHeaders?: () => Headers;
   /** Reports errors. */
   readonly onError: (error: unknown, socket: Socket) => void;
   /** Reports that a connection is closed. */

@@ -2,6 +2,7 @@ import { encodeBase64 } from "@std/encoding/base64";
 import { isToken, quote } from "../http/characters.ts";
 import { CONNECTION_FIELDS, field, pairs } from "../http/header_writer.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
+import { isValidHost } from "../http/host.ts";
 
 /** Input of {@linkcode upgradeRequestFields}. */
 export interface UpgradeRequestInit {
@@ -34,7 +35,7 @@ export interface UpgradeRequestInit {
    */
   authorization?: string | undefined;
   /**
-   * Further header fields, such as Cookie.
+   * Further header fields, such as Cookie. A Host among them replaces `host`.
    *
    * @default {undefined}
    */
@@ -45,7 +46,6 @@ export interface UpgradeRequestInit {
 const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
   "content-length",
   "expect",
-  "host",
   "origin",
   "upgrade",
 ]);
@@ -83,8 +83,9 @@ export function createKey(): string {
  * ```
  */
 export function upgradeRequestFields(init: UpgradeRequestInit): [name: string, value: string][] {
-  const { host, key, protocols = [], extensions, origin, authorization } = init;
+  const { key, protocols = [], extensions, origin, authorization } = init;
   const further = [...pairs(init.headers)];
+  const host = takeHost(further) ?? init.host;
   for (const [name] of further) {
     const lower = name.toLowerCase();
     if (
@@ -120,6 +121,22 @@ export function upgradeRequestFields(init: UpgradeRequestInit): [name: string, v
   fields.push(...further);
   for (const [name, value] of fields) field(name, value); // Throws before a connection is made.
   return fields;
+}
+
+/** Removes the caller's own Host from the fields and returns it. */
+function takeHost(fields: [name: string, value: string][]): string | undefined {
+  const index = fields.findIndex(([name]) => name.toLowerCase() === "host");
+  if (index === -1) return undefined;
+  const [[, host]] = fields.splice(index, 1);
+  if (!isValidHost(host)) {
+    throw new TypeError(
+      `Cannot write header Host: value ${quote(host)}, expected a host with an optional port`,
+    );
+  }
+  if (fields.some(([name]) => name.toLowerCase() === "host")) {
+    throw new TypeError("Cannot write header Host: more than one, expected one");
+  }
+  return host;
 }
 
 function checkProtocols(protocols: readonly string[]): void {

@@ -142,7 +142,7 @@ test("connect closes the TCP connection if it is refused", async () => {
 });
 
 test("connect ends an attempt at a silent server by its timeout or its signal", async () => {
-  for (const sent of ["", "HTTP/1.1 101 Switch", "HTTP/1.1 403 X\r\n\r\nbo"]) {
+  for (const sent of ["", "HTTP/1.1 101 Switch", "HTTP/1.1 403 X\r\n"]) {
     const server = await rawServer((connection) => connection.write(sent));
     const url = `ws://127.0.0.1:${server.port}/`;
     const late = await assertRejects(() => connect(url, { timeout: 50 }), DOMException);

@@ -1,6 +1,7 @@
 // The client's half of the opening handshake, over memory: the test sends every byte.
 import { connect, connectOver, HandshakeError, WebSocketError } from "../../mod.ts";
 import type { ConnectOptions, HandshakeOptions, WebSocketConnection } from "../../mod.ts";
+import { USER_AGENT } from "../../src/client/user_agent.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { accept } from "../../src/server/accept.ts";
@@ -105,7 +106,7 @@ test("connectOver sends the request of RFC 6455 §4.1", async () => {
     "GET /chat?room=1 HTTP/1.1\r\nHost: example.com:8080\r\nUpgrade: websocket\r\n" +
       `Connection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n` +
       "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n" +
-      `Authorization: Basic ${btoa("user:pass")}\r\nCookie: a=b\r\n`,
+      `Authorization: Basic ${btoa("user:pass")}\r\nCookie: a=b\r\nUser-Agent: ${USER_AGENT}\r\n`,
   );
   const socket = await open(dialed, "", "Sec-WebSocket-Protocol: superchat\r\n");
   assertEquals([socket.protocol, socket.extensions], ["superchat", ""]);
@@ -323,7 +324,7 @@ test("connectOver rejects if the server disconnects without a response", async (
 });
 
 test("connectOver ends after its timeout, at any point of the response", async () => {
-  for (const sent of ["", "HTTP/1.1 10", `${ok}X: y\r\n`, "HTTP/1.1 403 X\r\n\r\nbody"]) {
+  for (const sent of ["", "HTTP/1.1 10", `${ok}X: y\r\n`, "HTTP/1.1 403 X\r\nA: b"]) {
     const dialed = dial({ timeout: 30 });
     await dialed.request();
     dialed.send(sent);
@@ -392,7 +393,9 @@ const misuse: [name: string, url: string, options: ConnectOptions, error: string
   ["a subprotocol twice", "ws://127.0.0.1:1/", { protocols: ["a", "a"] }, "SyntaxError"],
   ["a proxy with another scheme", "ws://127.0.0.1:1/", { proxy: "socks5://a/" }, "SyntaxError"],
   ["a header with a line break", "ws://127.0.0.1:1/", { headers: { A: "b\r\nc" } }, "TypeError"],
-  ["a header of the handshake", "ws://127.0.0.1:1/", { headers: { Host: "b" } }, "TypeError"],
+  ["a header of the handshake", "ws://127.0.0.1:1/", { headers: { Upgrade: "b" } }, "TypeError"],
+  ["a malformed Host", "ws://127.0.0.1:1/", { headers: { Host: "a b" } }, "TypeError"],
+  ["two Hosts", "ws://127.0.0.1:1/", { headers: [["Host", "a"], ["host", "b"]] }, "TypeError"],
   ["an Origin with a line break", "ws://127.0.0.1:1/", { origin: "a\n" }, "TypeError"],
   ["tls without wss:", "ws://127.0.0.1:1/", { tls: {} }, "TypeError"],
   ["a Unix socket with TLS", "wss://127.0.0.1:1/", { path: "/nowhere" }, "TypeError"],

@@ -2,6 +2,7 @@
 import { createConnection } from "node:net";
 import { connect, WebSocketError } from "../../mod.ts";
 import type { HandshakeError, TcpAddr } from "../../mod.ts";
+import { USER_AGENT } from "../../src/client/user_agent.ts";
 import { assertEquals, assertRejects, delay, runtime, test } from "../harness.ts";
 import { certificate } from "../support/certificates.ts";
 import { fieldOf } from "../support/http.ts";
@@ -44,7 +45,7 @@ test("connect goes through a proxy, and sends it the user information of its URL
   assertEquals(
     head,
     "CONNECT inner.test:8080 HTTP/1.1\r\nHost: inner.test:8080\r\n" +
-      `Proxy-Authorization: Basic ${btoa("user:p@ss")}\r\n`,
+      `User-Agent: ${USER_AGENT}\r\nProxy-Authorization: Basic ${btoa("user:p@ss")}\r\n`,
   );
   assertEquals(socket.request.headers.get("host"), "inner.test:8080");
   assertEquals(socket.request.headers.get("proxy-authorization"), null);

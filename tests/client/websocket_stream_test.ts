@@ -59,7 +59,7 @@ test("WebSocketStream throws if the URL or an option is malformed", () => {
     const error = assertThrows(() => new WebSocketStream("ws://a/", { protocols }), DOMException);
     assertEquals(error.name, "SyntaxError");
   }
-  assertThrows(() => new WebSocketStream("ws://a/", { headers: { Host: "b" } }), TypeError);
+  assertThrows(() => new WebSocketStream("ws://a/", { headers: { Upgrade: "b" } }), TypeError);
   assertThrows(() => new WebSocketStream("ws://a/", { limits: { maxHeaders: -1 } }), RangeError);
 });
 

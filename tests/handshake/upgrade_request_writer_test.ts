@@ -52,6 +52,17 @@ test("upgradeRequestFields takes headers of any kind, and keeps repeated ones", 
   assertEquals(own.endsWith("\r\ncookie: a=1\r\n\r\n"), true);
 });
 
+test("upgradeRequestFields writes the caller's Host in place of its own", () => {
+  const fields = upgradeRequestFields({ ...BASE, headers: { A: "b", HOST: "other.test:8080" } });
+  assertEquals(fields.filter(([name]) => name.toLowerCase() === "host"), [
+    ["Host", "other.test:8080"],
+  ]);
+  assertEquals(fields[0][0], "Host");
+  for (const headers of [[["Host", ""]], [["Host", "a b"]], [["Host", "a"], ["host", "a"]]]) {
+    assertThrows(() => upgradeRequestFields({ ...BASE, headers }), TypeError, "header Host");
+  }
+});
+
 test("upgradeRequestFields writes the Authorization, unless the headers have one", () => {
   const authorization = "Basic YTpi";
   assertEquals(write({ authorization }).includes("\r\nAuthorization: Basic YTpi\r\n"), true);
@@ -60,7 +71,7 @@ test("upgradeRequestFields writes the Authorization, unless the headers have one
 });
 
 test("upgradeRequestFields refuses the handshake's own fields, and those of a connection", () => {
-  const names = ["Host", "Origin", "UPGRADE", "Connection", "Sec-WebSocket-Key", "Content-Length"];
+  const names = ["Origin", "UPGRADE", "Connection", "Sec-WebSocket-Key", "Content-Length"];
   names.push(
     "sec-websocket-anything",
     "Transfer-Encoding",
