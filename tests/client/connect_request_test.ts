@@ -15,8 +15,8 @@ import {
   delay,
   test,
 } from "../harness.ts";
-import { switching } from "../support/http_text.ts";
-import { rawServer } from "../support/raw_server.ts";
+import { switching } from "../support/http.ts";
+import { rawServer } from "../support/raw_tcp.ts";
 import { echo, serving } from "../support/server.ts";
 
 test("connect sends the package and its version as User-Agent, or the caller's own", async () => {
