@@ -59,6 +59,14 @@ export class TrustedProxies {
     return address !== null && this.#addresses(address);
   }
 
+  /**
+   * Returns whether a peer has to begin with a header of the PROXY protocol. Until it has, nothing is
+   * sent to it.
+   */
+  expectsHeader(remoteAddr: Addr): boolean {
+    return this.#speaksFirst && this.has(remoteAddr);
+  }
+
   /** Creates the reader of the client's address, or returns `undefined` if the peer is no proxy. */
   clientBehind(remoteAddr: Addr): ProxiedClient | undefined {
     if (!this.has(remoteAddr)) return undefined;
@@ -83,6 +91,11 @@ export class ProxiedClient {
     this.#remoteAddr = remoteAddr;
     this.#proxies = proxies;
     if (speaksFirst) this.#parser = new ProxyHeaderParser();
+  }
+
+  /** Whether the PROXY protocol's header is expected and incomplete, or malformed. */
+  get expectsHeader(): boolean {
+    return this.#parser !== undefined;
   }
 
   /**

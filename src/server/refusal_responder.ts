@@ -41,14 +41,18 @@ export class RefusalResponder {
     this.#handler = handler;
   }
 
-  /** Refuses a connection that has just been accepted. */
-  refuse(transport: Transport, error: HandshakeError): void {
+  /**
+   * Refuses a connection that has just been accepted.
+   *
+   * @param isSilent Whether to drop it without a response.
+   */
+  refuse(transport: Transport, error: HandshakeError, isSilent = false): void {
     const now = performance.now();
     if (now - this.#reportedAt >= REPORT_INTERVAL) {
       this.#reportedAt = now;
       this.#handler.refused(error);
     }
-    if (this.#pending >= MAX_PENDING) return transport.abort();
+    if (isSilent || this.#pending >= MAX_PENDING) return transport.abort();
     this.#pending++;
     const responder = new HttpResponder(transport, this.#timeout, () => {
       this.#pending--;

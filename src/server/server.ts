@@ -181,7 +181,10 @@ export class WebSocketServer<Data = unknown> {
     // To read the address makes an object, which is not needed unless addresses are limited.
     const addr = this.#limits.limitsAddresses ? transport.remoteAddr : undefined;
     const refusal = this.#limits.acquire(addr);
-    if (refusal !== undefined) return this.#refusals.refuse(transport, refusal);
+    if (refusal !== undefined) {
+      const isSilent = this.#config.proxies?.expectsHeader(transport.remoteAddr);
+      return this.#refusals.refuse(transport, refusal, isSilent);
+    }
     this.#others.add(new ServerHandshake<Data>(transport, this.#config, this.#handshakeHandler));
   }
 

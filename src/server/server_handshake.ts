@@ -120,9 +120,9 @@ export class ServerHandshake<Data> implements RequestHandler {
   refuse(error: HandshakeError): void {
     const omitBody = this.#head?.method === "HEAD";
     const responder = this.#respond();
-    if (error.code === "ERR_HANDSHAKE_PROXY") {
+    if (this.#proxiedClient?.expectsHeader === true) {
       this.#handler.refused(error);
-      // A peer that has not sent its PROXY header is not known to speak HTTP.
+      // Only after its PROXY header is a proxy known to relay HTTP.
       return responder.abort();
     }
     responder.write(writeErrorResponse(error, { date: new Date(), omitBody }));

@@ -7,6 +7,7 @@ import { HttpPeer } from "../support/http_peer.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { turns } from "../support/open.ts";
 import { openRaw, serving } from "../support/server.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 
 const tcp = (hostname: string, port = 4711): Addr => ({ transport: "tcp", hostname, port });
 const PROXY = tcp("10.0.0.1");
@@ -157,10 +158,49 @@ test("with the PROXY protocol, the header of another client is a malformed reque
   assertEquals([code, status], ["ERR_HANDSHAKE_HEAD", 400]);
 });
 
-test("the PROXY protocol's header has to come within handshakeTimeout", async () => {
+test("without the PROXY protocol's header within handshakeTimeout, a proxy gets no answer", async () => {
   const options = { ...proxyProtocol, limits: { handshakeTimeout: 20 } };
-  const [code] = await refusal(PROXY, "PROXY TCP4 ", options);
-  assertEquals(code, "ERR_HANDSHAKE_TIMEOUT");
+  const dropped = ["ERR_HANDSHAKE_TIMEOUT", 0, true];
+  for (const start of ["", "P", "PROXY TCP4 ", "PROXY TCP4 192.0.2.7 10.0.0.1 5 80\r"]) {
+    assertEquals(await refusal(PROXY, start, options), dropped, start);
+  }
+  const version2 = hex("0d0a0d0a000d0a515549540a 2111000c c0000207");
+  assertEquals(await refusal(PROXY, version2, options), dropped);
+});
+
+test("after the PROXY protocol's header, a request that is late gets 408", async () => {
+  const options = { ...proxyProtocol, limits: { handshakeTimeout: 20 } };
+  const header = "PROXY TCP4 192.0.2.7 10.0.0.1 5 80\r\n";
+  assertEquals(await refusal(PROXY, header, options), ["ERR_HANDSHAKE_TIMEOUT", 408, false]);
+});
+
+test("with the PROXY protocol, a client that is no proxy gets answers", async () => {
+  const options = { ...proxyProtocol, limits: { handshakeTimeout: 20 } };
+  const [code, status] = await refusal(tcp("192.0.2.1"), "GET", options);
+  assertEquals([code, status], ["ERR_HANDSHAKE_TIMEOUT", 408]);
+});
+
+test("with the PROXY protocol, a proxy over maxConnections is dropped without an answer", async () => {
+  for (const limit of [{ maxConnections: 1 }, { maxConnectionsPerAddress: 1 }]) {
+    // A proxy's own address is not limited: only the client that it names is, with an answer.
+    const { server, errors } = serving({}, {
+      trustedProxies: ["127.0.0.1"],
+      proxyProtocol: true,
+      ...limit,
+    });
+    const header = "PROXY TCP4 192.0.2.7 10.0.0.1 5 80\r\n";
+    const first = await tcpConnect(server.addr);
+    first.write(header + upgradeRequest());
+    await first.until(({ text }) => text.includes("HTTP/1.1 101 "), "a 101");
+    const second = await tcpConnect(server.addr);
+    if ("maxConnections" in limit) {
+      assertEquals(await second.untilEnd(), "");
+      assertEquals(errors.length, 1);
+    } else {
+      second.write(header + upgradeRequest());
+      await second.until(({ text }) => text.startsWith("HTTP/1.1 503 "), "a 503");
+    }
+  }
 });
 
 test("accept and serve check the options about proxies", async () => {
