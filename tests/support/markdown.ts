@@ -15,6 +15,8 @@ export interface Block {
   /** The words after the language. */
   attributes: string[];
   code: string;
+  /** How a client has to connect to the server in the block, from a comment before it. */
+  connect?: { path?: string; headers?: Record<string, string>; protocols?: string[] };
 }
 
 /** Returns the paths of the documents, relative to the root. */
@@ -32,14 +34,16 @@ export function read(document: string): string {
 /** Returns the code blocks of a document. */
 export function blocksOf(document: string): Block[] {
   const text = read(document);
-  return [...text.matchAll(/^```(\S+)(.*)\n([^]*?)^```$/gm)].map((match) => {
-    const [, language, attributes, code] = match as unknown as [string, string, string, string];
+  const block = /^(?:<!-- connect: (.*) -->\n\n)?```(\S+)(.*)\n([^]*?)^```$/gm;
+  return [...text.matchAll(block)].map((match) => {
+    const [, comment, language, attributes, code] = match as unknown as string[];
     const line = text.slice(0, match.index).split("\n").length;
     return {
       name: `${document}:${line}`,
-      language,
-      attributes: attributes.split(" ").filter((word) => word !== ""),
-      code,
+      language: language!,
+      attributes: attributes!.split(" ").filter((word) => word !== ""),
+      code: code!,
+      ...(comment === undefined ? {} : { connect: JSON.parse(comment) }),
     };
   });
 }

@@ -1,6 +1,6 @@
 /** Ports of processes that take theirs from a configuration. */
 
-import { connect, serve } from "../../mod.ts";
+import { connect, HandshakeError, serve } from "../../mod.ts";
 import type { ConnectOptions, TcpAddr, WebSocketConnection } from "../../mod.ts";
 import { deadline, delay } from "../harness.ts";
 import type { Child } from "../harness.ts";
@@ -12,25 +12,30 @@ export async function freePort(): Promise<number> {
   return (server.addr as TcpAddr).port;
 }
 
-/** Connects to a process at a port as soon as it listens. Fails with its stderr if it ends before. */
+/**
+ * Connects to a process at a port as soon as it listens; `path` is that of the URL. Rejects with its
+ * stderr if it ends before, or with the `HandshakeError` of its refusal.
+ */
 export async function connectToChild(
   child: Child,
   port: number,
-  options?: ConnectOptions,
+  { path = "/", ...options }: ConnectOptions = {},
 ): Promise<WebSocketConnection> {
   let isRunning = true;
   child.exited.finally(() => isRunning = false).catch(() => {});
   const connecting = (async () => {
     while (true) {
       try {
-        return await connect(`ws://127.0.0.1:${port}/`, options);
+        return await connect(`ws://127.0.0.1:${port}${path}`, options);
       } catch (error) {
+        if (error instanceof HandshakeError && error.status !== 0) throw error;
         if (!isRunning) throw new Error((await child.exited).stderr, { cause: error });
         await delay(20);
       }
     }
   })();
   return await deadline(connecting, 20_000, "a connection").catch(async (error) => {
+    if (error instanceof HandshakeError && error.status !== 0) throw error;
     await child.kill();
     throw new Error((await child.exited).stderr, { cause: error });
   });

@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
+import { HandshakeError } from "../../mod.ts";
 import type { TcpAddr } from "../../mod.ts";
 import {
   assert,
   assertEquals,
+  assertRejects,
   canRun,
   deadline,
   onTestEnd,
@@ -84,15 +86,22 @@ function outputsOf({ code }: Block): string[] {
 }
 
 for (const block of blocks) {
-  const isServer = /\bserve\(|\.listen\(/.test(block.code);
+  const isServer = /\bserve\(|\.listen\(/.test(block.code) && !/\bconnect\(/.test(block.code);
   if (isServer) {
     test(`${block.name} serves a client`, async () => {
       const port = await freePort();
       const child = start(block, port);
-      const socket = await connectToChild(child, port);
+      if (block.connect !== undefined) {
+        await assertRejects(() => connectToChild(child, port), HandshakeError);
+      }
+      const socket = await connectToChild(child, port, block.connect);
+      const reading = (async () => {
+        for await (const _ of socket);
+      })();
       await socket.send("Hello");
       await deadline(Promise.any([socket.ping(), socket.closed]), 10_000, "an answer");
       await deadline(socket.close(1000), 10_000, "the close");
+      await reading;
       await child.kill("SIGTERM");
       const { stdout, stderr } = await deadline(child.exited, 10_000, "the end of the block");
       assertEquals(stderr, "");
