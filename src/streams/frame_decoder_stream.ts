@@ -4,12 +4,12 @@ import type { Frame } from "../protocol/frame.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
- * Bytes to frames, as a stream: {@linkcode FrameDecoder} in a `TransformStream`, with backpressure.
+ * A `TransformStream` from bytes to frames, with backpressure: {@linkcode FrameDecoder} as a stream.
  *
- * A data frame that is cut by the end of a chunk comes in parts: see {@linkcode Frame}. The stream
- * errors with a `WebSocketError` where the bytes break a rule, or end inside a frame.
+ * A data frame that arrives in several chunks is passed on in parts: see {@linkcode Frame}. The stream
+ * errors with a `WebSocketError` if the bytes violate a rule, or end inside a frame.
  *
- * @example What is in a capture file
+ * @example The frames in a capture file
  * ```ts
  * import { FrameDecoderStream } from "@sluice/websocket/streams";
  * import { assertEquals } from "@std/assert";
@@ -25,7 +25,7 @@ import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
 export class FrameDecoderStream extends TransformStream<Uint8Array, Frame> {
-  /** Makes a stream for one direction of one connection. */
+  /** Creates a stream for one direction of one connection. */
   constructor(options: FrameDecoderOptions) {
     super(new FrameDecoder(options), BYTES_MARK, FRAMES_MARK);
   }

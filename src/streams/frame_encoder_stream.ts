@@ -5,8 +5,8 @@ import type { Message } from "../protocol/message.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
- * Messages and frames to bytes, as a stream: {@linkcode FrameEncoder} in a `TransformStream`, with
- * backpressure.
+ * A `TransformStream` from messages and frames to bytes, with backpressure: {@linkcode FrameEncoder} as a
+ * stream.
  *
  * @example
  * ```ts
@@ -20,14 +20,14 @@ import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
 export class FrameEncoderStream extends TransformStream<Message | FrameInit, Uint8Array> {
-  /** Makes a stream for one direction of one connection. */
+  /** Creates a stream for one direction of one connection. */
   constructor(options: FrameEncoderOptions) {
     const encoder = new FrameEncoder(options);
     super(
       {
         transform(chunk, controller) {
           encoder.write(chunk);
-          // The reader may keep the chunk: it gets bytes of its own, and the encoder its buffer back.
+          // The reader owns its chunk, so it gets a copy, and the buffer goes back to the pool.
           const bytes = encoder.take();
           controller.enqueue(bytes.slice());
           FrameEncoder.recycle(bytes);

@@ -5,8 +5,8 @@ import type { MessageOptions } from "../protocol/message_sequence.ts";
 import { FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
- * Frames to parts of messages, as they come, as a stream: {@linkcode MessagePartDecoder} in a
- * `TransformStream`, with backpressure. A Close frame ends it.
+ * A `TransformStream` from frames to parts of messages, as they arrive, with backpressure:
+ * {@linkcode MessagePartDecoder} as a stream. A Close frame ends it.
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ import { FRAMES_MARK } from "./high_water_marks.ts";
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
 export class MessagePartStream extends TransformStream<Frame, MessagePart> {
-  /** Makes a stream for the messages of one direction of one connection. */
+  /** Creates a stream for the messages of one direction of one connection. */
   constructor(options?: MessageOptions) {
     super(new MessagePartDecoder(options), FRAMES_MARK, FRAMES_MARK);
   }

@@ -1,8 +1,8 @@
 /**
- * The protocol as Web streams: bytes to frames, frames to messages, messages to bytes. They work on
- * a socket as well as on a capture file, and they are the codec that the connections use.
+ * The protocol as Web streams: from bytes to frames, from frames to messages, and from messages to bytes.
+ * They work on a socket and on a capture file, and use the same codec as the connections.
  *
- * @example A raw TCP connection, past its handshake
+ * @example A TCP connection after the opening handshake
  * ```ts ignore
  * const messages = tcp.readable
  *   .pipeThrough(new FrameDecoderStream({ role: "server" }))
