@@ -16,7 +16,7 @@ import { readBlocks } from "./deflate_reader.ts";
 const { Z_SYNC_FLUSH, Z_FIXED, Z_HUFFMAN_ONLY, Z_RLE } = constants;
 const HEADER = hex("00");
 
-/** All blocks of `bytes`, up to a flush, whose last 4 octets stay. */
+/** Compresses `bytes` up to a flush, whose last 4 octets are included. */
 function blocks(bytes: Uint8Array, options: object): Uint8Array {
   return new Uint8Array(deflateRawSync(bytes, { finishFlush: Z_SYNC_FLUSH, ...options }));
 }
@@ -30,13 +30,13 @@ const kinds: [name: string, stream: Uint8Array, type: string][] = [
   ["Huffman only", blocks(text, { strategy: Z_HUFFMAN_ONLY }), "dynamic"],
   ["run-length", blocks(text, { strategy: Z_RLE }), "dynamic"],
 ];
-/** Final ones, which end at a byte boundary with nothing behind them. */
+/** Streams that end with a final block, at a byte boundary. */
 const finals: [name: string, stream: Uint8Array, type: string][] = [
   ["stored", new Uint8Array(deflateRawSync(text, { level: 0 })), "stored"],
   ["fixed", new Uint8Array(deflateRawSync(text, { strategy: Z_FIXED })), "fixed"],
   ["dynamic", new Uint8Array(deflateRawSync(text, { level: 9 })), "dynamic"],
 ];
-/** RFC 7692 §7.2.3.2: "Hello", and again, by what came before. */
+/** RFC 7692 §7.2.3.2: "Hello", and "Hello" again by reference. */
 const HELLO = hex("f2 48 cd c9 c9 07 00");
 const HELLO_AGAIN = hex("f2 00 11 00 00");
 
@@ -70,7 +70,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     }
   });
 
-  test(`Inflater (${name}) takes empty blocks, and nothing but them`, () => {
+  test(`Inflater (${name}) accepts messages of empty blocks`, () => {
     const emptyStored = hex("00 00 00 ff ff");
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
     receiver.take(compressed([join(emptyStored, emptyStored, HEADER)]));
@@ -87,11 +87,11 @@ for (const [kind, stream, type] of finals) {
     assertEquals([last.isFinal, last.type], [true, type]);
     const receiver = new Receiver(makeDeflate());
     receiver.take(compressed([HELLO]));
-    // "Hello" is 5 bytes back from the end of what came before.
+    // "Hello" is the last 5 bytes before this message.
     receiver.take(compressed([join(stream, HEADER)], Opcode.Binary));
     receiver.take(compressed([HELLO]));
     receiver.take(compressed([HELLO_AGAIN]));
-    // Both in one message, and a final block in the middle of it.
+    // Both in one message, with a final block in the middle.
     receiver.take(
       compressed([join(stream, HELLO, hex("00 00 ff ff"), stream, HEADER)], Opcode.Binary),
     );
@@ -103,7 +103,7 @@ for (const [kind, stream, type] of finals) {
 }
 
 test(`Inflater keeps all of the window over a final block`, () => {
-  // 32 KiB that can't be compressed, then the same again by reference: 32768 bytes back.
+  // 32 KiB that cannot be compressed, then a reference to their start, 32768 bytes back.
   for (const windowBits of [9, 12, 15]) {
     const size = 1 << windowBits;
     const noise = randomBytes(size, windowBits);

@@ -38,7 +38,7 @@ const SIZES = [
   700,
 ];
 
-/** Both ends, after a negotiation; `undefined` where there is no agreement. */
+/** Returns the extension at both ends, after a negotiation. */
 function connect(
   options: PerMessageDeflateOptions,
 ): { client: ExtensionInUse; server: ExtensionInUse } {
@@ -50,7 +50,7 @@ function connect(
   return { client, server };
 }
 
-/** Sends the messages, some of them in fragments, and gives back what arrives. */
+/** Sends the messages, some of them in fragments, and returns those that arrive. */
 function transfer(from: ExtensionInUse, to: ExtensionInUse, messages: Message[]): Message[] {
   const next = random(messages.length);
   const receiver = new Receiver(to);
@@ -93,7 +93,7 @@ for (const serverNoContextTakeover of [false, true]) {
   }
 }
 
-test("PerMessageDeflate by its defaults round-trips, both ways, over one connection", () => {
+test("PerMessageDeflate with its defaults round-trips in both directions of one connection", () => {
   const { client, server } = connect({});
   for (let i = 0; i < 20; i++) {
     const messages = corpus(100 + i, [1200, 20, 3000]);
@@ -123,7 +123,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
   });
 }
 
-test("PerMessageDeflate takes contexts over from message to message, and only where it may", () => {
+test("PerMessageDeflate takes contexts over between messages, unless that was negotiated away", () => {
   const text = "A context is what the messages before have left behind. ".repeat(3);
   const sizes = (deflate: ExtensionInUse) =>
     [1, 2, 3].map(() => sendAll(deflate, toFrames(text))[0]!.payload!.length);

@@ -1,4 +1,4 @@
-/** A reader of RFC 1951's format, by the letter and slow: what is in a deflate stream, for tests. */
+/** A slow reader of the deflate format, by RFC 1951, for tests: returns the blocks of a stream. */
 
 /** A block of a deflate stream. */
 export interface DeflateBlock {
@@ -6,9 +6,9 @@ export interface DeflateBlock {
   isFinal: boolean;
   /** BTYPE. */
   type: "stored" | "fixed" | "dynamic";
-  /** How many bytes it stands for. */
+  /** The number of bytes of its output. */
   length: number;
-  /** The largest distance that a match in it goes back; 0 for none. */
+  /** The largest distance of a match in it; 0 if there is none. */
   distance: number;
 }
 
@@ -22,7 +22,7 @@ const DISTANCE_BASE = [
 ];
 const CODE_LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/** The blocks of a stream that ends at the end of one. */
+/** Returns the blocks of a stream that ends at the end of a block. */
 export function readBlocks(bytes: Uint8Array): DeflateBlock[] {
   const reader = new DeflateReader(bytes);
   const blocks: DeflateBlock[] = [];
@@ -38,7 +38,7 @@ class DeflateReader {
     this.#bytes = bytes;
   }
 
-  /** Whether nothing but the last byte's padding is left. */
+  /** Whether only the padding of the last byte is left. */
   get atEnd(): boolean {
     const left = 8 * this.#bytes.length - this.#bit;
     return left <= 0 || (left < 8 && this.#bytes.at(-1)! >> (8 - left) === 0);
@@ -123,7 +123,7 @@ function fixedCodes(): Map<number, number>[] {
   return [codesOf(lengths), codesOf(Array(30).fill(5))];
 }
 
-/** RFC 1951 §3.2.2: the codes, with a 1 before their first bit, to their symbols. */
+/** RFC 1951 §3.2.2: maps the codes, with a 1 before their first bit, to their symbols. */
 function codesOf(lengths: number[]): Map<number, number> {
   const codes = new Map<number, number>();
   let code = 0;

@@ -19,7 +19,7 @@ import {
 
 const TAIL = hex("00 00 ff ff");
 
-/** Payloads of one message each that are no such thing, after one that is good. */
+/** Invalid payloads of one message each, which follows a valid message. */
 const invalid: [what: string, payload: string, code: string][] = [
   ["a match beyond all that came", toHex(farthestMatch(9)), "ERR_INVALID_DEFLATE"],
   ["a block of type 3", "07", "ERR_INVALID_DEFLATE"],
@@ -84,7 +84,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     }
   });
 
-  test(`Inflater (${name}) survives any byte of a message being another: 1007, or other text`, () => {
+  test(`Inflater (${name}) rejects a message with a changed byte with 1007, or inflates it to other bytes`, () => {
     const whole = deflateRawSync(json(200), { finishFlush: 2 }).subarray(0, -4);
     let refused = 0;
     for (let i = 0; i < whole.length; i++) {
@@ -101,7 +101,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assert(refused > whole.length / 4, `${refused} of ${whole.length}`);
   });
 
-  test(`Inflater (${name}) takes a message of exactly maxMessageSize, and not a byte more`, () => {
+  test(`Inflater (${name}) accepts a message of maxMessageSize, and rejects one byte more`, () => {
     for (const size of [1, 1000, 65535, 65536, 65537, 200_000]) {
       const payload = new Uint8Array(deflateRawSync(new Uint8Array(size), { finishFlush: 2 }));
       const message = compressed([payload.subarray(0, -4)], Opcode.Binary);
@@ -134,9 +134,9 @@ for (const [name, takesContextOver] of CONTEXTS) {
     }
   });
 
-  test(`Inflater (${name}) bounds the final blocks that ask for a new start`, () => {
+  test(`Inflater (${name}) limits the number of final blocks`, () => {
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
-    // A final block of nothing, by fixed codes, as often as it likes.
+    // Empty final blocks with fixed codes.
     const many = (count: number) => join(...Array(count).fill(hex("03 00")), hex("00"));
     receiver.take(compressed([many(60)]));
     assertEquals(receiver.messages, [""]);
@@ -148,7 +148,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
   });
 }
 
-test("Inflater lets long messages have a final block in every 64 bytes", () => {
+test("Inflater accepts a final block in every 64 bytes of a long message", () => {
   const blocks = Array.from({ length: 500 }, (_, i) => deflateRawSync(randomBytes(100, i)));
   const receiver = new Receiver(makeDeflate());
   receiver.take(compressed([join(...blocks, hex("00"))], Opcode.Binary));
@@ -156,7 +156,7 @@ test("Inflater lets long messages have a final block in every 64 bytes", () => {
   assertEquals(receiver.messages, [expected]);
 });
 
-test("Inflater hands on an error of its target, and ends", () => {
+test("Inflater rethrows an error of its target, and ends", () => {
   const deflate = makeDeflate();
   const receiver = new Receiver(deflate);
   const [bad] = [deflateRawSync(new Uint8Array([0xff, 0xfe]), { finishFlush: 2 })];

@@ -83,7 +83,7 @@ const bad: [params: string, why: string, options?: PerMessageDeflateOptions][] =
       `unknown parameter or value: "${name}", "${bits}"`,
     ])
   ),
-  // Good parameters, but for what was offered.
+  // Valid parameters that do not match the offers.
   [`${CMWB}=13`, "its parameters answer no offer"],
   ["", "its parameters answer no offer", { serverNoContextTakeover: true }],
   ["", "its parameters answer no offer", { serverMaxWindowBits: 15 }],

@@ -18,7 +18,7 @@ import {
 const PING = hex("89 02 68 69");
 
 for (const [name, takesContextOver] of CONTEXTS) {
-  test(`PerMessageDeflateCodec (${name}) lets control frames pass between the fragments of a message`, () => {
+  test(`PerMessageDeflateCodec (${name}) passes control frames on between the fragments of a message`, () => {
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
     const sent = sendAll(makeDeflate({ takesContextOver }), toFrames(json(3000), 3));
     for (const frame of sent) {
@@ -30,7 +30,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assertEquals(pings.map(({ payload }) => toHex(payload)), ["68 69", "68 69", "68 69"]);
   });
 
-  test(`PerMessageDeflateCodec (${name}) takes messages that are not compressed between those that are`, () => {
+  test(`PerMessageDeflateCodec (${name}) receives uncompressed messages between compressed ones`, () => {
     const sender = makeDeflate({ takesContextOver, threshold: 100 });
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
     const messages = [json(500), "short", json(600), randomBytes(99), "", json(500)];
@@ -38,12 +38,12 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assertEquals(sent.map(({ rsv1 }) => rsv1 === true), [true, false, true, false, false, true]);
     for (const chunk of cut(encode(sent), "random chunks")) receiver.take(chunk);
     assertEquals(receiver.messages, messages);
-    // A message in fragments, not compressed, behind one that is.
+    // An uncompressed message in fragments after a compressed one.
     receiver.take(encode(toFrames("again", 2)));
     assertEquals(receiver.messages.at(-1), "again");
   });
 
-  test(`PerMessageDeflateCodec (${name}) takes a message a byte a fragment, and sends one so`, () => {
+  test(`PerMessageDeflateCodec (${name}) receives and sends a message in fragments of one byte`, () => {
     const sender = makeDeflate({ takesContextOver });
     const [whole] = sendAll(sender, toFrames(json(300)));
     const bytes = Array.from(whole!.payload!, (byte) => new Uint8Array([byte]));
@@ -56,7 +56,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assertEquals([...receiver.messages, ...other.messages], [json(300), "0123456789"]);
   });
 
-  test(`PerMessageDeflateCodec (${name}) gives each fragment back as one, the last of its parts with its length`, () => {
+  test(`PerMessageDeflateCodec (${name}) passes each fragment on with its length in the last part`, () => {
     const sent = sendAll(makeDeflate({ takesContextOver }), toFrames(json(200_000), 2));
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
     receiver.take(encode(sent));
@@ -72,7 +72,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assertEquals(lasts.map(({ fin }) => fin), [false, true]);
   });
 
-  test(`PerMessageDeflateCodec (${name}) gives a message that comes whole as one whole frame`, () => {
+  test(`PerMessageDeflateCodec (${name}) passes a whole message on as one whole frame`, () => {
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
     receiver.take(encode(sendAll(makeDeflate({ takesContextOver }), toFrames(utf8(json(5000))))));
     assertEquals(receiver.frames.length, 1);
@@ -80,7 +80,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assertEquals([payloadLength, payloadOffset], [payload.length, 0]);
   });
 
-  test(`PerMessageDeflateCodec (${name}) refuses RSV1 where no message begins, and then all else`, () => {
+  test(`PerMessageDeflateCodec (${name}) rejects RSV1 within a message, and then ignores all frames`, () => {
     for (
       const bytes of ["c9 00", "ca 01 41", "41 03 f2 48 cd c0 04 c9 c9 07 00", "01 01 41 c0 01 42"]
     ) {
@@ -94,7 +94,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     }
   });
 
-  test(`PerMessageDeflateCodec (${name}) ignores what comes after an error, and after close()`, () => {
+  test(`PerMessageDeflateCodec (${name}) ignores frames after an error and after close()`, () => {
     const failed = makeDeflate({ takesContextOver, maxMessageSize: 4 });
     const hello = { ...frameOf("x"), rsv1: true, payload: hex("f2 48 cd c9 c9 07 00") };
     const sink = { enqueue: () => assert(false, "nothing may come out") };
@@ -110,7 +110,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     closed.receive({ ...hello, payloadLength: 7 }, sink);
   });
 
-  test(`PerMessageDeflateCodec (${name}) that is closed from within its sink hands nothing more on`, () => {
+  test(`PerMessageDeflateCodec (${name}) that is closed within its sink passes nothing more on`, () => {
     const [frame] = sendAll(makeDeflate({ takesContextOver }), toFrames(new Uint8Array(500_000)));
     const deflate = makeDeflate({ takesContextOver });
     let count = 0;
@@ -137,7 +137,7 @@ function frameOf(text: string) {
   return { fin: true, rsv1: false, rsv2: false, rsv3: false, ...rest };
 }
 
-test("PerMessageDeflateCodec that is paused stops within a message, and goes on where it was", () => {
+test("PerMessageDeflateCodec.pause stops within a message, and resume continues there", () => {
   const message = new Uint8Array(1_000_000);
   const wire = encode(sendAll(makeDeflate(), [...toFrames(message), ...toFrames("after")]));
   const deflate = makeDeflate();
@@ -163,13 +163,13 @@ test("PerMessageDeflateCodec that is paused stops within a message, and goes on 
   }
   assertEquals(sizes.reduce((sum, size) => sum + size, 0), message.length);
   assert(sizes.length > 10 && sizes.every((size) => size <= 64 * 1024));
-  // The context is whole: what comes next is understood.
+  // The context is complete: the next message can be inflated.
   const receiver = new Receiver(deflate);
   receiver.take(compressed([hex("f2 48 cd c9 c9 07 00")]));
   assertEquals(receiver.messages, ["Hello"]);
 });
 
-test("PerMessageDeflateCodec that is resumed before it has stopped goes on", () => {
+test("PerMessageDeflateCodec.resume within the sink continues at once", () => {
   for (const [, takesContextOver] of CONTEXTS) {
     const [sent] = sendAll(makeDeflate(), toFrames(new Uint8Array(200_000)));
     const payload = sent!.payload!;
@@ -188,7 +188,7 @@ test("PerMessageDeflateCodec that is resumed before it has stopped goes on", () 
   }
 });
 
-test("PerMessageDeflateCodec sends as it is what is too small, empty, or not to be compressed", () => {
+test("PerMessageDeflateCodec sends small and empty messages, and those with compress: false, uncompressed", () => {
   const deflate = makeDeflate({ threshold: 10 });
   assertEquals([deflate.changes(9), deflate.changes(10)], [false, true]);
   assertEquals(makeDeflate({ threshold: 0 }).changes(0), false);
@@ -200,9 +200,9 @@ test("PerMessageDeflateCodec sends as it is what is too small, empty, or not to 
   assertEquals(rsv(toFrames("1234567890"), true), [true]);
   assertEquals(rsv(toFrames("1234567890"), false), [false]);
   assertEquals(rsv(toFrames(json(1000), 3), false), [false, false, false]);
-  // In fragments, it may yet become large.
+  // A message in fragments may still become large.
   assertEquals(rsv(toFrames("1234", 2)), [true, false]);
-  // One that is to be compressed in spite of a control frame in it.
+  // A compressed message with a control frame between its fragments.
   const ping: FrameInit = { opcode: Opcode.Ping, payload: utf8("1234567890") };
   const [first, second] = toFrames("12345678901234567890", 2);
   assertEquals(rsv([first!, ping, second!]), [true, false, false]);
@@ -214,7 +214,7 @@ test("PerMessageDeflateCodec sends a frame that only has an opcode", () => {
   assertEquals(toHex(encode(sent)), "81 00 8a 00");
 });
 
-test("PerMessageDeflateCodec receives payloads that nobody else writes to", () => {
+test("PerMessageDeflateCodec passes on payloads that it does not overwrite", () => {
   const receiver = new Receiver(makeDeflate());
   const sender = makeDeflate();
   const messages = [randomBytes(1000, 1), randomBytes(1000, 2), new Uint8Array(100_000).fill(7)];

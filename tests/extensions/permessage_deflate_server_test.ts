@@ -3,7 +3,7 @@ import type { ExtensionOffer, PerMessageDeflateOptions } from "@sluice/websocket
 import { parseExtensions, serializeExtensions } from "../../src/handshake/extensions_header.ts";
 import { assertEquals, test } from "../harness.ts";
 
-/** What the server's response says, or `undefined` where it declines. */
+/** Returns the parameters of the server's response; `undefined` if it declines. */
 function answer(offer: string, options?: PerMessageDeflateOptions): string | undefined {
   const [parsed] = parseExtensions(`permessage-deflate${offer && `; ${offer}`}`);
   const agreement = new PerMessageDeflate(options).acceptOffer(parsed!);
@@ -16,7 +16,7 @@ const CNCT = "client_no_context_takeover";
 const SMWB = "server_max_window_bits";
 const CMWB = "client_max_window_bits";
 
-/** RFC 7692 §7.1.1 and §7.1.2: the offer, our options, and the response. */
+/** RFC 7692 §7.1.1 and §7.1.2: the offer, the server's options, and the response. */
 const accepted: [offer: string, options: PerMessageDeflateOptions, response: string][] = [
   ["", {}, `${SMWB}=12`],
   ["", { serverMaxWindowBits: 15 }, ""],
@@ -68,10 +68,10 @@ const declined: [offer: string, options?: PerMessageDeflateOptions][] = [
   ...["0", "1", "7", "16", "010", "09", "8.0", "+9", "1e1", "0xa", "true", "99", "15x"]
     .flatMap((bits): [string][] => [[`${SMWB}=${bits}`], [`${CMWB}=${bits}`]]),
   [`Server_max_window_bits=10`],
-  // Window 8 is valid, and more than zlib can do.
+  // A window of 8 bits is valid, but zlib does not support it.
   [`${SMWB}=8`],
   ["", { serverMaxWindowBits: 8 }],
-  // A client that can't be limited, and must be.
+  // The server requires a limit that the client does not support.
   ["", { clientMaxWindowBits: 14 }],
 ];
 

@@ -72,7 +72,7 @@ test("PerMessageDeflateCodec sends fragments of which only the first has RSV1, o
   assertEquals(toHex(encode(sent)), "41 09 f2 48 cd 01 00 00 00 ff ff 80 04 ca c9 07 00");
   const receiver = new Receiver(deflate);
   receiver.take(encode(sent));
-  // A last fragment with nothing in it: RFC 7692 §7.2.3.6.
+  // An empty last fragment: RFC 7692 §7.2.3.6.
   const open = toFrames("Hello", 2).map((frame) => ({ ...frame, fin: false }));
   const third = sendAll(deflate, [...open, { opcode: Opcode.Continuation }]);
   assertEquals(toHex(encode(third.slice(2))), "80 01 00");

@@ -9,7 +9,7 @@ function contents(window: SlidingWindow): Uint8Array {
 }
 
 for (const size of [256, 1024, 4096, 32768]) {
-  test(`SlidingWindow of ${size} bytes keeps the last of whatever is appended`, () => {
+  test(`SlidingWindow of ${size} bytes keeps the last bytes that were appended`, () => {
     const next = random(size);
     for (const most of [7, size / 3, size, 3 * size]) {
       const window = new SlidingWindow(size);
@@ -20,7 +20,7 @@ for (const size of [256, 1024, 4096, 32768]) {
         position = end;
         assertEquals(window.length, Math.min(size, position));
         assert(window.capacity <= size);
-        // To look at all of a large one each time takes seconds.
+        // Comparing all of a large window each time would take seconds.
         if (next() % size > 256) continue;
         assert(sameBytes(contents(window), all.subarray(Math.max(0, position - size), position)));
       }
@@ -28,7 +28,7 @@ for (const size of [256, 1024, 4096, 32768]) {
   });
 }
 
-test("SlidingWindow sets memory aside as it fills, and none when it's cleared", () => {
+test("SlidingWindow allocates memory as it fills, and frees it when it is cleared", () => {
   const window = new SlidingWindow(32768);
   assertEquals(window.capacity, 0);
   window.append(new Uint8Array(10));
@@ -43,7 +43,7 @@ test("SlidingWindow sets memory aside as it fills, and none when it's cleared", 
   assertEquals([...contents(window)], [1, 2]);
 });
 
-test("SlidingWindow fills exactly to the brim, and goes on at its start", () => {
+test("SlidingWindow continues at its start when it is exactly full", () => {
   const window = new SlidingWindow(256);
   window.append(randomBytes(256, 1));
   assertEquals(contents(window), randomBytes(256, 1));

@@ -14,7 +14,7 @@ import { readBlocks } from "./deflate_reader.ts";
 
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 
-/** Bytes that repeat what stands just within, at, and just beyond every window. */
+/** Returns bytes with repetitions just within, at, and just beyond the distance of every window. */
 function temptation(seed: number): Uint8Array {
   const next = random(seed);
   const bytes = randomBytes(90_000, seed);
@@ -33,7 +33,7 @@ function temptation(seed: number): Uint8Array {
 
 for (const [name, takesContextOver] of CONTEXTS) {
   for (let windowBits = 9; windowBits <= 15; windowBits++) {
-    test(`Deflater (${name}) never goes back farther than ${windowBits} bits allow`, () => {
+    test(`Deflater (${name}) refers back at most as far as ${windowBits} bits allow`, () => {
       const bytes = temptation(windowBits);
       for (const level of [1, 2, 4, 6, 9]) {
         for (const memLevel of [1, 5, 9]) {
@@ -57,17 +57,17 @@ for (const [name, takesContextOver] of CONTEXTS) {
   }
 }
 
-test("deflatableBits are 9 to 15 on this runtime, and never 8", () => {
+test("deflatableBits returns 9 to 15 on this runtime, and never 8", () => {
   const limits = [8, 9, 10, 11, 12, 13, 14, 15];
   assertEquals(limits.map((bits) => deflatableBits(bits)), [undefined, ...limits.slice(1)]);
 });
 
-test("deflatableBits are less where zlib doesn't keep to a window", () => {
+test("deflatableBits returns a smaller window if zlib does not keep to the limit", () => {
   assertEquals(deflatableBits(15, (bits) => bits === 10), 10);
   assertEquals(deflatableBits(12, (bits) => bits === 15), undefined);
 });
 
-test("keepsWindow finds out that a window is not kept to", () => {
+test("keepsWindow is false if zlib does not keep to the window", () => {
   assertEquals(keepsWindow(9), true);
   const careless = (bytes: Uint8Array, options: { finishFlush: number }) =>
     deflateRawSync(bytes, { ...options, windowBits: 15 });

@@ -30,7 +30,7 @@ async function ws(jobs: Job[]): Promise<Result[]> {
   return JSON.parse(stdout);
 }
 
-/** Every combination of the two sides' contexts, with some of their windows. */
+/** Every combination of the context options of both ends, with some windows. */
 const combinations: PerMessageDeflateOptions[] = [];
 for (const serverNoContextTakeover of [false, true]) {
   for (const clientNoContextTakeover of [false, true]) {
@@ -45,7 +45,7 @@ for (const serverNoContextTakeover of [false, true]) {
   }
 }
 
-/** Sends the corpus through `ws` and back. */
+/** Sends the corpus to `ws` and back. */
 async function exchange(
   jobs: Job[],
   agreements: ExtensionAgreement[],

@@ -8,7 +8,7 @@ import { encode, json, makeDeflate, Receiver, sendAll, toFrames } from "./deflat
 
 const inflater = () => ZlibStream.inflate();
 
-/** Takes a stream and gives it back, as somebody's who has decompressed a message. */
+/** Borrows a stream and returns it, as an owner that has decompressed a message. */
 function use(pool: ZlibPool, owner: object, last?: PooledZlib): PooledZlib {
   const stream = pool.take(owner, last);
   stream.owner = owner;
@@ -16,7 +16,7 @@ function use(pool: ZlibPool, owner: object, last?: PooledZlib): PooledZlib {
   return stream;
 }
 
-/** Whether a stream does nothing any more; what it says to that is the runtime's own. */
+/** Returns whether a stream is closed. The error for that depends on the runtime. */
 function isClosed(zlib: ZlibStream): boolean {
   try {
     zlib.write(Z_SYNC_FLUSH, hex("f2 48 cd c9 c9 07 00"), 0, new Uint8Array(9), 9);
@@ -26,7 +26,7 @@ function isClosed(zlib: ZlibStream): boolean {
   }
 }
 
-test("ZlibPool gives an owner its own stream again, until another needs it", () => {
+test("ZlibPool lends an owner its own stream again, unless another has taken it", () => {
   const pool = new ZlibPool(2, inflater);
   const [a, b, c] = [{}, {}, {}];
   const first = use(pool, a);
@@ -34,7 +34,7 @@ test("ZlibPool gives an owner its own stream again, until another needs it", () 
   assert(first !== second);
   assertEquals(pool.take(a, first), first);
   pool.give(first);
-  // Full: the one that has waited longest goes.
+  // The pool is full, so the least recently used stream is lent.
   const third = use(pool, c);
   assertEquals(third, second);
   const again = pool.take(b, second);
@@ -43,10 +43,10 @@ test("ZlibPool gives an owner its own stream again, until another needs it", () 
   pool.give(again);
 });
 
-test("ZlibPool takes those without a context first, and closes what is too much", () => {
+test("ZlibPool lends streams without a context first, and closes surplus ones", () => {
   const pool = new ZlibPool(1, inflater);
   const [a, b] = [{}, {}];
-  // One with a context, four without, and one more.
+  // One with a context, four without, and one too many.
   const streams = Array.from({ length: 6 }, () => pool.take(a, undefined));
   for (const stream of streams) stream.owner = a;
   for (const stream of streams) pool.give(stream);
@@ -63,7 +63,7 @@ test("ZlibPool takes those without a context first, and closes what is too much"
   for (const { zlib } of streams.slice(0, 5)) zlib.close();
 });
 
-test("ZlibLease primes a stream that it gets without its context, and that alone", () => {
+test("ZlibLease primes only a stream without its context", () => {
   const pool = new ZlibPool(1, inflater);
   const primed: string[] = [];
   const [a, b] = ["a", "b"].map((name) => new ZlibLease(pool, () => primed.push(name)));
@@ -80,8 +80,8 @@ test("ZlibLease primes a stream that it gets without its context, and that alone
   b!.end(true);
 });
 
-test("Inflater and Deflater keep their contexts though others use their streams", () => {
-  // More connections than the pool keeps streams for, in turns.
+test("Inflater and Deflater keep their contexts while others use their streams", () => {
+  // More connections than the pool has streams, in turn.
   const pairs = Array.from({ length: 150 }, () => {
     const receiver = makeDeflate({ windowBits: 10 });
     return { sender: makeDeflate({ windowBits: 10 }), receiver, end: new Receiver(receiver) };
@@ -93,7 +93,7 @@ test("Inflater and Deflater keep their contexts though others use their streams"
       assertEquals(end.messages.at(-1), json(200 + 400 * round, i % 3));
     }
   }
-  // All have found in their messages what stands in those before: a record is 90 bytes or more.
+  // Each message refers to earlier ones: a record has 90 bytes or more.
   for (const { sender, receiver, end } of pairs) {
     const [frame] = sendAll(sender, toFrames(json(1800, 1)));
     assert(frame!.payload!.length < 1800 / 3);
@@ -104,7 +104,7 @@ test("Inflater and Deflater keep their contexts though others use their streams"
   }
 });
 
-test("Inflater has a stream of its own for each message that is under way", () => {
+test("Inflater uses a stream of its own for each unfinished message", () => {
   const pairs = Array.from({ length: 80 }, (_, i) => {
     const receiver = makeDeflate();
     const frames = sendAll(makeDeflate(), toFrames(json(3000, i), 3));
@@ -117,7 +117,7 @@ test("Inflater has a stream of its own for each message that is under way", () =
   for (const { receiver } of pairs) receiver.close();
 });
 
-test("Inflater frees the stream of a message that is cut off", () => {
+test("Inflater frees the stream of an unfinished message when it is closed", () => {
   for (let i = 0; i < 200; i++) {
     const receiver = makeDeflate();
     const [first] = sendAll(makeDeflate(), toFrames(json(3000, i), 2));
@@ -126,7 +126,7 @@ test("Inflater frees the stream of a message that is cut off", () => {
   }
 });
 
-test("PerMessageDeflate makes no zlib stream before there is something to compress", () => {
+test("PerMessageDeflate creates no zlib stream before the first compressed message", () => {
   const made = { inflate: 0, deflate: 0 };
   const { inflate, deflate } = ZlibStream;
   const agreement = new PerMessageDeflate().acceptOffer({

@@ -1,24 +1,24 @@
-/** What streams are made of: frames by the grammar of RFC 6455, text of every plane, and damage. */
+/** Generates the parts of streams: frames by the grammar of RFC 6455, text of every plane, and damage. */
 
 import { join } from "../support/bytes.ts";
 import type { Random } from "./random.ts";
 
-/** Bytes that grow. */
+/** A growing array of bytes. */
 export class Bytes {
   #bytes = new Uint8Array(512);
   #length = 0;
 
-  /** How many there are. */
+  /** The number of bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** Adds some. */
+  /** Appends bytes. */
   push(...bytes: number[]): void {
     this.add(bytes);
   }
 
-  /** Adds many. */
+  /** Appends an array of bytes. */
   add(bytes: ArrayLike<number>): void {
     const length = this.#length + bytes.length;
     if (length > this.#bytes.length) {
@@ -30,17 +30,17 @@ export class Bytes {
     this.#length = length;
   }
 
-  /** A copy of all. */
+  /** Returns a copy of all bytes. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 }
 
-/** The first and the last character of each length of UTF-8, and those next to the surrogates. */
+/** The first and the last code point of each length of UTF-8, and those next to the surrogates. */
 const EDGES = [0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfeff, 0xfffd, 0xffff, 0x1_0000];
 const LAST = 0x10_ffff;
 
-/** A character of any plane. */
+/** Returns a code point of any plane. */
 export function codePoint(random: Random): number {
   switch (random.below(5)) {
     case 0:
@@ -56,7 +56,7 @@ export function codePoint(random: Random): number {
   }
 }
 
-/** The UTF-8 of one. */
+/** Appends the UTF-8 of a code point. */
 export function encodePoint(point: number): number[] {
   if (point < 0x80) return [point];
   const tail = (shift: number) => 0x80 | ((point >> shift) & 0x3f);
@@ -65,7 +65,7 @@ export function encodePoint(point: number): number[] {
   return [0xf0 | (point >> 18), tail(12), tail(6), tail(0)];
 }
 
-/** About so many bytes of UTF-8: ASCII alone, now and then. */
+/** Returns about `size` bytes of UTF-8, sometimes only ASCII. */
 export function text(random: Random, size: number): Uint8Array<ArrayBuffer> {
   const isAscii = random.once(3);
   const bytes = new Bytes();
@@ -75,7 +75,7 @@ export function text(random: Random, size: number): Uint8Array<ArrayBuffer> {
   return bytes.take();
 }
 
-/** Bytes that no UTF-8 has, or not there. */
+/** Bytes that are not valid UTF-8, or not everywhere. */
 const NOT_UTF8 = [
   [0x80],
   [0xc0, 0x80],
@@ -90,7 +90,7 @@ const NOT_UTF8 = [
   [0xf0, 0x9f, 0x98],
 ];
 
-/** Text that is not UTF-8 somewhere, or may not be. */
+/** Returns bytes of text, which may contain invalid UTF-8. */
 export function badText(random: Random, size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Bytes();
   bytes.add(text(random, random.small(size + 1)));
@@ -99,14 +99,14 @@ export function badText(random: Random, size: number): Uint8Array<ArrayBuffer> {
   return bytes.take();
 }
 
-/** A payload's size: short, or at an edge of a header's form, or of a limit that the targets use. */
+/** Returns a payload size: small, or at an edge of the header's format or of a limit of the targets. */
 export function size(random: Random): number {
   if (random.once(12)) return random.pick([124, 125, 126, 127, 255, 256, 499, 500, 501]);
   if (random.once(4000)) return random.pick([65534, 65535, 65536, 65537]);
   return random.once(4) ? random.small(140) : random.small(24);
 }
 
-/** One frame, written by RFC 6455 §5.2. */
+/** Appends a frame, by RFC 6455 §5.2. */
 export function frame(
   random: Random,
   first: number,
@@ -138,7 +138,7 @@ export function frame(
   into.add(bytes);
 }
 
-/** The payload of a Close frame that may be sent. */
+/** Returns a valid payload of a Close frame. */
 export function closePayload(random: Random): Uint8Array {
   if (random.once(4)) return new Uint8Array(0);
   const code = random.pick([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1014, 3000, 4000, 4999]);
@@ -146,13 +146,13 @@ export function closePayload(random: Random): Uint8Array {
   return Uint8Array.from([code >> 8, code & 0xff, ...reason]);
 }
 
-/** A Ping or a Pong. */
+/** Appends a Ping or a Pong. */
 export function ping(random: Random, masked: boolean, into: Bytes): void {
   const length = random.once(6) ? 125 : random.small(20);
   frame(random, random.pick([0x89, 0x8a]), random.bytes(length), masked, into);
 }
 
-/** A message of so many bytes, in one frame or in several, with Pings between them. */
+/** Appends a message in one frame or in several, with Pings between them. */
 export function message(
   random: Random,
   opcode: number,
@@ -171,7 +171,7 @@ export function message(
   }
 }
 
-/** A stream that RFC 6455 allows: messages, Pings and Pongs, perhaps a Close and what follows it. */
+/** Returns a valid stream: messages, Pings and Pongs, perhaps a Close frame and data after it. */
 export function validStream(random: Random, masked: boolean, into: Bytes): void {
   for (let count = random.small(5) + 1; count > 0; count--) {
     const isText = random.once(2);
@@ -183,7 +183,7 @@ export function validStream(random: Random, masked: boolean, into: Bytes): void 
   if (random.once(3)) into.add(random.bytes(random.small(20)));
 }
 
-/** Lengths at every edge, as they stand behind 126 or 127; right for nothing that follows. */
+/** Extended lengths at every edge, which do not match the payload that follows. */
 const LENGTHS = [
   [126, 0, 0],
   [126, 0, 125],
@@ -202,7 +202,7 @@ const LENGTHS = [
   [127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
 ];
 
-/** Frames that break a rule, whole or not. */
+/** Appends a frame that violates a rule, whole or cut. */
 export function badFrame(random: Random, masked: boolean, into: Bytes): void {
   const first = random.pick([0x81, 0x82, 0x01, 0x02, 0x80, 0x00, 0x88, 0x89, 0x8a]);
   const bit = masked ? 0x80 : 0;
@@ -237,7 +237,7 @@ export function badFrame(random: Random, masked: boolean, into: Bytes): void {
   }
 }
 
-/** Does something to the bytes that a network does not, and an attacker does. */
+/** Changes the bytes as an attacker might. */
 export function damage(random: Random, bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) return bytes;
   const at = random.below(bytes.length);

@@ -18,7 +18,7 @@ function isText(bytes: Uint8Array): boolean {
   }
 }
 
-/** The validator, at any split, the platform's decoder and the model's table agree on any bytes. */
+/** The validator, with any split, the platform's decoder and the model's table agree about any bytes. */
 export const utf8: Target = {
   name: "utf8",
   generate(seed, index) {
@@ -30,7 +30,7 @@ export const utf8: Target = {
       ? badText(random, size)
       : text(random, size);
     if (random.once(3)) bytes = damage(random, bytes);
-    // The place in its buffer decides how many bytes come before the first aligned word.
+    // The offset in the buffer decides how many bytes precede the first aligned word.
     return join(Uint8Array.from([random.below(256), random.below(4)]), bytes);
   },
   check(input) {
@@ -56,7 +56,7 @@ export const utf8: Target = {
   },
 };
 
-/** Masking is an XOR, of any range at any place, and nothing else is touched. */
+/** Masking is an XOR of any range at any offset, and changes nothing else. */
 export const masking: Target = {
   name: "mask",
   generate(seed, index) {

@@ -30,8 +30,8 @@ function use(
 }
 
 /**
- * What is compressed is decompressed to the same, with all parameters: a plan, a byte of flags, one of
- * the window and the level, and items of four bytes: a kind, a size (two) and a seed.
+ * Compressed messages are decompressed to the same, with all parameters. Input: a plan, a byte of flags, a
+ * byte with the window and the level, and items of four bytes: a kind, a size (two bytes) and a seed.
  */
 export const compress: Target = {
   name: "compress",
@@ -76,7 +76,7 @@ function send(
   const random = new Random(seed, kind & 3);
   const isText = (kind & 1) === 0;
   let bytes: Uint8Array = isText ? text(random, size) : random.bytes(size);
-  // Few seeds and few letters: there is something to refer to, in this message and in others.
+  // Few seeds and few letters, so that there are matches in this message and in others.
   if (!isText && (kind & 2) !== 0) bytes = bytes.map((byte) => byte & 3);
   const fragments = (kind >> 2) % 4 === 3 ? 3 : 1;
   const sink = { enqueue: (frame: FrameInit) => encoder.writeFrame(frame) };
@@ -104,8 +104,8 @@ function isSame(a: Driven["events"][number] | undefined, b: Driven["events"][num
 }
 
 /**
- * Any bytes where permessage-deflate is in use, cut anywhere, with any pauses: the messages and the
- * close code that they have in one piece. Of a stream that is cut off, as far as both got.
+ * Any bytes with permessage-deflate in use, split anywhere, with any pauses, give the messages and the
+ * close code that they give in one piece. For a stream that is cut off, as far as both got.
  */
 export const wire: Target = {
   name: "wire",
@@ -137,8 +137,8 @@ export const wire: Target = {
     };
     const [whole, other] = [run({ way: "codec", cut: 0, pauses: 0 }), run({})];
     const [one, two] = [whole, other].map(({ error }) => error?.closeCode ?? 0);
-    // Of two things that are wrong with one message, how it's cut decides which is seen first: text that
-    // is not UTF-8, a fragment too many, and bytes too many, which all come out of one call of zlib's.
+    // If two things are wrong with a message, the split decides which is found first: invalid UTF-8, too
+    // many fragments, or too many bytes, which all come from one call of zlib.
     const isEither = one! >= 1007 && two! >= 1007;
     ensure(
       one === two || isEither,

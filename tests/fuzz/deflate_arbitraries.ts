@@ -1,11 +1,11 @@
-/** Compressed payloads: blocks of every type, written bit by bit or by zlib, and damaged. */
+/** Generates compressed payloads: blocks of every type, written bit by bit or by zlib, and damaged. */
 
 import { constants, deflateRawSync } from "node:zlib";
 import { join } from "../support/bytes.ts";
 import { damage, text } from "./arbitraries.ts";
 import { Random } from "./random.ts";
 
-/** Bits in RFC 1951's order: §3.1.1. */
+/** Writes bits in the order of RFC 1951 §3.1.1. */
 class BitWriter {
   readonly #bytes: number[] = [];
   #bits = 0;
@@ -20,7 +20,7 @@ class BitWriter {
     }
   }
 
-  /** Huffman codes have their first bit first. */
+  /** Writes a Huffman code, most significant bit first. */
   code(value: number, count: number): void {
     for (let i = count - 1; i >= 0; i--) this.put(value >> i, 1);
   }
@@ -35,7 +35,7 @@ class BitWriter {
   }
 }
 
-/** A symbol by the fixed code: RFC 1951 §3.2.6. */
+/** Writes a symbol with the fixed code: RFC 1951 §3.2.6. */
 function symbol(bits: BitWriter, value: number): void {
   if (value < 144) bits.code(0x30 + value, 8);
   else if (value < 256) bits.code(0x190 + value - 144, 9);
@@ -43,7 +43,7 @@ function symbol(bits: BitWriter, value: number): void {
   else bits.code(0xc0 + value - 280, 8);
 }
 
-/** A block by the fixed code, of bytes and of matches; gives back about how many bytes it holds. */
+/** Writes a block of literals and matches with the fixed code. Returns about its size in bytes. */
 function fixedBlock(random: Random, bits: BitWriter, isFinal: boolean, before: number): number {
   bits.put(isFinal ? 1 : 0, 1);
   bits.put(1, 2);
@@ -55,7 +55,7 @@ function fixedBlock(random: Random, bits: BitWriter, isFinal: boolean, before: n
       size++;
       continue;
     }
-    // Lengths without further bits, or 258; distances that there are, nearly always.
+    // Lengths without extra bits, or 258; distances that are valid, nearly always.
     const isLongest = isLong || random.once(10);
     const short = random.below(8);
     symbol(bits, isLongest ? 285 : 257 + short);
@@ -70,7 +70,7 @@ function fixedBlock(random: Random, bits: BitWriter, isFinal: boolean, before: n
   return size;
 }
 
-/** How many distance codes reach no further back than that. */
+/** Returns the number of distance codes that reach back at most `distance` bytes. */
 function reachOf(size: number): number {
   let code = 0;
   const most = (n: number) => n < 4 ? n + 1 : (2 + (n & 1) + 1) * (1 << ((n - 2) >> 1));
@@ -89,7 +89,7 @@ function storedBlock(random: Random, bits: BitWriter, isFinal: boolean): number 
   return length;
 }
 
-/** Payloads with dynamic codes, which zlib writes: made once, for all cases of all seeds. */
+/** Payloads with dynamic codes, written by zlib; created once for all cases. */
 const dynamic: readonly Uint8Array[] = Array.from({ length: 96 }, (_, i) => {
   const random = new Random(1951, i);
   const size = 40 + random.below(400);
@@ -105,7 +105,7 @@ const dynamic: readonly Uint8Array[] = Array.from({ length: 96 }, (_, i) => {
   return new Uint8Array(flushed.subarray(0, -4));
 });
 
-/** A valid payload: blocks of any type, some of them final, and the tail's header. */
+/** Returns a valid payload: blocks of any type, some of them final, and the header of the tail. */
 export function payload(random: Random, before: number): { bytes: Uint8Array; size: number } {
   if (random.once(4)) return { bytes: random.pick(dynamic).slice(), size: 40 };
   const bits = new BitWriter();
@@ -124,13 +124,13 @@ export function payload(random: Random, before: number): { bytes: Uint8Array; si
     }
     if (isFinal) bits.align();
   }
-  // RFC 7692 §7.2.1: the header bits of an empty block without compression; it may say it's final.
+  // RFC 7692 §7.2.1: the header bits of an empty stored block, which may be final.
   bits.put(random.once(12) ? 1 : 0, 1);
   bits.put(0, 2);
   return { bytes: bits.take(), size };
 }
 
-/** Payloads of one connection's messages, as an input has them: a length of two bytes, and the bytes. */
+/** Returns the payloads of a connection's messages as input: each as a length of two bytes, and the bytes. */
 export function payloads(random: Random): Uint8Array<ArrayBuffer> {
   const all: Uint8Array[] = [];
   let before = 0;

@@ -9,7 +9,7 @@ import { Random } from "./random.ts";
 import { ensure, same } from "./target.ts";
 import type { Target } from "./target.ts";
 
-/** How many bytes of an input say how the others are taken. */
+/** The number of bytes of an input that describe how the rest is used. */
 const PLAN = 4;
 const SIZES = [1024 * 1024, 500, 1024 * 1024, 70_000] as const;
 
@@ -27,8 +27,8 @@ function readPlan(input: Uint8Array) {
 }
 
 /**
- * Any bytes as the payloads of compressed messages, in any fragments: the messages that the model
- * inflates them to, or the close code for what is wrong with the first that is.
+ * Any bytes as the payloads of compressed messages, in any fragments, give the messages of the model, or
+ * the close code for the first invalid one.
  */
 export const deflate: Target = {
   name: "deflate",
@@ -60,7 +60,7 @@ export const deflate: Target = {
   },
 };
 
-/** Every message's length, in two bytes, and its bytes. */
+/** Splits the input into messages: each has a length of two bytes, then its bytes. */
 function split(bytes: Uint8Array): Uint8Array[] {
   const messages: Uint8Array[] = [];
   for (let at = 0; at + 2 <= bytes.length;) {
@@ -71,7 +71,7 @@ function split(bytes: Uint8Array): Uint8Array[] {
   return messages;
 }
 
-/** As a server sends it, in fragments by that seed. */
+/** Writes a message as a server sends it, in fragments that depend on the seed. */
 function send(payload: Uint8Array, seed: number, wire: Bytes): void {
   const random = new Random(seed);
   const fragments = (seed & 31) < 12 ? 1 : 1 + random.below(5);
@@ -97,7 +97,7 @@ function compareWithModel(
     const inflated = inflate(payload, before, maxMessageSize + 100_000);
     const codes = acceptable(inflated, payload.length, plan);
     isFar ||= inflated.distance > 1 << plan.windowBits;
-    // Farther back than was agreed to: whether that is still there is not for the peer to know.
+    // A distance beyond the negotiated window: the bytes may or may not be available.
     if (isFar) codes.add(1007);
     if (i === events.length) {
       ensure(codes.has(code), () => `${code} at message ${i}, expected ${[...codes].join(" or ")}`);
@@ -115,7 +115,7 @@ function compareWithModel(
   return "messages";
 }
 
-/** The close codes that a message may be answered with; 0 for a message. */
+/** Returns the acceptable close codes for a message; 0 if it may be accepted. */
 function acceptable(
   inflated: Inflated,
   length: number,
@@ -124,8 +124,8 @@ function acceptable(
   const { output, end, finals, outputs } = inflated;
   const { maxMessageSize } = plan;
   const codes = new Set<number>();
-  // The bound on final blocks comes first where fewer bytes had come out by then. Behind the last, a
-  // stream has nothing to start anew for.
+  // The limit of final blocks applies first if the output was still small enough. There is no restart after
+  // a final block at the end.
   const restart = finals.findIndex((consumed, i) =>
     consumed < length && i + 1 > 64 + consumed / 64
   );

@@ -1,4 +1,4 @@
-/** The ways that bytes can take through src/, each as a connection or a stream would take it. */
+/** Drives bytes through src/, in the ways of a connection and of a stream. */
 
 import type { ExtensionInUse } from "../../src/extensions/extension.ts";
 import { Receiver } from "../../src/connection/receiver.ts";
@@ -14,47 +14,47 @@ import { Opcode } from "../../src/protocol/opcode.ts";
 import { join } from "../support/bytes.ts";
 import { ensure, pieces, same } from "./target.ts";
 
-/** The ways: the codec alone, and a connection's receiver, with all that it may be told. */
+/** The ways: the codec alone, and a connection's receiver, with each of its options. */
 export const WAYS = ["codec", "given", "lent", "parts", "lent parts"] as const;
 
-/** Who takes the bytes, and how. */
+/** How the bytes are received. */
 export interface Drive {
   way: typeof WAYS[number];
   role: "server" | "client";
   maxMessageSize: number;
   maxFragments: number;
-  /** Where the bytes are cut: {@linkcode pieces}. */
+  /** Where the bytes are split: see {@linkcode pieces}. */
   cut: number;
-  /** When the messages can't be taken, by a seed; 0 for never. */
+  /** A seed that decides at which messages the receiver pauses; 0 for none. */
   pauses: number;
   extensions?: ExtensionInUse | undefined;
 }
 
-/** What a control frame was. */
+/** A received control frame. */
 interface Control {
   kind: "ping" | "pong" | "close";
   bytes: Uint8Array;
 }
 
-/** What has come of the bytes. */
+/** The result. */
 export interface Driven {
   events: (Message | Control)[];
-  /** How many parts of messages have come. */
+  /** The number of parts of messages. */
   parts: number;
   error: WebSocketError | undefined;
-  /** How many bytes had been taken with the piece that the error came of. */
+  /** The number of bytes up to the end of the piece that caused the error. */
   taken: number;
-  /** Whether the bytes end inside of something; of the codec alone. */
+  /** Whether the bytes end inside a frame or a message; for the codec alone. */
   isCut: boolean;
 }
 
-/** The close codes that a peer's bytes may be answered with. */
+/** The close codes with which a receiver may fail. */
 const DOCUMENTED = [1002, 1007, 1008, 1009];
 
-/** Sends the bytes that way. */
+/** Drives the bytes through src/. */
 export function drive(bytes: Uint8Array, how: Drive): Driven {
   const driven: Driven = { events: [], parts: 0, error: undefined, taken: 0, isCut: false };
-  /** The parts of each message, by its place, to be looked at when all has come. */
+  /** The parts of each message, by its index; compared when all bytes have been received. */
   const parts = new Map<number, Message[]>();
   const take = how.way === "codec" ? codec(how, driven) : receiver(how, driven, parts);
   try {
@@ -62,9 +62,9 @@ export function drive(bytes: Uint8Array, how: Drive): Driven {
       driven.taken += piece.length;
       const before = how.way === "codec" ? piece.slice() : undefined;
       take(piece);
-      // The codec copies what its caller keeps, and writes to nothing of it.
+      // The codec must not change a chunk that its caller keeps.
       ensure(before === undefined || same(piece, before), () => "wrote to a chunk that is kept");
-      // What is lent is somebody else's again; a control frame's payload was used by then.
+      // A lent chunk is overwritten after the call.
       if (how.way !== "given" && how.way !== "parts") piece.fill(0xdd);
     }
     take(undefined);
@@ -84,7 +84,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.stack}` : String(error);
 }
 
-/** After an error, or a Close, nothing comes of anything. */
+/** Checks that everything is ignored after an error or a Close frame. */
 function assertSilent(
   driven: Driven,
   take: (piece: Uint8Array | undefined) => void,
@@ -109,7 +109,7 @@ function control(frame: Frame, driven: Driven): void {
   driven.events.push({ kind, bytes: payload.slice() });
 }
 
-/** The decoder and the assembler, as streams drive them. */
+/** Drives the decoder and the assembler as the streams do. */
 function codec(how: Drive, driven: Driven): Take {
   const decoder = new FrameDecoder({ role: how.role, rsv: how.extensions?.rsv ?? 0 });
   const assembler = new MessageAssembler({
@@ -134,7 +134,7 @@ function codec(how: Drive, driven: Driven): Take {
   };
 }
 
-/** A connection's way in, whose owner can take no more now and then. */
+/** Drives a connection's receiver, and pauses it at some messages. */
 function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Take {
   let state = how.pauses;
   const goesOn = () => {
@@ -153,7 +153,7 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
       driven.parts++;
       begun.push(typeof part.data === "string" ? part.data : part.data.slice()); // Good until here.
       if (part.fin) {
-        // Control frames may have come between: its place is where it ends.
+        // Control frames may have arrived between its parts: the message counts where it ends.
         parts.set(driven.events.push("") - 1, begun);
         begun = [];
       }
@@ -170,13 +170,13 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
       while (way.holdsBack) way.resume();
       return;
     }
-    // Reading goes on for a while after a pause, or not: both are a connection's ways.
+    // A connection may or may not read on for a while after a pause.
     while (way.holdsBack && goesOn()) way.resume();
     way.take(piece);
   };
 }
 
-/** What the parts of a message are together. */
+/** Joins the parts of a message. */
 function whole(parts: readonly Message[]): Message {
   const isText = typeof parts[0] === "string";
   ensure(parts.every((part) => (typeof part === "string") === isText), () => "parts of two types");

@@ -12,15 +12,15 @@ import { Random } from "./random.ts";
 import { ensure } from "./target.ts";
 import type { Target } from "./target.ts";
 
-/** The sizes on both sides of each change: of the header's form, and of the encoder's ways with text. */
+/** The sizes on both sides of each change of the header's format and of the way to encode text. */
 const EDGES = [0, 1, 32, 33, 47, 48, 49, 63, 64, 65, 124, 125, 126, 127, 500];
 const LARGE = [16_384, 16_385, 21_845, 65_535, 65_536];
 
 const textEncoder = new TextEncoder();
 
 /**
- * What is encoded is decoded to the same, by the model and by src/: a plan, the longest frame, and
- * items of four bytes: a kind, a size (two) and a seed.
+ * Encoded messages are decoded to the same, by the model and by src/. Input: a plan, the size of the
+ * fragments, and items of four bytes: a kind, a size (two bytes) and a seed.
  */
 export const encode: Target = {
   name: "encode",
@@ -89,7 +89,7 @@ function make(
       ? String.fromCharCode(random.below(0x80))
       : String.fromCodePoint(codePoint(random));
   }
-  // A surrogate alone has no UTF-8: the platform's encoder says what stands for it.
+  // A lone surrogate has no UTF-8; the platform's encoder replaces it.
   if (kind % 8 === 7) text += random.pick(["\ud83d", "\ude00", "\ude00\ud83d"]);
   return { message: text, found: { kind: "text", bytes: textEncoder.encode(text) } };
 }

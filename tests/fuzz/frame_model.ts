@@ -1,28 +1,28 @@
 /**
- * RFC 6455 §5 once more, in the plainest way: over all the bytes at once, with nothing from src/. What a
- * decoder finds, however the bytes come, must be what this finds.
+ * A simple model of RFC 6455 §5, for all bytes at once, independent of src/. A decoder must find the same,
+ * however the bytes are split.
  */
 
-/** What a stream holds. */
+/** A message or control frame in a stream. */
 export interface Found {
   kind: "text" | "binary" | "ping" | "pong" | "close";
   bytes: Uint8Array;
 }
 
-/** What there is to find in some bytes. */
+/** The result of the model. */
 export interface Verdict {
   found: Found[];
-  /** The close code of what is wrong; 0 where nothing is. */
+  /** The close code of the error; 0 if there is none. */
   code: number;
-  /** Which byte proves it wrong: its index. */
+  /** The index of the byte that proves the error. */
   at: number;
-  /** Whether a Close frame has come, and ended it. */
+  /** Whether a Close frame has ended the stream. */
   isClosed: boolean;
-  /** Whether the bytes end inside of a frame, or of a message. */
+  /** Whether the bytes end inside a frame or a message. */
   isCut: boolean;
 }
 
-/** What the receiver insists on. */
+/** The rules of the receiver. */
 export interface Rules {
   isServer: boolean;
   maxMessageSize: number;
@@ -33,7 +33,7 @@ class Wrong {
   constructor(readonly code: number, readonly at: number) {}
 }
 
-/** What the bytes are. */
+/** Returns the result for the bytes. */
 export function judge(bytes: Uint8Array, rules: Rules): Verdict {
   const found: Found[] = [];
   const verdict: Verdict = { found, code: 0, at: -1, isClosed: false, isCut: false };
@@ -48,10 +48,10 @@ export function judge(bytes: Uint8Array, rules: Rules): Verdict {
   return verdict;
 }
 
-/** Reads on to the end; gives back whether that is inside of something. */
+/** Reads to the end. Returns whether that is inside a frame or a message. */
 function read(bytes: Uint8Array, rules: Rules, verdict: Verdict): boolean {
   const { found } = verdict;
-  /** The message so far, and its type: 0 between two. */
+  /** The current message so far, and its type; 0 between messages. */
   let type = 0;
   let fragments = 0;
   let content: number[] = [];
@@ -60,13 +60,13 @@ function read(bytes: Uint8Array, rules: Rules, verdict: Verdict): boolean {
     const first = bytes[at]!;
     const opcode = first & 0x0f;
     const fin = first >= 0x80;
-    // §5.2: RSV1-3, and the reserved opcodes; §5.5: control frames are whole; §5.4: who follows whom.
+    // §5.2: RSV1-3 and reserved opcodes; §5.5: control frames are whole; §5.4: the order of frames.
     if ((first & 0x70) !== 0) throw new Wrong(1002, at);
     if (![0, 1, 2, 8, 9, 10].includes(opcode)) throw new Wrong(1002, at);
     if (opcode >= 8 ? !fin : (opcode === 0) !== (type !== 0)) throw new Wrong(1002, at);
     if (++at === bytes.length) return true;
     const second = bytes[at]!;
-    // §5.1: a client masks, and a server doesn't.
+    // §5.1: a client masks, a server does not.
     if ((second >= 0x80) !== rules.isServer) throw new Wrong(1002, at);
     const short = second & 0x7f;
     if (opcode >= 8 && short > 125) throw new Wrong(1002, at);
@@ -102,7 +102,7 @@ function read(bytes: Uint8Array, rules: Rules, verdict: Verdict): boolean {
     for (const byte of payload) content.push(byte);
     const isWhole = fin && !isCut;
     if (type === 1) {
-      // §8.1: at the first byte that is not UTF-8, or at the end that comes too soon.
+      // §8.1: at the first invalid byte, or at an end inside a character.
       const fault = utf8Fault(content);
       if (fault >= 0 && fault < content.length) throw new Wrong(1007, at + fault - before);
       if (fault >= 0 && isWhole) throw new Wrong(1007, at + payload.length - 1);
@@ -118,8 +118,8 @@ function read(bytes: Uint8Array, rules: Rules, verdict: Verdict): boolean {
 }
 
 /**
- * The length, or `undefined` where it's cut. What the bytes so far leave possible is an interval: it is
- * wrong as soon as nothing that is right is left in it.
+ * Returns the length; `undefined` if it is cut. The bytes so far leave an interval of possible lengths: it
+ * is an error as soon as no valid length is left in it.
  */
 function readLength(
   bytes: Uint8Array,
@@ -141,7 +141,7 @@ function readLength(
   return value;
 }
 
-/** §5.5.1 and §7.4: what is wrong with the payload of a Close frame, or 0. */
+/** §5.5.1 and §7.4: returns the close code for an invalid payload of a Close frame, or 0. */
 function judgeClose(payload: Uint8Array): number {
   if (payload.length === 0) return 0;
   if (payload.length === 1) return 1002;
@@ -152,8 +152,8 @@ function judgeClose(payload: Uint8Array): number {
 }
 
 /**
- * RFC 3629 §4, by its table: the index of the first byte that can't be, the length where the last
- * character is cut, or -1.
+ * RFC 3629 §4, by its table: returns the index of the first invalid byte, the length if the last character
+ * is cut, or -1.
  */
 export function utf8Fault(bytes: ArrayLike<number>): number {
   for (let i = 0; i < bytes.length;) {

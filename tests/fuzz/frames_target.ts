@@ -8,16 +8,16 @@ import { Random } from "./random.ts";
 import { ensure, same } from "./target.ts";
 import type { Target } from "./target.ts";
 
-/** How many bytes of an input say how the others are taken: {@linkcode readPlan}. */
+/** The number of bytes of an input that describe how the rest is used: {@linkcode readPlan}. */
 export const PLAN = 3;
 
-/** The limits, by a bit of the plan. */
+/** The limits, selected by a bit of the plan. */
 const LIMITS = [
   { maxMessageSize: 1024 * 1024, maxFragments: 1024 },
   { maxMessageSize: 500, maxFragments: 4 },
 ] as const;
 
-/** Role, way and limits; where it's cut; when it's paused. */
+/** Reads a plan: role, way and limits; the split; the pauses. */
 export function readPlan(input: Uint8Array) {
   const [flags = 0, cut = 0, pauses = 0] = input;
   return {
@@ -29,14 +29,14 @@ export function readPlan(input: Uint8Array) {
   };
 }
 
-/** A plan of any kind, for that role. */
+/** Returns a random plan for a role. */
 export function writePlan(random: Random, isServer: boolean): Uint8Array<ArrayBuffer> {
   const flags = (isServer ? 0 : 1) | (random.below(2) << 1) | (random.below(WAYS.length) << 2);
   const cut = random.once(4) ? random.below(2) : random.below(256);
   return Uint8Array.from([flags, cut, random.once(2) ? 0 : random.below(256)]);
 }
 
-/** A stream that is valid, or was, or never was. */
+/** Returns a stream that is valid, damaged, or random. */
 export function anyStream(random: Random, masked: boolean): Uint8Array {
   const kind = random.below(20);
   if (kind === 0) return random.bytes(random.small(120));
@@ -52,8 +52,8 @@ export function anyStream(random: Random, masked: boolean): Uint8Array {
 }
 
 /**
- * Any bytes, cut anywhere, by either role, in any way and with any pauses: what the model finds in
- * them, no more and no less, and the model's close code; byte by byte, at the model's byte.
+ * Any bytes, split anywhere, in either role, in any way and with any pauses, give exactly the messages and
+ * the close code of the model. Byte by byte, the error is thrown at the model's byte.
  */
 export const frames: Target = {
   name: "frames",
@@ -74,7 +74,7 @@ export const frames: Target = {
     if (plan.way === "codec" && isOpen) {
       ensure(driven.isCut === verdict.isCut, () => `cut: ${driven.isCut}, not ${verdict.isCut}`);
     }
-    // A pause leaves what is wrong for later.
+    // A pause delays the error.
     if (plan.cut === 1 && code !== 0 && (plan.way === "codec" || plan.pauses === 0)) {
       ensure(
         driven.taken === verdict.at + 1,
@@ -85,7 +85,7 @@ export const frames: Target = {
   },
 };
 
-/** Fails unless the messages and the control frames are those of the model, in its order. */
+/** Fails unless the messages and the control frames are those of the model, in the same order. */
 export function compare(driven: Driven, { found }: Verdict): void {
   const { events } = driven;
   ensure(events.length === found.length, () => `${events.length} events, not ${found.length}`);

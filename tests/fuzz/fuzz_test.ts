@@ -1,12 +1,12 @@
-// Each property for a moment, with other cases each time; and what has failed before. The long run is
-// `deno task fuzz`.
+// Tests each property for a moment, with new cases each time, and with inputs that have failed before. The
+// long run is `deno task fuzz`.
 import { assert, hex, test } from "../harness.ts";
 import { REGRESSIONS } from "./regressions.ts";
 import { runCases } from "./runner.ts";
 import type { Outcomes } from "./runner.ts";
 import { TARGETS } from "./targets.ts";
 
-/** How long each property has, in milliseconds. */
+/** The time for each property, in milliseconds. */
 const TIME = 400;
 
 for (const target of TARGETS) {
@@ -16,7 +16,7 @@ for (const target of TARGETS) {
     const end = performance.now() + TIME;
     let cases = 0;
     while (performance.now() < end) runCases(target, seed, cases, cases += 20, outcomes);
-    // A generator that has gone lame makes cases that all end in one way.
+    // If all cases have the same outcome, the generator is broken.
     assert(outcomes.size > 1, `${cases} cases, all ${[...outcomes.keys()]}`);
   });
 }

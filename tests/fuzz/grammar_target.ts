@@ -53,14 +53,14 @@ const SAMPLES = [
   "keep-alive, Upgrade",
 ];
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-/** RFC 6455 §9.1, in one expression: an element of the list, with the whitespace of its day. */
+/** RFC 6455 §9.1 as one expression: an element of the list, with the optional whitespace of RFC 2616. */
 const QUOTED = `"(?:[!#$%&'*+.^_\`|~0-9A-Za-z-]|\\\\[!#$%&'*+.^_\`|~0-9A-Za-z-])+"`;
 const PARAMETER = `[ \\t]*;[ \\t]*${TOKEN}(?:[ \\t]*=[ \\t]*(?:${TOKEN}|${QUOTED}))?`;
 const ELEMENT = new RegExp(`^[ \\t]*${TOKEN}(?:${PARAMETER})*[ \\t]*$`);
 
 const deflate = new PerMessageDeflate();
 
-/** The values of fields, whatever they are: what the grammar says, or the error that is documented. */
+/** Any field values are parsed by the grammar, or throw the documented error. */
 export const grammar: Target = {
   name: "grammar",
   generate(seed, index) {
@@ -114,7 +114,7 @@ function checkUrls(value: string): void {
 }
 
 function checkExtensions(value: string): string {
-  // Quoted values have tokens alone in them: a comma always separates.
+  // Quoted values contain only tokens, so a comma always separates.
   const elements = value.split(",").filter((element) => !/^[ \t]*$/.test(element));
   const isValid = elements.length > 0 && elements.every((element) => ELEMENT.test(element));
   const offers = throwsOnly(HandshakeError, () => parseExtensions(value));
@@ -127,7 +127,7 @@ function checkExtensions(value: string): string {
     if (offer.name !== deflate.name) continue;
     const agreement = deflate.acceptOffer(offer);
     if (agreement === undefined) continue;
-    // What a server agrees to is fit to be sent.
+    // The response that a server agrees to can be serialized.
     parseExtensions(serializeExtensions([agreement.response]));
   }
   throwsOnly(ProtocolError, () => acceptResponses([deflate], offers));

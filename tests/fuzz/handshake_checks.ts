@@ -1,4 +1,4 @@
-/** What becomes of a head, up to an answer. */
+/** Checks of the handshake for any parsed head. */
 
 import { acceptOffers } from "../../src/extensions/negotiation.ts";
 import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
@@ -29,7 +29,7 @@ const OFFERED = {
   extensions: [{ name: "permessage-deflate", params: [] }],
 };
 
-/** What `run` gives, or the HandshakeError that it throws; anything else passes through. */
+/** Returns the result of `run`, or the HandshakeError that it throws. Rethrows any other error. */
 function attempt<T>(run: () => T): T | HandshakeError {
   try {
     return run();
@@ -45,7 +45,7 @@ function parseAnswer(bytes: Uint8Array): ResponseHead {
   return parser.head!;
 }
 
-/** A refusal is an answer that can be read, of that status. */
+/** Checks that a refusal is a response that can be parsed, with the right status. */
 function assertRefusal(error: HandshakeError, statuses: number[]): number {
   ensure(statuses.includes(error.status), () => `status ${error.status}: ${error}`);
   ensure(/^ERR_HANDSHAKE_[A-Z_]+$/.test(error.code), () => error.code);
@@ -55,7 +55,7 @@ function assertRefusal(error: HandshakeError, statuses: number[]): number {
   return status;
 }
 
-/** What a server answers to a request: the status, or what the application gets. */
+/** Returns a server's result for a request: the status, or what the application gets. */
 export function judgeRequest(head: RequestHead): string {
   if (!isUpgrade(head)) {
     const refusal = attempt(() => validateHttpRequest(head));
@@ -81,7 +81,7 @@ export function judgeRequest(head: RequestHead): string {
   return agreements.length === 0 ? "101" : "101, compressed";
 }
 
-/** It does not fail for a head that has been passed; and it goes where the Host says. */
+/** Checks that the URL of an accepted head is valid, and has the host of the Host field. */
 function assertRequest(head: RequestHead): void {
   const { url } = toRequest(head);
   const field = head.headers.get("host")!;
@@ -90,7 +90,7 @@ function assertRequest(head: RequestHead): void {
   ensure(new URL(url).host === host.host, () => `${url} for Host ${host.host}`);
 }
 
-/** What a client makes of an answer. */
+/** Returns a client's result for a response. */
 export function judgeResponse(head: ResponseHead, rest: Uint8Array, cut: number): string {
   const agreed = attempt(() => parseUpgradeResponse(head, OFFERED));
   if (!(agreed instanceof HandshakeError)) {

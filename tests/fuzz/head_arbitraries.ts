@@ -1,8 +1,8 @@
-/** Heads of requests and of responses, valid or nearly so. */
+/** Generates heads of requests and responses that are valid, or nearly. */
 
 import type { Random } from "./random.ts";
 
-/** The key that the offers of a response were sent with, and what answers it: RFC 6455 §1.3. */
+/** The key of the request to which responses belong, and the answer to it: RFC 6455 §1.3. */
 export const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -17,7 +17,7 @@ const PARAMETERS = [
   "server_max_window_bits=8",
 ];
 
-/** A Sec-WebSocket-Extensions value. */
+/** Returns a value of Sec-WebSocket-Extensions. */
 export function extensions(random: Random): string {
   const elements = Array.from({ length: 1 + random.small(4) }, () => {
     if (random.once(10)) return "";
@@ -29,7 +29,7 @@ export function extensions(random: Random): string {
   return elements.join(random.pick([",", ", ", " , "]));
 }
 
-/** The fields that a client's handshake has, and what may be in their place. */
+/** The required fields of a client's handshake, with alternative values. */
 const REQUEST: readonly (readonly string[])[] = [
   [
     "Host: example.com",
@@ -46,7 +46,7 @@ const REQUEST: readonly (readonly string[])[] = [
   [`Sec-WebSocket-Key: ${KEY}`, `sec-websocket-key:  ${KEY} `, "Sec-WebSocket-Key: short"],
   ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"],
 ];
-/** Those that it may have. */
+/** The optional fields. */
 const MORE_OF_REQUEST = [
   "Origin: http://example.com",
   "Origin: https://example.com:8443",
@@ -121,7 +121,7 @@ const BODIES = [
   "FFFFFFFFFFFF\r\nx",
 ];
 
-/** A head: right in most fields, with some more, in any order; and what may follow it. */
+/** Returns a head that is right in most fields, with further ones, in any order, and data after it. */
 export function head(random: Random, isRequest: boolean): string {
   const usual = (from: readonly string[]) => from[random.once(5) ? random.below(from.length) : 0]!;
   const fields = (isRequest ? REQUEST : RESPONSE)
@@ -142,7 +142,7 @@ export function head(random: Random, isRequest: boolean): string {
   return `${[start, ...fields].join("\r\n")}\r\n\r\n${end}`;
 }
 
-/** Does to a head what an attacker would. */
+/** Changes a head as an attacker might. */
 export function damageHead(random: Random, text: string): string {
   const at = random.below(text.length + 1);
   const [before, after] = [text.slice(0, at), text.slice(at)];

@@ -1,4 +1,4 @@
-/** RFC 9112, as two regular expressions over all the bytes at once, one character for each. */
+/** A model of RFC 9112: two regular expressions over all bytes at once, one character for each. */
 
 const LINE = "[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\\t\\x20-\\x7e\\x80-\\xff]*\\r\\n";
 const HEADS = {
@@ -10,12 +10,12 @@ const HEADS = {
   ),
 };
 
-/** What stands in a place where nothing has come yet; each of its ends completes some beginning. */
+/** Endings of a head: each one completes some prefix. */
 const WHOLE = {
   request: "\r\nG / HTTP/1.1\r\na:b\r\n\r\n",
   response: "HTTP/1.1 200 o\r\na:b\r\n\r\n",
 };
-/** Ends that those lack: a digit of a status which its first ones rule out, and the like. */
+/** Further endings, such as those for a status whose first digits exclude the others. */
 const ENDS = {
   request: endsOf(WHOLE.request),
   response: endsOf(WHOLE.response),
@@ -25,19 +25,19 @@ function endsOf(whole: string): string[] {
   return Array.from({ length: whole.length }, (_, i) => whole.slice(i));
 }
 
-/** Which of them. */
+/** The kind of a head. */
 export type HeadKind = keyof typeof HEADS;
 
-/** A head. */
+/** A parsed head. */
 export interface ModelHead {
-  /** How many bytes it has. */
+  /** Its length in bytes. */
   length: number;
-  /** What the start line says: method, target and version; version, status and reason. */
+  /** The parts of the start line: method, target and version; or version, status and reason. */
   start: (string | undefined)[];
   fields: [name: string, value: string][];
 }
 
-/** The head that the text begins with; `null` where it begins with none. */
+/** Returns the head at the start of the text; `null` if there is none. */
 export function matchHead(kind: HeadKind, text: string): ModelHead | null {
   const match = HEADS[kind].exec(text);
   if (match === null) return null;
@@ -56,7 +56,7 @@ export function matchHead(kind: HeadKind, text: string): ModelHead | null {
   };
 }
 
-/** Whether the text can yet become a head: whether one of the ends makes it one. */
+/** Returns whether the text can still become a head: whether an ending completes it. */
 export function isBeginning(kind: HeadKind, text: string): boolean {
   return ENDS[kind].some((end) => HEADS[kind].test(text + end));
 }

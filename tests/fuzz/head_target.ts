@@ -15,18 +15,18 @@ import type { Target } from "./target.ts";
 
 const LIMITS = [{ maxHeadSize: 16_384, maxHeaders: 100 }, { maxHeadSize: 300, maxHeaders: 6 }];
 
-/** What a parser makes of the bytes. */
+/** The result of a parser. */
 interface Parsed {
   head: RequestHead | ResponseHead | undefined;
   error: HandshakeError | undefined;
-  /** How many bytes belong to the head, or had been taken with the piece that the error came of. */
+  /** The length of the head, or the number of bytes up to the end of the piece that caused the error. */
   taken: number;
 }
 
 /**
- * Any bytes end in a head, in a wish for more, or in a HandshakeError of a documented status, at the
- * byte where the model's regular expressions can no longer match; cut anywhere. What a head then says
- * is taken on, up to an answer.
+ * Any bytes, split anywhere, give a head, need more bytes, or throw a HandshakeError with a documented
+ * status, at the byte where the model's regular expressions can no longer match. A head is then used for
+ * the handshake, up to a response.
  */
 export const heads: Target = {
   name: "head",
@@ -89,7 +89,7 @@ function parse(
   return { head: undefined, error: undefined, taken };
 }
 
-/** All that is to be the same at any cut. */
+/** Returns what must be the same with any split. */
 function told({ head, error, taken }: Parsed): string {
   if (error !== undefined) return `${error.status} ${error.code} ${error.message}`;
   if (head === undefined) return "more";
@@ -131,7 +131,7 @@ function assertModel(
   if (error.code === "ERR_HANDSHAKE_HEAD_TOO_LARGE") {
     ensure(isBeginning(kind, upTo), () => `is wrong at byte ${taken - 1}, not too large`);
     const isLong = taken === limits.maxHeadSize;
-    // The empty line that may come first is none; the start line is one, and the one that begins.
+    // Counts the start line and the line that begins, but not an empty line before the start line.
     const lines = upTo.replace(/^\r\n/, "").split("\r\n");
     const hasMany = lines.length - 2 === limits.maxHeaders && lines.at(-1)!.length === 1;
     ensure(isLong || hasMany, () => `neither long nor of many fields at ${taken - 1}: ${error}`);

@@ -1,4 +1,4 @@
-/** RFC 1951, bit by bit, with nothing from src/ and nothing from zlib. */
+/** A model of RFC 1951, bit by bit, independent of src/ and of zlib. */
 
 const LENGTH_BASE = [
   ...[3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115],
@@ -13,7 +13,7 @@ const DISTANCE_BASE = [
 ];
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/** Why decoding stops: the bytes are wrong, or they have ended. */
+/** Stops decoding: the bytes are invalid, or have ended. */
 class Stop {
   constructor(readonly isEnd: boolean) {}
 }
@@ -38,7 +38,7 @@ class Code {
       left = left * 2 - this.#counts[length]!;
       if (left < 0) throw WRONG;
     }
-    // §3.2.7: "If only one distance code is used, it is encoded using one bit"; or there are none.
+    // §3.2.7: "If only one distance code is used, it is encoded using one bit"; there may also be none.
     const isOne = this.#counts[1] === this.#symbols.length && this.#symbols.length < 2;
     if (left > 0 && !(mayBeOne && isOne)) throw WRONG;
   }
@@ -81,25 +81,25 @@ const FIXED = new Code(
 );
 const FIXED_DISTANCES = new Code(Array.from({ length: 32 }, () => 5), false);
 
-/** What a compressed message is. */
+/** The result for a compressed message. */
 export interface Inflated {
-  /** What came out, before `end`. */
+  /** The output before `end`. */
   output: Uint8Array;
-  /** How it ended: the tail was the end of a block, or it was not, or something was wrong. */
+  /** How it ended: with the tail as the end of a block, within a block, or with invalid data. */
   end: "ok" | "wrong" | "too far";
-  /** The farthest that a match reached back. */
+  /** The largest distance of a match. */
   distance: number;
-  /** After how many bytes of the payload each final block ended that was not the last of it all. */
+  /** The input position at the end of each final block, except at the end of the message. */
   finals: number[];
-  /** How many bytes had come out by each of those. */
+  /** The size of the output at each of those. */
   outputs: number[];
 }
 
 /**
- * RFC 7692 §7.2.2: the payload with its tail, inflated.
+ * RFC 7692 §7.2.2: inflates a payload and its tail.
  *
- * @param before What matches may reach back to.
- * @param bound After how many bytes to stop.
+ * @param before The earlier output, to which matches may refer.
+ * @param bound The size of the output at which to stop.
  */
 export function inflate(payload: Uint8Array, before: Uint8Array, bound: number): Inflated {
   const bytes = new Uint8Array(payload.length + 4);
@@ -148,7 +148,7 @@ class Run {
   }
 
   #put(byte: number): void {
-    // What comes out of the tail is not the message's.
+    // Output for the tail is not part of the message.
     if (this.bits.at > (this.bits.bytes.length - 4) * 8) throw WRONG;
     const at = this.#start + this.length++;
     if (at === this.#bytes.length) {
@@ -160,7 +160,7 @@ class Run {
     if (this.length > this.bound) throw TOO_FAR;
   }
 
-  /** Reads a block; gives back whether it says that it's final. */
+  /** Reads a block. Returns whether it is final. */
   block(): boolean {
     const { bits } = this;
     const isFinal = bits.take(1) === 1;
@@ -185,7 +185,7 @@ class Run {
     const literals = bits.take(5) + 257;
     const distances = bits.take(5) + 1;
     const count = bits.take(4) + 4;
-    // zlib's limits: RFC 1951 §3.2.6 has symbols beyond these "never actually occur".
+    // The limits of zlib: by RFC 1951 §3.2.6, symbols beyond these "never actually occur".
     if (literals > 286 || distances > 30) throw WRONG;
     const first = new Array<number>(19).fill(0);
     for (let i = 0; i < count; i++) first[ORDER[i]!] = bits.take(3);

@@ -1,4 +1,4 @@
-// What a peer writes is read in a time that grows as its length does: twice as long, about twice the time.
+// Parsing a peer's input takes linear time: twice the length, about twice the time.
 import { parseExtensions } from "../../src/handshake/extensions_header.ts";
 import { includesToken, parseTokenList } from "../../src/http/token_list.ts";
 import { HeaderList } from "../../src/http/header_list.ts";
@@ -11,7 +11,7 @@ import { parseWebSocketUrl } from "../../src/handshake/url.ts";
 import { fail, test } from "../harness.ts";
 import { latin1 } from "../support/bytes.ts";
 
-/** What a value may be made of, so many characters of it. */
+/** Fillers of a value: each returns about `length` characters. */
 const FILLERS = [
   "a",
   ",",
@@ -36,7 +36,7 @@ const FILLERS = [
   "@",
   "?",
 ];
-/** What may stand around it. */
+/** The text before and after a filler. */
 const FRAMES: readonly (readonly [before: string, after: string])[] = [
   ["", ""],
   ['a;b="', '"'],
@@ -74,12 +74,12 @@ function request(method: string, target: string, fields: [string, string][]) {
   return { method, target, minorVersion: 1, headers: new HeaderList(fields) };
 }
 
-/** So many characters of a filler, between what stands around it. */
+/** Returns a value of `length` characters of a filler, with the text around it. */
 function value([before, after]: readonly [string, string], filler: string, length: number): string {
   return before + filler.repeat(Math.ceil(length / filler.length)) + after;
 }
 
-/** The shortest time of some runs, in milliseconds. */
+/** Returns the shortest time of several runs, in milliseconds. */
 function shortest(run: () => unknown, times: number): number {
   let best = Infinity;
   for (let i = 0; i < times; i++) {
@@ -92,14 +92,14 @@ function shortest(run: () => unknown, times: number): number {
   return best;
 }
 
-/** Fails where twice the length takes more than three times as long, however often it's tried. */
+/** Fails if twice the length takes more than three times as long, in every attempt. */
 function assertLinear(what: string, run: (length: number) => () => unknown, length: number): void {
   const tried: string[] = [];
   for (let attempt = 0; attempt < 6; attempt++) {
     const [once, twice] = [run(length), run(length * 2)];
-    // Interleaved, and the best of some: this is about steps, and the machine has other work.
+    // Interleaved, and the best of several: the machine may have other work.
     const [a, b] = [shortest(once, 3), shortest(twice, 3)];
-    // Below a tenth of a millisecond there is nothing to measure, nor anything to fear.
+    // Below 0.1 ms a time is too short to measure, and harmless.
     if (b <= 0.1 || b <= 3 * a) return;
     tried.push(`${a.toFixed(3)} ms, ${b.toFixed(3)} ms`);
     length *= 2;

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { TARGETS } from "./targets.ts";
 import type { Done, Job } from "./worker.ts";
 
-/** How long the same cases may take, in milliseconds: a few of them take one. */
+/** The longest time without progress, in milliseconds. A few cases take 1 ms. */
 const PATIENCE = 30_000;
 
 const names = TARGETS.map(({ name }) => name);
@@ -24,7 +24,7 @@ if (!areNumbers || !chosen.every((name) => names.includes(name))) {
   process.exit(2);
 }
 
-/** Runs a job to its end; rejects where it comes to no end. */
+/** Runs a job to its end; rejects if it makes no progress. */
 function run(worker: Worker, job: Job): Promise<Done> {
   return new Promise((resolve, reject) => {
     const next = new Int32Array(job.progress);

@@ -1,16 +1,16 @@
-/** Inputs that a property once failed for: each is run again on each test run. */
+/** Inputs for which a property has failed. Each test run repeats them. */
 
-/** One of them, as a failure prints it. */
+/** An input, as a failure prints it. */
 export interface Regression {
   /** The name of the target. */
   target: string;
   /** The input, in hex. */
   input: string;
-  /** What was wrong. */
+  /** What went wrong. */
   was: string;
 }
 
-/** All of them. */
+/** All inputs. */
 export const REGRESSIONS: readonly Regression[] = [
   {
     target: "head",
@@ -25,52 +25,51 @@ export const REGRESSIONS: readonly Regression[] = [
   {
     target: "deflate",
     input: "07000000000109",
-    was: "a message that ends in a final block, empty, was truncated to the one-shot inflater",
+    was: "a message that ends in an empty final block was reported as truncated",
   },
   {
     target: "deflate",
     input: "d80000070100f300000000",
-    was: "an error behind a pause did not end the receiver",
+    was: "an error after a pause did not end the receiver",
   },
   {
     target: "deflate",
     input: "5400000000040a1805a3",
-    was: "the model took what comes out of the tail for the message's",
+    was: "the model took output for the tail as output of the message",
   },
   {
     target: "deflate",
     input: `00000000${"0086"}${"0300".repeat(67)}`,
-    was: "the model counted a final block with nothing behind it",
+    was: "the model counted a final block at the end",
   },
   {
     target: "deflate",
     input: `07000000${"000100"}${"0081"}${"0300".repeat(64)}03`,
-    was:
-      "a message cut within its 65th final block had too many to the one-shot inflater, not to the other",
+    was: "a message cut within its 65th final block was rejected in two ways",
   },
   {
     target: "ws",
     input: "030000810900000000000000c2800104000000808800",
-    was: "text is wrong before its message ends, where ws still hears a control frame",
+    was: "text is invalid before the end of its message, when ws still receives a control frame",
   },
   {
     target: "ws",
     input: "00000081ff0000000000100001",
-    was: "ws knows the length as too big before the masking key",
+    was: "ws rejects a length as too big before the masking key",
   },
   {
     target: "wire",
     input: "0e0100000041915a01c61d5a01c6e2a58ac01e7a1d005d0080af990000857400400000e040b900",
-    was: "text that is not UTF-8, and too much of it: which is seen first depends on the cut",
+    was: "text that is invalid and too long: the split decides which error is found first",
   },
   {
     target: "wire",
     input: "0d00000000420e7b702020600000217d07b820008180020000",
-    was: "a final block, streamed: to start anew overwrote what had not been handed on",
+    was: "a restart after a final block overwrote output that had not been passed on",
   },
   {
     target: "frames",
     input: "090100820100810280",
-    was: "a message that had been announced, handed on as if it were whole",
+    was: "a message whose header had been passed on was passed on as a whole one",
   },
 ];

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { encodeHex } from "@std/encoding/hex";
 import type { Target } from "./target.ts";
 
-/** A case that has failed. */
+/** A failed case. */
 export class Failure extends Error {
-  /** Makes one that tells how to keep it. */
+  /** Creates an error whose message says how to keep the case. */
   constructor(
     readonly target: string,
     readonly input: Uint8Array,
@@ -24,13 +24,13 @@ function message(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** How many cases ended in what. */
+/** The number of cases for each outcome. */
 export type Outcomes = Map<string, number>;
 
 /**
  * Runs the cases from `from` up to `to`.
  *
- * @throws {Failure} at the first that fails, after it has been made as small as it gets.
+ * @throws {Failure} If a case fails, after it has been shrunk.
  */
 export function runCases(
   target: Target,
@@ -52,10 +52,10 @@ export function runCases(
   }
 }
 
-/** The smallest input that fast-check comes to from this one, and what it fails with. */
+/** Shrinks a failing input with fast-check. Returns the smallest one, and its error. */
 function shrink(target: Target, input: Uint8Array, error: unknown): [Uint8Array, unknown] {
   let [smallest, reason] = [input, error];
-  // fast-check gives a counterexample of the arbitrary's own making back, and shrinks a given one as well.
+  // fast-check shrinks a given counterexample like one of its own.
   fc.check(
     fc.property(fc.uint8Array({ maxLength: input.length }), (candidate) => {
       try {

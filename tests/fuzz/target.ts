@@ -1,31 +1,31 @@
-/** What every property has in common: an input of bytes, and an outcome or a failure. */
+/** The interface of all properties: an input of bytes, and an outcome or a failure. */
 
-/** One property, of any bytes at all. */
+/** A property that holds for any bytes. */
 export interface Target {
   /** Its name, for `--only`. */
   readonly name: string;
   /**
-   * Makes the case of this number: bytes that hold all of it, how it is cut and which role takes it
-   * as well as what is on the wire, so that they can be shrunk, kept, and run again.
+   * Returns the case with this index. Its bytes contain everything, the data on the wire as well as the
+   * role and the split, so that a case can be shrunk, kept, and repeated.
    */
   generate(seed: number, index: number): Uint8Array;
   /**
    * Runs a case.
    *
-   * @returns how it ended, in a few words, for the table of outcomes.
-   * @throws {unknown} where the property does not hold.
+   * @returns The outcome in a few words, for the table of outcomes.
+   * @throws {unknown} If the property does not hold.
    */
   check(input: Uint8Array): string;
 }
 
-/** Fails unless it holds; the message is made only then. */
+/** Fails unless the condition holds. The message is created only then. */
 export function ensure(holds: boolean, message: () => string): void {
   if (!holds) throw new Error(message());
 }
 
 /**
- * Where a stream is cut, by a byte of the input: 0 nowhere, 1 everywhere, 2, 6, 10 ... once, in its first
- * bytes, else by that seed.
+ * Splits a stream by a byte of the input: 0 nowhere, 1 everywhere, 2, 6, 10 ... once, in its first bytes,
+ * otherwise with that byte as a seed.
  */
 export function* pieces(bytes: Uint8Array, how: number): Generator<Uint8Array<ArrayBuffer>> {
   if (how === 0) return yield bytes.slice();
@@ -43,7 +43,7 @@ export function* pieces(bytes: Uint8Array, how: number): Generator<Uint8Array<Ar
   }
 }
 
-/** Whether the bytes are the same. */
+/** Returns whether the bytes are equal. */
 export function same(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

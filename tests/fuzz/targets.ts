@@ -8,7 +8,7 @@ import { heads } from "./head_target.ts";
 import type { Target } from "./target.ts";
 import { ws } from "./ws_target.ts";
 
-/** Every property. */
+/** All properties. */
 export const TARGETS: readonly Target[] = [
   frames,
   heads,

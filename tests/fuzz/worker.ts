@@ -1,31 +1,31 @@
-// Runs the cases of the long run: main.ts watches, since a case that hangs can't tell that it does.
+// Runs the cases of the long run in a worker, so that main.ts can detect a case that hangs.
 import { runCases } from "./runner.ts";
 import type { Outcomes } from "./runner.ts";
 import { TARGETS } from "./targets.ts";
 
-/** What there is to do. */
+/** The job of a worker. */
 export interface Job {
   target: string;
   seed: number;
   cases: number;
-  /** Where the number of the next case is written: main.ts reads it. */
+  /** The index of the next case, for main.ts. */
   progress: SharedArrayBuffer;
 }
 
-/** How it went. */
+/** The result of a job. */
 export interface Done {
   seconds: number;
   outcomes: Outcomes;
   failure?: string;
 }
 
-/** The side of a worker that this module is. */
+/** The worker's own scope. */
 declare const self: {
   onmessage: (event: MessageEvent<Job>) => void;
   postMessage(done: Done): void;
 };
 
-/** After how many cases the number of the next is written. */
+/** The number of cases after which the index is written. */
 const STEP = 20;
 
 self.onmessage = ({ data: { target: name, seed, cases, progress } }) => {

@@ -10,25 +10,25 @@ import { Random } from "./random.ts";
 import { ensure, same } from "./target.ts";
 import type { Target } from "./target.ts";
 
-/** The receiver of the `ws` package, as far as it's of use here. */
+/** The members of the `ws` package's receiver that are used here. */
 interface WsReceiver {
   on(event: string, listener: (...args: never[]) => void): void;
   _write(chunk: Uint8Array, encoding: string, done: (error?: object) => void): void;
 }
 type WsReceiverClass = new (options: object) => WsReceiver;
 
-// By its path, and not by its name, for which Bun has a stand-in of its own.
+// Imported by its path, since Bun replaces the package by its own.
 const path = fileURLToPath(new URL("../../node_modules/ws/lib/receiver.js", import.meta.url));
 const WsReceiver = createRequire(import.meta.url)(path) as WsReceiverClass;
 
 interface Heard {
   events: { kind: string; bytes: Uint8Array; code: number }[];
-  /** The close code of the error, and its name; 0 and empty where there is none. */
+  /** The close code and the name of the error; 0 and empty if there is none. */
   code: number;
   name: string;
 }
 
-/** What `ws` makes of the bytes, in one piece. */
+/** Returns the result of `ws` for the bytes in one piece. */
 function hear(bytes: Uint8Array, isServer: boolean, limits: object): Heard {
   const heard: Heard = { events: [], code: 0, name: "" };
   const receiver = new WsReceiver({ isServer, ...limits });
@@ -41,7 +41,7 @@ function hear(bytes: Uint8Array, isServer: boolean, limits: object): Heard {
   receiver.on("pong", (data: Uint8Array) => push("pong", data));
   receiver.on("conclude", (code: number, reason: Uint8Array) => push("close", reason, code));
   receiver.on("error", () => {});
-  // It unmasks in place: the bytes are its own.
+  // `ws` unmasks in place, so it gets a copy.
   receiver._write(Buffer.from(bytes), "buffer", (error) => {
     if (error === undefined) return;
     const [code] = Object.getOwnPropertySymbols(error)
@@ -53,14 +53,14 @@ function hear(bytes: Uint8Array, isServer: boolean, limits: object): Heard {
   return heard;
 }
 
-/** Where the two may differ: which of our errors, at which of its outcomes, and why. */
+/** The allowed differences: our error, the outcome of `ws`, and the reason. */
 interface Difference {
   why: string;
-  /** Our error's code. */
+  /** The code of our error. */
   ours: RegExp;
-  /** Its close code and its error's code. */
+  /** The close code and the error code of `ws`. */
   theirs: RegExp;
-  /** What `ws` may have heard after our error; nothing, if left out. */
+  /** What `ws` may receive after our error; nothing by default. */
   later?: RegExp;
 }
 
@@ -111,7 +111,7 @@ const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-/** What we and `ws` make of the same bytes is the same, or differs for a reason in the table. */
+/** We and `ws` give the same result for the same bytes, except for the differences in the table. */
 export const ws: Target = {
   name: "ws",
   generate(seed, index) {

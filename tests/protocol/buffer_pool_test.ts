@@ -5,7 +5,7 @@ const LARGE = 65 * 1024;
 const LARGER = 257 * 1024;
 const LARGEST = 1025 * 1024;
 
-test("acquireBuffer lends the next larger of its sizes", () => {
+test("acquireBuffer returns the next larger size", () => {
   const table: [wanted: number, lent: number][] = [
     [0, 4096],
     [1, 4096],
@@ -23,18 +23,18 @@ test("acquireBuffer lends the next larger of its sizes", () => {
   }
 });
 
-test("acquireBuffer makes a larger buffer to measure", () => {
+test("acquireBuffer allocates a larger buffer exactly", () => {
   assertEquals(acquireBuffer(LARGEST + 1).length, LARGEST + 1);
 });
 
-test("acquireBuffer lends again what releaseBuffer took back, and to one borrower only", () => {
+test("acquireBuffer reuses a released buffer, for one borrower only", () => {
   const buffer = acquireBuffer(100);
   releaseBuffer(buffer);
   assertStrictEquals(acquireBuffer(100), buffer);
   assert(acquireBuffer(100) !== buffer);
 });
 
-test("releaseBuffer keeps no buffer that acquireBuffer would not lend", () => {
+test("releaseBuffer keeps no buffer of another size", () => {
   const odd = new Uint8Array(5000);
   releaseBuffer(odd);
   const large = new Uint8Array(LARGEST + 1);

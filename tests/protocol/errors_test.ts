@@ -38,13 +38,13 @@ test("WebSocketError keeps its cause", () => {
   assertEquals(new WebSocketError("text", { code: "ERR_X", closeCode: 1011, cause }).cause, cause);
 });
 
-test("closeCodeOf answers anything else with 1011", () => {
+test("closeCodeOf returns 1011 for any other error", () => {
   for (const error of [new TypeError("no"), undefined, null, "text", { closeCode: 1002 }]) {
     assertEquals(closeCodeOf(error), 1011);
   }
 });
 
-test("WebSocketError has no reason and a code of its own, unless told", () => {
+test("WebSocketError has default values for code and reason", () => {
   const bare = new WebSocketError("text", { closeCode: 4000 });
   assertEquals([bare.code, bare.closeCode, bare.reason], ["ERR_WEBSOCKET", 4000, ""]);
   const full = new WebSocketError("text", { closeCode: 4000, reason: "bye" });

@@ -1,4 +1,4 @@
-// Each way to break RFC 6455 §5: the error, and that it comes at the first byte that proves it.
+// Each way to violate RFC 6455 §5: the error, and that it is thrown at the first byte that proves it.
 import { MessageTooBigError, ProtocolError, WebSocketError } from "../../src/protocol/errors.ts";
 import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
@@ -8,12 +8,12 @@ import { join } from "../support/bytes.ts";
 
 interface Violation {
   what: string;
-  /** The bytes; the last of them is the one that proves it. */
+  /** The bytes. The last one proves the violation. */
   bytes: string;
-  /** The error's text after "Cannot decode frame: ". */
+  /** The error message after "Cannot decode frame: ". */
   text: string;
   code: string;
-  /** The end that decodes; "client" where left out. */
+  /** The end that decodes; "client" by default. */
   role?: Role;
   rsv?: number;
   tooBig?: true;
@@ -110,7 +110,7 @@ const violations: Violation[] = [
     code: "ERR_LENGTH_NOT_MINIMAL",
   },
   {
-    // Whatever its last two bytes are, 16 bits would have done.
+    // Whatever its last two bytes are, 16 bits would be enough.
     what: "a 64-bit length below 65536",
     bytes: "82 7f 00 00 00 00 00 00",
     text: wide,
@@ -150,7 +150,7 @@ for (const { what, bytes, text, code, role = "client", rsv = 0, tooBig } of viol
   });
 }
 
-/** Decodes up to the first error, then goes on with a valid frame, which must change nothing. */
+/** Decodes up to the first error, then decodes a valid frame, which must be ignored. */
 function decodeUntilError(chunks: Iterable<Uint8Array>, role: Role, rsv: number) {
   const frames: { whole: boolean }[] = [];
   const sink = {
@@ -166,7 +166,7 @@ function decodeUntilError(chunks: Iterable<Uint8Array>, role: Role, rsv: number)
   return { index, error, frames };
 }
 
-test("FrameDecoder hands on the frames before the wrong one of the same chunk", () => {
+test("FrameDecoder passes on the frames before an invalid one in the same chunk", () => {
   const { frames, index } = decodeUntilError([hex("82 01 07 89 00 83")], "client", 0);
   assertEquals([frames.length, index], [2, 0]);
 });

@@ -5,7 +5,7 @@ import { CHUNKINGS, cut, frameText, ROLES } from "./frames.ts";
 import { join } from "../support/bytes.ts";
 import { rawFrame } from "../support/frames.ts";
 
-/** A decoder that pauses at each frame that `at` says, and what it gave out. */
+/** A decoder that pauses at each frame for which `at` returns true, and its output. */
 function pausing(
   options: ConstructorParameters<typeof FrameDecoder>[0],
   at: (n: number) => boolean,
@@ -21,7 +21,7 @@ function pausing(
   return { decoder, frames, sink };
 }
 
-test("FrameDecoder stops before the next frame when it is paused, and goes on at resume", () => {
+test("FrameDecoder.pause stops before the next frame, and resume continues", () => {
   const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n < 3);
   assert(!decoder.isPaused);
   decoder.transform(hex("81 01 41 81 01 42 81 01 43 81 01 44"), sink);
@@ -33,7 +33,7 @@ test("FrameDecoder stops before the next frame when it is paused, and goes on at
   assertEquals(frames.map(frameText), ["FIN 0x1 41", "FIN 0x1 42", "FIN 0x1 43", "FIN 0x1 44"]);
 });
 
-test("FrameDecoder keeps the chunks of a pause, in their order", () => {
+test("FrameDecoder keeps chunks in order while it is paused", () => {
   for (const mode of ["kept", "given"] as const) {
     const { decoder, frames, sink } = pausing({ role: "client", chunks: mode }, (n) => n === 1);
     decoder.transform(hex("81 01 41 81 02 42"), sink);
@@ -47,7 +47,7 @@ test("FrameDecoder keeps the chunks of a pause, in their order", () => {
   }
 });
 
-test("FrameDecoder copies a chunk of a pause that is not its own", () => {
+test("FrameDecoder copies a chunk that it does not own when it is paused", () => {
   const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n === 1);
   const first = hex("81 01 41 81 01 42");
   const second = hex("81 01 43");
@@ -59,7 +59,7 @@ test("FrameDecoder copies a chunk of a pause that is not its own", () => {
   assertEquals(frames.map(frameText), ["FIN 0x1 41", "FIN 0x1 42", "FIN 0x1 43"]);
 });
 
-test("FrameDecoder that is paused at the end of a chunk takes the next at resume", () => {
+test("FrameDecoder.resume after a pause at the end of a chunk decodes the next chunk", () => {
   const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n === 1);
   decoder.transform(hex("81 01 41"), sink);
   assert(decoder.isPaused);
@@ -71,7 +71,7 @@ test("FrameDecoder that is paused at the end of a chunk takes the next at resume
   assertEquals(frames.length, 2);
 });
 
-test("FrameDecoder goes on at once when it is resumed within the pause's own frame", () => {
+test("FrameDecoder.resume within the frame that paused continues at once", () => {
   const decoder = new FrameDecoder({ role: "client" });
   const frames: string[] = [];
   const sink = {
@@ -85,7 +85,7 @@ test("FrameDecoder goes on at once when it is resumed within the pause's own fra
   assertEquals(frames, ["FIN 0x1 41", "FIN 0x1 42"]);
 });
 
-test("FrameDecoder throws an error of a pause's bytes at resume", () => {
+test("FrameDecoder.resume throws the error of the pending bytes", () => {
   const { decoder, frames, sink } = pausing({ role: "client" }, (n) => n === 1);
   decoder.transform(hex("81 00 83"), sink);
   assertThrows(() => decoder.resume(sink), Error, "reserved opcode 0x3");
@@ -109,7 +109,7 @@ for (const role of ROLES) {
           const before = frames.length;
           decoder.transform(chunk, sink);
           assert(frames.length <= before + 1);
-          // Every other chunk waits together with the next.
+          // Every second chunk is queued together with the next one.
           if (chunk[0]! % 2 === 0) { while (decoder.isPaused) decoder.resume(sink); }
         }
         while (decoder.isPaused) decoder.resume(sink);

@@ -8,7 +8,7 @@ import { rawFrame } from "../support/frames.ts";
 
 const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
 
-test("FrameDecoder gives a frame all of its header's fields", () => {
+test("FrameDecoder passes on all fields of the header", () => {
   const [frame] = decodeAll([hex("d1 02 48 69")], { role: "client", rsv: ALL_RSV }) as [Frame];
   const { fin, rsv1, rsv2, rsv3, opcode, payload, payloadLength, payloadOffset } = frame;
   assertEquals([fin, rsv1, rsv2, rsv3, opcode], [true, true, false, true, 1]);
@@ -39,7 +39,7 @@ for (const role of ROLES) {
       const seen = decodeAll(cut(bytes, chunking), { role })
         .filter((frame) => frame.payload.length > 0 || frame.payloadLength === 0)
         .map((frame) => `${frame.opcode} ${frame.fin} ${toHex(frame.payload)}`);
-      // Data frames may come in parts; control frames never do.
+      // Data frames may arrive in parts, control frames never do.
       const parts = (opcode: number, fin: boolean, data: string) =>
         chunking === "whole"
           ? [`${opcode} ${fin} ${toHex(utf8(data))}`]
@@ -156,7 +156,7 @@ test("FrameDecoder unmasks a long payload that is cut at any offset of the key",
   }
 });
 
-test("FrameDecoder leaves the chunks alone unless it owns them", () => {
+test("FrameDecoder does not change chunks that it does not own", () => {
   const chunk = rawFrame({ first: 0x82, payload: randomBytes(200) }, "server");
   const before = chunk.slice();
   const [frame] = decodeAll([chunk], { role: "server" });
@@ -187,7 +187,7 @@ test("FrameDecoder reads a chunk that is a view of a larger buffer", () => {
   }
 });
 
-test("FrameDecoder ignores what follows a Close frame, whatever it is", () => {
+test("FrameDecoder ignores any data after a Close frame", () => {
   for (const chunking of CHUNKINGS) {
     const bytes = join(hex("88 02 03 e8"), hex("81 01 41 88 00 ff ff ff"));
     const decoder = new FrameDecoder({ role: "client" });
@@ -221,7 +221,7 @@ test("FrameDecoder decodes nothing more after its sink has thrown", () => {
   assertEquals(calls, 1);
 });
 
-test("FrameDecoder hands a message of one frame on without one, unless it has been announced", () => {
+test("FrameDecoder calls enqueueWhole for a message of one frame, unless its header was passed on", () => {
   for (
     const [size, chunks] of [[3, "given"], [3, "lent"], [200, "given"], [200, "lent"]] as const
   ) {

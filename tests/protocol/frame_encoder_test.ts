@@ -45,14 +45,14 @@ for (const [size, header] of headers) {
   });
 }
 
-test("FrameEncoder gives each of a client's frames a masking key of its own", () => {
+test("FrameEncoder masks each frame of a client with a new key", () => {
   const messages = Array.from({ length: 1000 }, () => "Hello");
   const keys = parseFrames(encode({ role: "client" }, ...messages)).map((frame) => frame.key);
-  // 1,000 of 2^32: two alike once in 8,600 runs.
+  // 1,000 of 2^32 keys: two are equal in one of 8,600 runs.
   assert(new Set(keys).size >= 999);
 });
 
-test("FrameEncoder writes Uint8Arrays that are views, and leaves them alone", () => {
+test("FrameEncoder encodes views, and does not change them", () => {
   for (const role of ROLES) {
     for (const size of [5, 200]) {
       const buffer = randomBytes(size + 7);
@@ -64,8 +64,8 @@ test("FrameEncoder writes Uint8Arrays that are views, and leaves them alone", ()
   }
 });
 
-// Around 48 characters the way of encoding changes; at 125 and 65535 bytes the header does: where a
-// text has more bytes than characters, the header that its characters promised is too short.
+// The way of encoding changes at 48 characters, and the header at 125 and 65535 bytes. If a text has more
+// bytes than characters, the header that is expected for its characters may be too short.
 const lengths = [0, 1, 40, 41, 42, 43, 47, 48, 49, 50, 62, 63, 64, 124, 125, 126, 127, 128];
 const longLengths = [5461, 5462, 16383, 16384, 16385, 21845, 21846, 32767, 32768, 65535, 65536];
 
@@ -76,7 +76,7 @@ for (const [kind, unit] of [["ASCII", "a"], ["2-byte", "\u00e9"], ["3-byte", "\u
       const frames = parseFrames(encode({ role }, ...texts));
       assertMessages(frames.map((frame) => frame.payload), texts.map(utf8));
       assert(frames.every((frame) => frame.first === 0x81));
-      // One at a time, the buffer is empty each time.
+      // One at a time, so that the buffer is empty each time.
       for (const text of texts) {
         const [frame] = parseFrames(encode({ role }, text));
         assert(sameBytes(frame!.payload, utf8(text)), `${text.length} characters`);
@@ -110,7 +110,7 @@ for (const [text, bytes, header] of edges) {
 }
 
 test("FrameEncoder writes long text that needs more room than its characters, wherever that ends", () => {
-  // A longer header than the characters promised, in buffers that are nearly full.
+  // A longer header than expected for the characters, in buffers that are nearly full.
   const late = "a".repeat(65_520) + "\u00e9".repeat(15);
   for (
     const text of [
@@ -154,7 +154,7 @@ test("FrameEncoder writes U+FFFD for a lone surrogate, as the platform does", ()
   }
 });
 
-test("FrameEncoder's writeFrame writes every bit that it is given", () => {
+test("FrameEncoder.writeFrame writes every bit of a frame", () => {
   const encoder = new FrameEncoder({ role: "server" });
   encoder.writeFrame({ opcode: 1, fin: false, payload: utf8("abc") });
   encoder.writeFrame({ opcode: 0, rsv1: true });
@@ -167,7 +167,7 @@ test("FrameEncoder's writeFrame writes every bit that it is given", () => {
   assertEquals(toHex(encoder.take()), expected);
 });
 
-test("FrameEncoder's writeFrame takes a control payload of 125 bytes, and refuses 126", () => {
+test("FrameEncoder.writeFrame accepts a control payload of 125 bytes, and rejects 126", () => {
   for (const opcode of [8, 9, 10] as const) {
     assertEquals(encode(server, { opcode, payload: randomBytes(125) }).length, 127);
     assertThrows(
@@ -179,7 +179,7 @@ test("FrameEncoder's writeFrame takes a control payload of 125 bytes, and refuse
   }
 });
 
-test("FrameEncoder's writeFrame refuses what breaks a rule of RFC 6455 §5", () => {
+test("FrameEncoder.writeFrame rejects a frame that violates RFC 6455 §5", () => {
   for (const opcode of [3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) {
     assertThrows(
       () => encode(server, { opcode: opcode as Opcode }),
@@ -196,7 +196,7 @@ test("FrameEncoder's writeFrame refuses what breaks a rule of RFC 6455 §5", () 
   }
 });
 
-test("FrameEncoder refuses what is neither a message nor a frame, and writes nothing of it", () => {
+test("FrameEncoder.write rejects anything that is neither a message nor a frame, and writes nothing", () => {
   const encoder = new FrameEncoder(server);
   const wrong = [
     null,
@@ -216,7 +216,7 @@ test("FrameEncoder refuses what is neither a message nor a frame, and writes not
   }
 });
 
-test("FrameEncoder's take gives everything once", () => {
+test("FrameEncoder.take returns everything once", () => {
   const encoder = new FrameEncoder(server);
   assertEquals([encoder.length, encoder.take().length], [0, 0]);
   encoder.write("Hi");
@@ -250,7 +250,7 @@ test("FrameEncoder.writeRaw adds bytes as they are, before, between and after me
   }
 });
 
-test("FrameEncoder uses a recycled buffer again, and no other", () => {
+test("FrameEncoder reuses a recycled buffer, and no other", () => {
   const encoder = new FrameEncoder(server);
   encoder.write("first");
   const first = encoder.take();
@@ -267,7 +267,7 @@ test("FrameEncoder uses a recycled buffer again, and no other", () => {
   FrameEncoder.recycle(new FrameEncoder(server).take());
 });
 
-test("FrameEncoder keeps what it has gathered as its buffer grows", () => {
+test("FrameEncoder keeps the encoded bytes when its buffer grows", () => {
   for (const role of ROLES) {
     const next = random(7);
     const messages = Array.from({ length: 300 }, (_, i): Message => {
@@ -284,7 +284,7 @@ test("FrameEncoder keeps what it has gathered as its buffer grows", () => {
   }
 });
 
-test("FrameEncoder gathers millions of bytes in many small messages in no time", () => {
+test("FrameEncoder collects millions of bytes of small messages in linear time", () => {
   const encoder = new FrameEncoder(server);
   const message = new Uint8Array(16);
   const started = performance.now();

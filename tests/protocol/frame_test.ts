@@ -9,7 +9,7 @@ import { assertEquals, assertThrows, test } from "../harness.ts";
 
 const ALL = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
 
-/** What is wrong with a first byte by RFC 6455 §5.2 and §5.5, spelled out; the code of the error. */
+/** Returns the code of the error for a first byte by RFC 6455 §5.2 and §5.5, written independently of src. */
 function wrong(first: number, claimed: number): string | undefined {
   const bits = first & ALL;
   const opcode = first & 0x0f;
@@ -24,7 +24,7 @@ test("Rsv and MAX_CONTROL_PAYLOAD are the RFC's", () => {
   assertEquals(MAX_CONTROL_PAYLOAD, 125);
 });
 
-test("checkFirstByte judges all 256 bytes, whichever reserved bits are claimed", () => {
+test("checkFirstByte checks all 256 bytes, with any reserved bits in use", () => {
   for (let claimed = 0; claimed <= ALL; claimed += 0x10) {
     for (let first = 0; first < 256; first++) {
       const code = wrong(first, claimed);

@@ -1,4 +1,4 @@
-/** What the codec's tests share: frames built and read by the RFC, not by src/, and ways to cut bytes. */
+/** Helpers for the codec's tests: build and parse frames independently of src/, and split bytes. */
 
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
@@ -11,13 +11,13 @@ import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, toHex } from "../harness.ts";
 import { utf8 } from "../support/bytes.ts";
 
-/** Both ends. */
+/** Both roles. */
 export const ROLES: readonly Role[] = ["server", "client"];
 
-/** The sizes of the matrix: one on each side of every change of the header's form. */
+/** The sizes of the matrix: on both sides of each change of the header's format. */
 export const SIZES: readonly number[] = [0, 125, 126, 65535, 65536];
 
-/** The same numbers from 0 to 2^32-1 for the same seed: mulberry32. */
+/** Returns a generator of numbers from 0 to 2^32-1 that depend on the seed: mulberry32. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -28,24 +28,24 @@ export function random(seed: number): () => number {
   };
 }
 
-/** The same `size` bytes for the same seed. */
+/** Returns `size` bytes that depend on the seed. */
 export function randomBytes(size: number, seed = size + 1): Uint8Array<ArrayBuffer> {
   const next = random(seed);
   return Uint8Array.from({ length: size }, () => next() >>> 24);
 }
 
-/** A string of `size` bytes of UTF-8, most of them of 2 to 4 bytes a character. */
+/** Returns a string of `size` bytes of UTF-8, mostly of 2 to 4 bytes a character. */
 export function mixedText(size: number): string {
   const whole = "a\u00e9\u20ac\u{1f600}".repeat(Math.floor(size / 10));
   return whole + "z".repeat(size % 10);
 }
 
-/** Whether the bytes are the same: quicker than `assertEquals` on many. */
+/** Returns whether the bytes are equal; faster than `assertEquals` for many bytes. */
 export function sameBytes(actual: Uint8Array, expected: Uint8Array): boolean {
   return actual.length === expected.length && actual.every((byte, i) => byte === expected[i]);
 }
 
-/** Fails unless the messages are the same. */
+/** Fails unless the messages are equal. */
 export function assertMessages(actual: readonly Message[], expected: readonly Message[]): void {
   const same = (a: Message | undefined, b: Message) =>
     typeof a === "string" || typeof b === "string"
@@ -55,13 +55,13 @@ export function assertMessages(actual: readonly Message[], expected: readonly Me
   expected.forEach((message, i) => assert(same(actual[i], message), `message ${i} is another`));
 }
 
-/** How chunks are cut. */
+/** How bytes are split into chunks. */
 export type Chunking = "whole" | "byte by byte" | "random chunks";
 
-/** Each of them. */
+/** All of them. */
 export const CHUNKINGS: readonly Chunking[] = ["whole", "byte by byte", "random chunks"];
 
-/** The bytes in chunks of their own, which a decoder may write to. */
+/** Returns copies of the bytes as chunks, which a decoder may overwrite. */
 export function* cut(bytes: Uint8Array, chunking: Chunking, seed = 1): Generator<Uint8Array> {
   const next = random(seed);
   const largest = Math.max(2, bytes.length / 4);
@@ -76,7 +76,7 @@ export function* cut(bytes: Uint8Array, chunking: Chunking, seed = 1): Generator
   }
 }
 
-/** A frame in a word: its bits, its opcode and its payload, as in `"FIN RSV1 0x1 48 69"`. */
+/** Returns the bits, opcode and payload of a frame as text, as in `"FIN RSV1 0x1 48 69"`. */
 export function frameText(frame: Frame): string {
   const bits = [
     frame.fin && "FIN",
@@ -88,7 +88,7 @@ export function frameText(frame: Frame): string {
   return words.filter((word) => word !== false && word !== "").join(" ");
 }
 
-/** The frames and parts of frames that a new decoder finds in the chunks. */
+/** Returns the frames and parts of frames that a new decoder decodes from the chunks. */
 export function decodeAll(chunks: Iterable<Uint8Array>, options: FrameDecoderOptions): Frame[] {
   const frames: Frame[] = [];
   const decoder = new FrameDecoder(options);
@@ -97,7 +97,7 @@ export function decodeAll(chunks: Iterable<Uint8Array>, options: FrameDecoderOpt
   return frames;
 }
 
-/** The messages that a new decoder and a new assembler find in the chunks. */
+/** Returns the messages that a new decoder and a new assembler decode from the chunks. */
 export function assembleAll(
   chunks: Iterable<Uint8Array>,
   options: FrameDecoderOptions & MessageOptions,
@@ -109,14 +109,14 @@ export function assembleAll(
   for (const chunk of chunks) {
     const lent = options.chunks === "lent" ? chunk.slice() : chunk;
     decoder.transform(lent, { enqueue: (frame) => assembler.transform(frame, sink) });
-    // What is lent is written again.
+    // A lent chunk is overwritten after the call.
     if (options.chunks === "lent") lent.fill(0xff);
   }
   decoder.flush();
   return messages;
 }
 
-/** At which chunk `take` throws, and what; the index is -1 where it never does. */
+/** Returns the index of the chunk at which `take` throws, and the error; -1 if it never does. */
 export function firstThrow(
   chunks: Iterable<Uint8Array>,
   take: (chunk: Uint8Array) => void,

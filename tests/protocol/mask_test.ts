@@ -3,14 +3,14 @@ import { assert, assertEquals, hex, onTestEnd, test, toHex } from "../harness.ts
 import { naiveMask } from "../support/frames.ts";
 import { random, randomBytes, sameBytes } from "./frames.ts";
 
-/** The four octets of a key, first to last. */
+/** Returns the four octets of a key, first to last. */
 function octets(key: number): Uint8Array {
   return new Uint8Array([key, key >>> 8, key >>> 16, key >>> 24]);
 }
 
 const keys = [0x3d21fa37, 0, -1, 0x000000ff, 0xff000000 | 0, 0x80808080 | 0, 1, random(5)() | 0];
 
-/** Masks `size` bytes at `start` of a buffer with bytes around them, and checks each. */
+/** Masks `size` bytes at `start` of a larger buffer, and checks every byte of the buffer. */
 function check(key: number, align: number, start: number, size: number): void {
   const buffer = randomBytes(align + start + size + 9);
   const bytes = buffer.subarray(align);
@@ -23,7 +23,7 @@ function check(key: number, align: number, start: number, size: number): void {
   assert(sameBytes(bytes, before), `${size} bytes at ${align} + ${start}, key ${key}, twice`);
 }
 
-test("mask is the RFC's, at every alignment, for 0 to 130 bytes, and undoes itself", () => {
+test("mask masks 0 to 130 bytes by the RFC at every alignment, and masking twice restores them", () => {
   for (let align = 0; align < 4; align++) {
     for (let start = 0; start < 5; start++) {
       for (let size = 0; size <= 130; size++) check(keys[size % keys.length]!, align, start, size);
@@ -31,13 +31,13 @@ test("mask is the RFC's, at every alignment, for 0 to 130 bytes, and undoes itse
   }
 });
 
-test("mask is the RFC's for each kind of key", () => {
+test("mask masks by the RFC with each kind of key", () => {
   for (const key of keys) {
     for (const size of [1, 5, 63, 64, 65, 99]) check(key, 1, 2, size);
   }
 });
 
-test("mask is the RFC's on large payloads", () => {
+test("mask masks large payloads by the RFC", () => {
   for (const size of [65535, 65536, 65541, 1_000_003]) {
     for (let align = 0; align < 4; align++) check(0x3d21fa37, align, 1, size);
   }
@@ -49,7 +49,7 @@ test("mask turns Hello into the payload of RFC 6455 §5.7", () => {
   assertEquals(toHex(bytes), "7f 9f 4d 51 58");
 });
 
-test("rotateKey gives the key as it stands later in the payload", () => {
+test("rotateKey returns the key that applies later in the payload", () => {
   for (const key of keys) {
     const own = octets(key);
     for (
@@ -62,7 +62,7 @@ test("rotateKey gives the key as it stands later in the payload", () => {
   }
 });
 
-test("mask in pieces with rotateKey is mask in one", () => {
+test("mask in pieces with rotateKey equals mask of the whole", () => {
   const next = random(9);
   const whole = randomBytes(1000);
   const pieces = whole.slice();
@@ -75,10 +75,10 @@ test("mask in pieces with rotateKey is mask in one", () => {
   assert(sameBytes(pieces, whole));
 });
 
-test("freshMaskingKey gives 32-bit keys that differ", () => {
+test("freshMaskingKey returns different 32-bit keys", () => {
   const keys = Array.from({ length: 2000 }, freshMaskingKey);
   assert(keys.every((key) => Number.isInteger(key) && key === (key | 0)));
-  // Among 2,000 of 2^32, two alike are a matter of 1 in 2,000 runs, three of 1 in 10 million.
+  // Of 2,000 of 2^32 keys, two are equal in 1 of 2,000 runs, and three in 1 of 10 million.
   assert(new Set(keys).size >= keys.length - 1);
   for (let bit = 0; bit < 32; bit++) {
     const set = keys.filter((key) => (key >>> bit & 1) === 1).length;
@@ -97,7 +97,7 @@ test("freshMaskingKey draws each key once from crypto.getRandomValues", () => {
     drawn.push(...array as unknown as Int32Array);
     return array;
   };
-  // What an earlier draw left comes first; then each drawn key, in its turn.
+  // The rest of an earlier draw comes first, then each drawn key in order.
   const given = Array.from({ length: 1024 }, freshMaskingKey);
   assert(drawn.length >= 768);
   const start = given.indexOf(drawn[0]!);

@@ -1,10 +1,10 @@
-// What a message in many fragments costs: memory in proportion to it, not to its square.
+// A message in many fragments allocates memory in proportion to its size, not to its square.
 import type { Frame } from "../../src/protocol/frame.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 
-/** How many bytes of arrays, and of buffers that take another's place, are made while it runs. */
+/** Returns the number of bytes of arrays and of transferred buffers that are allocated while it runs. */
 function allocated(run: () => void): number {
   const Real = globalThis.Uint8Array;
   const { transfer } = ArrayBuffer.prototype;
@@ -45,7 +45,7 @@ function part(payload: Uint8Array, init: Partial<Frame>): Frame {
 const COUNT = 1000;
 const SIZE = 1000;
 
-/** `pieces` is in how many parts each fragment arrives. */
+/** `pieces` is the number of parts in which each fragment arrives. */
 function assemble(pieces: number): { messages: Message[]; bytes: number } {
   const assembler = new MessageAssembler();
   const messages: Message[] = [];

@@ -16,7 +16,7 @@ import { rawFrame } from "../support/frames.ts";
 
 const client = { role: "client" } as const;
 
-/** A decoder that feeds an assembler, and the messages so far. */
+/** A decoder and an assembler, and their messages so far. */
 function pipeline(
   options?: MessageOptions & Pick<FrameDecoderOptions, "chunks">,
   received?: (message: Uint8Array<ArrayBuffer>) => void,
@@ -35,7 +35,7 @@ function pipeline(
   return { take, messages };
 }
 
-/** A frame as an extension would make it, with no decoder before the assembler. */
+/** Returns a frame as an extension would create it, for an assembler without a decoder. */
 function frameOf(init: FrameInit & { payloadLength?: number; payloadOffset?: number }): Frame {
   const payload = init.payload ?? new Uint8Array(0);
   return {
@@ -78,7 +78,7 @@ test("MessageAssembler keeps a byte order mark", () => {
   assertEquals(assembleAll([bytes], client), ["\ufeffHi", "\ufeffHi", "\ufeff"]);
 });
 
-test("MessageAssembler hands control frames over in their place between the messages", () => {
+test("MessageAssembler passes control frames on in order with the messages", () => {
   const seen: string[] = [];
   const onControlFrame = ({ opcode, payload }: Frame) => seen.push(`${opcode} ${payload}`);
   const assembler = new MessageAssembler({ onControlFrame });
@@ -110,7 +110,7 @@ test("MessageAssembler checks the sequence of frames that no decoder has checked
   assertEquals(nested.code, "ERR_EXPECTED_CONTINUATION");
 });
 
-/** What `pipeline` throws on the bytes, and at which of them. */
+/** Returns the error that `pipeline` throws, and the index of the byte at which it does. */
 function refusal(bytes: Uint8Array, options: MessageOptions) {
   const { take, messages } = pipeline(options);
   const { index, error } = firstThrow(cut(bytes, "byte by byte"), take);
@@ -159,7 +159,7 @@ for (const role of ROLES) {
   });
 }
 
-test("MessageAssembler counts the sum of the fragments, and refuses at the header", () => {
+test("MessageAssembler rejects the sum of the fragments at the header", () => {
   const fragments = hex("02 04 01 02 03 04 00 00 00 04 05 06 07 08 80 02 09 0a");
   const options = { maxMessageSize: 10 };
   assertEquals(assembleAll([fragments], { ...client, ...options }), [
@@ -172,7 +172,7 @@ test("MessageAssembler counts the sum of the fragments, and refuses at the heade
   assertEquals([index, error.closeCode], [15, 1009]);
 });
 
-test("MessageAssembler counts each message for itself", () => {
+test("MessageAssembler counts each message separately", () => {
   const one = hex("02 04 01 02 03 04 80 04 05 06 07 08");
   assertEquals(assembleAll([one, one, one], { ...client, maxMessageSize: 8 }).length, 3);
 });
@@ -199,7 +199,7 @@ test("MessageAssembler takes a message whose inflated parts end in an empty one"
   assertEquals(messages, [payload]);
 });
 
-test("MessageAssembler takes as many fragments as are allowed, and refuses the next", () => {
+test("MessageAssembler accepts maxFragments fragments, and rejects the next", () => {
   for (const maxFragments of [1, 2, 5, undefined]) {
     const most = maxFragments ?? 1024;
     const options = maxFragments === undefined ? {} : { maxFragments };
@@ -219,7 +219,7 @@ test("MessageAssembler takes as many fragments as are allowed, and refuses the n
 
 const K = 1024;
 for (const size of [16 * K - 1, 16 * K, 16 * K + 1, 64 * K - 1, 64 * K, 64 * K + 1, 300 * K]) {
-  test(`MessageAssembler puts ${size} bytes together as its buffer grows`, () => {
+  test(`MessageAssembler assembles ${size} bytes while its buffer grows`, () => {
     const payload = randomBytes(size);
     for (const piece of [1000, 16 * K, 16 * K + 1, size - 1]) {
       const frames: Uint8Array[] = [];
@@ -238,7 +238,7 @@ for (const size of [16 * K - 1, 16 * K, 16 * K + 1, 64 * K - 1, 64 * K, 64 * K +
   });
 }
 
-test("MessageAssembler's binary messages do not change after they are given out", () => {
+test("MessageAssembler does not change binary messages that it has passed on", () => {
   for (const chunks of ["kept", "given", "lent"] as const) {
     const { take, messages } = pipeline({ chunks });
     const payloads = Array.from({ length: 60 }, (_, i) => randomBytes((i * 37) % 500));
@@ -271,7 +271,7 @@ test("FrameDecoder throws where a message's buffer is transferred that others ar
   }
 });
 
-test("MessageAssembler does not mind what becomes of the buffer of a message of fragments", () => {
+test("MessageAssembler works after the buffer of a message in fragments was transferred", () => {
   for (const fragments of ["02 00 80 00", "02 01 07 80 01 08"]) {
     const { take, messages } = pipeline();
     take(hex(fragments));

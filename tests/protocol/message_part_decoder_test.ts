@@ -38,7 +38,7 @@ test("MessagePartDecoder gives empty messages", () => {
   ]);
 });
 
-test("MessagePartDecoder gives bytes in the parts in which they come", () => {
+test("MessagePartDecoder passes bytes on in the parts in which they arrive", () => {
   assertEquals(partsOf("02 03 01", "02 03", "80 02", "04 05"), [
     { type: "binary", data: hex("01"), fin: false },
     { type: "binary", data: hex("02 03"), fin: false },
@@ -60,7 +60,7 @@ test("MessagePartDecoder cuts text between characters", () => {
   ]);
 });
 
-test("MessagePartDecoder ends the message with the FIN frame's last part alone", () => {
+test("MessagePartDecoder ends the message only with the last part of the FIN frame", () => {
   const { take, parts } = pipeline();
   const payload = randomBytes(1000);
   const frames = [
@@ -82,7 +82,7 @@ test("MessagePartDecoder keeps a byte order mark", () => {
   ]);
 });
 
-test("MessagePartDecoder hands control frames over and ends at a Close", () => {
+test("MessagePartDecoder passes control frames on and ends at a Close", () => {
   const seen: string[] = [];
   const decoder = new MessagePartDecoder({
     onControlFrame: (frame) => seen.push(`${frame.opcode}`),
@@ -97,18 +97,18 @@ test("MessagePartDecoder hands control frames over and ends at a Close", () => {
   assertEquals(seen, ["A", "9", "B", "8", "end"]);
 });
 
-test("MessagePartDecoder refuses what the assembler refuses: a claim that is too big", () => {
+test("MessagePartDecoder rejects an announced length over maxMessageSize", () => {
   assertThrows(() => partsOf("82 7f 00 00 00 00 00 10 00 01"), MessageTooBigError, "1048577 bytes");
 });
 
-test("MessagePartDecoder refuses what the assembler refuses: too many fragments", () => {
+test("MessagePartDecoder rejects too many fragments", () => {
   const { take } = pipeline({ maxFragments: 2 });
   const { index, error } = firstThrow([hex("02 00"), hex("00 00"), hex("00 00")], take);
   assertEquals(index, 2);
   assert(error instanceof PolicyViolationError);
 });
 
-test("MessagePartDecoder passes any size on where any is allowed", () => {
+test("MessagePartDecoder passes any size on if maxMessageSize is Infinity", () => {
   const { take, parts } = pipeline({ maxMessageSize: Infinity });
   take(hex("82 7f 00 1f ff ff ff ff ff ff"));
   for (let i = 0; i < 20; i++) take(new Uint8Array(100_000));

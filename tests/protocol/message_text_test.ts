@@ -1,4 +1,4 @@
-// Text through both decoders of messages: where a byte that is not UTF-8 is found, and how.
+// Text through both message decoders: at which byte invalid UTF-8 is found, and how.
 import { InvalidPayloadError } from "../../src/protocol/errors.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
@@ -10,7 +10,7 @@ import { join, utf8 } from "../support/bytes.ts";
 import { rawFrame } from "../support/frames.ts";
 import { UTF8_CASES } from "./utf8_cases.ts";
 
-/** What takes a client's bytes, and the text that has come out. */
+/** Takes a client's bytes, and has the decoded text. */
 interface Taker {
   take(chunk: Uint8Array): void;
   text(): string;
@@ -80,7 +80,7 @@ for (const [symbol, make] of Object.entries(takers)) {
         cut(bytes.subarray(0, 2 + payload.length), "byte by byte"),
         taker.take,
       );
-      // What is cut inside a character may still go on; the "x" that does come is then wrong.
+      // A text that is cut inside a character may continue; so the "x" that follows is invalid.
       if (typeof wrong === "number") return assertRefused(outcome, 2 + wrong);
       assertEquals(outcome.index, -1);
       const rest = firstThrow(cut(bytes.subarray(2 + payload.length), "byte by byte"), taker.take);

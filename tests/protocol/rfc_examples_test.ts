@@ -1,4 +1,4 @@
-// RFC 6455 §5.7 "Examples", byte by byte and in both directions.
+// RFC 6455 §5.7 "Examples", byte by byte, in both directions.
 import { mask } from "../../src/protocol/mask.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { FrameInit, Role } from "../../src/protocol/frame.ts";
@@ -12,12 +12,12 @@ const bytes64k = Uint8Array.from({ length: 65536 }, (_, i) => i);
 
 interface Example {
   name: string;
-  /** The end that receives it. */
+  /** The receiving end. */
   to: Role;
   bytes: string;
-  /** The frames, as `frameText` has them. */
+  /** The frames, as `frameText` returns them. */
   frames: string[];
-  /** The same, for the encoder. */
+  /** The input of the encoder for the same bytes. */
   sent: FrameInit[];
 }
 
@@ -80,7 +80,7 @@ for (const { name, to, bytes, frames, sent } of examples) {
 
   test(`FrameDecoder decodes the RFC's example of ${name} byte by byte`, () => {
     const parts = decodeAll(cut(hex(bytes), "byte by byte"), { role: to });
-    // The parts of a frame, put together again.
+    // The parts of a frame, joined.
     const whole: string[] = [];
     for (const part of parts) {
       if (part.payloadOffset > 0) whole.push(`${whole.pop()} ${toHex(part.payload)}`);
@@ -94,7 +94,7 @@ for (const { name, to, bytes, frames, sent } of examples) {
     for (const frame of sent) encoder.write(frame);
     const encoded = encoder.take();
     if (to === "client") return assertEquals(toHex(encoded), toHex(hex(bytes)));
-    // The key is random, so put the example's own in its place.
+    // The key is random, so it is replaced by that of the example.
     const [{ header, key, payload }] = parseFrames(encoded) as [ReturnType<typeof parseFrames>[0]];
     assertEquals(key.length, "37 fa 21 3d".length);
     mask(payload, 0, payload.length, 0x3d21fa37);

@@ -1,12 +1,12 @@
-/** UTF-8 right and wrong: RFC 3629, and the cases of section 6 of Autobahn's WebSocket test suite. */
+/** Valid and invalid UTF-8: RFC 3629, and the cases of section 6 of Autobahn's WebSocket test suite. */
 export interface Utf8Case {
-  /** What is special about it. */
+  /** The name for a test. */
   name: string;
   /** The bytes, in hex. */
   bytes: string;
   /**
-   * The index of the first byte that can't belong to UTF-8; `"end"` where the bytes end inside a
-   * character; `"valid"` where nothing is wrong.
+   * The index of the first invalid byte; `"end"` if the bytes end inside a character; `"valid"` if they are
+   * valid.
    */
   wrong: number | "end" | "valid";
 }
@@ -67,7 +67,7 @@ const rows: Row[] = [
   ["a pair of surrogates", "ed a0 bd ed b8 80", 1],
 ];
 
-/** Each of them. */
+/** All cases. */
 export const UTF8_CASES: readonly Utf8Case[] = rows.map(([name, bytes, wrong]) => ({
   name,
   bytes,

@@ -15,7 +15,7 @@ function platformTakes(bytes: Uint8Array): boolean {
   }
 }
 
-/** RFC 3629 §4, on a string with a character for each byte: whole characters, then a part of one. */
+/** RFC 3629 §4 for a string with one character for each byte: whole characters, then a part of one. */
 const beginnings =
   /^(?:[\0-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*(?:[\xc2-\xdf]|\xe0[\xa0-\xbf]?|[\xe1-\xec\xee\xef][\x80-\xbf]?|\xed[\x80-\x9f]?|\xf0(?:[\x90-\xbf][\x80-\xbf]?)?|[\xf1-\xf3][\x80-\xbf]{0,2}|\xf4(?:[\x80-\x8f][\x80-\xbf]?)?)?$/;
 
@@ -23,12 +23,12 @@ function canBegin(bytes: Uint8Array): boolean {
   return beginnings.test(String.fromCharCode(...bytes));
 }
 
-/** The index of the byte at which a validator that is fed byte by byte says no, or -1. */
+/** Returns the index at which a validator rejects the bytes, pushed one by one; -1 if it accepts all. */
 function firstBad(bytes: Uint8Array, validator = new Utf8Validator()): number {
   return bytes.findIndex((_, i) => !validator.push(bytes.subarray(i, i + 1)));
 }
 
-// The edges of every range of RFC 3629 §4, and something from within.
+// The edges of every range of RFC 3629 §4, and one value between.
 const EDGES = hex("00 41 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ed ee f0 f1 f4 f5 ff");
 
 function* sequences(length: number): Generator<Uint8Array> {
@@ -73,7 +73,7 @@ for (const length of [1, 2, 3]) {
   });
 }
 
-test("Utf8Validator takes every character, and only whole ones are complete", () => {
+test("Utf8Validator accepts every character, and only whole ones are complete", () => {
   for (let point = 0; point <= 0x10ffff; point += point < 0x3000 || point > 0x10fff0 ? 1 : 61) {
     if (point >= 0xd800 && point <= 0xdfff) continue;
     const bytes = utf8(String.fromCodePoint(point));
@@ -95,7 +95,7 @@ for (const { name, bytes, wrong } of UTF8_CASES) {
   });
 }
 
-test("Utf8Validator finds a bad byte at each place of a run of ASCII, at every alignment", () => {
+test("Utf8Validator finds an invalid byte at each position in a run of ASCII, at every alignment", () => {
   for (let align = 0; align < 4; align++) {
     for (let size = 1; size <= 90; size++) {
       const run = new Uint8Array(align + size).fill(0x61).subarray(align);
@@ -111,7 +111,7 @@ test("Utf8Validator finds a bad byte at each place of a run of ASCII, at every a
   }
 });
 
-test("Utf8Validator takes characters of 2 to 4 bytes at each place of a run of ASCII", () => {
+test("Utf8Validator accepts characters of 2 to 4 bytes at each position in a run of ASCII", () => {
   for (const character of ["\u00e9", "\u20ac", "\u{1f600}"].map(utf8)) {
     for (let align = 0; align < 4; align++) {
       for (let at = 0; at <= 80; at++) {
@@ -124,7 +124,7 @@ test("Utf8Validator takes characters of 2 to 4 bytes at each place of a run of A
   }
 });
 
-test("Utf8Validator does not look beyond its view", () => {
+test("Utf8Validator does not read beyond its view", () => {
   const buffer = new Uint8Array(200).fill(0xff);
   for (let start = 0; start < 8; start++) {
     for (let size = 0; size < 80; size++) {
@@ -135,7 +135,7 @@ test("Utf8Validator does not look beyond its view", () => {
   }
 });
 
-test("Utf8Validator takes a long text in random pieces, and finds its one bad byte", () => {
+test("Utf8Validator accepts a long text in random pieces, and finds its one invalid byte", () => {
   const text = join(utf8("plain ".repeat(40)), utf8("\u00e9\u20ac\u{1f600}".repeat(40)));
   const next = random(3);
   for (let round = 0; round < 200; round++) {

@@ -21,7 +21,7 @@ for (const role of ROLES) {
   });
 }
 
-test("FrameDecoderStream takes its options: claimed bits, and chunks of its own", async () => {
+test("FrameDecoderStream applies its options rsv and chunks", async () => {
   const chunk = rawFrame({ first: 0xc2, payload: hex("07 08") }, "server");
   const [frame] = await Array.fromAsync(
     streamOf([chunk]).pipeThrough(
@@ -31,7 +31,7 @@ test("FrameDecoderStream takes its options: claimed bits, and chunks of its own"
   assertEquals([frame!.rsv1, frame!.payload.buffer === chunk.buffer], [true, true]);
 });
 
-test("FrameDecoderStream errors, and cancels its source, where the bytes break a rule", async () => {
+test("FrameDecoderStream errors and cancels its source if the bytes violate a rule", async () => {
   const source = countedSource(() => hex("81 00 83"));
   const frames = source.readable.pipeThrough(new FrameDecoderStream({ role: "client" }));
   const error = await assertRejects(() => Array.fromAsync(frames), ProtocolError, "opcode 0x3");
@@ -40,7 +40,7 @@ test("FrameDecoderStream errors, and cancels its source, where the bytes break a
   assert(source.cancelled === error);
 });
 
-test("FrameDecoderStream errors where the bytes end inside a frame or a message", async () => {
+test("FrameDecoderStream errors if the bytes end inside a frame or a message", async () => {
   for (const bytes of ["81 05 48", "01 01 48"]) {
     const frames = streamOf(cut(hex(bytes), "byte by byte"))
       .pipeThrough(new FrameDecoderStream({ role: "client" }));
@@ -49,7 +49,7 @@ test("FrameDecoderStream errors where the bytes end inside a frame or a message"
   }
 });
 
-test("FrameDecoderStream's slow reader holds its source back", async () => {
+test("FrameDecoderStream applies backpressure to its source", async () => {
   const source = countedSource(() => hex("81 01 41"));
   const reader = source.readable
     .pipeThrough(new FrameDecoderStream({ role: "client" }))

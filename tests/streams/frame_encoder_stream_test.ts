@@ -27,7 +27,7 @@ for (const role of ROLES) {
   });
 }
 
-test("FrameEncoderStream's chunks are the reader's own", async () => {
+test("FrameEncoderStream enqueues chunks that the reader owns", async () => {
   const chunks = await Array.fromAsync(
     streamOf(["first", "second"]).pipeThrough(
       new FrameEncoderStream({ role: "server" }),
@@ -38,13 +38,13 @@ test("FrameEncoderStream's chunks are the reader's own", async () => {
   assertEquals(new TextDecoder().decode(chunks[0]!.subarray(2)), "first");
 });
 
-test("FrameEncoderStream errors where a frame breaks a rule", async () => {
+test("FrameEncoderStream errors if a frame violates a rule", async () => {
   const frames = streamOf<FrameInit>([{ opcode: 9, fin: false }]);
   const bytes = frames.pipeThrough(new FrameEncoderStream({ role: "server" }));
   await assertRejects(() => Array.fromAsync(bytes), TypeError, "fragmented control frame");
 });
 
-test("FrameEncoderStream's slow reader holds its source back", async () => {
+test("FrameEncoderStream applies backpressure to its source", async () => {
   const source = countedSource((): Message => "Hi");
   const reader = source.readable.pipeThrough(new FrameEncoderStream({ role: "server" }))
     .getReader();

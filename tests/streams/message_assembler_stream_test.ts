@@ -15,7 +15,7 @@ function messagesOf(bytes: ReadableStream<Uint8Array>, options?: MessageOptions)
     .pipeThrough(new MessageAssemblerStream(options));
 }
 
-test("MessageAssemblerStream turns frames into messages, however the bytes are cut", async () => {
+test("MessageAssemblerStream turns frames into messages, however the bytes are split", async () => {
   const messages = [mixedText(70_000), randomBytes(70_000), "", new Uint8Array(0)];
   async function* chunks() {
     for (const message of messages) {
@@ -26,7 +26,7 @@ test("MessageAssemblerStream turns frames into messages, however the bytes are c
   assertMessages(await Array.fromAsync(messagesOf(streamOf(chunks()))), messages);
 });
 
-test("MessageAssemblerStream ends at a Close frame, and tells of control frames before", async () => {
+test("MessageAssemblerStream ends at a Close frame, and passes on the control frames before it", async () => {
   const seen: number[] = [];
   const source = countedSource(() => hex("81 01 41 89 00 88 02 03 e8 81 01 42"));
   const messages = messagesOf(source.readable, {
@@ -54,7 +54,7 @@ test("MessageAssemblerStream errors on what is not UTF-8, and cancels its source
   assert(source.cancelled === error);
 });
 
-test("MessageAssemblerStream takes its limits", async () => {
+test("MessageAssemblerStream applies its limits", async () => {
   const messages = messagesOf(streamOf([hex("82 05")]), { maxMessageSize: 4 });
   const error = await assertRejects(() => Array.fromAsync(messages), MessageTooBigError);
   assertEquals(error.closeCode, 1009);
@@ -67,11 +67,11 @@ test("MessageAssemblerStream passes its source's own error on", async () => {
   await assertRejects(() => Array.fromAsync(messagesOf(source)), RangeError, "gone");
 });
 
-test("MessageAssemblerStream's slow reader holds its source back, through both streams", async () => {
+test("MessageAssemblerStream applies backpressure to its source, through both streams", async () => {
   const source = countedSource(() => hex("82 01 07"));
   const reader = messagesOf(source.readable).getReader();
   const ahead = await settled(() => source.pulled);
-  // Three queues of frames and messages, of 64 each, and one of chunks.
+  // Three queues of up to 64 frames or messages each, and one of chunks.
   assert(ahead >= 64 && ahead <= 3 * 64 + 8, `${ahead} chunks pulled with nothing read`);
   for (let i = 0; i < 300; i++) await reader.read();
   const more = await settled(() => source.pulled) - ahead;

@@ -12,7 +12,7 @@ function partsOf(bytes: ReadableStream<Uint8Array>) {
     .pipeThrough(new MessagePartStream({ maxMessageSize: Infinity }));
 }
 
-test("MessagePartStream gives the parts as they come", async () => {
+test("MessagePartStream passes the parts on as they arrive", async () => {
   const bytes = streamOf([hex("01 03 48 65 e2"), hex("80 02 82"), hex("ac 82 01 07")]);
   assertEquals(await Array.fromAsync(partsOf(bytes)), [
     { type: "text", data: "He", fin: false },
@@ -36,7 +36,7 @@ test("MessagePartStream errors on what is not UTF-8, after the parts before it",
   assertEquals([error.closeCode, text.length <= 1], [1007, true]);
 });
 
-test("MessagePartStream carries a message without an end, at its reader's pace", async () => {
+test("MessagePartStream applies backpressure within an endless message", async () => {
   const header = hex("82 7f 00 1f ff ff ff ff ff ff");
   const source = countedSource((n) => n === 0 ? header : new Uint8Array(1000));
   const reader = partsOf(source.readable).getReader();

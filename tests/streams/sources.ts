@@ -1,13 +1,13 @@
-/** What the streams' tests share. */
+/** Helpers for the tests of the streams. */
 
 import { delay } from "../harness.ts";
 
-/** A stream that makes its chunks as they are pulled, and counts them. */
+/** Returns a stream that creates its chunks when they are pulled, and counts them. */
 export function countedSource<T>(chunk: (n: number) => T, end = Infinity) {
   const source = {
-    /** How many chunks have been pulled. */
+    /** The number of chunks that have been pulled. */
     pulled: 0,
-    /** What the stream was cancelled with; `undefined` where it was not. */
+    /** The reason of its cancellation; `undefined` if it was not cancelled. */
     cancelled: undefined as unknown,
     readable: new ReadableStream<T>({
       pull(controller) {
@@ -22,7 +22,7 @@ export function countedSource<T>(chunk: (n: number) => T, end = Infinity) {
   return source;
 }
 
-/** Resolves once `count` has stayed the same over several turns of the event loop; gives it back. */
+/** Resolves with `count` when it has not changed for several turns of the event loop. */
 export async function settled(count: () => number): Promise<number> {
   for (let before = -1, same = 0; same < 5; before = count()) {
     await delay(1);
