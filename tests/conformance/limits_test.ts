@@ -92,9 +92,13 @@ for (const form of FORMS) {
     await client.write(join(...frames, frame({ opcode: 1, payload: "next" })));
     for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
     await assertFrame(client, 1, utf8.encode("next"));
-    await delay(1050);
-    await client.write(join(...frames, frame({ opcode: 10 })));
-    for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
+    // One form waits for a second to pass. The limiter's own tests do so on a fake clock.
+    if (form === "callbacks") {
+      await delay(1050);
+      await client.write(join(...frames));
+      for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
+    }
+    await client.write(frame({ opcode: 10 }));
     await assertFailed(server, client, 1008);
   });
 

@@ -1,7 +1,7 @@
 /**
- * A peer that sends to an echo without end and reads nothing, or a megabyte a second: what the process
- * holds, that the peer is held back, and that others are served meanwhile. The process under test is on
- * its own, and the peer is by hand, on Node.
+ * A peer that sends to an echo without end and reads nothing, or a megabyte a second: the memory of the
+ * server's process stays bounded, reading from the peer stops, and other clients are served. The server
+ * runs in a process of its own, and the peer is a raw socket on Node.
  */
 
 import { fileURLToPath } from "node:url";
@@ -10,19 +10,18 @@ import { scriptCommand } from "../support/script.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** For how many seconds the peer sends. */
+/** How long the peer sends, in seconds. */
 const SECONDS = 2;
-/** How much one that reads everything has echoed before that, in MiB. */
+/** How much a peer that reads everything has echoed before that, in MiB. */
 const WARM_UP = 64;
 /**
- * How much more may be alive, in MiB, of what the runtime counts on its heap and beside it, and how much
- * the connections may say that they hold. Garbage that nobody has collected yet is not held. Bun reads
- * up to 512 KiB at once, and hands all of it out; Deno 256 KiB.
+ * The largest growth of live memory on and off the runtime's heap, after garbage collection, and the
+ * largest `heldBytes` of the connections, in MiB. Bun reads up to 512 KiB at once, Deno 256 KiB.
  */
 const [GROWTH, HELD] = runtime === "deno" ? [4, 2] : [6, 4];
-/** How much the process may grow by, in MiB, with all that the runtime's allocators keep for themselves. */
+/** The largest growth of the process, in MiB, including memory that the allocators keep. */
 const RSS = 16;
-/** How much of what is sent the kernel's buffers may take, on the way there and back, in MiB. */
+/** How many MiB the kernel's buffers may take in both directions. */
 const KERNEL = 24;
 
 for (
@@ -30,9 +29,7 @@ for (
     ["callbacks", 0, 1024],
     ["callbacks", 1_000_000, 1024],
     ["loop", 0, 1024],
-    ["loop", 1_000_000, 1024],
     ["pipe", 0, 1024],
-    ["pipe", 1_000_000, 1024],
     ["slow", 0, 1024],
   ] as const
 ) {
@@ -48,7 +45,7 @@ for (
         env: { NO_COLOR: "1" },
       });
       const [, port] = await server.waitForLine(/^listening on (\d+)$/);
-      // A handler that gets stuck only echoes the short ones.
+      // A handler that gets stuck echoes short messages only.
       const warmUp = form === "slow" ? [WARM_UP / 16, size / 16] : [WARM_UP, size];
       const figures = [port, rate, SECONDS, size, ...warmUp].map(String);
       const client = await run("node", [`${peers}_client.mjs`, ...figures], { cwd: ROOT });
@@ -66,7 +63,7 @@ for (
       assert(held > 0 && held <= HELD, `${held} MiB are held, at most ${HELD}`);
       assert(rss <= RSS, `grew ${rss} MiB, at most ${RSS}`);
       assert(took <= gave + KERNEL, `took ${took} MiB and gave ${gave}`);
-      // In the second half the kernel's buffers are full: it takes what it gives, in the kernel's portions.
+      // In the second half the kernel's buffers are full: as much is read as is written, in the kernel's portions.
       if (rate === 0) assert(later <= 1, `took ${later} MiB more`);
       else assert(later <= gave + 4, `took ${later} MiB more, gave ${gave}`);
       assert(echoes >= 100 * SECONDS, `${echoes} echoes of the other connection`);

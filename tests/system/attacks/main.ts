@@ -1,4 +1,4 @@
-// All attacks at full size, on the runtime that runs this: `deno task attacks`, `bun run attacks`.
+// Runs all attacks at full size on this runtime: `deno task attacks`, `bun run attacks`.
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -9,9 +9,10 @@ import type { Measured } from "./measure.ts";
 import { header, row } from "./report.ts";
 
 const USAGE = `Options:
-  --only TEXT     only attacks whose name has TEXT in it
-  --small         as small as in the tests: to see that everything works
-  --json FILE     writes all that was measured to FILE`;
+  --only TEXT     runs only the attacks whose name contains TEXT
+  --small         runs the attacks as small as in the tests
+  --json FILE     writes all figures to FILE
+  --help          prints this text`;
 
 function parseOptions(): { only: string; small: boolean; json: string | undefined } {
   try {
@@ -20,8 +21,13 @@ function parseOptions(): { only: string; small: boolean; json: string | undefine
         only: { type: "string", default: "" },
         small: { type: "boolean", default: false },
         json: { type: "string" },
+        help: { type: "boolean", default: false },
       },
     });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     return { ...values, json: values.json };
   } catch (error) {
     console.error(`${(error as Error).message}\n${USAGE}`);

@@ -1,4 +1,5 @@
-// The chat's page in a real browser, its server being run by the runtime that runs the tests.
+// The chat's page in a real browser. The page is the same for both runtimes, so it is tested on Deno
+// alone; tests/system/examples_test.ts tests the chat's server on both.
 import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -6,7 +7,21 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { startExample } from "../example_process.ts";
 import { browserIsHere, launch } from "./browser.ts";
-import { assert, assertEquals, deadline, delay, onTestEnd, testIf } from "../../harness.ts";
+import {
+  assert,
+  assertEquals,
+  deadline,
+  delay,
+  onTestEnd,
+  runtime,
+  testIf,
+} from "../../harness.ts";
+import type { TestFunction } from "../../harness.ts";
+
+/** Declares a test on Deno, if there is a browser. */
+function testPage(name: string, fn: TestFunction): void {
+  if (runtime === "deno") testIf(browserIsHere, name, fn);
+}
 
 /** How long the page may take to show something, in milliseconds; its waits are random. */
 const PATIENCE = 20_000;
@@ -75,7 +90,7 @@ class Visitor {
   }
 }
 
-testIf(browserIsHere, "the chat's page talks within its room, and only there", async () => {
+testPage("the chat's page talks within its room, and only there", async () => {
   const [{ port }, browser] = await Promise.all([startExample("chat/main.ts"), launch()]);
   const at = `http://127.0.0.1:${port}`;
   const ann = await Visitor.enter(browser, `${at}/r/garden%20shed`, "Ann");
@@ -118,7 +133,7 @@ testIf(browserIsHere, "the chat's page talks within its room, and only there", a
   assertEquals([ann, bob, eve].flatMap(({ problems }) => problems), []);
 });
 
-testIf(browserIsHere, "the chat's page comes back when its server does", async () => {
+testPage("the chat's page comes back when its server does", async () => {
   const [{ child, port }, browser] = await Promise.all([startExample("chat/main.ts"), launch()]);
   const url = `http://127.0.0.1:${port}/r/lobby`;
   const ann = await Visitor.enter(browser, url, "Ann");
@@ -203,7 +218,7 @@ class Relay {
   }
 }
 
-testIf(browserIsHere, "the chat's page catches up after its network failed", async () => {
+testPage("the chat's page catches up after its network failed", async () => {
   const [{ port }, browser] = await Promise.all([startExample("chat/main.ts"), launch()]);
   const relay = new Relay(port);
   await relay.listen();

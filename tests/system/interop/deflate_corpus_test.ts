@@ -49,12 +49,12 @@ const small = corpus(1, [0, 0, 1, 1, 2, ...sizes(18, 0, 200), ...sizes(15, 200, 
 const medium = corpus(2, [65_535, 65_536, ...sizes(10, 10_000, 100_000)]);
 const large = corpus(3, [...sizes(8, 100_000, MIB), MIB, 3 * MIB, 4 * MIB, 4 * MIB]);
 
-/** The share of the corpus that a combination has; each message has its turn with many of them. */
+/** The part of the corpus that goes through one combination; each message goes through several. */
 function messagesFor(index: number): (string | Uint8Array)[] {
   const take = <T>(from: T[], count: number) =>
     Array.from({ length: count }, (_, i) => from[(index * count + i) % from.length]!);
-  const messages = [...take(small, 24), ...take(medium, 3)];
-  if (index % 2 === 0) messages.push(large[(index / 2) % large.length]!, ...take(small, 3));
+  const messages = [...take(small, 12), ...take(medium, 2)];
+  if (index % 4 === 0) messages.push(large[(index / 4) % large.length]!, ...take(small, 3));
   return messages;
 }
 
