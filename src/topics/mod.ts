@@ -3,7 +3,12 @@
  *
  * @module
  */
+export { openFeed } from "./feed.ts";
+export type { Feed, FeedEvent, FeedOptions } from "./feed.ts";
 export { topics } from "./topics.ts";
+export { topicsHandler } from "./topics_handler.ts";
+export type { TopicsHandler, TopicsHandlerOptions } from "./topics_handler.ts";
+export { applicationMessage, TOPICS_PROTOCOL } from "./topics_protocol.ts";
 export type {
   Gap,
   History,

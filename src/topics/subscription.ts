@@ -40,7 +40,7 @@ export class TopicSubscription implements Subscription {
   readonly #options: SubscribeOptions;
   #queue: WaitingQueue | undefined;
   #isActive = true;
-  #start: SubscriptionStart = { recovered: false, position: undefined, replayed: 0 };
+  start: SubscriptionStart = { recovered: false, position: undefined, replayed: 0 };
   #unlisten: (() => void) | undefined;
 
   constructor(
@@ -67,7 +67,7 @@ export class TopicSubscription implements Subscription {
   }
 
   get ready(): Promise<SubscriptionStart> {
-    return Promise.resolve(this.#start);
+    return Promise.resolve(this.start);
   }
 
   /** Whether the subscription has not ended. */
@@ -77,8 +77,12 @@ export class TopicSubscription implements Subscription {
 
   /** Begins with kept messages, which are sent before all others. */
   begin(position: Position, recovered: boolean, replay: Publication[]): void {
-    this.#start = { recovered, position, replayed: replay.length };
+    this.start = { recovered, position, replayed: replay.length };
     if (replay.length === 0) return;
+    if (this.#options.whenSlow === "latest") {
+      for (const publication of replay) this.#wait(publication, publication);
+      return;
+    }
     this.#waitingQueue.replay(replay);
     this.#context.counts.waiting += replay.length;
     this.subscriber.drain(this);
@@ -150,7 +154,7 @@ export class TopicSubscription implements Subscription {
     return this.#queue ??= new WaitingQueue(whenSlow, maxWaiting);
   }
 
-  #wait(publication: Publication, data: Message): Outcome {
+  #wait(publication: Publication, message: Message | Publication): Outcome {
     const { counts } = this.#context;
     let key: unknown;
     try {
@@ -160,7 +164,7 @@ export class TopicSubscription implements Subscription {
       this.skip();
       return "dropped";
     }
-    const { added, displaced } = this.#waitingQueue.add(data, key);
+    const { added, displaced } = this.#waitingQueue.add(message, key);
     if (added === "full") {
       counts.closed++;
       this.subscriber.closeSlow();

@@ -49,7 +49,9 @@ export interface Keep {
  * - `"close"`: the peer is closed with 1013;
  * - `"drop-oldest"`: the oldest that waits is dropped for it;
  * - `"drop-newest"`: it is dropped itself;
- * - `"latest"`: it takes the place of the message with the same key that waits, at any number.
+ * - `"latest"`: it takes the place of the message with the same key that waits, at any number; without
+ *   one, the oldest that waits is dropped for it. The messages of different keys may change their order,
+ *   so that the position of the last one that was sent says nothing of the others.
  */
 export type WhenSlow = "close" | "drop-oldest" | "drop-newest" | "latest";
 
@@ -105,8 +107,10 @@ export interface SubscriptionStart {
 export interface Subscription {
   /** The name of the topic. */
   readonly topic: string;
-  /** How the subscription began. */
+  /** How the subscription began; see `start`. */
   readonly ready: Promise<SubscriptionStart>;
+  /** How the subscription began. */
+  readonly start: SubscriptionStart;
   /** The number of messages given to the peer's `send()`. */
   readonly sent: number;
   /** The number of messages that wait for a slow peer. */

@@ -5,7 +5,7 @@ export interface Waiting {
   /** What is sent; `undefined` until a kept message is encoded. */
   data: Message | undefined;
   /** A kept message that is sent again. */
-  readonly publication: Publication | undefined;
+  publication: Publication | undefined;
   /** The number of messages that are missing before it. */
   gap: number;
   readonly key: unknown;
@@ -42,27 +42,27 @@ export class WaitingQueue {
   /** Adds kept messages before any other is added. */
   replay(publications: Publication[]): void {
     for (const publication of publications) {
-      this.#items.push({ data: undefined, publication, gap: 0, key: undefined });
+      this.#items.push({ ...contentOf(publication), gap: 0, key: undefined });
     }
     this.#replayed = publications.length;
   }
 
   /**
-   * Adds a message by the policy.
+   * Adds a message by the policy: what is sent for it, or a kept message that is still to be encoded.
    *
    * @returns What became of it, and the number of messages that it has displaced.
    */
-  add(data: Message, key: unknown): { added: Added; displaced: number } {
+  add(message: Message | Publication, key: unknown): { added: Added; displaced: number } {
     if (this.#policy === "latest") {
       const same = this.#byKey?.get(key);
       if (same !== undefined) {
-        same.data = data;
+        Object.assign(same, contentOf(message));
         same.gap++;
         return { added: "waiting", displaced: 1 };
       }
     }
     if (this.length - this.#replayed < this.#max) {
-      this.#push(data, key);
+      this.#push(message, key);
       return { added: "waiting", displaced: 0 };
     }
     if (this.#policy === "close") return { added: "full", displaced: 0 };
@@ -74,7 +74,7 @@ export class WaitingQueue {
     const next = this.#items[this.#head];
     if (next === undefined) this.#gapAtEnd += oldest.gap + 1;
     else next.gap += oldest.gap + 1;
-    this.#push(data, key);
+    this.#push(message, key);
     return { added: "waiting", displaced: 1 };
   }
 
@@ -104,10 +104,17 @@ export class WaitingQueue {
     return gap;
   }
 
-  #push(data: Message, key: unknown): void {
+  #push(message: Message | Publication, key: unknown): void {
     const gap = this.takeGapAtEnd();
-    const waiting: Waiting = { data, publication: undefined, gap, key };
+    const waiting: Waiting = { ...contentOf(message), gap, key };
     this.#items.push(waiting);
     if (this.#policy === "latest") (this.#byKey ??= new Map()).set(key, waiting);
   }
+}
+
+function contentOf(message: Message | Publication): Pick<Waiting, "data" | "publication"> {
+  const isData = typeof message === "string" || message instanceof Uint8Array;
+  return isData
+    ? { data: message, publication: undefined }
+    : { data: undefined, publication: message };
 }

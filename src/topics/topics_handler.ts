@@ -1,0 +1,281 @@
+import { formatPosition, parseControl, parsePosition, unwrap, wrap } from "./topics_protocol.ts";
+import type { ServerControl } from "./topics_protocol.ts";
+import type {
+  Gap,
+  Message,
+  Peer,
+  Position,
+  Publication,
+  SubscribeOptions,
+  Subscription,
+  Topics,
+} from "./types.ts";
+
+/** The close code for a client that does not speak the subprotocol (RFC 6455 §7.4.1). */
+const POLICY_VIOLATION = 1008;
+
+/** How many answers of `subscribe()` one client may have waiting. */
+const MAX_PENDING = 64;
+
+/** Options of {@linkcode topicsHandler}. */
+export interface TopicsHandlerOptions<Socket extends Peer> {
+  /**
+   * Decides whether a client may subscribe to a topic, and with which options: `true` or options let
+   * it. `since` is the client's. Anything else, and an exception, refuses.
+   *
+   * @default {undefined} No client may subscribe.
+   */
+  subscribe?: (
+    socket: Socket,
+    topic: string,
+  ) => SubscribeOptions | boolean | Promise<SubscribeOptions | boolean>;
+  /** Called with each message of the application. @default {undefined} They are ignored. */
+  message?: (socket: Socket, message: Message) => unknown;
+  /** Called with what the callbacks throw. @default {undefined} It is printed. */
+  onError?: (error: unknown) => void;
+}
+
+/** The callbacks that {@linkcode topicsHandler} makes: a handler for `serve()`. */
+export interface TopicsHandler<Socket extends Peer> {
+  /** Begins with a connection. */
+  open(socket: Socket): void;
+  /** Takes a message of the client. */
+  message(socket: Socket, message: string | Uint8Array): unknown;
+  /** Ends the subscriptions of a connection. */
+  close(socket: Socket): void;
+}
+
+/** The functions for one `encode` of the application: with offsets, and without. */
+interface Encoders {
+  withOffsets(publication: Publication): Message;
+  withoutOffsets(publication: Publication): Message;
+}
+
+/** The number of a topic on the wire, for all clients that are subscribed to it. */
+interface NumberedTopic {
+  readonly name: string;
+  readonly number: number;
+  /** The number of its subscriptions. */
+  uses: number;
+  /** What messages are encoded with, for each `encode` of the application. */
+  readonly encoders: Map<SubscribeOptions["encode"], Encoders>;
+}
+
+/** The subscriptions of one client. */
+interface Client {
+  readonly byNumber: Map<number, { topic: NumberedTopic; subscription: Subscription }>;
+  /** Topics for which `subscribe()` has not answered yet. */
+  readonly pending: Set<string>;
+}
+
+/**
+ * Makes the callbacks of a server for the subprotocol `sluice.topics.v1`: clients subscribe to topics,
+ * as far as `subscribe` lets them, and recover what they have missed of kept topics.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@sluice/websocket";
+ * import { openFeed, topics, TOPICS_PROTOCOL, topicsHandler } from "@sluice/websocket/topics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using news = topics({ keep: { messages: 100, age: 600_000 } });
+ * await using server = serve(
+ *   { hostname: "127.0.0.1", port: 0, protocols: [TOPICS_PROTOCOL] },
+ *   topicsHandler(news, { subscribe: (_socket, topic) => topic === "world" }),
+ * );
+ * const { port } = server.addr as { port: number };
+ *
+ * await using feed = openFeed(`ws://127.0.0.1:${port}/`, { topics: ["world"] });
+ * for await (const event of feed) {
+ *   if (event.type === "subscribed") news.publish("world", "hello");
+ *   if (event.type === "message") {
+ *     assertEquals(event.data, "hello");
+ *     break;
+ *   }
+ * }
+ * ```
+ */
+export function topicsHandler<Socket extends Peer>(
+  topics: Topics,
+  options: TopicsHandlerOptions<Socket> = {},
+): TopicsHandler<Socket> {
+  const handler = new Handler<Socket>(topics, options);
+  return {
+    open: () => {},
+    message: (socket, message) => handler.message(socket, message),
+    close: (socket) => handler.close(socket),
+  };
+}
+
+class Handler<Socket extends Peer> {
+  readonly #topics: Topics;
+  readonly #options: TopicsHandlerOptions<Socket>;
+  readonly #clients = new WeakMap<Socket, Client>();
+  readonly #numbered = new Map<string, NumberedTopic>();
+  #lastNumber = 0;
+
+  constructor(topics: Topics, options: TopicsHandlerOptions<Socket>) {
+    this.#topics = topics;
+    this.#options = options;
+  }
+
+  message(socket: Socket, message: string | Uint8Array): unknown {
+    const control = parseControl(message);
+    if (control === undefined) {
+      const envelope = unwrap(message);
+      if (envelope?.number === 0 && envelope.offset === undefined) {
+        return this.#options.message?.(socket, envelope.data);
+      }
+      violated(socket, "expected a control message, or a message that begins with 0");
+      return;
+    }
+    const { subscribe, unsubscribe, since } = control;
+    if (typeof subscribe === "string") this.#subscribe(socket, subscribe, since);
+    else if (typeof unsubscribe === "number" || typeof unsubscribe === "string") {
+      this.#unsubscribe(socket, unsubscribe);
+    } else violated(socket, "expected subscribe or unsubscribe");
+    return;
+  }
+
+  close(socket: Socket): void {
+    const client = this.#clients.get(socket);
+    this.#clients.delete(socket);
+    for (const { topic, subscription } of client?.byNumber.values() ?? []) {
+      subscription.unsubscribe();
+      this.#release(topic);
+    }
+    client?.byNumber.clear();
+    client?.pending.clear();
+  }
+
+  #clientOf(socket: Socket): Client {
+    let client = this.#clients.get(socket);
+    if (client === undefined) {
+      client = { byNumber: new Map(), pending: new Set() };
+      this.#clients.set(socket, client);
+    }
+    return client;
+  }
+
+  async #subscribe(socket: Socket, name: string, since: unknown): Promise<void> {
+    const client = this.#clientOf(socket);
+    const refuse = (reason: string) => send(socket, { refused: name, reason });
+    const position = since === undefined ? undefined : parsePosition(since);
+    if (since !== undefined && position === undefined) return refuse("since is no position");
+    if (client.pending.has(name)) return refuse("asked for already");
+    if (client.pending.size >= MAX_PENDING) return refuse("too many at once");
+    client.pending.add(name);
+    let answer: unknown;
+    try {
+      answer = await this.#options.subscribe?.(socket, name);
+    } catch (error) {
+      this.#report(error);
+    }
+    // The client may have left, or asked to unsubscribe, in the meantime.
+    if (!client.pending.delete(name) || socket.readyState !== 1) return;
+    const isAllowed = answer === true || (typeof answer === "object" && answer !== null);
+    if (!isAllowed) return refuse("not allowed");
+    try {
+      this.#begin(
+        socket,
+        client,
+        name,
+        answer === true ? {} : answer as SubscribeOptions,
+        position,
+      );
+    } catch (error) {
+      if (error instanceof DOMException) return refuse(error.message);
+      this.#report(error);
+      refuse("not possible");
+    }
+  }
+
+  #begin(
+    socket: Socket,
+    client: Client,
+    name: string,
+    options: SubscribeOptions,
+    since: Position | undefined,
+  ): void {
+    const topic = this.#numberOf(name);
+    const { number } = topic;
+    const onGap = (gap: Gap) => {
+      const { count, why } = gap;
+      send(socket, { gap: number, ...(count === undefined ? {} : { count }), why });
+      options.onGap?.(gap);
+    };
+    // The order of "latest" is not that of the offsets, so the client can't continue after one of them.
+    const hasOffsets = options.whenSlow !== "latest";
+    const encode = encoderOf(topic, options.encode, hasOffsets);
+    const own = since === undefined ? {} : { since };
+    let subscription: Subscription;
+    try {
+      subscription = this.#topics.subscribe(socket, name, { ...options, ...own, onGap, encode });
+    } catch (error) {
+      this.#release(topic);
+      throw error;
+    }
+    client.byNumber.set(number, { topic, subscription });
+    const { recovered, position } = subscription.start;
+    const at = position === undefined ? {} : { at: formatPosition(position) };
+    // Kept messages are sent in a later microtask, so this comes first.
+    send(socket, { topic: number, name, ...at, recovered });
+  }
+
+  #unsubscribe(socket: Socket, which: string | number): void {
+    const client = this.#clientOf(socket);
+    if (typeof which === "string" && client.pending.delete(which)) return;
+    for (const [number, { topic, subscription }] of client.byNumber) {
+      if (number !== which && topic.name !== which) continue;
+      client.byNumber.delete(number);
+      subscription.unsubscribe();
+      this.#release(topic);
+      send(socket, { unsubscribed: number });
+      return;
+    }
+  }
+
+  #numberOf(name: string): NumberedTopic {
+    let topic = this.#numbered.get(name);
+    if (topic === undefined) {
+      topic = { name, number: ++this.#lastNumber, uses: 0, encoders: new Map() };
+      this.#numbered.set(name, topic);
+    }
+    topic.uses++;
+    return topic;
+  }
+
+  #release(topic: NumberedTopic): void {
+    if (--topic.uses === 0) this.#numbered.delete(topic.name);
+  }
+
+  #report(error: unknown): void {
+    (this.#options.onError ?? console.error)(error);
+  }
+}
+
+/** One function for a topic and an `encode`, so that a message is encoded once for all clients. */
+function encoderOf(
+  topic: NumberedTopic,
+  encode: SubscribeOptions["encode"],
+  hasOffsets: boolean,
+): (publication: Publication) => Message {
+  let encoders = topic.encoders.get(encode);
+  if (encoders === undefined) {
+    const encoder = (offsets: boolean) => (publication: Publication) => {
+      const offset = offsets ? publication.position?.offset : undefined;
+      return wrap(topic.number, offset, encode?.(publication) ?? publication.data);
+    };
+    encoders = { withOffsets: encoder(true), withoutOffsets: encoder(false) };
+    topic.encoders.set(encode, encoders);
+  }
+  return hasOffsets ? encoders.withOffsets : encoders.withoutOffsets;
+}
+
+function send(socket: Peer, control: ServerControl): void {
+  socket.send(JSON.stringify(control));
+}
+
+function violated(socket: Peer, what: string): void {
+  socket.close(POLICY_VIOLATION, what);
+}

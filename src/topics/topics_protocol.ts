@@ -1,0 +1,99 @@
+import type { Gap, Message, Position } from "./types.ts";
+
+/**
+ * The subprotocol of {@linkcode topicsHandler} and {@linkcode openFeed}, for `Sec-WebSocket-Protocol`.
+ *
+ * A control message is a JSON object as text. Any other message is a number, for a kept topic a space
+ * and an offset, a line feed, and the data: of the topic that has the number, or with 0, of the
+ * application.
+ */
+export const TOPICS_PROTOCOL = "sluice.topics.v1";
+
+/** What a client may ask for. */
+export type ClientControl =
+  | { subscribe: string; since?: string }
+  /** A name, or the number of the topic. */
+  | { unsubscribe: string | number };
+
+/** What a server reports. */
+export type ServerControl =
+  | { topic: number; name: string; at?: string; recovered: boolean }
+  | { refused: string; reason: string }
+  | { gap: number; count?: number; why: Gap["why"] }
+  | { unsubscribed: number };
+
+/** A message with the number of its topic: 0 is the application. */
+export interface Envelope {
+  number: number;
+  offset: number | undefined;
+  data: Message;
+}
+
+/** The longest header of a message: two safe integers, a space and a line feed. */
+const MAX_HEADER = 16 + 1 + 16 + 1;
+
+const HEADER = /^(\d{1,16})(?: (\d{1,16}))?\n/;
+const POSITION = /^([\w-]{1,64}):(\d{1,16})$/;
+
+/** Writes a position as text: the epoch, a colon and the offset. */
+export function formatPosition({ epoch, offset }: Position): string {
+  return `${epoch}:${offset}`;
+}
+
+/** Reads a position. @returns `undefined` if the text is none. */
+export function parsePosition(text: unknown): Position | undefined {
+  const [, epoch, digits] = typeof text === "string" ? POSITION.exec(text) ?? [] : [];
+  const offset = Number(digits);
+  return epoch !== undefined && Number.isSafeInteger(offset) ? { epoch, offset } : undefined;
+}
+
+/** Puts the number of a topic, and the offset if there is one, before data. */
+export function wrap(number: number, offset: number | undefined, data: Message): Message {
+  const header = offset === undefined ? `${number}\n` : `${number} ${offset}\n`;
+  if (typeof data === "string") return header + data;
+  const bytes = new Uint8Array(header.length + data.length);
+  for (let i = 0; i < header.length; i++) bytes[i] = header.charCodeAt(i);
+  bytes.set(data, header.length);
+  return bytes;
+}
+
+/** Takes a message apart. @returns `undefined` if it has no header. */
+export function unwrap(message: string | Uint8Array): Envelope | undefined {
+  const isText = typeof message === "string";
+  const start = isText
+    ? message.slice(0, MAX_HEADER)
+    : String.fromCharCode(...message.subarray(0, MAX_HEADER));
+  const [header, number, offset] = HEADER.exec(start) ?? [];
+  if (header === undefined) return undefined;
+  const data = isText ? message.slice(header.length) : message.slice(header.length);
+  return {
+    number: Number(number),
+    offset: offset === undefined ? undefined : Number(offset),
+    data: data as Message,
+  };
+}
+
+/** Reads a control message. @returns `undefined` if the message is none, or no JSON object. */
+export function parseControl(message: string | Uint8Array): Record<string, unknown> | undefined {
+  if (typeof message !== "string" || !message.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(message) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes a message of the application for the other end of `sluice.topics.v1`, which gets it as it is.
+ *
+ * @example
+ * ```ts
+ * import { applicationMessage } from "@sluice/websocket/topics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(applicationMessage("hello"), "0\nhello");
+ * ```
+ */
+export function applicationMessage(data: Message): Message {
+  return wrap(0, undefined, data);
+}
