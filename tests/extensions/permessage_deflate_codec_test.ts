@@ -222,3 +222,18 @@ test("PerMessageDeflateCodec passes on payloads that it does not overwrite", () 
   receiver.take(encode(sendAll(sender, toFrames(new Uint8Array(100_000).fill(9)))));
   assertEquals(join(...receiver.messages.slice(0, 3) as Uint8Array[]), join(...messages));
 });
+
+test("PerMessageDeflateCodec.heldBytes counts both windows, and the streams of unfinished messages", () => {
+  const deflate = makeDeflate({ windowBits: 10 });
+  const receiver = new Receiver(deflate);
+  assertEquals(deflate.heldBytes, 0);
+  const [first, last] = sendAll(deflate, toFrames(json(3000), 2));
+  // What has been sent: at most 1 KiB, which is the window.
+  assertEquals(deflate.heldBytes, 1024);
+  receiver.take(encode([first!]));
+  assert(deflate.heldBytes > 40 * 1024, "a stream is in use for an unfinished message");
+  receiver.take(encode([last!]));
+  assertEquals(deflate.heldBytes, 2 * 1024);
+  deflate.close();
+  assertEquals(deflate.heldBytes, 0);
+});

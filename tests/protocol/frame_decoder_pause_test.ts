@@ -135,3 +135,24 @@ test("FrameDecoder throws where what a pause has left was transferred with a mes
     assertEquals(frames.length, 1);
   }
 });
+
+test("FrameDecoder.heldBytes counts an unfinished control frame and the pending input's buffer", () => {
+  const { decoder, sink } = pausing({ role: "client", chunks: "given" }, (n) => n === 1);
+  assertEquals(decoder.heldBytes, 0);
+  decoder.transform(hex("89 05 01 02"), sink);
+  assertEquals(decoder.heldBytes, 2);
+  decoder.transform(hex("03 04 05 81 01 41"), sink);
+  assertEquals([decoder.isPaused, decoder.heldBytes], [true, 6]);
+  decoder.resume(sink);
+  assertEquals([decoder.isPaused, decoder.heldBytes], [false, 0]);
+});
+
+test("FrameDecoder.discard drops the pending input, and ignores further bytes", () => {
+  const { decoder, frames, sink } = pausing({ role: "client", chunks: "given" }, () => true);
+  decoder.transform(hex("81 01 41 81 01 42"), sink);
+  decoder.discard();
+  assertEquals([decoder.isPaused, decoder.heldBytes], [false, 0]);
+  decoder.resume(sink);
+  decoder.transform(hex("81 01 43"), sink);
+  assertEquals(frames.map(frameText), ["FIN 0x1 41"]);
+});

@@ -292,3 +292,12 @@ test("FrameEncoder collects millions of bytes of small messages in linear time",
   assertEquals(encoder.take().length, 250_000 * 18);
   assertLess(performance.now() - started, 2_000);
 });
+
+test("FrameEncoder.length and heldBytes count the encoded bytes and their buffer, until take", () => {
+  const encoder = new FrameEncoder(server);
+  assertEquals([encoder.length, encoder.heldBytes], [0, 0]);
+  encoder.write("Hello");
+  assertEquals([encoder.length, encoder.heldBytes], [7, 4096]);
+  FrameEncoder.recycle(encoder.take());
+  assertEquals([encoder.length, encoder.heldBytes], [0, 0]);
+});

@@ -282,3 +282,39 @@ test("MessageAssembler works after the buffer of a message in fragments was tran
     assertEquals(messages.slice(1), [hex("01 02"), new Uint8Array(0)]);
   }
 });
+
+test("MessageAssembler.heldBytes is the capacity for an unfinished message, and isIdle its absence", () => {
+  const assembler = new MessageAssembler();
+  const messages: Message[] = [];
+  const sink = { enqueue: (message: Message) => messages.push(message) };
+  assertEquals([assembler.isIdle, assembler.heldBytes], [true, 0]);
+  assembler.transform(frameOf({ opcode: 2, fin: false, payload: hex("01 02") }), sink);
+  assertEquals([assembler.isIdle, assembler.heldBytes], [false, 2]);
+  assembler.transform(frameOf({ opcode: 0, payload: hex("03") }), sink);
+  assertEquals([assembler.isIdle, assembler.heldBytes], [true, 0]);
+  assertMessages(messages, [hex("01 02 03")]);
+});
+
+test("MessageAssembler.discard frees an unfinished message", () => {
+  const assembler = new MessageAssembler();
+  assembler.discard();
+  assembler.transform(frameOf({ opcode: 2, fin: false, payload: randomBytes(1000) }), {
+    enqueue: () => assert(false),
+  });
+  assertEquals(assembler.heldBytes, 1000);
+  assembler.discard();
+  assertEquals(assembler.heldBytes, 0);
+});
+
+test("MessageAssembler copies binary messages of up to copyUpTo bytes, and views larger ones", () => {
+  const chunk = hex("82 03 01 02 03 82 04 01 02 03 04");
+  const assembler = new MessageAssembler({}, 3);
+  const messages: Uint8Array[] = [];
+  const decoder = new FrameDecoder({ ...client, chunks: "given" });
+  decoder.transform(chunk, {
+    enqueue: (frame) =>
+      assembler.transform(frame, { enqueue: (message) => messages.push(message as Uint8Array) }),
+  });
+  assertMessages(messages, [hex("01 02 03"), hex("01 02 03 04")]);
+  assertEquals(messages.map(({ buffer }) => buffer === chunk.buffer), [false, true]);
+});
