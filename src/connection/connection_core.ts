@@ -261,8 +261,9 @@ export class ConnectionCore<Socket extends WritableTarget> implements EndpointOw
     this.#sender?.abort(notOpen("The connection was closed"));
     this.#incoming?.end();
     this.#streams?.end(info.error);
-    this.#call(() => this.#handler?.close?.(this.#socket, info));
+    // Before `close`, in which the server's `connections` has the socket no longer.
     this.settings.onClosed?.(this.#socket);
+    this.#call(() => this.#handler?.close?.(this.#socket, info));
   }
 
   /** Endpoint: the peer, or the transport, has broken the connection. */

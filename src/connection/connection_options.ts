@@ -1,7 +1,9 @@
 import type { PerMessageDeflateOptions } from "../extensions/deflate_options.ts";
 import type { Extension } from "../extensions/extension.ts";
 import { PerMessageDeflate } from "../extensions/permessage_deflate.ts";
-import { resolveLimits } from "./limits.ts";
+import { aBoolean, anOptionsObject, anything, either, oneOf } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
+import { DEFAULT_LIMITS, resolveLimits } from "./limits.ts";
 import type { Limits } from "./limits.ts";
 
 /** What happens to a `send()` for which the send queue has no room: see {@linkcode ConnectionOptions}. */
@@ -36,6 +38,30 @@ export interface ConnectionOptions {
   /** The limits of a connection; each has a default. */
   limits?: Partial<Limits>;
 }
+
+const deflateOptionChecks: OptionChecks<PerMessageDeflateOptions> = {
+  serverNoContextTakeover: aBoolean,
+  clientNoContextTakeover: aBoolean,
+  serverMaxWindowBits: anything,
+  clientMaxWindowBits: anything,
+  level: anything,
+  memLevel: anything,
+  threshold: anything,
+};
+
+/**
+ * The checks of these options, for a function that takes them among others. Numbers are not checked
+ * here: {@linkcode resolveConnectionOptions} throws a `RangeError` for them.
+ */
+export const connectionOptionChecks: OptionChecks<ConnectionOptions> = {
+  compression: either(aBoolean, anOptionsObject(deflateOptionChecks)),
+  overflow: oneOf("close", "reject"),
+  limits: anOptionsObject(
+    Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, anything])) as OptionChecks<
+      Limits
+    >,
+  ),
+};
 
 /** The options, checked. */
 export interface ConnectionConfig {

@@ -19,3 +19,12 @@ export interface Callbacks<Socket> {
   /** The peer broke the protocol or a limit, or a callback has thrown; `close` follows. */
   error?(socket: Socket, error: unknown): unknown;
 }
+
+/** The names of the callbacks. */
+export const CALLBACK_NAMES: readonly (keyof Callbacks<unknown>)[] = [
+  "open",
+  "message",
+  "drain",
+  "close",
+  "error",
+];

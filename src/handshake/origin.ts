@@ -51,7 +51,7 @@ export function createOriginCheck(policy: OriginPolicy = []): OriginCheck {
     if (parsed === null) throw refused(origin, "expected a serialized origin");
     const { scheme, authority, serialized } = parsed;
     const isOwn = WEB_SCHEMES.includes(scheme) && authority === normalizeAuthority(scheme, host);
-    if (!isOwn && !isWelcome(serialized)) {
+    if (!isOwn && !isAllowed(isWelcome, serialized)) {
       // RFC 6455 §4.2.2: "If the server does not wish to accept this connection, it MUST return an
       // appropriate HTTP error code (e.g., 403 Forbidden)".
       throw refused(origin, `expected the host ${quote(host)} or an allowed origin`);
@@ -59,10 +59,20 @@ export function createOriginCheck(policy: OriginPolicy = []): OriginCheck {
   };
 }
 
+/** Asks a policy. A result that is no boolean, such as a promise, must not let a client in. */
+function isAllowed(policy: (origin: string) => boolean, origin: string): boolean {
+  const result: unknown = policy(origin);
+  if (typeof result === "boolean") return result;
+  throw new TypeError(
+    `Cannot use the result of origins(): expected a boolean, got ${typeof result}`,
+  );
+}
+
 function membership(list: readonly string[]): (origin: string) => boolean {
   const serialized = new Set(list.map((entry) => {
     const parsed = parseOrigin(entry);
-    if (parsed !== null) return parsed.serialized;
+    // A host of a URL may have an asterisk, but an origin with one is meant as a pattern.
+    if (parsed !== null && !entry.includes("*")) return parsed.serialized;
     throw new TypeError(
       `Cannot use origin ${quote(entry)}: expected an origin such as "https://example.com"`,
     );

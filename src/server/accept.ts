@@ -1,10 +1,14 @@
 import { HandshakeError } from "../http/errors.ts";
 import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
+import { checkHandler, startWithHandler } from "../connection/handler.ts";
+import type { Handler } from "../connection/handler.ts";
 import { startConnection } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { resolveAcceptOptions } from "./accept_options.ts";
+import { checkOptions } from "../util/options.ts";
+import { acceptOptionChecks, resolveAcceptOptions } from "./accept_options.ts";
 import type { AcceptOptions } from "./accept_options.ts";
+import { reportError } from "./report_error.ts";
 import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 
 /**
@@ -13,7 +17,10 @@ import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
  *
  * @param conn A `Deno.Conn`, or a {@linkcode Transport}: on Bun, listen with `bunSocketHandler()`.
  * @param options The options of `serve()` that concern one connection.
+ * @param handler A function that serves the connection, or an object of callbacks, as of `serve()`.
+ * Its errors are printed with `console.error`. Without it, read the connection that is returned.
  * @returns The connection, when it is open.
+ * @throws {TypeError} If an option or a callback is unknown or malformed.
  * @throws {HandshakeError} If the request is refused; the client has been answered.
  * @throws {HandshakeError} With code `ERR_HANDSHAKE_LEFT` if the client leaves before that.
  *
@@ -31,12 +38,17 @@ import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 export function accept<Data = unknown>(
   conn: Conn,
   options: AcceptOptions<Data> = {},
+  handler?: Handler<Data>,
 ): Promise<WebSocketConnection<Data>> {
+  checkOptions<AcceptOptions>("accept()", options, acceptOptionChecks);
+  if (handler !== undefined) checkHandler("accept()", handler);
   const config = resolveAcceptOptions(options);
   return new Promise((resolve, reject) => {
     new ServerHandshake<Data>(toTransport(conn), config, {
       open(socket, response, early) {
-        startConnection(socket, { answer: response, early });
+        const start = { answer: response, early };
+        if (handler === undefined) startConnection(socket, start);
+        else startWithHandler(socket, start, handler);
         resolve(socket);
       },
       refused: reject,
@@ -50,7 +62,8 @@ export function accept<Data = unknown>(
       },
       connectionSettings: connectionSettings(config, {
         budget: undefined,
-        onError() {}, // The error is in `closed`.
+        // Without a handler, the caller finds the error in `closed`.
+        onError: (error) => handler === undefined || reportError(undefined, error),
         onClosed: undefined,
       }),
     });

@@ -1,13 +1,19 @@
-import { resolveConnectionOptions } from "../connection/connection_options.ts";
+import {
+  connectionOptionChecks,
+  resolveConnectionOptions,
+} from "../connection/connection_options.ts";
 import type { ConnectionConfig, ConnectionOptions } from "../connection/connection_options.ts";
 import { createOriginCheck } from "../handshake/origin.ts";
 import type { OriginCheck, OriginPolicy } from "../handshake/origin.ts";
+import { isToken } from "../http/characters.ts";
 import { toRequest } from "../http/request.ts";
 import { parseRequestHead } from "../http/request_head_parser.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import type { Addr } from "../transport/transport.ts";
 import { resolveProxies } from "../proxy/trusted_proxies.ts";
 import type { ProxyOptions, TrustedProxies } from "../proxy/trusted_proxies.ts";
+import { aBoolean, aFunction, aListOf, anything, either, oneOf } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
 
 /** Facts about a request that its `Request` does not contain. */
 export interface RequestInfo {
@@ -43,8 +49,9 @@ export type UpgradeResult<Data> = UpgradeOptions<Data> | Response | undefined | 
 /** Options of `accept()`, and those options of `serve()` that concern one connection. */
 export interface AcceptOptions<Data = unknown> extends ConnectionOptions, ProxyOptions {
   /**
-   * Decides on a valid WebSocket request: returns the options of its connection, or a `Response` that
-   * refuses it. If it throws, the client gets a 500.
+   * Decides on a valid WebSocket request. `undefined` or options accept it. A `Response` of any class
+   * refuses it, whatever its status. Any other result, and an exception, is reported to `onError`, and
+   * the client gets a 500.
    */
   upgrade?: (
     request: Request,
@@ -73,6 +80,22 @@ export interface AcceptOptions<Data = unknown> extends ConnectionOptions, ProxyO
    */
   scheme?: "http" | "https";
 }
+
+function isString(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+/** The checks of these options. */
+export const acceptOptionChecks: OptionChecks<AcceptOptions> = {
+  ...connectionOptionChecks,
+  trustedProxies: aListOf("addresses", isString),
+  forwardedField: anything,
+  proxyProtocol: aBoolean,
+  upgrade: aFunction,
+  protocols: aListOf("tokens", (item) => typeof item === "string" && isToken(item)),
+  origins: either(either(oneOf("*"), aFunction), aListOf("origins", isString)),
+  scheme: oneOf("http", "https"),
+};
 
 /** The options of `accept()`, checked once for all connections. */
 export interface AcceptConfig<Data> extends ConnectionConfig {

@@ -1,4 +1,7 @@
-import type { Addr, ListenOptions } from "../transport/transport.ts";
+import { aBoolean, aFunction, anInteger, anything, aSignal, aString } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
+import { acceptOptionChecks } from "./accept_options.ts";
+import type { Addr, ListenOptions, ServerTls } from "../transport/transport.ts";
 import type { AcceptOptions, RequestInfo } from "./accept_options.ts";
 import type { AdmissionOptions } from "./connection_limits.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
@@ -46,10 +49,23 @@ export interface ServeOptions<Data = unknown>
   onError?: (error: unknown, socket?: WebSocketConnection<Data>) => void;
 }
 
-/**
- * A handler that serves one connection. When it returns, the connection closes with 1000; when it
- * throws, with 1011.
- */
-export type SocketFunction<Data = unknown> = (
-  socket: WebSocketConnection<Data>,
-) => void | Promise<void>;
+/** The checks of these options. Limits that are no numbers above 0 are a `RangeError` elsewhere. */
+export const serveOptionChecks: OptionChecks<ServeOptions> = {
+  ...acceptOptionChecks,
+  hostname: aString,
+  port: anInteger(0, 65535),
+  path: aString,
+  reusePort: aBoolean,
+  tls: (value) => {
+    const { cert, key } = (value ?? {}) as Partial<ServerTls>;
+    const isUsable = [cert, key].every((pem) => typeof pem === "string" && pem !== "");
+    return isUsable ? undefined : "an object of cert and key, both in PEM";
+  },
+  maxConnections: anything,
+  maxConnectionsPerAddress: anything,
+  maxMemory: anything,
+  fetch: aFunction,
+  signal: aSignal,
+  onListen: aFunction,
+  onError: aFunction,
+};

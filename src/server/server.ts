@@ -1,26 +1,31 @@
 import type { RequestHead } from "../http/request_head_parser.ts";
 import { listen } from "../transport/runtime.ts";
-import type { Addr, Listener, Transport } from "../transport/transport.ts";
+import type {
+  Addr,
+  Listener,
+  ListenHandler,
+  ListenOptions,
+  Transport,
+} from "../transport/transport.ts";
 import { resolveAcceptOptions } from "./accept_options.ts";
 import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
 import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 import type { HandshakeHandler } from "./server_handshake.ts";
 import { MemoryBudget } from "../connection/memory_budget.ts";
 import { timers } from "../util/timers.ts";
-import {
-  connectionIndex,
-  failConnection,
-  finishConnection,
-  startConnection,
-} from "../connection/connection.ts";
-import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
+import { connectionIndex } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import { checkHandler, startWithHandler } from "../connection/handler.ts";
+import type { Handler } from "../connection/handler.ts";
 import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts";
 import { answerWithFetch } from "./fetch_handler.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { reportError } from "./report_error.ts";
-import type { ServeOptions, SocketFunction } from "./serve_options.ts";
+import { serveOptionChecks } from "./serve_options.ts";
+import type { ServeOptions } from "./serve_options.ts";
 import { DenseSet, indexAccess } from "../util/dense_set.ts";
 import type { IndexAccess, Indexed } from "../util/dense_set.ts";
+import { checkOptions } from "../util/options.ts";
 import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { RefusalResponder } from "./refusal_responder.ts";
@@ -32,11 +37,19 @@ const MAX_MEMORY = 512 * 1024 * 1024;
 export class WebSocketServer<Data = unknown> {
   /** The address that the server listens at. */
   readonly addr: Addr;
+  /** The port that the server listens at; 0 for a Unix domain socket. */
+  readonly port: number;
+  /**
+   * The URL of the server, to connect to from the same machine: `ws://127.0.0.1:8080/`, with the host
+   * `localhost` if the server listens at all addresses, and the scheme `wss` with `tls`. For a Unix
+   * domain socket it is `ws+unix:` and the path.
+   */
+  readonly url: string;
   /** Resolves when the server has shut down: it does not listen, and every connection is closed. */
   readonly finished: Promise<void>;
   readonly #config: AcceptConfig<Data>;
   readonly #options: ServeOptions<Data>;
-  readonly #handler: SocketFunction<Data> | SocketHandler<Data>;
+  readonly #handler: Handler<Data>;
   readonly #listener: Listener;
   readonly #budget: MemoryBudget;
   readonly #handshakeHandler: HandshakeHandler<Data>;
@@ -54,10 +67,9 @@ export class WebSocketServer<Data = unknown> {
   #isListening = true;
 
   /** @internal Use {@linkcode serve}. */
-  constructor(options: ServeOptions<Data>, handler: SocketFunction<Data> | SocketHandler<Data>) {
-    if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
-      throw new TypeError("Cannot serve: expected a handler, a function or an object of callbacks");
-    }
+  constructor(options: ServeOptions<Data>, handler: Handler<Data>) {
+    checkOptions<ServeOptions>("serve()", options, serveOptionChecks);
+    checkHandler("serve()", handler);
     this.#options = options;
     this.#handler = handler;
     this.#config = resolveAcceptOptions({
@@ -89,7 +101,7 @@ export class WebSocketServer<Data = unknown> {
     this.finished = promise;
     this.#onFinished = resolve;
     const { signal, onListen } = options;
-    this.#listener = listen(options, {
+    this.#listener = listenAt(options, {
       connection: (transport) => this.#accept(transport),
       error: (error) => this.#report(error),
     });
@@ -99,6 +111,8 @@ export class WebSocketServer<Data = unknown> {
         this.#report(new Error(`Cannot use ${name}: this runtime's node:zlib keeps no context`));
       }
     }
+    this.port = this.addr.transport === "tcp" ? this.addr.port : 0;
+    this.url = urlOf(this.addr, options.tls !== undefined);
     if (signal?.aborted) this.shutdown();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
     try {
@@ -208,7 +222,8 @@ export class WebSocketServer<Data = unknown> {
         this.#open(socket, response, early);
       },
       refused: (error) => {
-        if (error.code !== "ERR_HANDSHAKE_REFUSED") this.#report(error);
+        if (error.code === "ERR_HANDSHAKE_REFUSED") return; // The application's decision.
+        this.#report(error.code === "ERR_HANDSHAKE_INTERNAL" ? error.cause : error);
       },
       closed: (_error, handshake) => {
         this.#others.delete(handshake);
@@ -235,26 +250,9 @@ export class WebSocketServer<Data = unknown> {
     response: Uint8Array<ArrayBuffer>,
     early: Uint8Array,
   ): void {
-    const handler = this.#handler;
     this.#connections.add(socket);
     this.#connectionSet?.add(socket);
-    if (typeof handler !== "function") {
-      return startConnection(socket, { answer: response, early, handler });
-    }
-    startConnection(socket, {
-      answer: response,
-      early,
-      opened: () => void this.#run(handler, socket),
-    });
-  }
-
-  async #run(handler: SocketFunction<Data>, socket: WebSocketConnection<Data>): Promise<void> {
-    try {
-      await handler(socket);
-      finishConnection(socket);
-    } catch (error) {
-      failConnection(socket, error);
-    }
+    startWithHandler(socket, { answer: response, early }, this.#handler);
   }
 
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
@@ -269,6 +267,29 @@ export class WebSocketServer<Data = unknown> {
     this.#shutdown.end();
     this.#onFinished();
   }
+}
+
+/** Listens. The error of the runtime, whose class is kept, names the address. */
+function listenAt(options: ListenOptions, handler: ListenHandler): Listener {
+  try {
+    return listen(options, handler);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && typeof error.code === "string") {
+      const { hostname = "0.0.0.0", port = 8080, path } = options;
+      const where = path === undefined ? `port ${port} of ${hostname}` : path;
+      const why = error.code === "EADDRINUSE" ? "the address is in use" : error.message;
+      error.message = `Cannot listen at ${where}: ${why} (${error.code})`;
+    }
+    throw error;
+  }
+}
+
+function urlOf(addr: Addr, isTls: boolean): string {
+  if (addr.transport === "unix") return `ws+unix:${addr.path}`;
+  const { hostname, port } = addr;
+  const isEveryAddress = hostname === "0.0.0.0" || hostname === "::";
+  const host = isEveryAddress ? "localhost" : hostname.includes(":") ? `[${hostname}]` : hostname;
+  return new URL(`${isTls ? "wss" : "ws"}://${host}:${port}/`).href;
 }
 
 /**
@@ -299,7 +320,7 @@ export class WebSocketServer<Data = unknown> {
  * await closed;
  * ```
  */
-export function serve(handler: SocketFunction | SocketHandler): WebSocketServer;
+export function serve(handler: Handler): WebSocketServer;
 /**
  * Serves WebSockets.
  *
@@ -309,13 +330,13 @@ export function serve(handler: SocketFunction | SocketHandler): WebSocketServer;
  */
 export function serve<Data = unknown>(
   options: ServeOptions<Data>,
-  handler: SocketFunction<Data> | SocketHandler<Data>,
+  handler: Handler<Data>,
 ): WebSocketServer<Data>;
 export function serve<Data>(
-  options: ServeOptions<Data> | SocketFunction<Data> | SocketHandler<Data>,
-  handler?: SocketFunction<Data> | SocketHandler<Data>,
+  options: ServeOptions<Data> | Handler<Data>,
+  handler?: Handler<Data>,
 ): WebSocketServer<Data> {
   return handler === undefined
-    ? new WebSocketServer({}, options as SocketFunction<Data> | SocketHandler<Data>)
+    ? new WebSocketServer({}, options as Handler<Data>)
     : new WebSocketServer(options as ServeOptions<Data>, handler);
 }

@@ -15,14 +15,16 @@ import {
 } from "../handshake/upgrade_request.ts";
 import type { UpgradeRequest } from "../handshake/upgrade_request.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
-import type { AcceptConfig, RequestInfo, UpgradeResult } from "./accept_options.ts";
+import type { AcceptConfig, RequestInfo, UpgradeOptions } from "./accept_options.ts";
 import { openConnection } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { ConnectionSettings } from "../connection/connection_settings.ts";
 import { HttpResponder } from "./http_responder.ts";
 import { RequestReader } from "./request_reader.ts";
 import type { RequestHandler } from "./request_reader.ts";
-import { sendResponse } from "./fetch_handler.ts";
+import { discardBody, isResponse, prepareResponse, sendResponse } from "./response_sender.ts";
+import type { AnyResponse } from "./response_sender.ts";
+import { checkUpgradeResult, isThenable } from "./upgrade_result.ts";
 import { timers } from "../util/timers.ts";
 import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 
@@ -109,8 +111,9 @@ export class ServerHandshake<Data> implements RequestHandler {
         ...this.#info,
         protocols: request.protocols,
       });
-      if (!(result instanceof Promise)) return this.#decide(request, result);
-      result.then((result) => this.#decide(request, result)).catch((error) => this.#fail(error));
+      if (!isThenable(result)) return this.#decide(request, result);
+      Promise.resolve(result).then((result) => this.#decide(request, result))
+        .catch((error) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }
@@ -159,17 +162,19 @@ export class ServerHandshake<Data> implements RequestHandler {
     if (refusal !== undefined) throw refusal;
   }
 
-  #decide(request: UpgradeRequest, result: UpgradeResult<Data>): void {
-    if (this.#reader.isDone) { // The client has left, or has been refused for the time it took.
-      if (result instanceof Response) result.body?.cancel().catch(() => {});
-      return;
-    }
-    if (result instanceof Response) return this.#refuseWith(result);
+  #decide(request: UpgradeRequest, result: unknown): void {
+    // The client has left, or has been refused for the time it took.
+    if (this.#reader.isDone) return discardBody(result);
+    if (isResponse(result)) return this.#refuseWith(result);
+    this.#accept(request, checkUpgradeResult<Data>(result));
+  }
+
+  #accept(request: UpgradeRequest, options: UpgradeOptions<Data>): void {
     if (this.#config.upgrade !== undefined) this.#checkUpgrade(); // Time may have passed.
     const { key, protocols: offered } = request;
     const protocol = selectProtocol(
       offered,
-      result?.protocol ?? chooseProtocol(offered, this.#config.protocols),
+      options.protocol ?? chooseProtocol(offered, this.#config.protocols),
     );
     const agreements = acceptOffers(this.#config.extensions, request.extensions);
     const extensions = agreements.length === 0
@@ -179,7 +184,7 @@ export class ServerHandshake<Data> implements RequestHandler {
       acceptKey: computeAcceptKey(key),
       extensions: extensions || undefined,
       protocol,
-      headers: result?.headers,
+      headers: options.headers,
     });
     this.#reader.finish();
     const socket = openConnection<Data>({
@@ -189,22 +194,21 @@ export class ServerHandshake<Data> implements RequestHandler {
       protocol: protocol ?? "",
       extensions,
       agreements,
-      data: result?.data as Data,
+      data: options.data as Data,
       headText: this.#reader.headText,
     });
     this.#handler.open(socket, response, this.#reader.early, this);
   }
 
-  #refuseWith(response: Response): void {
+  #refuseWith(response: AnyResponse): void {
+    const prepared = prepareResponse(response, false); // Throws before anything is sent.
     this.#reader.finish();
     const error = new HandshakeError(`upgrade() refused with status ${response.status}`, {
       code: "ERR_HANDSHAKE_REFUSED",
       status: response.status,
     });
     this.#handler.refused(error);
-    const responder = this.#respond();
-    sendResponse(responder, response, false).catch((error) => {
-      responder.abort();
+    sendResponse(this.#respond(), prepared).catch((error) => {
       this.#handler.refused(internalServerError(error));
     });
   }

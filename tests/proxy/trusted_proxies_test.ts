@@ -214,7 +214,7 @@ test("accept and serve check the options about proxies", async () => {
     const peer = new HttpPeer();
     assertThrows(() => void accept(peer.conn, options), TypeError, text);
   }
-  const tls = { cert: "", key: "" };
+  const tls = { cert: "none", key: "none" };
   assertThrows(() => serving({}, { ...proxyProtocol, tls }), TypeError, "TLS would have to begin");
   await turns(1);
 });

@@ -1,4 +1,5 @@
 import { accept } from "../../src/server/accept.ts";
+import type { Handler } from "../../src/connection/handler.ts";
 import type { UpgradeInfo } from "../../src/server/accept_options.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
 import type { Transport } from "../../src/transport/transport.ts";
@@ -10,6 +11,7 @@ import {
   assertThrows,
   deadline,
   delay,
+  onTestEnd,
   test,
 } from "../harness.ts";
 import { rawFrame } from "../support/frames.ts";
@@ -153,26 +155,58 @@ for (const isAsync of [false, true]) {
   });
 }
 
-test("accept drops the connection if upgrade()'s Response cannot be sent", async () => {
-  for (
-    const response of [
-      Response.error(),
-      new Response(
-        new ReadableStream({
-          pull() {
-            throw new Error("oops");
-          },
-        }),
-      ),
-    ]
-  ) {
+test("accept drops the connection if the body of upgrade()'s Response fails", async () => {
+  const response = new Response(
+    new ReadableStream({
+      pull() {
+        throw new Error("oops");
+      },
+    }),
+  );
+  const peer = new HttpPeer();
+  const accepting = accept(peer.conn, { upgrade: () => response });
+  peer.send(upgradeRequest());
+  const error = await assertRejects(() => accepting, HandshakeError);
+  assertEquals(error.code, "ERR_HANDSHAKE_REFUSED");
+  await peer.until(() => peer.isClosed, "the reset");
+});
+
+test("accept answers 500 if upgrade()'s Response cannot be sent", async () => {
+  const upgrade = () => Response.error();
+  await assertRefused(upgradeRequest(), { upgrade }, 500, "ERR_HANDSHAKE_INTERNAL");
+});
+
+const handlers: [kind: string, handler: Handler][] = [
+  ["function", async (socket) => {
+    for await (const message of socket) socket.send(message);
+  }],
+  ["callbacks", { message: (socket, message) => socket.send(message) }],
+];
+for (const [kind, handler] of handlers) {
+  test(`accept serves the connection with a handler: ${kind}`, async () => {
     const peer = new HttpPeer();
-    const accepting = accept(peer.conn, { upgrade: () => response });
+    const accepting = accept(peer.conn, {}, handler);
     peer.send(upgradeRequest());
-    const error = await assertRejects(() => accepting, HandshakeError);
-    assertEquals(error.code, "ERR_HANDSHAKE_REFUSED");
-    await peer.until(() => peer.isClosed, "the reset");
-  }
+    const socket = await accepting;
+    peer.send(text("Hi"));
+    await peer.until(() => peer.body === "\x81\x02Hi", "the echo");
+    socket.abort();
+  });
+}
+
+test("accept closes with 1011 if its handler fails, and prints the error", async () => {
+  const printed: unknown[][] = [];
+  const { error: original } = console;
+  console.error = (...values: unknown[]) => printed.push(values);
+  onTestEnd(() => void (console.error = original));
+  const oops = new Error("oops");
+  const peer = new HttpPeer();
+  const accepting = accept(peer.conn, {}, () => Promise.reject(oops));
+  peer.send(upgradeRequest());
+  const socket = await accepting;
+  await peer.until(() => peer.body.startsWith("\x88\x02\x03\xf3"), "the Close frame");
+  socket.abort();
+  assertEquals(printed, [[oops]]);
 });
 
 test("accept accepts the origins of its options", async () => {

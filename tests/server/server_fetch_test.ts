@@ -1,6 +1,9 @@
+import { Buffer } from "node:buffer";
+import { Readable } from "node:stream";
 import type { RequestInfo, ServeOptions } from "../../mod.ts";
-import { assert, assertEquals, assertMatch, deadline, delay, test } from "../harness.ts";
+import { assert, assertEquals, assertMatch, deadline, delay, run, test } from "../harness.ts";
 import { decodeBody } from "../support/http.ts";
+import { scriptCommand } from "../support/script.ts";
 import { PlatformClient, serving } from "../support/server.ts";
 import { streamOf } from "../support/streams.ts";
 import { tcpConnect } from "../support/raw_tcp.ts";
@@ -143,10 +146,46 @@ for (
   });
 }
 
-test("fetch's response whose status cannot be sent drops the connection, and is reported", async () => {
-  const { text, errors } = await responseTo(() => Response.error());
-  assertEquals(text, "");
-  assertEquals(errors.map((error) => (error as Error).name), ["RangeError"]);
+const unusable: [what: string, response: () => unknown, name: string][] = [
+  ["Response.error()", () => Response.error(), "RangeError"],
+  ["a Response whose body has been read", async () => {
+    const response = new Response("body");
+    await response.text();
+    return response;
+  }, "TypeError"],
+  ["a Response whose body is locked", () => {
+    const response = new Response("body");
+    response.body!.getReader();
+    return response;
+  }, "TypeError"],
+  ["undefined", () => undefined, "TypeError"],
+  ["an object of options", () => ({ headers: {} }), "TypeError"],
+];
+for (const [what, response, name] of unusable) {
+  test(`fetch that returns ${what} is answered with 500, and reported`, async () => {
+    const { text, errors } = await responseTo(response as () => Response);
+    assertMatch(text, /^HTTP\/1\.1 500 /);
+    assertEquals(errors.map((error) => (error as Error).name), [name]);
+  });
+}
+
+test("fetch may return a Response of another class", async () => {
+  const foreign = {
+    status: 203,
+    statusText: "Other",
+    headers: new Map([["x-a", "1"]]),
+    body: Readable.from([Buffer.from("one "), Buffer.from("two")]),
+  };
+  const { head, body, isWhole, errors } = await responseTo(() => foreign as unknown as Response);
+  assertMatch(head, /^HTTP\/1\.1 203 Other\r\nx-a: 1\r\n/);
+  assertEquals([body, isWhole, errors], ["one two", true, []]);
+});
+
+test("a client that leaves a download of a node:stream does not end the process", async () => {
+  const { code, stdout } = await run(
+    ...scriptCommand("tests/support/abandoned_downloads.ts"),
+  );
+  assertEquals([code, stdout], [0, "alive\n"]);
 });
 
 test("fetch's body is cancelled when the client leaves", async () => {

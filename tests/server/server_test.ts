@@ -13,6 +13,7 @@ import { assert, assertEquals, assertMatch, assertThrows, onTestEnd, test } from
 import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import { turns } from "../support/open.ts";
 import { openRaw, PlatformClient, serving } from "../support/server.ts";
+import type { Served } from "../support/server.ts";
 
 const echoes: [drive: string, handler: SocketFunction | SocketHandler][] = [
   ["callbacks", { message: (socket, message) => socket.send(message) }],
@@ -58,7 +59,11 @@ test("serve checks its arguments", () => {
 test("serve throws if the port is in use", () => {
   const { server } = serving(() => {});
   const { port } = server.addr as TcpAddr;
-  assertThrows(() => serve({ hostname: "127.0.0.1", port }, () => {}), Error);
+  assertThrows(
+    () => serve({ hostname: "127.0.0.1", port }, () => {}),
+    Error,
+    `Cannot listen at port ${port} of 127.0.0.1: the address is in use`,
+  );
 });
 
 test("serve without options listens at port 8080 of all addresses", async () => {
@@ -69,7 +74,7 @@ test("serve without options listens at port 8080 of all addresses", async () => 
     assertMatch(`${error}`, /in use/i); // Another program of this machine uses it.
     return;
   }
-  assertEquals((server.addr as TcpAddr).port, 8080);
+  assertEquals([server.port, server.url], [8080, "ws://localhost:8080/"]);
   await server.shutdown();
 });
 
@@ -79,10 +84,21 @@ test("serve listens at a Unix socket", async () => {
   const path = join(folder, "socket");
   const { server } = serving(echoes[0][1], { path });
   assertEquals(server.addr, { transport: "unix", path });
+  assertEquals([server.port, server.url], [0, `ws+unix:${path}`]);
   const client = await openRaw(server);
   client.send(textFrame("Hi"));
   await client.received("\x81\x02Hi");
   assertEquals([...server.connections][0].localAddr, { transport: "unix", path });
+});
+
+test("serve's port and url are those to connect to", async () => {
+  const { server } = serving(echoes[0][1]);
+  assertEquals(server.port, (server.addr as TcpAddr).port);
+  assertEquals(server.url, `ws://127.0.0.1:${server.port}/`);
+  const client = new PlatformClient(server.url);
+  await client.opened;
+  client.socket.close();
+  await client.closed;
 });
 
 test("serve calls onListen with its address before it returns", () => {
@@ -123,8 +139,8 @@ test("serve's refusals reach the client, and onError unless they are upgrade()'s
   assertEquals([plain.status, plain.headers.get("upgrade")], [426, "websocket"]);
   assertMatch(await plain.text(), /expected "Upgrade: websocket"/);
   assertEquals(
-    errors.map(({ error }) => (error as { code: string }).code),
-    ["ERR_HANDSHAKE_INTERNAL", "ERR_HANDSHAKE_UPGRADE"],
+    errors.map(({ error }) => (error as { code?: string }).code ?? (error as Error).message),
+    ["oops", "ERR_HANDSHAKE_UPGRADE"],
   );
 });
 
@@ -277,4 +293,20 @@ test("connections contains the sockets that are open or closing", async () => {
   await sockets[0].closed;
   await turns();
   assertEquals(server.connections.size, 0);
+});
+
+test("connections does not contain the socket within `close`", async () => {
+  const seen: boolean[] = [];
+  const isListed = (socket: WebSocketConnection): void => {
+    seen.push(server.connections.has(socket));
+  };
+  const { server, url }: Served<unknown> = serving({ open: isListed, close: isListed });
+  const client = new PlatformClient(url);
+  await client.opened;
+  const [socket] = server.connections;
+  client.socket.close();
+  await client.closed;
+  await socket.closed;
+  await turns();
+  assertEquals(seen, [true, false]);
 });
