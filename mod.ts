@@ -92,4 +92,5 @@ export {
   type WebSocketCloseInfo,
   type WebSocketOpenInfo,
   WebSocketStream,
+  type WebSocketStreamOptions,
 } from "./src/client/websocket_stream.ts";

@@ -1,39 +1,56 @@
-import { encodeClosePayload } from "../protocol/close_code.ts";
-import type { ClosePayload } from "../protocol/close_code.ts";
-import { WebSocketError } from "../protocol/errors.ts";
-import type { Message } from "../protocol/message.ts";
-import { connect } from "./connect.ts";
-import type { ConnectOptions } from "./connect_options.ts";
-import { makeConnectPlan } from "./connect_plan.ts";
-import { ReadyState } from "../connection/ready_state.ts";
-import { MessageSource } from "./websocket_stream_source.ts";
-import type { End } from "./websocket_stream_source.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import type { Sendable } from "../connection/sendable.ts";
+import { CloseCode } from "../protocol/close_code.ts";
+import type { ClosePayload } from "../protocol/close_code.ts";
+import { applicationClose } from "../protocol/close_info_init.ts";
+import type { ApplicationClose } from "../protocol/close_info_init.ts";
+import { WebSocketError } from "../protocol/errors.ts";
+import type { Message } from "../protocol/message.ts";
+import { withTimeout } from "../util/abort.ts";
+import type { ConnectOptions } from "./connect_options.ts";
+import { makeConnectPlan } from "./connect_plan.ts";
+import type { ConnectPlan } from "./connect_plan.ts";
+import { dial } from "./dial.ts";
+import { WebSocketStreamSink } from "./websocket_stream_sink.ts";
+import { WebSocketStreamSource } from "./websocket_stream_source.ts";
+import type { StreamEnd } from "./websocket_stream_source.ts";
+
+/** Options of {@linkcode WebSocketStream}: those of the standard, and those of {@linkcode connect}. */
+export interface WebSocketStreamOptions extends Omit<ConnectOptions, "protocols"> {
+  /**
+   * The subprotocols to offer, in order of preference. If there are any, the connection is opened only
+   * if the server chooses one of them.
+   *
+   * @default {[]} none
+   */
+  protocols?: Iterable<string>;
+}
 
 /** What {@linkcode WebSocketStream.opened} resolves to. */
 export interface WebSocketOpenInfo {
-  /** The messages that come: text as a string, binary as bytes. */
+  /** The received messages: text as a string, binary as bytes with an `ArrayBuffer` of their own. */
   readable: ReadableStream<Message>;
-  /** Where messages are sent. */
-  writable: WritableStream<Sendable>;
-  /** The extensions in use, as in `Sec-WebSocket-Extensions`; empty where there is none. */
+  /**
+   * Sends messages: an `ArrayBuffer` or a view of one as a binary message, any other value as text,
+   * converted to a string.
+   */
+  writable: WritableStream<unknown>;
+  /** The extensions in use, as in `Sec-WebSocket-Extensions`; empty if there are none. */
   extensions: string;
-  /** The subprotocol that the server chose; empty where there is none. */
+  /** The subprotocol that the server chose; empty if there is none. */
   protocol: string;
 }
 
-/** What {@linkcode WebSocketStream.close} takes. */
+/** The argument of {@linkcode WebSocketStream.close}. */
 export interface WebSocketCloseInfo {
   /**
-   * Why: 1000, or 3000-4999.
+   * The close code: 1000, or 3000-4999.
    *
-   * @default {undefined} 1000 where there is a reason, else none is sent
+   * @default {undefined} 1000 if there is a reason, otherwise none is sent
    */
   closeCode?: number;
   /**
-   * More of it, for people: at most 123 bytes of UTF-8.
+   * The reason, for people: at most 123 bytes of UTF-8.
    *
    * @default {""} none
    */
@@ -41,17 +58,18 @@ export interface WebSocketCloseInfo {
 }
 
 /**
- * A client's WebSocket as a pair of streams, in the shape of the platform's `WebSocketStream`: what
- * is written for that runs here, on Deno and on Bun. {@linkcode connect} gives more, such as `ping()`
- * and callbacks, and costs less a message.
+ * A client's WebSocket as a pair of streams: the platform's `WebSocketStream`, for Deno and Bun.
+ * {@linkcode connect} has more functions, such as `ping()` and callbacks, and is faster.
  *
- * A promise that nobody looks at is no unhandled rejection, and backpressure runs through both streams:
- * what isn't read from `readable` is not read from the socket, and a write waits where the server
- * does not read.
+ * Backpressure applies to both streams: nothing is read from the socket while `readable` is not read,
+ * and a write waits while the server does not read. Ignoring a promise is safe: its rejection is never
+ * reported as unhandled.
  *
- * It goes past the platform's in that it takes all options of {@linkcode connect}. `opened` rejects
- * with what `connect()` does, a {@linkcode HandshakeError} for one, and that a chunk of another type
- * than `Sendable` is refused with a `TypeError` in place of being made a string.
+ * It follows the standard's text, with these differences: it takes all options of {@linkcode connect};
+ * the URL must be absolute, and `url` has no user information; {@linkcode WebSocketError} is an `Error`
+ * with a string as its `code`, not a `DOMException`, and has a `cause`, such as the
+ * {@linkcode HandshakeError} of a refusal; a write after `close()` rejects, and is not dropped in
+ * silence.
  *
  * @example
  * ```ts
@@ -76,135 +94,140 @@ export interface WebSocketCloseInfo {
  * @see {@link https://websockets.spec.whatwg.org/ WHATWG WebSockets}
  */
 export class WebSocketStream {
-  /** Where to: `ws:` or `wss:`, as it was understood; without user information. */
+  /** The URL, with the scheme `ws:` or `wss:` and without user information. */
   readonly url: string;
   readonly #stop = new AbortController();
   readonly #opened: PromiseWithResolvers<WebSocketOpenInfo> = handled();
   readonly #closed: PromiseWithResolvers<ClosePayload> = handled();
   #connection: WebSocketConnection | undefined;
+  #source: WebSocketStreamSource | undefined;
 
   /**
    * Starts to connect.
    *
-   * @param url Where to: `ws:` or `wss:`, or `http:` or `https:`, which stand for them.
-   * @param options What {@linkcode connect} takes.
-   * @throws {DOMException} a `SyntaxError` where the URL or a subprotocol is malformed.
-   * @throws {TypeError} where a header is malformed.
-   * @throws {RangeError} where a limit is.
+   * @param url The URL: `ws:` or `wss:`, or `http:` or `https:`, which mean the same.
+   * @param options Those of the standard, `protocols` and `signal`, and those of {@linkcode connect}.
+   * @throws {DOMException} A `SyntaxError` if the URL or a subprotocol is malformed.
+   * @throws {TypeError} If an argument can't be converted, or a header is malformed.
+   * @throws {RangeError} If a limit is out of range.
    */
-  constructor(url: string | URL, options: ConnectOptions = {}) {
-    this.url = makeConnectPlan(url, options).url.href;
-    void this.#open(url, options);
+  constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
+    // Web IDL: "constructor(USVString url, optional WebSocketStreamOptions options = {})".
+    if (url === undefined) throw new TypeError("Cannot create a WebSocketStream: expected a URL");
+    const { protocols, signal, ...rest } = toOptions(options);
+    // "Let urlRecord be the result of getting a URL record given url and baseURL." "If any of the values
+    // in protocols occur more than once or otherwise fail to match the requirements [...], then throw a
+    // "SyntaxError" DOMException."
+    const plan = makeConnectPlan(`${url}`.toWellFormed(), { ...rest, protocols });
+    // "Set this's url to urlRecord."
+    this.url = plan.url.href;
+    // "If signal is aborted, then reject this's opened promise and closed promise with signal's abort
+    // reason and return."
+    if (signal?.aborted) this.#fail(signal.reason);
+    // "Establish a WebSocket connection given urlRecord, protocols, and client." Fetch: it fails if
+    // protocols is not empty and the server has chosen none of them.
+    else void this.#open({ ...plan, requiresProtocol: true }, signal, rest.timeout);
   }
 
-  /** Resolves once it's open; rejects where it could not be opened. */
+  /** Resolves when the connection is open; rejects if it can't be opened. */
   get opened(): Promise<WebSocketOpenInfo> {
     return this.#opened.promise;
   }
 
   /**
-   * Resolves when the connection has ended cleanly, to the code and the reason of the Close frame that
-   * came: 1005 where it had no code. Rejects with a {@linkcode WebSocketError} with both where that was
-   * not clean: 1006 where none came, and its `cause` is what went wrong. `readable` and `writable` fail
-   * with the same error. Where it never opened, it rejects with what `opened` does.
+   * Resolves when the connection has closed cleanly, to the code and the reason of the received Close
+   * frame: 1005 if it had no code. Otherwise it rejects with a {@linkcode WebSocketError} that has both:
+   * 1006 if no Close was received. The streams fail with the same error. If the connection never opened,
+   * it rejects with the error of `opened`.
    */
   get closed(): Promise<ClosePayload> {
     return this.#closed.promise;
   }
 
   /**
-   * Starts the closing handshake, or gives up what is not open yet. Without effect where it has been
-   * started.
+   * Starts the closing handshake, or ends the attempt to connect. Messages that have not been read are
+   * dropped. It has no effect if the connection is closing already.
    *
-   * @param closeInfo The code and the reason to send; none where left out.
-   * @throws {DOMException} an `InvalidAccessError` where the code is neither 1000 nor 3000-4999: the
-   * others are for the implementation (use {@linkcode connect} to send one all the same); a
-   * `SyntaxError` where the reason is too long.
+   * @param closeInfo The code and the reason to send; none if it is omitted.
+   * @throws {DOMException} An `InvalidAccessError` if the code is neither 1000 nor 3000-4999: the others
+   * are for the implementation ({@linkcode connect} can send them); a `SyntaxError` if the reason is
+   * too long.
+   * @throws {TypeError} If a value can't be converted.
    */
   close(closeInfo: WebSocketCloseInfo = {}): void {
-    const { closeCode, reason } = checked(closeInfo);
+    this.#close(applicationClose(closeInfo));
+  }
+
+  /** "To close the WebSocket". */
+  #close({ closeCode, reason }: ApplicationClose): void {
     if (this.#connection !== undefined) {
-      void this.#connection.close(closeCode, reason);
+      // "Start the WebSocket closing handshake". "If code is null and reason is the empty string, the
+      // WebSocket Close frame must not have a body."
+      void this.#connection.close(closeCode ?? undefined, closeCode === null ? undefined : reason);
+      void this.#source!.discard();
       return;
     }
+    // "If the WebSocket connection is not yet established: Fail the WebSocket connection".
     this.#stop.abort(
       new WebSocketError("The WebSocket was closed before it was open", {
         code: "ERR_CLOSED_WHILE_CONNECTING",
-        closeCode: 1006,
+        closeCode: CloseCode.AbnormalClosure,
       }),
     );
   }
 
-  async #open(url: string | URL, { signal, ...options }: ConnectOptions): Promise<void> {
+  async #open(
+    plan: ConnectPlan,
+    signal: AbortSignal | undefined,
+    timeout: number | undefined,
+  ): Promise<void> {
+    // "Add the following abort steps to signal: If the WebSocket connection is not yet established: Fail
+    // the WebSocket connection. [...] Reject this's opened promise and closed promise with signal's abort
+    // reason."
     const onAbort = () => this.#stop.abort(signal!.reason);
+    signal?.addEventListener("abort", onAbort);
+    const limits = { signal: this.#stop.signal, ...(timeout === undefined ? {} : { timeout }) };
     try {
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort);
-      const connection = await connect(url, { ...options, signal: this.#stop.signal });
+      const connection = await withTimeout(limits, (signal) => dial(plan, signal));
       if (this.#stop.signal.aborted) {
         connection.abort();
         throw this.#stop.signal.reason;
       }
       this.#connection = connection;
-      this.#opened.resolve(this.#pipes(connection));
+      this.#opened.resolve(this.#makeStreams(connection));
     } catch (error) {
-      this.#opened.reject(error);
-      this.#closed.reject(error);
+      this.#fail(this.#stop.signal.aborted ? error : notOpened(error));
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
   }
 
-  /** Makes the two streams, and ties them to each other's end. */
-  #pipes(connection: WebSocketConnection): WebSocketOpenInfo {
-    /** Whether a write waits: one that waits at the end is lost. */
-    let isWriting = false;
-    const ended = connection.closed.then((info) => endOf(info, isWriting));
-    const closeWith = (reason: unknown) => this.#closeWith(reason);
-    const closeFor = async (reason: unknown) => {
-      closeWith(reason);
+  #fail(error: unknown): void {
+    this.#opened.reject(error);
+    this.#closed.reject(error);
+  }
+
+  /** "When the WebSocket connection is established for a WebSocketStream stream". */
+  #makeStreams(connection: WebSocketConnection): WebSocketOpenInfo {
+    const ended: Promise<StreamEnd> = connection.closed.then((info) => endOf(info, sink.isWriting));
+    const closeUsing = (reason: unknown) => this.#closeUsing(reason);
+    const closeAndWait = async (reason: unknown) => {
+      closeUsing(reason);
       const { error } = await ended;
       if (error !== undefined) throw error;
     };
-
-    const source = new MessageSource(connection, ended, closeFor);
-    // The platform's marks: 0 keeps what nobody reads in the connection's own queue, which is bounded
-    // in bytes; with 1, one write waits for another.
+    const source = new WebSocketStreamSource(connection, ended, closeAndWait);
+    const sink = new WebSocketStreamSink(connection, ended, closeAndWait, closeUsing);
+    this.#source = source;
+    // A mark of 0 keeps unread messages in the connection's queue, whose limit is in bytes.
+    // "Set up writable with writeAlgorithm, closeAlgorithm, and abortAlgorithm": its mark is 1 by
+    // default, so that one write waits for another.
     const readable = new ReadableStream<Message>(source, { highWaterMark: 0 });
-    let controller!: WritableStreamDefaultController;
-    let isClosing = false;
-    const writable = new WritableStream<Sendable>({
-      start(own) {
-        controller = own;
-        // abort() itself comes only after a write that waits, perhaps for good.
-        own.signal.addEventListener("abort", () => closeWith(own.signal.reason));
-      },
-      async write(chunk) {
-        const { readyState } = connection;
-        const sent = connection.send(chunk);
-        isWriting = readyState === ReadyState.Open;
-        try {
-          await sent;
-          isWriting = false;
-        } catch (error) {
-          throw isWriting ? (await ended).error : error;
-        }
-      },
-      close() {
-        isClosing = true;
-        return closeFor(undefined);
-      },
-      abort: closeFor,
-    }, { highWaterMark: 1 });
-
+    const writable = new WritableStream<unknown>(sink, { highWaterMark: 1 });
+    // "When the WebSocket connection is closed for a WebSocketStream stream, possibly cleanly".
     void ended.then((end) => {
       source.end(end);
-      if (!isClosing) {
-        controller.error(
-          end.error ??
-            new DOMException("Cannot write: the WebSocket is closed", "InvalidStateError"),
-        );
-      }
+      sink.end(end);
       const { error, closeCode, reason } = end;
       if (error !== undefined) this.#closed.reject(error);
       else this.#closed.resolve({ closeCode, reason });
@@ -213,21 +236,62 @@ export class WebSocketStream {
     return { readable, writable, extensions, protocol };
   }
 
-  /** Closes with what the reason of a cancelled or an aborted stream tells, where it may be sent. */
-  #closeWith(cause: unknown): void {
-    if (!(cause instanceof WebSocketError)) return this.close();
-    const { closeCode, reason } = cause;
+  /** "To close using reason a WebSocketStream stream given reason". */
+  #closeUsing(reason: unknown): void {
+    // "If reason implements WebSocketError, Set code to reason's closeCode. Set reasonString to reason's
+    // reason. Close the WebSocket with stream, code, and reasonString. If this throws an exception,
+    // discard code and reasonString and close the WebSocket with stream."
+    let info: ApplicationClose = { closeCode: null, reason: "" };
     try {
-      this.close({ closeCode, reason });
+      if (reason instanceof WebSocketError) {
+        info = applicationClose({
+          closeCode: reason.closeCode ?? undefined,
+          reason: reason.reason,
+        });
+      }
     } catch {
-      this.close();
+      // A code that only the implementation may send, such as that of `closed`.
     }
+    this.#close(info);
   }
 }
 
-/** What a connection's end is to a stream. */
-function endOf({ closeCode, reason, wasClean, error: cause }: CloseInfo, isWriting: boolean): End {
+/** Web IDL: converts the options. */
+function toOptions(options: unknown): ConnectOptions & { protocols: string[] } {
+  if (options === null || options === undefined) return { protocols: [] };
+  // "dictionary WebSocketStreamOptions { sequence<USVString> protocols; AbortSignal signal; };"
+  if (typeof options !== "object" && typeof options !== "function") {
+    throw new TypeError(`Cannot use options: expected an object, got ${typeof options}`);
+  }
+  const { protocols = [], signal } = options as { protocols?: unknown; signal?: unknown };
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError("Cannot use signal: expected an AbortSignal");
+  }
+  if (typeof protocols !== "object" || protocols === null || !(Symbol.iterator in protocols)) {
+    throw new TypeError("Cannot use protocols: expected a list of strings");
+  }
+  const list = [...protocols as Iterable<unknown>];
+  return { ...options, protocols: list.map((protocol) => `${protocol}`.toWellFormed()) };
+}
+
+/** The error of `opened`: "reject stream's opened promise with a new WebSocketError". */
+function notOpened(cause: unknown): WebSocketError {
+  if (cause instanceof WebSocketError && cause.constructor === WebSocketError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new WebSocketError(message, {
+    code: cause instanceof WebSocketError ? cause.code : "ERR_CONNECT",
+    closeCode: CloseCode.AbnormalClosure,
+    cause,
+  });
+}
+
+/** Returns the end of the streams for that of the connection. */
+function endOf(
+  { closeCode, reason, wasClean, error: cause }: CloseInfo,
+  isWriting: boolean,
+): StreamEnd {
   if (wasClean && !isWriting) return { closeCode, reason, error: undefined };
+  // "Let error be a new WebSocketError whose closeCode is code and reason is reason."
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   const error = new WebSocketError(`The WebSocket was not closed cleanly (${closeCode})${why}`, {
     code: cause instanceof WebSocketError ? cause.code : "ERR_UNCLEAN_CLOSE",
@@ -238,22 +302,7 @@ function endOf({ closeCode, reason, wasClean, error: cause }: CloseInfo, isWriti
   return { closeCode, reason, error };
 }
 
-/** The arguments for a connection's own `close()`, by the platform's rules. */
-function checked({ closeCode, reason = "" }: WebSocketCloseInfo): WebSocketCloseInfo {
-  if (closeCode === undefined) {
-    if (reason === "") return {};
-    closeCode = 1000;
-  } else if (closeCode !== 1000 && !(closeCode >= 3000 && closeCode <= 4999)) {
-    throw new DOMException(
-      `Cannot close with code ${closeCode}: expected 1000 or 3000-4999`,
-      "InvalidAccessError",
-    );
-  }
-  encodeClosePayload(closeCode, reason);
-  return { closeCode, reason };
-}
-
-/** A promise that nobody has to look at. */
+/** Returns a promise whose rejection may be ignored. */
 function handled<Value>(): PromiseWithResolvers<Value> {
   const deferred = Promise.withResolvers<Value>();
   deferred.promise.catch(() => {});

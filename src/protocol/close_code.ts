@@ -1,4 +1,5 @@
 import { EMPTY } from "./bytes.ts";
+import { MAX_REASON_LENGTH } from "./close_info_init.ts";
 import { InvalidPayloadError, ProtocolError } from "./errors.ts";
 import { isValidUtf8 } from "./utf8.ts";
 
@@ -50,9 +51,6 @@ export interface ClosePayload {
   /** The reason, at most 123 bytes of UTF-8; empty if the frame has none. */
   reason: string;
 }
-
-/** The longest reason, in bytes: the 125 bytes of a control frame minus the 2 of the code. */
-export const MAX_REASON_LENGTH = 123;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 const textDecoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });

@@ -1,13 +1,20 @@
+import { applicationClose } from "./close_info_init.ts";
+
 /** Options of the constructor of {@linkcode WebSocketError}. */
 export interface WebSocketErrorOptions {
   /**
-   * A stable name for programs, such as `"ERR_RESERVED_OPCODE"`.
+   * A stable name for programs, such as `"ERR_RESERVED_OPCODE"`. With a name, any close code is allowed;
+   * without one, only those that the WHATWG standard allows: 1000 and 3000-4999.
    *
    * @default {"ERR_WEBSOCKET"}
    */
   code?: string;
-  /** The close code that is sent to the peer for this error, or that the peer sent. */
-  closeCode: number;
+  /**
+   * The close code that is sent to the peer for this error, or that the peer sent.
+   *
+   * @default {undefined} none; 1000 if there is a reason
+   */
+  closeCode?: number;
   /**
    * The reason that accompanies the close code.
    *
@@ -28,17 +35,26 @@ export class WebSocketError extends Error {
   override readonly name: string = "WebSocketError";
   /** A stable name for programs, such as `"ERR_RESERVED_OPCODE"`. Unlike the message, it never changes. */
   readonly code: string;
-  /** The close code that is sent for this error, or that was received (RFC 6455 §7.4.1). */
-  readonly closeCode: number;
+  /** The close code that is sent for this error, or that was received (RFC 6455 §7.4.1), or `null`. */
+  readonly closeCode: number | null;
   /** The reason that accompanies it in the Close frame; empty if there is none. */
   readonly reason: string;
 
-  /** Creates an error with a text for people and a code for programs. */
-  constructor(message: string, options: WebSocketErrorOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = options.code ?? "ERR_WEBSOCKET";
-    this.closeCode = options.closeCode;
-    this.reason = options.reason ?? "";
+  /**
+   * Creates an error with a text for people and a code for programs. Without the option `code`, it is
+   * the constructor of the WHATWG standard.
+   *
+   * @throws {DOMException} Without `code`: an `InvalidAccessError` if the close code is neither 1000 nor
+   * 3000-4999; a `SyntaxError` if the reason has more than 123 bytes of UTF-8.
+   */
+  constructor(message = "", options: WebSocketErrorOptions = {}) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    const { closeCode = null, reason = "" } = options?.code === undefined
+      ? applicationClose(options)
+      : options;
+    this.code = options?.code ?? "ERR_WEBSOCKET";
+    this.closeCode = closeCode;
+    this.reason = reason;
   }
 }
 
@@ -91,5 +107,5 @@ export class MessageTooBigError extends WebSocketError {
  * (RFC 6455 §7.4.1: "an unexpected condition that prevented it from fulfilling the request").
  */
 export function closeCodeOf(error: unknown): number {
-  return error instanceof WebSocketError ? error.closeCode : 1011;
+  return error instanceof WebSocketError ? error.closeCode ?? 1011 : 1011;
 }

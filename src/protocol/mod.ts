@@ -21,8 +21,8 @@ export {
   decodeClosePayload,
   encodeClosePayload,
   isCloseCode,
-  MAX_REASON_LENGTH,
 } from "./close_code.ts";
+export { MAX_REASON_LENGTH } from "./close_info_init.ts";
 export {
   closeCodeOf,
   InvalidPayloadError,

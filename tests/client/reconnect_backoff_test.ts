@@ -96,5 +96,7 @@ test("isFinalClose returns true for closes and failures that another attempt wou
   assert(isFinalClose(failure(new RangeError("a limit"))));
   assert(isFinalClose(failure(new DOMException("a URL", "SyntaxError"))));
   assert(!isFinalClose(failure(new DOMException("late", "TimeoutError"))));
-  assert(!isFinalClose(failure(new WebSocketError("gone", { closeCode: 1006 }))));
+  assert(
+    !isFinalClose(failure(new WebSocketError("gone", { code: "ERR_CONNECT", closeCode: 1006 }))),
+  );
 });

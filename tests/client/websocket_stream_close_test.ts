@@ -1,6 +1,6 @@
 // WebSocketStream: how it ends, by either peer, against raw servers.
 import { WebSocketError, WebSocketStream } from "../../mod.ts";
-import type { WebSocketOpenInfo } from "../../mod.ts";
+import type { WebSocketCloseInfo, WebSocketOpenInfo } from "../../mod.ts";
 import {
   assert,
   assertEquals,
@@ -39,7 +39,11 @@ for (const method of ["cancelling readable", "aborting writable"]) {
   const end = ({ readable, writable }: WebSocketOpenInfo, reason: unknown) =>
     method === "cancelling readable" ? readable.cancel(reason) : writable.abort(reason);
   const error = (closeCode: number, reason?: string) =>
-    new WebSocketError("text", { closeCode, ...(reason !== undefined && { reason }) });
+    new WebSocketError("text", {
+      code: "ERR_TEST",
+      closeCode,
+      ...(reason !== undefined && { reason }),
+    });
   const reasons: [name: string, reason: unknown, words: string][] = [
     ["without a reason", undefined, "close"],
     ["with an object", { closeCode: 3333, reason: "no error" }, "close"],
@@ -70,7 +74,7 @@ for (const [name, close, words] of closes) {
 
 test("WebSocketStream.close throws for codes and reasons that may not be sent", async () => {
   const { stream, peer } = await open();
-  for (const closeCode of [0, 999, 1001, 1005, 1006, 2999, 5000, NaN]) {
+  for (const closeCode of [0, 999, 1001, 1005, 1006, 2999, 5000]) {
     const error = assertThrows(() => stream.close({ closeCode }), DOMException);
     assertEquals(error.name, "InvalidAccessError", `${closeCode}`);
   }
@@ -82,6 +86,36 @@ test("WebSocketStream.close throws for codes and reasons that may not be sent", 
   stream.close({ closeCode: 3000 });
   assertEquals(await answerClose(peer), "close 3000");
   await stream.closed;
+});
+
+test("WebSocketStream.close converts its argument, as Web IDL", async () => {
+  const { stream, peer } = await open();
+  const close = (info: unknown) => () => stream.close(info as WebSocketCloseInfo);
+  for (const info of [true, 5, "x"]) assertThrows(close(info), TypeError);
+  for (const closeCode of [NaN, Infinity, -1, 65_536, 1n, Symbol("x"), "x"]) {
+    assertThrows(close({ closeCode }), TypeError);
+  }
+  assertThrows(close({ reason: Symbol("x") }), TypeError);
+  close({ closeCode: "3000.7", reason: { toString: () => "\ud800" } })();
+  assertEquals(await answerClose(peer), "close 3000 \ufffd");
+  await stream.closed;
+});
+
+test("WebSocketStream fails a pending write with an InvalidStateError after a Close", async () => {
+  const { stream, info: { writable }, peer } = await open((connection) => {
+    connection.socket.pause();
+  });
+  const writer = writable.getWriter();
+  const lost = writer.write(new Uint8Array(15 * 1024 * 1024));
+  await delay(50);
+  peer.write(rawFrame(closeFrame(4567)));
+  await delay(50);
+  peer.socket.destroy();
+  const error = await unclean(stream);
+  assertEquals([error.constructor, error.closeCode], [WebSocketError, 4567]);
+  const invalid = await assertRejects(() => lost, DOMException);
+  assertEquals(invalid.name, "InvalidStateError");
+  assertStrictEquals(await assertRejects(() => writer.write("more")), invalid);
 });
 
 test("WebSocketStream's streams finish closing only when the server has closed", async () => {

@@ -66,8 +66,11 @@ test("WebSocketStream throws if the URL or an option is malformed", () => {
 test("WebSocketStream rejects opened and closed with the same error if it can't be opened", async () => {
   const { url } = serving(echo, { upgrade: () => new Response("no", { status: 403 }) });
   const stream = new WebSocketStream(url);
-  const error = await assertRejects(() => stream.opened, HandshakeError);
-  assertEquals(error.status, 403);
+  const error = await assertRejects(() => stream.opened, WebSocketError);
+  assertStrictEquals(error.constructor, WebSocketError);
+  assertEquals([error.closeCode, error.code], [1006, "ERR_HANDSHAKE_STATUS"]);
+  assert(error.cause instanceof HandshakeError);
+  assertEquals(error.cause.status, 403);
   assertStrictEquals(await unclean(stream), error);
 });
 
@@ -163,14 +166,95 @@ test("WebSocketStream applies backpressure to the server if there is no reader",
   await stream.closed;
 });
 
-test("WebSocketStream refuses to write a value that is not a message", async () => {
-  const { stream, info: { writable }, peer } = await open();
+test("WebSocketStream converts a chunk that is not a BufferSource to a string, as Web IDL", async () => {
+  const { url } = serving(echo);
+  const stream = new WebSocketStream(url);
+  const { readable, writable } = await stream.opened;
   const writer = writable.getWriter();
-  await assertRejects(() => writer.write(5 as unknown as string), TypeError);
-  await assertRejects(() => writer.ready, TypeError);
+  const reader = readable.getReader();
+  for (
+    const [chunk, expected] of [
+      [5, "5"],
+      [undefined, "undefined"],
+      [{ toString: () => "an object" }, "an object"],
+      ["a lone surrogate \ud800", "a lone surrogate \ufffd"],
+    ]
+  ) {
+    await writer.write(chunk);
+    assertEquals((await reader.read()).value, expected as string);
+  }
   stream.close();
-  assertEquals(await answerClose(peer), "close");
   await stream.closed;
+});
+
+const unwritable: [name: string, chunk: () => unknown][] = [
+  ["a symbol", () => Symbol("x")],
+  ["an object that has no string", () => ({ toString: () => ({}) })],
+  ["a resizable buffer", () => new ArrayBuffer(8, { maxByteLength: 16 })],
+  ["a view of a resizable buffer", () => new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 }))],
+  ["a shared buffer", () => new SharedArrayBuffer(8)],
+  ["a view of a shared buffer", () => new Uint8Array(new SharedArrayBuffer(8))],
+];
+
+for (const [name, chunk] of unwritable) {
+  test(`WebSocketStream refuses to write ${name}`, async () => {
+    const { stream, info: { writable }, peer } = await open();
+    const writer = writable.getWriter();
+    await assertRejects(() => writer.write(chunk()), TypeError);
+    await assertRejects(() => writer.ready, TypeError);
+    stream.close();
+    assertEquals(await answerClose(peer), "close");
+    await stream.closed;
+  });
+}
+
+test("WebSocketStream gives each binary message an ArrayBuffer of its own", async () => {
+  const { stream, info: { readable }, peer } = await open((connection) => {
+    connection.write("\x82\x03abc\x82\x02de\x82\x00");
+  });
+  const reader = readable.getReader();
+  for (const length of [3, 2, 0]) {
+    const value = (await reader.read()).value as Uint8Array;
+    assertStrictEquals(value.constructor, Uint8Array);
+    assertEquals([value.length, value.byteOffset, value.buffer.byteLength], [length, 0, length]);
+  }
+  stream.close();
+  await answerClose(peer);
+  await stream.closed;
+});
+
+test("WebSocketStream fails if it has offered subprotocols and the server chooses none", async () => {
+  const { url } = serving(echo);
+  const stream = new WebSocketStream(url, { protocols: new Set(["chat"]) });
+  const error = await assertRejects(() => stream.opened, WebSocketError);
+  assertEquals([error.constructor, error.code], [WebSocketError, "ERR_HANDSHAKE_PROTOCOL"]);
+  assertStrictEquals(await unclean(stream), error);
+});
+
+test("WebSocketStream converts its arguments, as Web IDL", () => {
+  const make = (...args: unknown[]) => () =>
+    new (WebSocketStream as unknown as new (...args: unknown[]) => WebSocketStream)(...args);
+  assertThrows(make(), TypeError);
+  assertThrows(make(Symbol("x")), TypeError);
+  for (const options of [true, 5, "x"]) assertThrows(make("ws://a/", options), TypeError);
+  for (const protocols of ["hi", 5, null, {}]) {
+    assertThrows(make("ws://a/", { protocols }), TypeError);
+  }
+  for (const signal of [null, {}, new EventTarget()]) {
+    assertThrows(make("ws://a/", { signal }), TypeError);
+  }
+});
+
+test("WebSocketStream.close drops messages that have not been read", async () => {
+  const { stream, info: { readable }, peer } = await open((connection) => {
+    connection.write("\x81\x01a\x81\x01b\x81\x01c");
+  });
+  const reader = readable.getReader();
+  assertEquals((await reader.read()).value, "a");
+  stream.close({ closeCode: 1000 });
+  assertEquals(await answerClose(peer), "close 1000");
+  assertEquals((await deadline(stream.closed, 2000, "closed")).closeCode, 1000);
+  assertEquals((await reader.read()).done, true);
 });
 
 test("WebSocketStream pipes", async () => {

@@ -71,7 +71,7 @@ export function drive(bytes: Uint8Array, how: Drive): Driven {
   } catch (error) {
     ensure(error instanceof WebSocketError, () => `not a WebSocketError: ${describe(error)}`);
     const told = error as WebSocketError;
-    ensure(DOCUMENTED.includes(told.closeCode), () => `close code ${told.closeCode}: ${told}`);
+    ensure(DOCUMENTED.includes(told.closeCode!), () => `close code ${told.closeCode}: ${told}`);
     ensure(/^ERR_[A-Z0-9_]+$/.test(told.code), () => `code ${told.code}`);
     driven.error = told;
   }

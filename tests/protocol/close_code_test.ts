@@ -3,8 +3,8 @@ import {
   decodeClosePayload,
   encodeClosePayload,
   isCloseCode,
-  MAX_REASON_LENGTH,
 } from "../../src/protocol/close_code.ts";
+import { MAX_REASON_LENGTH } from "../../src/protocol/close_info_init.ts";
 import { InvalidPayloadError, ProtocolError } from "../../src/protocol/errors.ts";
 import { assertEquals, assertInstanceOf, assertThrows, hex, test, toHex } from "../harness.ts";
 import { join, utf8 } from "../support/bytes.ts";

@@ -6,7 +6,7 @@ import {
   ProtocolError,
   WebSocketError,
 } from "../../src/protocol/errors.ts";
-import { assert, assertEquals, assertInstanceOf, test } from "../harness.ts";
+import { assert, assertEquals, assertInstanceOf, assertThrows, test } from "../harness.ts";
 
 const table = [
   [new ProtocolError("text", "ERR_X"), "ProtocolError", "ERR_X", 1002],
@@ -49,4 +49,22 @@ test("WebSocketError has default values for code and reason", () => {
   assertEquals([bare.code, bare.closeCode, bare.reason], ["ERR_WEBSOCKET", 4000, ""]);
   const full = new WebSocketError("text", { closeCode: 4000, reason: "bye" });
   assertEquals([full.closeCode, full.reason], [4000, "bye"]);
+});
+
+test("WebSocketError without a code of its own follows the WHATWG standard", () => {
+  const empty = new WebSocketError();
+  assertEquals([empty.message, empty.closeCode, empty.reason], ["", null, ""]);
+  assertEquals(new WebSocketError("m").closeCode, null);
+  assertEquals(new WebSocketError("m", { closeCode: 3333 }).reason, "");
+  assertEquals(new WebSocketError("m", { reason: "why" }).closeCode, 1000);
+  for (const closeCode of [0, 999, 1001, 1006, 2999, 5000]) {
+    const error = assertThrows(() => new WebSocketError("", { closeCode }), DOMException);
+    assertEquals(error.name, "InvalidAccessError");
+  }
+  for (const reason of ["x".repeat(124), "\u{1F50C}".repeat(32)]) {
+    const error = assertThrows(() => new WebSocketError("", { reason }), DOMException);
+    assertEquals(error.name, "SyntaxError");
+  }
+  assertThrows(() => new WebSocketError("", { closeCode: NaN }), TypeError);
+  assertEquals(closeCodeOf(new WebSocketError("m")), 1011);
 });
