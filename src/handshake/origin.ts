@@ -17,6 +17,8 @@ export type OriginCheck = (origin: string | null, host: string) => void;
 
 /** The schemes of pages that come from a web server. */
 const WEB_SCHEMES: readonly string[] = ["http", "https", "ws", "wss"];
+/** Those that use TLS. */
+const SECURE_SCHEMES: readonly string[] = ["https", "wss"];
 
 /**
  * Creates the check of a server's Origin policy. The policy is validated once, here.
@@ -24,12 +26,14 @@ const WEB_SCHEMES: readonly string[] = ["http", "https", "ws", "wss"];
  * A browser lets any page open a WebSocket to any server, with the user's cookies, and sends the
  * page's origin. Checking the origin is the only protection against pages of other sites. Unless
  * `policy` allows more, an Origin must therefore have the same host and port as the request's Host.
- * The scheme may differ, because TLS often ends at a proxy. A request without an Origin is accepted:
- * browsers always send one, and other clients can send any Origin.
+ * The scheme may differ, because TLS often ends at a proxy, unless `isSecure` is set. A request without
+ * an Origin is accepted: browsers always send one, and other clients can send any Origin.
  *
  * @param policy The origins that are allowed in addition. Without it there are none.
+ * @param isSecure Whether clients reach the server by TLS. If so, the server's own origin is `https:`
+ * only: a page of `http:` may come from an attacker on the network.
  * @returns A function of the Origin (or `null`) and the Host. It rethrows what `policy` throws.
- * @throws {TypeError} If an entry of the list is not a serialized origin.
+ * @throws {TypeError} If `policy` is neither `"*"`, nor a function, nor a list of serialized origins.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-10.2 RFC 6455 §10.2}
  *
  * @example
@@ -42,15 +46,16 @@ const WEB_SCHEMES: readonly string[] = ["http", "https", "ws", "wss"];
  * check(null, "api.example.com");
  * ```
  */
-export function createOriginCheck(policy: OriginPolicy = []): OriginCheck {
+export function createOriginCheck(policy: OriginPolicy = [], isSecure = false): OriginCheck {
   if (policy === "*") return () => {};
+  const ownSchemes = isSecure ? SECURE_SCHEMES : WEB_SCHEMES;
   const isWelcome = typeof policy === "function" ? policy : membership(policy);
   return (origin, host) => {
     if (origin === null) return;
     const parsed = parseOrigin(origin);
     if (parsed === null) throw refused(origin, "expected a serialized origin");
     const { scheme, authority, serialized } = parsed;
-    const isOwn = WEB_SCHEMES.includes(scheme) && authority === normalizeAuthority(scheme, host);
+    const isOwn = ownSchemes.includes(scheme) && authority === normalizeAuthority(scheme, host);
     if (!isOwn && !isAllowed(isWelcome, serialized)) {
       // RFC 6455 §4.2.2: "If the server does not wish to accept this connection, it MUST return an
       // appropriate HTTP error code (e.g., 403 Forbidden)".
@@ -69,12 +74,18 @@ function isAllowed(policy: (origin: string) => boolean, origin: string): boolean
 }
 
 function membership(list: readonly string[]): (origin: string) => boolean {
-  const serialized = new Set(list.map((entry) => {
-    const parsed = parseOrigin(entry);
-    // A host of a URL may have an asterisk, but an origin with one is meant as a pattern.
-    if (parsed !== null && !entry.includes("*")) return parsed.serialized;
+  if (!Array.isArray(list)) {
     throw new TypeError(
-      `Cannot use origin ${quote(entry)}: expected an origin such as "https://example.com"`,
+      `Cannot use origins ${quote(String(list))}: expected "*", a function, or a list such as ` +
+        `["https://example.com"]`,
+    );
+  }
+  const serialized = new Set(list.map((entry) => {
+    // A host of a URL may have an asterisk, but an origin with one is meant as a pattern.
+    const parsed = typeof entry !== "string" || entry.includes("*") ? null : parseOrigin(entry);
+    if (parsed !== null) return parsed.serialized;
+    throw new TypeError(
+      `Cannot use origin ${quote(String(entry))}: expected an origin such as "https://example.com"`,
     );
   }));
   return (origin) => serialized.has(origin);

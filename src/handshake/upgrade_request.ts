@@ -99,8 +99,8 @@ export function parseUpgradeRequest(head: RequestHead): UpgradeRequest {
     throw invalid("CONNECTION", `Connection ${quoteField(connection)}, expected "Upgrade" in it`);
   }
   parseVersion(headers.getAll("sec-websocket-version"));
-  const protocols = headers.get("sec-websocket-protocol");
-  const extensions = headers.get("sec-websocket-extensions");
+  const protocols = nonEmpty(headers.get("sec-websocket-protocol"));
+  const extensions = nonEmpty(headers.get("sec-websocket-extensions"));
   return {
     head,
     host,
@@ -151,6 +151,11 @@ export function upgradeRequired(): HandshakeError {
     status: 426,
     headers: [["Upgrade", "websocket"], ["Sec-WebSocket-Version", VERSION]],
   });
+}
+
+/** Returns the value of a list, or `null` if its lines are empty, as some gateways send them. */
+function nonEmpty(value: string | null): string | null {
+  return value === null || value.replaceAll(", ", "") === "" ? null : value;
 }
 
 function parseKey(keys: string[]): string {

@@ -8,6 +8,12 @@ import type { RequestHead } from "./request_head_parser.ts";
  */
 const AUTHORITY = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::\d*)?$/i;
 
+/**
+ * Matches a path that the URL parser changes: a character that it encodes or reads as "/", or a dot
+ * segment.
+ */
+const CHANGED_PATH = /["<>\\^`{}]|\/(?:\.|%2e){1,2}(?:\/|$)/i;
+
 const ABSOLUTE_FORM = /^(https?|wss?):\/\/([^/?]+)(.*)$/i;
 
 /** The last host found valid. Nearly all requests to a server have the same. */
@@ -63,7 +69,7 @@ export function parseHost(head: RequestHead): string {
  * @throws {HandshakeError} If the target has another form, or another host: 400.
  */
 export function parseTarget(target: string, host: string): string {
-  if (target.startsWith("/")) return target;
+  if (target.startsWith("/")) return checkPath(target, target);
   // RFC 6455 §4.1: the Request-URI may "be an absolute http/https URI that, when parsed, has a
   // /resource name/, /host/, and /port/ that match the corresponding ws/wss URI." The Host must match
   // it, too: if the two differ, a proxy may have routed the request by the other one.
@@ -74,7 +80,25 @@ export function parseTarget(target: string, host: string): string {
   if (normalizeAuthority(scheme, authority) !== normalizeAuthority(scheme, host)) {
     throw invalidTarget(`request-target ${quote(target)}, expected the host ${quote(host)}`);
   }
-  return rest.startsWith("/") ? rest : `/${rest}`;
+  return checkPath(rest.startsWith("/") ? rest : `/${rest}`, target);
+}
+
+/**
+ * Returns `resource`, a path with an optional query.
+ *
+ * A path that parsing a URL would change is refused. `\` is another "/" there, and a segment "." or
+ * "..", also encoded, removes segments. A proxy that compares the path with an access rule as it was
+ * received would compare another path than the application does.
+ */
+function checkPath(resource: string, target: string): string {
+  const end = resource.indexOf("?");
+  const path = end === -1 ? resource : resource.slice(0, end);
+  if (CHANGED_PATH.test(path)) {
+    throw invalidTarget(
+      `request-target ${quote(target)}, expected a path that stays the same in a URL`,
+    );
+  }
+  return resource;
 }
 
 function invalidHost(reason: string): HandshakeError {

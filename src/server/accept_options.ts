@@ -66,7 +66,8 @@ export interface AcceptOptions<Data = unknown> extends ConnectionOptions, ProxyO
   protocols?: readonly string[];
   /**
    * The pages that may connect, in addition to those of this host: a list of origins such as
-   * `"https://example.com"`, a function, or `"*"` for all. A browser sends the origin of the page, and
+   * `"https://example.com"`, a function, or `"*"` for all. If `scheme` is `"https"`, pages of this host
+   * must have been loaded by `https:`. A browser sends the origin of the page, and
    * the user's cookies with it. If all origins are allowed, any page can act for your users.
    *
    * @default {[]} those of this host, and clients that send no Origin
@@ -121,7 +122,7 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
     ...resolveConnectionOptions(options),
     upgrade: options.upgrade,
     protocols: options.protocols ?? [],
-    checkOrigin: createOriginCheck(options.origins),
+    checkOrigin: createOriginCheck(options.origins, scheme === "https"),
     scheme,
     makeRequest: (headText) => toRequest(parseRequestHead(headText), { scheme }),
     proxies: resolveProxies(options),

@@ -59,6 +59,10 @@ const variants: Variant[] = [
     changes: { Connection: "keep-alive, Upgrade" },
   },
   { name: "keep-alive after Upgrade", changes: { Connection: "Upgrade,keep-alive" } },
+  {
+    name: "empty Sec-WebSocket-Protocol and -Extensions",
+    changes: { "Sec-WebSocket-Protocol": "", "Sec-WebSocket-Extensions": "" },
+  },
   { name: "empty elements in Connection", changes: { Connection: ", ,Upgrade ,, " } },
   { name: "Connection in two lines", changes: { Connection: ["keep-alive", "Upgrade"] } },
   { name: "websocket among others in Upgrade", changes: { Upgrade: "h2c, websocket" } },
@@ -201,7 +205,7 @@ test("RFC 6455 §9.1: extensions may be offered in several lines", async () => {
 // RFC 6455 §9.1: "the recipient of such malformed data MUST immediately _Fail the WebSocket
 // Connection_", which is a 400 during the handshake.
 const malformed = [
-  ["nothing", ""],
+  ["nothing between commas", ","],
   ["no name", "; a=1"],
   ["no parameter", "x;"],
   ["no value", "x; a="],

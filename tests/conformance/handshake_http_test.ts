@@ -63,6 +63,12 @@ for (const { origin, host = "server.example.com", origins: policy, status } of o
   });
 }
 
+test("RFC 6455 §10.2: with scheme https, a page of the same host by http is refused", async () => {
+  const options: TestOptions = { scheme: "https" };
+  await assertRefused(request({ Origin: "http://server.example.com" }), 403, /[Oo]rigin/, options);
+  await assertAccepted(request({ Origin: "https://server.example.com" }), options);
+});
+
 const SLOW = { handshakeTimeout: 60 };
 
 for (const [name, bytes] of [["nothing", ""], ["half a head", HANDSHAKE.slice(0, 80)]] as const) {

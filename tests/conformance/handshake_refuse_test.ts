@@ -116,7 +116,7 @@ const fields: Refusal[] = [
   },
   {
     name: "no subprotocol in its field",
-    changes: { "Sec-WebSocket-Protocol": "" },
+    changes: { "Sec-WebSocket-Protocol": "," },
     status: 400,
     why: /Sec-WebSocket-Protocol/,
   },

@@ -88,6 +88,8 @@ function assertRequest(head: RequestHead): void {
   ensure(!/[@/?#\\,\s]/.test(field), () => `Host ${field} has been passed`);
   const host = new URL(`http://${field}/`);
   ensure(new URL(url).host === host.host, () => `${url} for Host ${host.host}`);
+  const [path] = head.target.replace(/^\w+:\/\/[^/?]*/, "").split("?");
+  ensure(new URL(url).pathname === (path || "/"), () => `${url} for ${head.target}`);
 }
 
 /** Returns a client's result for a response. */

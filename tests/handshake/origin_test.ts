@@ -1,10 +1,16 @@
 import { createOriginCheck } from "../../src/handshake/origin.ts";
 import type { OriginPolicy } from "../../src/handshake/origin.ts";
-import { assertEquals, assertThrows, test } from "../harness.ts";
+import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { assertLinear, assertRefused } from "./helpers.ts";
 
-const checkOrigin = (origin: string | null, host: string, policy?: OriginPolicy) =>
-  createOriginCheck(policy)(origin, host);
+function checkOrigin(
+  origin: string | null,
+  host: string,
+  policy?: OriginPolicy,
+  isSecure?: boolean,
+): void {
+  createOriginCheck(policy, isSecure)(origin, host);
+}
 
 const ORIGIN = "ERR_HANDSHAKE_ORIGIN";
 
@@ -142,5 +148,60 @@ test("createOriginCheck takes linear time for any Origin", () => {
         check(`http://${part.repeat(size)}`, "example.com");
       } catch { /* Only the time counts. */ }
     }, 5_000);
+  }
+});
+
+test("checkOrigin refuses an http page at a server that is reached by TLS", () => {
+  for (
+    const [origin, host] of [
+      ["http://example.com", "example.com"],
+      ["http://example.com:443", "example.com"],
+      ["ws://example.com", "example.com"],
+      ["http://example.com:8443", "example.com:8443"],
+      ["https://example.com", "example.com:80"],
+    ]
+  ) {
+    assertRefused(() => checkOrigin(origin, host, [], true), 403, ORIGIN, `"${origin}"`);
+  }
+  for (
+    const [origin, host] of [
+      ["https://example.com", "example.com"],
+      ["https://example.com:443", "example.com"],
+      ["https://example.com", "example.com:443"],
+      ["wss://example.com", "example.com"],
+      ["https://example.com:8443", "example.com:8443"],
+    ]
+  ) {
+    checkOrigin(origin, host, [], true);
+  }
+  // A listed origin is allowed, whatever its scheme is.
+  checkOrigin("http://example.com", "example.com", ["http://example.com"], true);
+  checkOrigin("http://example.com", "example.com", () => true, true);
+  checkOrigin("http://example.com", "example.com", "*", true);
+});
+
+test("createOriginCheck throws TypeError for a wildcard or a path, and names the entry", () => {
+  for (
+    const entry of [
+      "https://*.example.com",
+      "*.example.com",
+      "https://*",
+      "https://example.com:*",
+      "https://example.com/",
+      "https://example.com/chat",
+      "https://example.com?x",
+      "https://EXAMPLE.com/*",
+    ]
+  ) {
+    const error = assertThrows(() => createOriginCheck(["null", entry]), TypeError);
+    assert(error.message.includes(`"${entry}"`), error.message);
+    assert(error.message.includes('expected an origin such as "https://example.com"'));
+  }
+});
+
+test("createOriginCheck throws TypeError for a policy of another type", () => {
+  const policies: unknown[] = ["https://example.com", "", null, 5, {}, [5], [undefined], new Set()];
+  for (const policy of policies) {
+    assertThrows(() => createOriginCheck(policy as OriginPolicy), TypeError, "Cannot use origin");
   }
 });

@@ -184,13 +184,29 @@ test("parseUpgradeRequest refuses a second Sec-WebSocket-Version (RFC 6455 §11.
 });
 
 test("parseUpgradeRequest refuses malformed Sec-WebSocket-Protocol and -Extensions", () => {
-  for (const value of ["", "a b", "a, a"]) {
+  for (const value of [",", "a b", "a, a"]) {
     assertUpgradeRefused([["sec-websocket-protocol", value]], 400, "ERR_HANDSHAKE_PROTOCOL");
   }
   assertUpgradeRefused([["sec-websocket-protocol", "a", "a"]], 400, "ERR_HANDSHAKE_PROTOCOL");
-  for (const value of ["", "a b", "a;"]) {
+  for (const value of [",", "a b", "a;"]) {
     assertUpgradeRefused([["sec-websocket-extensions", value]], 400, "ERR_HANDSHAKE_EXTENSIONS");
   }
+});
+
+test("parseUpgradeRequest takes an empty Sec-WebSocket-Protocol or -Extensions for an absent one", () => {
+  for (const values of [[""], ["", ""]]) {
+    const request = parseUpgradeRequest(upgradeHead([
+      ["sec-websocket-protocol", ...values],
+      ["sec-websocket-extensions", ...values],
+    ]));
+    assertEquals([request.protocols, request.extensions], [[], []]);
+  }
+  const some = parseUpgradeRequest(upgradeHead([
+    ["sec-websocket-protocol", "", "chat"],
+    ["sec-websocket-extensions", "x", ""],
+  ]));
+  assertEquals(some.protocols, ["chat"]);
+  assertEquals(some.extensions.map(({ name }) => name), ["x"]);
 });
 
 test("parseUpgradeRequest refuses a body, and takes a Content-Length of 0", () => {

@@ -2,7 +2,7 @@ import { HandshakeError } from "../../src/http/errors.ts";
 import { HeaderList } from "../../src/http/header_list.ts";
 import { toRequest, validateRequest } from "../../src/http/request.ts";
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
-import { parseUpgradeRequest } from "../../src/handshake/upgrade_request.ts";
+import { parseUpgradeRequest, validateHttpRequest } from "../../src/handshake/upgrade_request.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { assertRefused, latin1, SAMPLE, upgradeHead } from "../handshake/helpers.ts";
 
@@ -23,7 +23,6 @@ test("toRequest takes the scheme, the Host and the target for the URL", () => {
       ["/a?b=c", "example.com:8080", "https://example.com:8080/a?b=c"],
       ["/", "EXAMPLE.com:443", "https://example.com/"],
       ["//evil.example/x", "example.com", "https://example.com//evil.example/x"],
-      ["/\\evil.example", "example.com", "https://example.com//evil.example"],
       ["/@evil.example", "example.com", "https://example.com/@evil.example"],
       ["ws://example.com?x", "example.com", "https://example.com/?x"],
       ["http://example.com/a", "example.com", "https://example.com/a"],
@@ -78,7 +77,7 @@ test("toRequest never throws for a head that has passed the parser and the valid
     "~a!$&'()*+;=_",
     "0x7f.1",
   ];
-  const targets = ["/", "//", "/%", "/%zz?%", "/..;/./", '/"<>[]\\^`{|}', "/?", "/:@"];
+  const targets = ["/", "//", "/%", "/%zz?%", "/..;/...", '/[]|?"<>[]\\^`{|}/../', "/?", "/:@"];
   for (const host of hosts) {
     for (const target of targets) {
       const parser = new RequestHeadParser();
@@ -181,4 +180,62 @@ test("validateRequest refuses a request without a valid Host or target with 400"
   assertRefused(() => validateRequest(upgradeHead([["host", "a b"]])), 400, "ERR_HANDSHAKE_HOST");
   const target = upgradeHead([], { target: "http://other.example/" });
   assertRefused(() => validateRequest(target), 400, "ERR_HANDSHAKE_TARGET");
+});
+
+const unsafePaths = [
+  "/pub/..\\admin/x",
+  "/pub/.%2E\\admin/x",
+  "/\\evil.example",
+  "/pub\\x",
+  "/.",
+  "/..",
+  "/./",
+  "/../admin",
+  "/pub/./x",
+  "/pub/../admin/x",
+  "/pub/..",
+  "/pub/..?x=1",
+  "/pub/%2e",
+  "/pub/%2E/x",
+  "/pub/%2e%2e/admin/x",
+  "/pub/.%2e/admin/x",
+  "/pub/%2E./admin/x",
+  "//..",
+  "http://server.example.com/pub/../admin",
+  "http://server.example.com/pub\\admin",
+  '/"',
+  "/<",
+  "/>",
+  "/^",
+  "/`",
+  "/{",
+  "/}",
+];
+
+for (const target of unsafePaths) {
+  test(`the request-target ${target} is refused, since a URL would have another path`, () => {
+    const head = upgradeHead([], { target });
+    const expected = "expected a path that stays the same in a URL";
+    for (const run of [toRequest, validateRequest, validateHttpRequest, parseUpgradeRequest]) {
+      assertRefused(() => run(head), 400, "ERR_HANDSHAKE_TARGET", expected);
+    }
+  });
+}
+
+test("the path of a Request is that of the request-target, as it was received", () => {
+  const targets = [
+    "/.a/..b/c../...",
+    "/..;/x",
+    "/%2f%5c%00",
+    "/a//b",
+    "/%2e%2e%2e",
+    "/~!$&'()*+,;=:@|[]",
+  ];
+  for (const path of targets) {
+    for (const query of ["", "?", "?../\\.."]) {
+      const head = upgradeHead([], { target: path + query });
+      validateRequest(head);
+      assertEquals(new URL(toRequest(head).url).pathname, path);
+    }
+  }
 });
