@@ -1,5 +1,6 @@
-import { openConnection, startConnection } from "../connection/connection.ts";
-import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
+import { CallbackConsumer } from "../connection/callback_consumer.ts";
+import { coreOf, WebSocketConnection } from "../connection/connection.ts";
+import type { SocketHandler } from "../connection/connection.ts";
 import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
 import { acceptResponses } from "../extensions/negotiation.ts";
 import { serializeExtensions } from "../handshake/extensions_header.ts";
@@ -39,7 +40,7 @@ export function openWebSocket(
           status: 101,
         });
       }
-      const socket = openConnection<unknown>({
+      const socket = new WebSocketConnection<unknown>({
         settings: {
           role: "client",
           limits,
@@ -58,7 +59,11 @@ export function openWebSocket(
         data: undefined,
         headText: "",
       });
-      startConnection(socket, { answer: new Uint8Array(0), early, handler });
+      coreOf(socket).start({
+        answer: new Uint8Array(0),
+        early,
+        consumer: handler && new CallbackConsumer(handler),
+      });
       return socket;
     },
     refuse: upgradeRefused,

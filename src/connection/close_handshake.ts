@@ -1,61 +1,97 @@
 import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { ClosePayload } from "../protocol/close_code.ts";
+import { WebSocketError } from "../protocol/errors.ts";
+import type { FrameInit } from "../protocol/frame.ts";
 import { Opcode } from "../protocol/opcode.ts";
-import type { EndpointSettings } from "./connection_settings.ts";
-import type { CloseInfo } from "./close_info.ts";
-import type { Sender } from "./sender.ts";
-import { Timer } from "../util/timers.ts";
 import type { Transport } from "../transport/transport.ts";
+import { Timer } from "../util/timers.ts";
+import type { CloseInfo } from "./close_info.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
 
-/** What the closing handshake waits for: first for the owner, then for the peer. */
-type Wait = "answer" | "flush" | "close" | "end";
+/**
+ * What the closing handshake waits for. Each wait takes at most `closeTimeout`.
+ *
+ * | phase             | begins when                           | ends when                 | then               | timeout |
+ * | ----------------- | ------------------------------------- | ------------------------- | ------------------ | ------- |
+ * | awaiting-consumer | the peer's Close is received, and the | the consumer is idle at   | we send our Close  | answers |
+ * |                   | consumer has messages to process      | the end of a turn         |                    |         |
+ * | flushing          | our Close is queued                   | the send queue is written | see below          | aborts  |
+ * | awaiting-close    | our Close is written, the peer's has  | the peer's is received    | see below          | aborts  |
+ * |                   | not been received                     |                           |                    |         |
+ * | awaiting-eof      | both Close frames are through, or we  | the peer ends TCP         | we close TCP       | aborts  |
+ * |                   | have failed the connection            |                           |                    |         |
+ *
+ * A phase is left out when its end has been reached before. The wait of "flushing" begins anew with each
+ * progress of the transport; no other wait is extended. At the begin of "awaiting-eof" the server, and
+ * either end that has failed the connection, ends its direction of TCP.
+ */
+export type ClosePhase = "awaiting-consumer" | "flushing" | "awaiting-close" | "awaiting-eof";
 
-/** The connection that is being closed. */
-export interface CloseHandshakeOwner {
-  readonly settings: EndpointSettings;
-  readonly transport: Transport;
-  readonly outgoing: Sender;
-  /** Whether its user is done with every message so far, so that a Close may be answered. */
-  readonly isSettled: boolean;
-  /** Whether it has failed: no Close of the peer's is waited for. */
+/** What a {@linkcode CloseHandshake} uses of its connection. */
+export interface CloseHandshakeCore {
+  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "timers">;
+  readonly transport: Pick<Transport, "shutdown" | "close" | "abort">;
+  readonly sender: { readonly queuedBytes: number; enqueue(frame: FrameInit): void };
+  /** Whether the consumer has processed all messages, so that the peer's Close may be answered. */
+  readonly isIdle: boolean;
+  /** Whether the connection has failed: the peer's Close is not waited for. */
   readonly hasFailed: boolean;
   /** Whether the peer has ended its direction of TCP. */
   readonly hasEnded: boolean;
-  /** Whether TCP has ended. */
+  /** Whether the transport is closed. */
   readonly isClosed: boolean;
-  /** Sends a Close frame, and takes the next steps. */
+  /** Queues our Close frame, flushes, and calls `advance()`. */
   sendClose(payload: Uint8Array): void;
 }
 
 /**
- * The closing handshake of a connection, from its first Close frame on, sent or received, to the end
- * of TCP (RFC 6455 §7): a chain of steps, each with a wait that is bounded.
+ * The closing handshake of a connection (RFC 6455 §7): from the first Close frame, sent or received, to
+ * the end of TCP. Made with that frame. It is the {@linkcode Timer} of its own waits.
  */
 export class CloseHandshake extends Timer {
-  /** The peer's Close, once it has come. */
-  received: ClosePayload | undefined;
-  readonly #owner: CloseHandshakeOwner;
+  readonly #core: CloseHandshakeCore;
+  #phase: ClosePhase = "awaiting-consumer";
+  #received: ClosePayload | undefined;
   #isSent = false;
   #isShutdown = false;
-  #waitsFor: Wait = "answer";
-  /** Runs until the end of the turn. */
-  #turn: ReturnType<typeof setTimeout> | undefined;
+  /** Runs at the end of an event-loop turn in which the consumer has become idle. */
+  #endOfTurn: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(owner: CloseHandshakeOwner) {
+  constructor(core: CloseHandshakeCore) {
     super();
-    this.#owner = owner;
+    this.#core = core;
   }
 
-  /** Whether our Close frame has been sent. */
+  /** What it waits for, while it waits. */
+  get phase(): ClosePhase | undefined {
+    return this.wheel === undefined ? undefined : this.#phase;
+  }
+
+  /** Whether our Close frame is queued. */
   get isSent(): boolean {
     return this.#isSent;
   }
 
-  /** Sends our Close frame: no data may follow it. */
+  /** The peer's Close frame; `undefined` before it is received. */
+  get received(): ClosePayload | undefined {
+    return this.#received;
+  }
+
+  /** Queues our Close frame: no data may follow it. */
   send(payload: Uint8Array): void {
-    this.#owner.outgoing.send({ opcode: Opcode.Close, payload });
     this.#isSent = true;
-    clearTimeout(this.#turn);
+    clearTimeout(this.#endOfTurn);
+    this.#core.sender.enqueue({ opcode: Opcode.Close, payload });
+  }
+
+  /** The peer's Close frame has been received. */
+  receive(received: ClosePayload): void {
+    const core = this.#core;
+    this.#received = received;
+    if (this.#isSent || core.isClosed) this.advance();
+    else if (core.isIdle) this.answer();
+    // The messages before the Close are delivered first, and may be answered.
+    else this.#wait("awaiting-consumer");
   }
 
   /**
@@ -64,106 +100,103 @@ export class CloseHandshake extends Timer {
    * received".
    */
   answer(): void {
-    const { closeCode } = this.received!;
-    this.#owner.sendClose(
+    const { closeCode } = this.#received!;
+    this.#core.sendClose(
       closeCode === CloseCode.NoStatusReceived ? new Uint8Array(0) : encodeClosePayload(closeCode),
     );
   }
 
-  /** The peer's Close has come. */
-  begun(): void {
-    const owner = this.#owner;
-    if (this.#isSent || owner.isClosed) this.advance();
-    else if (owner.isSettled) this.answer();
-    // The messages before the Close are delivered first, and may be answered.
-    else this.#wait("answer");
-  }
-
-  /** The owner is done with the last message; it may yet answer it, within this turn. */
-  settled(): void {
+  /** The consumer is idle; it may still answer the last message within this event-loop turn. */
+  onIdle(): void {
     this.stopTimer();
-    clearTimeout(this.#turn);
-    this.#turn = setTimeout(() => this.#turned(), 0);
+    clearTimeout(this.#endOfTurn);
+    this.#endOfTurn = setTimeout(() => {
+      if (this.#core.isIdle) this.answer();
+      else this.#wait("awaiting-consumer");
+    }, 0);
   }
 
-  /** Takes the next step, once our Close frame is on its way. */
+  /** Begins the phase that our Close frame, the peer's, and TCP call for; without effect before ours. */
   advance(): void {
-    const owner = this.#owner;
-    if (!this.#isSent || owner.isClosed) return;
-    if (owner.outgoing.bufferedAmount > 0) return this.#goOnWaiting("flush");
-    if (this.received === undefined && !owner.hasFailed) return this.#goOnWaiting("close");
+    const core = this.#core;
+    if (!this.#isSent || core.isClosed) return;
+    if (core.sender.queuedBytes > 0) return this.#enter("flushing");
+    if (this.#received === undefined && !core.hasFailed) return this.#enter("awaiting-close");
     // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
     // the server". A half-close, then read until the peer's end: to close at once with something
     // unread would reset the connection, and could destroy our Close frame on its way.
-    if ((owner.settings.role === "server" || owner.hasFailed) && !this.#isShutdown) {
+    if ((core.settings.role === "server" || core.hasFailed) && !this.#isShutdown) {
       this.#isShutdown = true;
-      owner.transport.shutdown();
+      core.transport.shutdown();
     }
-    if (owner.hasEnded) owner.transport.close();
-    else this.#goOnWaiting("end");
+    if (core.hasEnded) core.transport.close();
+    else this.#enter("awaiting-eof");
   }
 
-  /** A peer that reads is alive: a long queue, with our Close at its end, may take its time to go out. */
-  progressed(): void {
-    if (this.wheel !== undefined && this.#waitsFor === "flush") this.#wait("flush");
+  /** The transport has written bytes: a peer that reads may take its time for a long send queue. */
+  onProgress(): void {
+    if (this.phase === "flushing") this.#wait("flushing");
   }
 
-  /** The connection is gone. */
-  end(): void {
+  /** The transport is closed. */
+  close(): void {
     this.stopTimer();
-    clearTimeout(this.#turn);
+    clearTimeout(this.#endOfTurn);
   }
 
-  /** Timers: the wait has been long enough. */
-  timeUp(): void {
-    if (this.#waitsFor === "answer") this.answer();
-    else this.#owner.transport.abort();
+  /** Timer: the wait has taken `closeTimeout`. */
+  override timeUp(): void {
+    if (this.#phase === "awaiting-consumer") this.answer();
+    else this.#core.transport.abort();
   }
 
-  /** Waits for the next step, unless it's waited for already: more of the peer's bytes win no time. */
-  #goOnWaiting(wait: Wait): void {
-    const waitsFor = this.wheel === undefined ? undefined : this.#waitsFor;
-    // A Pong that is on its way out, after our Close, is no reason to begin again either.
-    if (waitsFor !== wait && !(wait === "flush" && waitsFor === "close")) this.#wait(wait);
+  /** Begins a phase. One that has begun goes on: more bytes of the peer gain no time. */
+  #enter(phase: ClosePhase): void {
+    const current = this.phase;
+    // A Pong after our Close frame is no reason to begin the wait again either.
+    const isPong = phase === "flushing" && current === "awaiting-close";
+    if (current !== phase && !isPong) this.#wait(phase);
   }
 
-  /** Bounds the wait for the next step; a wait that begins ends the one before. */
-  #wait(wait: Wait): void {
-    clearTimeout(this.#turn);
-    this.#waitsFor = wait;
-    const { timers, limits } = this.#owner.settings;
+  /** Begins a wait of `closeTimeout`, in place of the wait before it. */
+  #wait(phase: ClosePhase): void {
+    clearTimeout(this.#endOfTurn);
+    this.#phase = phase;
+    const { timers, limits } = this.#core.settings;
     timers.start(this, limits.closeTimeout);
-  }
-
-  #turned(): void {
-    if (this.#owner.isSettled) this.answer();
-    else this.#wait("answer");
   }
 }
 
 /**
- * How a connection has ended.
+ * Returns how a connection has ended.
  *
- * @param closing Its closing handshake, if there was any.
- * @param owner The connection.
- * @param failure Why it has failed, if it has.
- * @param error What the transport has met, if it has met something.
+ * @param handshake Its closing handshake, if it has begun.
+ * @param unwritten How many bytes had not been written: our Close may be among them.
+ * @param failure Why the connection has failed, if it has.
+ * @param error The error of the transport, if there is one.
  */
 export function closeInfo(
-  closing: CloseHandshake | undefined,
-  { outgoing }: CloseHandshakeOwner,
+  handshake: CloseHandshake | undefined,
+  unwritten: number,
   failure: unknown,
   error: unknown,
 ): CloseInfo {
-  const received = closing?.received;
+  const received = handshake?.received;
   const info: CloseInfo = {
     closeCode: received?.closeCode ?? CloseCode.AbnormalClosure,
     reason: received?.reason ?? "",
-    // Our Close may be written and not be sent: the peer has stopped reading.
-    wasClean: received !== undefined && closing?.isSent === true && failure === undefined &&
-      outgoing.bufferedAmount === 0,
+    wasClean: received !== undefined && handshake?.isSent === true && failure === undefined &&
+      unwritten === 0,
   };
   const cause = failure ?? (info.wasClean ? undefined : error);
   if (cause !== undefined) info.error = cause;
   return info;
+}
+
+/** Makes the error of a peer that ends TCP without a Close frame. RFC 6455 §7.1.5: the code is 1006. */
+export function noCloseFrame(): WebSocketError {
+  return new WebSocketError("The peer ended the connection without a Close frame", {
+    code: "ERR_NO_CLOSE_FRAME",
+    closeCode: CloseCode.AbnormalClosure,
+  });
 }

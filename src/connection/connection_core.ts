@@ -1,322 +1,420 @@
+import type { ExtensionInUse } from "../extensions/extension.ts";
 import { useExtensions } from "../extensions/negotiation.ts";
-import { encodeClosePayload } from "../protocol/close_code.ts";
-import type { Message, MessagePart } from "../protocol/message.ts";
-import type { ConnectionSettings } from "./connection_settings.ts";
-import type { ConnectionInit, ConnectionStart } from "./connection_settings.ts";
-import { Endpoint } from "./endpoint.ts";
-import type { CloseInfo, EndpointOwner } from "./close_info.ts";
+import { CloseCode, decodeClosePayload, encodeClosePayload } from "../protocol/close_code.ts";
+import { closeCodeOf, type WebSocketError } from "../protocol/errors.ts";
+import type { Frame } from "../protocol/frame.ts";
+import type { Message } from "../protocol/message.ts";
+import { Opcode } from "../protocol/opcode.ts";
+import type { Transport, TransportHandler } from "../transport/transport.ts";
+import { CallbackConsumer } from "./callback_consumer.ts";
+import {
+  CloseHandshake,
+  type CloseHandshakeCore,
+  closeInfo,
+  noCloseFrame,
+} from "./close_handshake.ts";
+import type { CloseInfo } from "./close_info.ts";
+import type { ConnectionSettings, ConnectionStart, CoreInit } from "./connection_settings.ts";
+import { Keepalive, type KeepaliveCore } from "./keepalive.ts";
+import { MemoryAccount, type MemoryHolder, STEP } from "./memory_budget.ts";
+import { holdsTooMuch } from "./memory_usage.ts";
+import type { MessageConsumer } from "./message_consumer.ts";
 import { MessageQueue } from "./message_queue.ts";
-import { MessageStreams } from "./message_streams.ts";
-import { notOpen } from "./ready_state.ts";
 import { makeReadable } from "./message_readable.ts";
-import { isLonger } from "./sendable.ts";
-import type { Sendable, SendOptions } from "./sendable.ts";
-import type { Callbacks } from "./socket_handler.ts";
-import { StreamSender } from "./stream_sender.ts";
-import { Writable } from "./message_writable.ts";
-import type { WritableTarget } from "./message_writable.ts";
+import { MessageStreams, toPart } from "./message_streams.ts";
+import { Writable, type WritableCore, type WritableTarget } from "./message_writable.ts";
+import { notOpen, ReadyState } from "./ready_state.ts";
+import { Receiver, type ReceiverCore } from "./receiver.ts";
+import type { Sendable } from "./sendable.ts";
+import { Sender, type SenderCore } from "./sender.ts";
 
 /**
- * The inside of a WebSocketConnection, between its endpoint and whoever uses it: gives what comes to
- * the callbacks, or to those who pull; has what is sent wait for a stream that is being sent; and lets
- * all of them know how the connection has ended. It has no API of its own.
+ * The inside of one connection, of either role: its state, and what connects its parts. It handles the
+ * transport's events, and has no API of its own: that is `WebSocketConnection`.
+ *
+ * ```
+ * Open     messages are sent and received
+ *   -> Closing  our Close frame is queued: by sendClose(), for close(), finish(), or the answer to the
+ *               peer's Close, or by fail()
+ * Closing  only control frames are sent; received messages are still delivered, unless the connection
+ *          has failed. CloseHandshake has a phase: "flushing" our Close, "awaiting-close" of the peer,
+ *          "awaiting-eof" of TCP; each takes at most closeTimeout
+ *   -> Closed   the transport is closed
+ * Open     -> Closed  on abort(), a reset, a lost peer, or an end of TCP without a Close frame (1006)
+ * ```
+ *
+ * The state stays Open while the peer's Close waits for the consumer (phase "awaiting-consumer"), and while
+ * a `close()` waits for the streams that are being sent (`readyState` is Closing then).
  */
-export class ConnectionCore<Socket extends WritableTarget> implements EndpointOwner {
+export class ConnectionCore<Socket extends WritableTarget>
+  implements
+    TransportHandler,
+    ReceiverCore,
+    SenderCore,
+    CloseHandshakeCore,
+    KeepaliveCore,
+    WritableCore,
+    MemoryHolder {
+  readonly socket: Socket;
   readonly settings: ConnectionSettings<Socket>;
-  readonly endpoint: Endpoint;
-  readonly #socket: Socket;
-  #handler: Callbacks<Socket> | undefined;
-  /** Made when it's first needed: callbacks do without. */
-  #incoming: MessageQueue | undefined;
-  /** In the place of `#incoming`, where messages are read as they arrive. */
+  readonly transport: Transport;
+  readonly sender: Sender;
+  readonly keepalive: Keepalive;
+  /** The index of the connection in its server's `DenseSet`. */
+  index = -1;
+  readonly #extensions: ExtensionInUse | undefined;
+  #state: ReadyState = ReadyState.Open;
+  /** Why the connection has failed. */
+  #failure: unknown;
+  #closeInfo: CloseInfo | undefined;
+  // The parts below are made when they are first needed: an idle connection does without.
+  #receiver: Receiver | undefined;
+  #consumer: MessageConsumer<Socket> | undefined;
+  #queue: MessageQueue | undefined;
   #streams: MessageStreams | undefined;
-  /** Made when a stream is sent for the first time. */
-  #sender: StreamSender | undefined;
+  #closeHandshake: CloseHandshake | undefined;
+  #account: MemoryAccount | undefined;
   #readable: ReadableStream<Message> | undefined;
   #writable: Writable | undefined;
-  #closeInfo: CloseInfo | undefined;
-  /** Made when it's first asked for. */
   #whenClosed: PromiseWithResolvers<CloseInfo> | undefined;
 
-  constructor(
-    socket: Socket,
-    init: Pick<ConnectionInit<Socket, unknown>, "settings" | "transport" | "agreements">,
-  ) {
-    const { settings, transport, agreements } = init;
-    const { maxMessageSize } = settings.limits;
-    this.#socket = socket;
+  constructor(socket: Socket, { settings, transport, agreements }: CoreInit<Socket>) {
+    this.socket = socket;
     this.settings = settings;
-    const extensions = useExtensions(agreements, { maxMessageSize });
-    this.endpoint = new Endpoint(settings, transport, this, extensions);
+    this.transport = transport;
+    settings.budget?.join();
+    this.#extensions = useExtensions(agreements, settings.limits);
+    this.sender = new Sender(this, this.#extensions);
+    this.keepalive = new Keepalive(this);
   }
 
   /** Starts reading and writing. */
-  start({ answer, early, handler, opened }: ConnectionStart<Socket>): void {
-    this.#handler = handler;
-    this.endpoint.start(answer, early, () => {
-      this.#call(() => handler?.open?.(this.#socket));
-      opened?.();
-    });
+  start({ answer, early, consumer, opened }: ConnectionStart<Socket>): void {
+    this.#consumer = consumer;
+    this.transport.handler = this;
+    this.sender.cork();
+    this.sender.sendRaw(answer);
+    consumer?.onOpen?.(this);
+    opened?.();
+    this.sender.uncork();
+    if (this.#closeHandshake === undefined && !this.isClosed) this.keepalive.start();
+    if (early.length > 0) this.data(early);
+    if (!this.#receiver?.isReadingPaused && !this.isClosed) this.transport.resume();
   }
 
-  /** Whether a message may be sent: no close has been asked for, and the connection is there. */
+  /** As `WebSocketConnection.readyState`. */
+  get readyState(): ReadyState {
+    return this.isOpen && this.sender.isFinishing ? ReadyState.Closing : this.#state;
+  }
+
+  // What the parts ask for: their interfaces say what it means.
+
   get isOpen(): boolean {
-    return this.endpoint.isOpen && this.#sender?.isFinishing !== true;
+    return this.#state === ReadyState.Open;
+  }
+  get isClosed(): boolean {
+    return this.#state === ReadyState.Closed;
+  }
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+  get hasEnded(): boolean {
+    return this.#receiver?.hasEnded === true;
+  }
+  get hasReceivedClose(): boolean {
+    return this.#closeHandshake?.received !== undefined;
+  }
+  get isPausedLocally(): boolean {
+    return this.#receiver?.isPausedLocally === true;
+  }
+  get isOverBudget(): boolean {
+    return this.#account?.isStopped === true && this.isOpen;
+  }
+  get isIdle(): boolean {
+    if (this.sender.isStreaming) return false;
+    const consumer = this.#consumer;
+    // A write that waits for room is a sign of a loop that processes a message. Callbacks have no loop.
+    return consumer?.isIdle !== false &&
+      (this.#writable?.isWriting !== true || consumer instanceof CallbackConsumer);
   }
 
-  /** As of the connection. */
-  get bufferedAmount(): number {
-    return this.endpoint.outgoing.bufferedAmount + (this.#sender?.queuedBytes ?? 0);
+  /** The way in, made with the first chunk. */
+  get #input(): Receiver {
+    return this.#receiver ??= new Receiver(this, this.#extensions);
   }
 
-  /** Sends a message; as of the connection. */
-  send(message: Message, options: SendOptions | undefined): Promise<void> {
-    const { endpoint } = this;
-    const sender = this.#sender;
-    // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
-    if (!endpoint.isOpen || sender?.isFinishing) return refused(notOpen("Cannot send"));
-    if (isLonger(message, this.settings.limits.maxBufferedAmount - this.bufferedAmount)) {
-      return refused(this.#overflowed());
+  /** The unread messages, for `for await` and `readable`. */
+  get queue(): MessageQueue {
+    if (this.#queue === undefined) {
+      this.#queue = new MessageQueue(this, this.settings.limits);
+      this.#consumer ??= this.#queue;
+      if (this.isClosed) this.#queue.end();
     }
-    if (sender?.isBusy) {
-      const sent = handled(sender.sendMessage(message, options));
-      endpoint.queued();
-      return sent;
-    }
-    endpoint.send(message, options);
-    return endpoint.outgoing.ready;
+    return this.#queue;
   }
 
-  /** Sends a stream as a message; as of the connection. */
-  sendStream(stream: ReadableStream<unknown>, options: SendOptions | undefined): Promise<void> {
-    if (!this.isOpen) {
-      const error = notOpen("Cannot send");
-      stream.cancel(error).catch(() => {});
-      return refused(error);
-    }
-    this.#sender ??= new StreamSender(this.endpoint);
-    return handled(this.#sender.sendStream(stream, options));
+  /** Receiver: takes the messages; the queue, unless there are callbacks, or streams are read. */
+  get consumer(): MessageConsumer<Socket> {
+    return this.#consumer ?? this.queue;
   }
 
-  /** The outgoing queue has no room for a message. */
-  #overflowed(): DOMException {
-    const text =
-      `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
-      `${this.settings.limits.maxBufferedAmount} may`;
-    if (this.settings.overflow === "reject") return new DOMException(text, "QuotaExceededError");
-    const error = notOpen(text);
-    // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
-    this.endpoint.sendClose(encodeClosePayload(1013));
-    return error;
-  }
-
-  /** As of the connection. */
-  ping(): Promise<number> {
-    return this.endpoint.isOpen
-      ? this.endpoint.controlFrames.ping()
-      : refused(notOpen("Cannot ping"));
-  }
-
-  /** What has come and waits for those who pull. */
-  get incoming(): MessageQueue {
-    if (this.#incoming === undefined) {
-      this.#incoming = new MessageQueue(this.endpoint, this.settings.limits);
-      if (this.#closeInfo !== undefined) this.#incoming.end();
-    }
-    return this.#incoming;
-  }
-
-  /** From the next message on, what comes is for those who read it as it arrives. */
+  /** As `WebSocketConnection.messageStreams()`. */
   messageStreams(): MessageStreams {
-    if (this.#handler !== undefined) {
+    if (this.#consumer instanceof CallbackConsumer) {
       throw new DOMException(
         "Cannot stream messages: the connection's callbacks take them",
         "InvalidStateError",
       );
     }
     if (this.#streams === undefined) {
-      this.#streams = new MessageStreams(
-        this.endpoint,
-        this.settings.limits.incomingHighWaterMark,
-      );
-      for (const data of this.incoming.takeAll()) this.#streams.push(toPart(data));
-      if (this.#closeInfo !== undefined) this.#streams.end(this.#closeInfo.error);
-      this.endpoint.reading.streamMessages();
+      this.#streams = new MessageStreams(this, this.settings.limits.incomingHighWaterMark);
+      for (const message of this.queue.takeAll()) this.#streams.push(toPart(message));
+      if (this.#closeInfo !== undefined) this.#streams.onClose(this.#closeInfo);
+      this.#consumer = this.#streams;
+      this.#input.streamMessages(this.#streams);
     }
     return this.#streams;
   }
 
-  /** As of the connection. */
+  /** As `WebSocketConnection.readable`. */
   get readable(): ReadableStream<Message> {
-    return this.#readable ??= makeReadable(
-      this.incoming,
-      () => this.whenClosed,
-      () => this.#streamEnded(),
-    );
+    return this.#readable ??= makeReadable(this.queue, this);
   }
 
-  /** As of the connection. */
+  /** As `WebSocketConnection.writable`. */
   get writable(): WritableStream<Sendable> {
-    this.#writable ??= new Writable(this.#socket, {
-      hasRoom: () => this.isOpen && !this.endpoint.outgoing.isFull && !this.#sender?.isBusy,
-      written: () => this.endpoint.wanted(),
-      finish: () => this.#streamEnded(),
-    });
-    return this.#writable.stream;
+    return (this.#writable ??= new Writable(this.socket, this)).stream;
   }
 
-  /** `readable` has been cancelled, or `writable` closed. */
-  async #streamEnded(): Promise<void> {
-    this.finish();
-    await this.whenClosed;
-  }
-
-  /** Endpoint: a message; whether there is room for more. */
-  message(message: Message): boolean {
-    const handler = this.#handler;
-    // The message that was under way when the first stream was asked for.
-    if (this.#streams !== undefined) return this.part(toPart(message));
-    if (handler === undefined) {
-      const { incoming } = this;
-      // After our Close there is no holding back: what nobody has room for is dropped.
-      if (this.endpoint.isOpen || !incoming.isFull) incoming.push(message);
-      return !incoming.isFull;
-    }
-    if (handler.message === undefined) return true;
-    try {
-      const result = handler.message(this.#socket, message);
-      if (result instanceof Promise) result.catch((error) => this.fail(error));
-    } catch (error) {
-      this.fail(error);
-    }
-    return true;
-  }
-
-  /** Endpoint: a part of a message; as `message()`. */
-  part(part: MessagePart): boolean {
-    const streams = this.#streams!;
-    if (this.endpoint.isOpen || !streams.isFull) streams.push(part);
-    else streams.drop(part);
-    return !streams.isFull;
-  }
-
-  /** Endpoint: the rest of a message won't come. */
-  cut(): void {
-    this.#streams?.cut(notOpen("The peer has closed inside a message"));
-  }
-
-  /** Endpoint: whether there is no room for more messages. */
-  get isFull(): boolean {
-    return this.#handler === undefined && (this.#streams ?? this.incoming).isFull;
-  }
-
-  /** Endpoint: whether whoever uses it is done with every message so far. */
-  get isSettled(): boolean {
-    if (this.#sender?.isBusy) return false;
-    if (this.#handler !== undefined) return true;
-    return (this.#streams ?? this.incoming).isSettled && !this.#writable?.isWriting;
-  }
-
-  /** Endpoint: how many bytes of memory messages hold here. */
-  get heldBytes(): number {
-    return (this.#incoming?.heldBytes ?? 0) + (this.#streams?.heldBytes ?? 0) + this.queuedBytes;
-  }
-
-  /** Endpoint: how many of those wait to be sent. */
-  get queuedBytes(): number {
-    return this.#sender?.heldBytes ?? 0;
-  }
-
-  /** Endpoint: there is room to send again. */
-  drain(): void {
-    this.#call(() => this.#handler?.drain?.(this.#socket));
-  }
+  // Closing.
 
   /** Starts the closing handshake, after the streams that are being sent. */
-  close(payload: Uint8Array): void {
-    this.#afterStreams(() => this.endpoint.sendClose(payload));
+  startClose(payload: Uint8Array): void {
+    this.sender.finish(() => this.sendClose(payload));
   }
 
-  /** Closes, in the same way: whoever uses the connection is done with it. */
+  /** Answers the peer's Close, or closes with 1000, after the streams that are being sent. */
   finish(): void {
-    this.#afterStreams(() => this.endpoint.finish());
+    this.sender.finish(() => {
+      if (!this.isOpen) return;
+      if (this.hasReceivedClose) this.#closeHandshake!.answer();
+      else this.sendClose(encodeClosePayload(CloseCode.NormalClosure));
+    });
   }
 
-  #afterStreams(close: () => void): void {
-    if (this.#sender?.isBusy) this.#sender.finish(close);
-    else close();
+  /**
+   * Sends our Close frame, unless it has been.
+   *
+   * RFC 6455 §7.1.2: "an endpoint MUST send a Close control frame with a status code and reason".
+   */
+  sendClose(payload: Uint8Array): void {
+    if (!this.isOpen) return;
+    const handshake = this.#queueClose(payload);
+    this.sender.flush();
+    if (this.isClosed) return;
+    handshake.advance();
+    this.onIdle();
   }
 
-  /** Resolves when the connection has ended, to how. */
+  #queueClose(payload: Uint8Array): CloseHandshake {
+    const handshake = this.#startCloseHandshake();
+    this.#state = ReadyState.Closing;
+    handshake.send(payload);
+    return handshake;
+  }
+
+  /** From here on, the waits of the closing handshake limit how long a peer may be silent. */
+  #startCloseHandshake(): CloseHandshake {
+    this.keepalive.stopTimer();
+    return this.#closeHandshake ??= new CloseHandshake(this);
+  }
+
+  /**
+   * Receiver, MemoryHolder: the peer has broken a rule or a limit.
+   *
+   * RFC 6455 §7.1.7: _Fail the WebSocket Connection_: "the endpoint SHOULD send a Close frame with an
+   * appropriate status code before proceeding to _Close the WebSocket Connection_." "An endpoint MUST
+   * NOT continue to attempt to process data".
+   */
+  fail(error: unknown): void {
+    if (this.isClosed || this.hasFailed) return;
+    this.#failure = error;
+    this.#receiver?.discard();
+    const handshake = this.isOpen
+      ? this.#queueClose(encodeClosePayload(closeCodeOf(error)))
+      : this.#startCloseHandshake();
+    this.#receiver?.readToEnd();
+    this.#consumer?.onError?.(error, this);
+    this.reportError(error);
+    handshake.advance();
+  }
+
+  /**
+   * Keepalive: the peer does not respond. RFC 6455 §7.1.7: "An endpoint MAY omit sending a Close frame
+   * if it believes the other side is unlikely to be able to receive and process the Close frame".
+   */
+  peerLost(error: WebSocketError): void {
+    if (this.isClosed || this.hasFailed) return;
+    this.#failure = error;
+    this.#consumer?.onError?.(error, this);
+    this.reportError(error);
+    this.transport.abort();
+  }
+
+  /** The application has thrown. RFC 6455 §7.4.1: 1011. */
+  handlerFailed(error: unknown): void {
+    const isNotOpen = error instanceof DOMException && error.name === "InvalidStateError";
+    // Not reported: the use of a connection that the peer has closed meanwhile, and the error that the
+    // connection has ended with, which `readable` rejects with and which has been reported.
+    const isEnd = this.#closeInfo !== undefined && error === this.#closeInfo.error;
+    if (!(isNotOpen && !this.isOpen) && !isEnd) {
+      if (this.#consumer instanceof CallbackConsumer) this.#consumer.onError(error, this);
+      this.reportError(error);
+    }
+    this.sendClose(encodeClosePayload(CloseCode.InternalError));
+  }
+
+  /** Passes an error to the option `onError`. */
+  reportError(error: unknown): void {
+    this.settings.onError(error, this.socket);
+  }
+
+  /** As `WebSocketConnection.closed`. */
   get whenClosed(): Promise<CloseInfo> {
     this.#whenClosed ??= Promise.withResolvers();
     if (this.#closeInfo !== undefined) this.#whenClosed.resolve(this.#closeInfo);
     return this.#whenClosed.promise;
   }
 
-  /** Endpoint: the connection is gone. */
-  closed(info: CloseInfo): void {
+  // Events of the parts, then those of the transport.
+
+  /** Receiver: a control frame. */
+  control(frame: Frame): void {
+    if (frame.opcode === Opcode.Close) {
+      const received = decodeClosePayload(frame.payload);
+      const handshake = this.#startCloseHandshake();
+      if (this.#receiver?.isInStream) {
+        this.#streams?.cut(notOpen("The peer has closed inside a message"));
+      }
+      handshake.receive(received);
+    } else if (!this.isClosed) {
+      this.keepalive.take(frame);
+    }
+  }
+
+  /** Receiver: the peer has ended TCP, and everything before that has been decoded. */
+  peerEnded(): void {
+    if (this.hasReceivedClose) return this.#closeHandshake!.advance();
+    this.#failure ??= noCloseFrame();
+    this.transport.close();
+  }
+
+  /** The consumer is idle, or has room: resumes reading, writes, and answers the peer's Close. */
+  onIdle(): void {
+    const receiver = this.#receiver;
+    const isWaiting = receiver !== undefined &&
+      (receiver.isReadingPaused || receiver.hasPendingInput);
+    if (isWaiting && !(this.consumer.isFull && this.isOpen)) receiver.resume();
+    if (!this.isIdle) return;
+    // The replies to all messages of a turn are queued: no need to wait for a quiet microtask.
+    this.sender.flush();
+    if (this.hasReceivedClose && this.isOpen) this.#closeHandshake!.onIdle();
+    if (this.#account !== undefined) this.updateMemoryUsage();
+  }
+
+  /** Sender: the send queue is empty, or below its mark again. */
+  onWritten(wasFull: boolean): void {
+    if (this.isClosed) return;
+    if (!this.isOpen) return this.#closeHandshake!.advance();
+    if (wasFull) this.#consumer?.onDrain?.(this);
+    const receiver = this.#receiver;
+    if (receiver === undefined || this.#consumer?.isFull) return;
+    if (receiver.isReadingPaused || this.isIdle) receiver.resume();
+  }
+
+  data(chunk: Uint8Array): void {
+    const receiver = this.#input;
+    this.keepalive.heard();
+    this.sender.cork();
+    if (!this.isClosed && !this.hasFailed) receiver.take(chunk);
+    this.sender.scheduleFlush();
+    receiver.afterChunk();
+    this.updateMemoryUsage();
+  }
+
+  drain(): void {
+    this.progress();
+    this.sender.onDrain();
+    this.keepalive.onDrain();
+    if (this.#account !== undefined) this.updateMemoryUsage();
+  }
+
+  progress(): void {
+    this.#closeHandshake?.onProgress();
+    // If the queue is not full, the kernel may have taken everything, and the peer nothing.
+    if (this.sender.isFull) this.keepalive.heard();
+  }
+
+  end(): void {
+    this.keepalive.stopTimer();
+    this.#input.end();
+  }
+
+  close(error?: unknown): void {
+    if (this.isClosed) return;
+    this.#state = ReadyState.Closed;
+    this.#closeHandshake?.close();
+    const info = closeInfo(this.#closeHandshake, this.sender.queuedBytes, this.#failure, error);
+    // An error takes as long to make as the rest of this: it is made if a promise waits for it.
+    const gone = this.sender.isAwaited || this.keepalive.isAwaited
+      ? notOpen("The connection was closed")
+      : undefined;
+    this.sender.close(gone);
+    this.keepalive.close(gone);
+    this.#receiver?.discard();
+    this.#account?.close();
+    this.settings.budget?.leave();
     this.#closeInfo = info;
     this.#whenClosed?.resolve(info);
-    this.#sender?.abort(notOpen("The connection was closed"));
-    this.#incoming?.end();
-    this.#streams?.end(info.error);
-    // Before `close`, in which the server's `connections` has the socket no longer.
-    this.settings.onClosed?.(this.#socket);
-    this.#call(() => this.#handler?.close?.(this.#socket, info));
+    this.sender.abortStreams();
+    if (this.#queue !== this.#consumer) this.#queue?.end();
+    // Before the callback `close`, in which the server's `connections` does not have the socket.
+    this.settings.onClosed?.(this.socket);
+    this.#consumer?.onClose(info, this);
   }
 
-  /** Endpoint: the peer, or the transport, has broken the connection. */
-  failed(error: unknown): void {
-    this.#streams?.cut(error);
-    this.#report(error);
+  /** The memory usage of the connection, in bytes. */
+  get memoryUsage(): number {
+    return (this.#receiver?.memoryUsage ?? 0) + this.sender.memoryUsage +
+      (this.#queue?.memoryUsage ?? 0) + (this.#streams?.memoryUsage ?? 0) +
+      this.keepalive.memoryUsage + (this.transport.heldBytes ?? 0);
   }
 
-  /** A handler has thrown: RFC 6455 §7.4.1: 1011. */
-  fail(error: unknown): void {
-    const isOurs = error instanceof DOMException && error.name === "InvalidStateError";
-    // To use a connection that the peer has closed meanwhile is no fault of the handler's.
-    // Nor is how it ended, which `readable` rejects with: `closed` has it, and who breaks the protocol
-    // has been reported.
-    const isEnd = this.#closeInfo !== undefined && error === this.#closeInfo.error;
-    if (!(isOurs && !this.endpoint.isOpen) && !isEnd) this.#report(error);
-    this.endpoint.sendClose(encodeClosePayload(1011));
-  }
-
-  /** Calls a callback of the handler's, whatever it does. */
-  #call(callback: () => unknown): void {
-    try {
-      const result = callback();
-      if (result instanceof Promise) result.catch((error) => this.fail(error));
-    } catch (error) {
-      this.fail(error);
+  /** Reports the memory usage to the budget, and fails the connection if it is over its limit. */
+  updateMemoryUsage(): void {
+    if (this.isClosed) return;
+    const all = this.memoryUsage;
+    const { budget, limits: { maxConnectionMemory: max } } = this.settings;
+    if (budget !== undefined && (all >= STEP || this.#account !== undefined)) {
+      (this.#account ??= new MemoryAccount(this, budget)).report(all);
     }
+    if (all <= max || this.hasFailed) return;
+    const outgoing = this.sender.memoryUsage + this.keepalive.memoryUsage;
+    const unfinished = this.#receiver?.unfinishedBytes ?? 0;
+    this.fail(holdsTooMuch({ all, outgoing, unfinished }, max));
   }
 
-  /** Tells of what went wrong; a callback that fails over it is one thing more to tell of. */
-  #report(error: unknown): void {
-    try {
-      const result = this.#handler?.error?.(this.#socket, error);
-      if (result instanceof Promise) {
-        result.catch((error) => this.settings.onError(error, this.#socket));
-      }
-    } catch (thrown) {
-      this.settings.onError(thrown, this.#socket);
-    }
-    this.settings.onError(error, this.#socket);
+  /** MemoryAccount: the budget has stopped this connection, or released it. */
+  regulate(): void {
+    this.#input.onBudgetChange();
   }
-}
 
-function toPart(data: Message): MessagePart {
-  return { type: typeof data === "string" ? "text" : "binary", data, fin: true };
-}
-
-/** Its rejection is for whoever awaits it: nobody has to. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
-}
-
-function refused(error: unknown): Promise<never> {
-  return handled(Promise.reject(error));
+  /** MemoryBudget: frees the memory of the connection, by closing it. */
+  evict(error: unknown): void {
+    const isSecond = this.hasFailed;
+    this.fail(error);
+    // A Close frame behind what the peer does not read would free nothing.
+    if (isSecond || this.sender.isFull) this.transport.abort();
+    else this.updateMemoryUsage();
+  }
 }

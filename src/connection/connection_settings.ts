@@ -5,19 +5,15 @@ import type { Timers } from "../util/timers.ts";
 import type { Overflow } from "./connection_options.ts";
 import type { Limits } from "./limits.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
-import type { Callbacks } from "./socket_handler.ts";
+import type { MessageConsumer } from "./message_consumer.ts";
 
 /** What the connections of one server or client have in common: one object for all of them. */
-export interface EndpointSettings {
+export interface ConnectionSettings<Socket> {
   readonly role: Role;
   readonly limits: Readonly<Limits>;
   readonly timers: Timers;
   /** The memory budget of the server; a client has none. */
   readonly budget: MemoryBudget | undefined;
-}
-
-/** The same, with what only the public connection uses. */
-export interface ConnectionSettings<Socket> extends EndpointSettings {
   /** What happens to a `send()` for which the send queue has no room. */
   readonly overflow: Overflow;
   /** Makes the opening handshake's request when the application asks for it. */
@@ -30,17 +26,21 @@ export interface ConnectionSettings<Socket> extends EndpointSettings {
   readonly onClosed: ((socket: Socket) => void) | undefined;
 }
 
-/** What the handshake of either role makes a connection from. */
-export interface ConnectionInit<Socket, Data> {
+/** What the inside of a connection is made from. */
+export interface CoreInit<Socket> {
   settings: ConnectionSettings<Socket>;
   transport: Transport;
+  /** What the handshake has agreed to, in the order of the server's response. */
+  agreements: readonly ExtensionAgreement[];
+}
+
+/** What the handshake of either role makes a connection from. */
+export interface ConnectionInit<Socket, Data> extends CoreInit<Socket> {
   /** The address of the client, if the other end of the transport is a proxy. */
   clientAddr?: Addr | undefined;
   protocol: string;
   /** The extensions in use, as in Sec-WebSocket-Extensions; empty if there are none. */
   extensions: string;
-  /** What the handshake has agreed to, in the order of the server's response. */
-  agreements: readonly ExtensionAgreement[];
   data: Data;
   /** The head of the opening handshake's request, from which `request` is made. */
   headText: string;
@@ -52,8 +52,8 @@ export interface ConnectionStart<Socket> {
   answer: Uint8Array<ArrayBuffer>;
   /** Bytes that were received with the opening handshake. */
   early: Uint8Array;
-  /** The callbacks, if the application uses them. */
-  handler?: Callbacks<Socket> | undefined;
+  /** Takes the messages, if the application uses callbacks; without it, a queue does. */
+  consumer?: MessageConsumer<Socket> | undefined;
   /** Called once messages can be sent, before any is received. */
   opened?: () => void;
 }

@@ -1,5 +1,6 @@
 import { checkCallbacks, show } from "../util/options.ts";
-import { failConnection, finishConnection, startConnection } from "./connection.ts";
+import { CallbackConsumer } from "./callback_consumer.ts";
+import { coreOf } from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
 import type { ConnectionStart } from "./connection_settings.ts";
 import { CALLBACK_NAMES } from "./socket_handler.ts";
@@ -18,14 +19,19 @@ export type SocketFunction<Data = unknown> = (
 /** A handler of connections: a function, or an object of callbacks. */
 export type Handler<Data = unknown> = SocketFunction<Data> | SocketHandler<Data>;
 
+/** A handler, checked: one consumer calls the callbacks of all its connections. */
+export type ResolvedHandler<Data> =
+  | SocketFunction<Data>
+  | CallbackConsumer<WebSocketConnection<Data>>;
+
 /**
  * Checks a handler.
  *
  * @param owner The function that takes the handler, such as `serve()`.
  * @throws {TypeError} If it is neither a function nor an object, or has an unknown callback.
  */
-export function checkHandler(owner: string, handler: unknown): void {
-  if (typeof handler === "function") return;
+export function resolveHandler<Data>(owner: string, handler: Handler<Data>): ResolvedHandler<Data> {
+  if (typeof handler === "function") return handler;
   if (typeof handler !== "object" || handler === null) {
     throw new TypeError(
       `Cannot use handler of ${owner}: expected a handler, a function or an object of callbacks, ` +
@@ -33,6 +39,7 @@ export function checkHandler(owner: string, handler: unknown): void {
     );
   }
   checkCallbacks(owner, handler, CALLBACK_NAMES);
+  return new CallbackConsumer(handler);
 }
 
 /**
@@ -43,11 +50,12 @@ export function checkHandler(owner: string, handler: unknown): void {
 export function startWithHandler<Data>(
   socket: WebSocketConnection<Data>,
   start: Pick<ConnectionStart<WebSocketConnection<Data>>, "answer" | "early">,
-  handler: Handler<Data>,
+  handler: ResolvedHandler<Data>,
   onReturned?: (socket: WebSocketConnection<Data>) => void,
 ): void {
-  if (typeof handler !== "function") return startConnection(socket, { ...start, handler });
-  startConnection(socket, {
+  const core = coreOf(socket);
+  if (typeof handler !== "function") return core.start({ ...start, consumer: handler });
+  core.start({
     ...start,
     opened: () => void run(socket, handler, onReturned),
   });
@@ -60,9 +68,9 @@ async function run<Data>(
 ): Promise<void> {
   try {
     await handler(socket);
-    finishConnection(socket);
+    coreOf(socket).finish();
   } catch (error) {
-    failConnection(socket, error);
+    coreOf(socket).handlerFailed(error);
   }
   onReturned?.(socket);
 }

@@ -12,18 +12,18 @@ import { PART_OVERHEAD } from "./memory_usage.ts";
 export interface KeepaliveCore {
   readonly settings: { readonly limits: Readonly<Limits>; readonly timers: Timers };
   /** The send queue. */
-  readonly outgoing: {
+  readonly sender: {
     readonly isFull: boolean;
-    readonly bufferedAmount: number;
-    send(frame: FrameInit): void;
+    readonly queuedBytes: number;
+    enqueue(frame: FrameInit): void;
     flush(): void;
   };
   /** Whether the peer's Close frame has been received. */
   readonly hasReceivedClose: boolean;
-  /** Whether reading is paused for a reason other than a peer that does not read. */
-  readonly isReadingPaused: boolean;
+  /** Whether reading is paused for a reason of this end, so that received bytes may wait. */
+  readonly isPausedLocally: boolean;
   /** Recounts the memory usage. */
-  queued(): void;
+  updateMemoryUsage(): void;
   /** Drops the connection: the peer does not respond. */
   peerLost(error: WebSocketError): void;
 }
@@ -75,7 +75,7 @@ export class Keepalive extends Timer {
   }
 
   /** The memory usage of the pings that have no Pong yet, in bytes. */
-  get heldBytes(): number {
+  get memoryUsage(): number {
     return this.#pings === undefined ? 0 : this.#pings.size * PART_OVERHEAD;
   }
 
@@ -94,8 +94,8 @@ export class Keepalive extends Timer {
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
   ping(): Promise<number> {
     const { frame, roundTrip } = (this.#pings ??= new PendingPings()).add(this.#now);
-    this.#core.outgoing.send(frame);
-    this.#core.queued();
+    this.#core.sender.enqueue(frame);
+    this.#core.updateMemoryUsage();
     return roundTrip;
   }
 
@@ -120,9 +120,9 @@ export class Keepalive extends Timer {
   }
 
   /** Sends the Pong that has waited for the send queue to get short, if it has. */
-  drained(): void {
+  onDrain(): void {
     const pings = this.#pings;
-    if (pings?.owedPong === undefined || this.#core.outgoing.isFull) return;
+    if (pings?.owedPong === undefined || this.#core.sender.isFull) return;
     const payload = pings.owedPong;
     pings.owedPong = undefined;
     this.#sendPong(payload);
@@ -147,7 +147,7 @@ export class Keepalive extends Timer {
 
   /** Sends a Ping if the peer has been silent for `pingInterval`, or gives up after `pongTimeout` more. */
   override timeUp(): void {
-    if (this.#core.isReadingPaused) this.heard();
+    if (this.#core.isPausedLocally) this.heard();
     const { limits: { pingInterval, pongTimeout }, timers } = this.#core.settings;
     if (this.#heardAt === SILENT) {
       if (pongTimeout !== Infinity) return this.#core.peerLost(silent(pongTimeout));
@@ -162,12 +162,12 @@ export class Keepalive extends Timer {
   }
 
   #pingSilentPeer(): void {
-    const { outgoing } = this.#core;
+    const { sender } = this.#core;
     const pings = this.#pings ??= new PendingPings();
     // At most one such Ping is in the send queue: a peer that does not read can't answer a second.
-    if (pings.hasKeepalive && outgoing.bufferedAmount > 0) return;
-    outgoing.send(pings.addKeepalive(this.#now));
-    outgoing.flush();
+    if (pings.hasKeepalive && sender.queuedBytes > 0) return;
+    sender.enqueue(pings.addKeepalive(this.#now));
+    sender.flush();
   }
 
   get #now(): number {
@@ -179,7 +179,7 @@ export class Keepalive extends Timer {
     // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
     // most recently processed Ping frame." So the pongs to a peer that sends pings and does not read
     // take no more of the send queue than its high-water mark.
-    if (!this.#core.outgoing.isFull) this.#sendPong(payload);
+    if (!this.#core.sender.isFull) this.#sendPong(payload);
     else (this.#pings ??= new PendingPings()).owedPong = payload.slice();
   }
 
@@ -188,7 +188,7 @@ export class Keepalive extends Timer {
     // Close frame."
     if (this.#core.hasReceivedClose) return;
     // RFC 6455 §5.5.3: "identical "Application data" as found in the message body of the Ping frame".
-    this.#core.outgoing.send({ opcode: Opcode.Pong, payload });
+    this.#core.sender.enqueue({ opcode: Opcode.Pong, payload });
   }
 }
 

@@ -13,15 +13,16 @@ export const PART_OVERHEAD = 512;
 const SHORT = 64;
 
 /**
- * How many bytes of memory a queue of messages holds, from `start` on. Characters count twice: a string
+ * How many bytes of memory a queue of messages holds. Characters count twice: a string
  * with one that is not Latin-1 takes two bytes for each. A view counts with all of the chunk that it is
  * cut from, once for all the views in a row that share it.
  */
-export function bytesOf(queue: readonly Message[], start: number): number {
-  let bytes = (queue.length - start) * PART_OVERHEAD;
+export function bytesOf(queue: Pick<readonly Message[], "length" | "at">): number {
+  const { length } = queue;
+  let bytes = length * PART_OVERHEAD;
   let last: ArrayBufferLike | undefined;
-  for (let i = start; i < queue.length; i++) {
-    const message = queue[i];
+  for (let i = 0; i < length; i++) {
+    const message = queue.at(i)!;
     if (typeof message === "string") {
       bytes += 2 * message.length;
     } else if (message.length <= SHORT) {

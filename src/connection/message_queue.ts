@@ -1,134 +1,94 @@
 import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
+import { AsyncQueue } from "../util/async_queue.ts";
 import { bytesOf, PART_OVERHEAD } from "./memory_usage.ts";
+import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
-/** What the queue asks of the endpoint that fills it. */
-export interface IncomingSource {
-  /** The consumer has taken all there is and wants more. */
-  wanted(): void;
-}
-
-type Result = IteratorResult<Message, undefined>;
-
-/** Up to how many messages are looked at to tell what they hold; with more, an upper bound will do. */
-const MOST_COUNTED = 256;
-
-const DONE: Result = Object.freeze({ done: true, value: undefined });
+/** With more messages than this, the memory usage is an upper bound instead of a count. */
+const MAX_COUNTED = 256;
 
 /**
- * The incoming half of a connection, for the consumers that pull: an async iterator over a queue.
- * Written by hand, since an async generator takes two to three times as long for each message.
+ * The unread messages of a connection, for consumers that pull: `for await` loops, and the stream
+ * `readable`.
  */
-export class MessageQueue implements AsyncIterableIterator<Message, undefined> {
-  readonly #source: IncomingSource;
-  readonly #maxBytes: number;
-  readonly #maxMessages: number;
-  #queue: Message[] = [];
-  /** Where the queue starts: what stands before has been taken. */
-  #head = 0;
+export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer {
+  readonly #connection: Pick<ConsumedConnection, "onIdle">;
+  readonly #limits: Readonly<Limits>;
+  /** The bytes, or characters, of the messages in the queue. */
   #bytes = 0;
-  #waiting: ((result: Result) => void)[] = [];
+  /** Whether a caller may still process the last message. */
   #isBusy = false;
-  #hasEnded = false;
 
-  constructor(source: IncomingSource, limits: Readonly<Limits>) {
-    this.#source = source;
-    this.#maxBytes = limits.incomingHighWaterMark;
-    this.#maxMessages = limits.incomingMaxMessages;
+  constructor(connection: Pick<ConsumedConnection, "onIdle">, limits: Readonly<Limits>) {
+    super();
+    this.#connection = connection;
+    this.#limits = limits;
   }
 
   /** Whether the queue is at its high-water mark. */
   get isFull(): boolean {
-    return this.#queue.length - this.#head >= this.#maxMessages || this.#bytes >= this.#maxBytes;
+    const { incomingMaxMessages, incomingHighWaterMark } = this.#limits;
+    return this.length >= incomingMaxMessages || this.#bytes >= incomingHighWaterMark;
   }
 
   /**
-   * Whether everything has been delivered, and whoever took the last message is done with it, as far
-   * as one can see: it has asked for the next one, or it has left.
+   * Whether all messages have been processed: the queue is empty, and the caller that took the last
+   * message has asked for the next one, or has left its loop.
    */
-  get isSettled(): boolean {
-    return this.#queue.length === this.#head && !this.#isBusy;
+  get isIdle(): boolean {
+    return !this.#isBusy && this.length === 0;
   }
 
-  /** How many bytes of memory the queue holds. */
-  get heldBytes(): number {
-    const count = this.#queue.length - this.#head;
+  /** The memory usage of the queue, in bytes. */
+  get memoryUsage(): number {
+    const count = this.length;
     if (count === 0) return 0;
-    if (count > MOST_COUNTED) return 2 * this.#bytes + count * PART_OVERHEAD;
-    return bytesOf(this.#queue, this.#head);
+    if (count > MAX_COUNTED) return 2 * this.#bytes + count * PART_OVERHEAD;
+    return bytesOf(this);
+  }
+
+  /** Takes a received message; returns whether there is room for more. */
+  message(message: Message, connection: ConsumedConnection): boolean {
+    // After our Close frame the peer is not held back: what finds no room is dropped.
+    if (connection.isOpen || !this.isFull) this.push(message);
+    return !this.isFull;
+  }
+
+  /** The connection is closed: the queue ends after its messages. */
+  onClose(): void {
+    this.end();
   }
 
   /** Adds a message. */
-  push(message: Message): void {
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) {
-      this.#isBusy = true;
-      waiting({ done: false, value: message });
-      return;
-    }
-    this.#queue.push(message);
-    this.#bytes += message.length;
+  override push(message: Message): boolean {
+    const isTaken = super.push(message);
+    if (isTaken) this.#isBusy = true;
+    else this.#bytes += message.length;
+    return isTaken;
   }
 
-  /** Gives away all that wait. */
-  takeAll(): Message[] {
-    const all = this.#queue.slice(this.#head);
-    this.#queue = [];
-    this.#head = 0;
+  /** Removes and returns all messages. */
+  override takeAll(): Message[] {
     this.#bytes = 0;
-    return all;
+    return super.takeAll();
   }
 
-  /** No further message will come; those in the queue are still delivered. */
-  end(): void {
-    this.#hasEnded = true;
-    for (const waiting of this.#waiting.splice(0)) waiting(DONE);
-  }
-
-  /** The next message; done once the connection has closed and all before that has been delivered. */
-  next(): Promise<Result> {
-    if (this.#hasNext()) return Promise.resolve({ done: false, value: this.#take() });
-    return this.wait();
-  }
-
-  /** The next message, where it's there already. */
-  poll(): Message | undefined {
-    return this.#hasNext() ? this.#take() : undefined;
-  }
-
-  /** The next message, where `poll()` has found none. */
-  wait(): Promise<Result> {
-    if (this.#hasEnded) return Promise.resolve(DONE);
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** The consumer leaves. What has not been delivered waits for the next one. */
-  return(): Promise<Result> {
-    this.#isBusy = false;
-    if (this.#head === this.#queue.length) this.#source.wanted();
-    return Promise.resolve(DONE);
-  }
-
-  /** Itself. */
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  #hasNext(): boolean {
-    if (this.#head === this.#queue.length) {
+  /** Removes and returns the oldest message; `undefined` if there is none, even after more input. */
+  override poll(): Message | undefined {
+    if (this.length === 0) {
       this.#isBusy = false;
-      this.#source.wanted(); // May fill the queue at once.
+      this.#connection.onIdle(); // May add messages at once.
     }
-    return this.#isBusy = this.#head < this.#queue.length;
+    const message = super.poll();
+    this.#isBusy = message !== undefined;
+    if (message !== undefined) this.#bytes -= message.length;
+    return message;
   }
 
-  #take(): Message {
-    const message = this.#queue[this.#head];
-    this.#bytes -= message.length;
-    if (++this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    }
-    return message;
+  /** Leaves the loop. Unread messages wait for the next one. */
+  override return(): Promise<IteratorResult<Message, undefined>> {
+    this.#isBusy = false;
+    if (this.length === 0) this.#connection.onIdle();
+    return super.return();
   }
 }

@@ -3,33 +3,38 @@ import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { MessageQueue } from "./message_queue.ts";
 
+/** What the streams of a connection use of its core. */
+export interface StreamCore {
+  /** Resolves when the connection is closed. */
+  readonly whenClosed: Promise<CloseInfo>;
+  /** Closes the connection, cleanly. */
+  finish(): void;
+}
+
 /**
- * The messages of a connection as a stream. It asks for one at a time, so that what it has handed over
- * is what has been read.
+ * Makes the stream `WebSocketConnection.readable`. It has no queue of its own: it takes a message only
+ * when one is read.
  *
- * @param incoming Where the messages wait.
- * @param closed How the connection has ended, once it has.
- * @param cancel Closes the connection.
+ * @param queue The unread messages.
  */
-export function makeReadable(
-  incoming: MessageQueue,
-  closed: () => Promise<CloseInfo>,
-  cancel: () => Promise<void>,
-): ReadableStream<Message> {
+export function makeReadable(queue: MessageQueue, core: StreamCore): ReadableStream<Message> {
   async function wait(controller: ReadableStreamDefaultController<Message>): Promise<void> {
-    const { done, value } = await incoming.wait();
+    const { done, value } = await queue.wait();
     if (!done) return controller.enqueue(value);
-    const { wasClean, closeCode, error } = await closed();
+    const { wasClean, closeCode, error } = await core.whenClosed;
     if (wasClean) controller.close();
     else controller.error(error ?? notOpen(`The connection was lost (${closeCode})`));
   }
 
   return new ReadableStream<Message>({
     pull(controller) {
-      // A promise for each message costs the stream two turns.
-      const message = incoming.poll();
+      // A promise for each message costs the stream two microtask turns.
+      const message = queue.poll();
       return message === undefined ? wait(controller) : controller.enqueue(message);
     },
-    cancel,
+    async cancel() {
+      core.finish();
+      await core.whenClosed;
+    },
   }, { highWaterMark: 0 });
 }

@@ -3,46 +3,47 @@ import type { MessagePart } from "../protocol/message.ts";
 import { PART_OVERHEAD } from "./memory_usage.ts";
 
 /**
- * The largest part, in bytes, that is made for a reader that has brought no buffer. V8 lets tens of MiB of
- * large buffers become garbage before it looks, and looks sooner where they are small and many.
+ * The largest part, in bytes, that a reader without a buffer of its own gets. V8 collects many small
+ * buffers earlier than a few large ones, of which it lets tens of MiB become garbage.
  */
 const PART_SIZE = 8 * 1024;
 
-/** The way into one message's `ReadableStream`. */
+/** The source of the `ReadableStream` of one message. */
 export interface MessageFeed<Data extends string | Uint8Array = string | Uint8Array> {
   readonly readable: ReadableStream<Data>;
-  /** Whether as much waits to be read as may. */
+  /** Whether the unread parts are at the high-water mark. */
   readonly isFull: boolean;
-  /** How many bytes of memory that takes. */
-  readonly heldBytes: number;
-  /** Adds the next part, which is not empty; the caller may use its bytes again. */
+  /** The memory usage of the unread parts, in bytes. */
+  readonly memoryUsage: number;
+  /** Adds the next part, which is not empty; its bytes are copied. */
   push(data: Data): void;
   /** Ends the message. */
   close(): void;
-  /** The message will not end. */
+  /** Errors the stream: the message will not end. */
   error(error: unknown): void;
 }
 
-/** Who is told how a message is read. */
-export interface MessageFeedOwner {
-  /** Everything that has come has been read. */
-  wanted(): void;
-  /** The reader wants no more of the message. */
-  cancelled(): void;
+/** What a {@linkcode MessageFeed} calls. */
+export interface MessageFeedEvents {
+  /** All parts have been read, and the reader waits for more. */
+  onEmpty(): void;
+  /** The reader has cancelled the stream. */
+  onCancel(): void;
 }
 
 /**
  * Makes the stream of one message.
  *
- * @param mark How many bytes may wait to be read, or how many characters, with what each part of them
- * costs beside.
+ * @param mark The high-water mark, in bytes or characters and the overhead of each part.
  */
 export function makeFeed(
   type: MessagePart["type"],
   mark: number,
-  owner: MessageFeedOwner,
+  events: MessageFeedEvents,
 ): MessageFeed {
-  return (type === "text" ? new TextFeed(mark, owner) : new BinaryFeed(mark, owner)) as MessageFeed;
+  return (type === "text"
+    ? new TextFeed(mark, events)
+    : new BinaryFeed(mark, events)) as MessageFeed;
 }
 
 class TextFeed implements MessageFeed<string> {
@@ -50,15 +51,15 @@ class TextFeed implements MessageFeed<string> {
   readonly #mark: number;
   #controller!: ReadableStreamDefaultController<string>;
 
-  constructor(mark: number, owner: MessageFeedOwner) {
+  constructor(mark: number, events: MessageFeedEvents) {
     this.#mark = mark;
     this.readable = new ReadableStream<string>({
       start: (controller) => void (this.#controller = controller),
-      // Not for each part that has been read: a chunk of many comes at a time.
+      // Not for each part: the parts of one chunk are added at once.
       pull: ({ desiredSize }) => {
-        if (desiredSize === mark) owner.wanted();
+        if (desiredSize === mark) events.onEmpty();
       },
-      cancel: () => owner.cancelled(),
+      cancel: () => events.onCancel(),
     }, { highWaterMark: mark, size: (chunk) => chunk!.length + PART_OVERHEAD });
   }
 
@@ -66,8 +67,8 @@ class TextFeed implements MessageFeed<string> {
     return (this.#controller.desiredSize ?? 0) <= 0;
   }
 
-  /** A stream that has ended, or errored, wants nothing and holds nothing. Characters may take two bytes. */
-  get heldBytes(): number {
+  /** A stream that has ended, or errored, has no unread parts. Characters may take two bytes. */
+  get memoryUsage(): number {
     const { desiredSize } = this.#controller;
     return desiredSize === null || desiredSize === 0 ? 0 : 2 * (this.#mark - desiredSize);
   }
@@ -86,33 +87,34 @@ class TextFeed implements MessageFeed<string> {
 }
 
 /**
- * A byte stream: what a BYOB reader waits for goes from the network's buffer into its own, and leaves
- * no garbage. What nobody waits for yet is kept in a buffer of the pool's, not in the stream's queue.
+ * A byte stream: a BYOB reader that waits gets the bytes copied from the chunk into its own buffer,
+ * which leaves no garbage. Bytes that no reader waits for are kept in a buffer of the pool, not in the
+ * queue of the stream.
  *
  * @see {@link https://streams.spec.whatwg.org/#readable-byte-streams}
  */
 class BinaryFeed implements MessageFeed<Uint8Array> {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #mark: number;
-  readonly #owner: MessageFeedOwner;
+  readonly #events: MessageFeedEvents;
   #controller!: ReadableByteStreamController;
-  /** What has come and has not been read: from `#start` to `#end`. */
+  /** The unread bytes, from `#start` to `#end`. */
   #buffer: Uint8Array<ArrayBuffer> | undefined;
   #start = 0;
   #end = 0;
   #isPulled = false;
   #isClosing = false;
 
-  constructor(mark: number, owner: MessageFeedOwner) {
+  constructor(mark: number, events: MessageFeedEvents) {
     this.#mark = mark;
-    this.#owner = owner;
+    this.#events = events;
     this.readable = new ReadableStream({
       type: "bytes",
       start: (controller) => void (this.#controller = controller),
       pull: () => this.#pull(),
       cancel: () => {
         this.#free();
-        owner.cancelled();
+        events.onCancel();
       },
     }, { highWaterMark: 0 });
   }
@@ -121,7 +123,7 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
     return this.#end - this.#start >= this.#mark;
   }
 
-  get heldBytes(): number {
+  get memoryUsage(): number {
     return this.#buffer?.length ?? 0;
   }
 
@@ -142,7 +144,7 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
 
   #pull(): void {
     this.#isPulled = true;
-    if (this.#end === this.#start) return this.#owner.wanted();
+    if (this.#end === this.#start) return this.#events.onEmpty();
     const waiting = this.#buffer!.subarray(this.#start, this.#end);
     this.#start = this.#end - this.#give(waiting).length;
     if (this.#start < this.#end) return;
@@ -150,7 +152,7 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
     if (this.#isClosing) this.#close();
   }
 
-  /** Gives to whom waits, and gives back what is left. */
+  /** Passes bytes to the read that waits, and returns the rest of them. */
   #give(data: Uint8Array): Uint8Array {
     this.#isPulled = false;
     const request = this.#controller.byobRequest;
@@ -192,7 +194,7 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
 
   #close(): void {
     this.#controller.close();
-    // A read that waits ends with the stream only once it has been answered.
+    // A pending BYOB read ends with the stream only after a response.
     this.#controller.byobRequest?.respond(0);
   }
 }

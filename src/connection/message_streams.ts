@@ -1,6 +1,7 @@
-import type { MessagePart } from "../protocol/message.ts";
+import type { Message, MessagePart } from "../protocol/message.ts";
 import { notOpen } from "./ready_state.ts";
-import type { IncomingSource } from "./message_queue.ts";
+import type { CloseInfo } from "./close_info.ts";
+import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 import { makeFeed } from "./message_stream_source.ts";
 import type { MessageFeed } from "./message_stream_source.ts";
 
@@ -14,54 +15,72 @@ type Result = IteratorResult<MessageStream, undefined>;
 const DONE: Result = Object.freeze({ done: true, value: undefined });
 
 /**
- * The incoming half of a connection, for messages that are read while they arrive, one after the
- * other.
+ * Received messages, each as a stream that is read while the message is received: the iterator of
+ * {@linkcode WebSocketConnection.messageStreams}.
  */
-export class MessageStreams implements AsyncIterableIterator<MessageStream, undefined> {
-  readonly #source: IncomingSource;
+export class MessageStreams
+  implements AsyncIterableIterator<MessageStream, undefined>, MessageConsumer {
+  readonly #connection: Pick<ConsumedConnection, "onIdle">;
   readonly #mark: number;
-  /** Messages that nobody has asked for yet. */
+  /** Messages that no call of `next()` has taken yet. */
   #ready: { message: MessageStream; feed: MessageFeed }[] = [];
   #waiting: ((result: Result) => void)[] = [];
-  /** Where the message goes that arrives now; nowhere, if whoever has it wants no more of it. */
+  /** The stream of the message that is being received; `undefined` if it has been cancelled. */
   #current: MessageFeed | undefined;
   #inMessage = false;
-  /** The message that was handed over last. */
+  /** The stream of the message that `next()` has returned last. */
   #given: MessageFeed | undefined;
-  /** Whether whoever has that may not be done with it. */
+  /** Whether the caller of `next()` may still process that message. */
   #isBusy = false;
   #hasEnded = false;
 
   /**
-   * @param mark How many bytes, or characters, of a message may wait to be read, with what each part
-   * costs beside them.
+   * @param mark The high-water mark of one message's stream, in bytes or characters and the overhead of
+   * each part.
    */
-  constructor(source: IncomingSource, mark: number) {
-    this.#source = source;
+  constructor(connection: Pick<ConsumedConnection, "onIdle">, mark: number) {
+    this.#connection = connection;
     this.#mark = mark;
   }
 
-  /** Whether what has arrived has not been read. */
+  /** Whether a message has not been asked for, or the stream of the current one is at its mark. */
   get isFull(): boolean {
     return this.#ready.length > 0 || this.#current?.isFull === true;
   }
 
   /**
-   * Whether everything has been delivered, and whoever took the last message is done with it, as far
-   * as one can see: it has asked for the next one, or it has left.
+   * Whether all messages have been processed: the caller that took the last one has asked for the next
+   * one, or has left its loop.
    */
-  get isSettled(): boolean {
+  get isIdle(): boolean {
     return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
   }
 
-  /** How many bytes of memory wait to be read. */
-  get heldBytes(): number {
-    let bytes = this.#given?.heldBytes ?? 0;
-    for (const { feed } of this.#ready) bytes += feed.heldBytes;
+  /** The memory usage of unread parts, in bytes. */
+  get memoryUsage(): number {
+    let bytes = this.#given?.memoryUsage ?? 0;
+    for (const { feed } of this.#ready) bytes += feed.memoryUsage;
     return bytes;
   }
 
-  /** Takes the next part; its bytes are copied. */
+  /** The message that was being received when the first stream was asked for. */
+  message(message: Message, connection: ConsumedConnection): boolean {
+    return this.part(toPart(message), connection);
+  }
+
+  /**
+   * Takes the next part of a message; its bytes are copied.
+   *
+   * @returns Whether there is room for more.
+   */
+  part(part: MessagePart, connection: ConsumedConnection): boolean {
+    // After our Close frame the peer is not held back: what finds no room is dropped.
+    if (connection.isOpen || !this.isFull) this.push(part);
+    else this.drop(part);
+    return !this.isFull;
+  }
+
+  /** Adds a part to the stream of its message. */
   push(part: MessagePart): void {
     if (!this.#inMessage) {
       this.#inMessage = true;
@@ -74,62 +93,65 @@ export class MessageStreams implements AsyncIterableIterator<MessageStream, unde
     this.#current = undefined;
   }
 
-  /** Takes no notice of the next part, nor of what follows of its message. */
+  /** Ignores a part, and the rest of its message. */
   drop(part: MessagePart): void {
     this.cut(notOpen("The message has not been read in time"));
     this.#inMessage = !part.fin;
   }
 
-  /** The message that has begun will not end. */
+  /** Ends the current message: the rest of it will not be received. */
   cut(error: unknown): void {
     this.#current?.error(error);
     this.#current = undefined;
     this.#inMessage = false;
   }
 
-  /** Nothing more will come: a message that has not ended errors. */
-  end(error: unknown): void {
+  /** The connection has failed. */
+  onError(error: unknown): void {
+    this.cut(error);
+  }
+
+  /** The connection is closed: a message that has not ended errors. */
+  onClose(info: Pick<CloseInfo, "error">): void {
     this.#hasEnded = true;
-    this.cut(error ?? notOpen("The connection has ended inside a message"));
+    this.cut(info.error ?? notOpen("The connection has ended inside a message"));
     for (const waiting of this.#waiting.splice(0)) waiting(DONE);
   }
 
-  /**
-   * The next message, as soon as it begins; what has not been read of the one before it is discarded.
-   */
+  /** Returns the next message as soon as it begins, and discards the unread rest of the last one. */
   next(): Promise<Result> {
     this.#discard();
     const ready = this.#ready.shift();
     if (ready !== undefined) {
       this.#give(ready.feed);
-      this.#source.wanted();
+      this.#connection.onIdle();
       return Promise.resolve({ done: false, value: ready.message });
     }
     this.#isBusy = false;
     if (this.#hasEnded) return Promise.resolve(DONE);
     const next = new Promise<Result>((resolve) => this.#waiting.push(resolve));
-    this.#source.wanted();
+    this.#connection.onIdle();
     return next;
   }
 
-  /** The consumer leaves; it may come back. What it has of a message it may read on. */
+  /** Leaves the loop, which may begin anew. The last message's stream can still be read. */
   return(): Promise<Result> {
     this.#isBusy = false;
-    this.#source.wanted();
+    this.#connection.onIdle();
     return Promise.resolve(DONE);
   }
 
-  /** Itself. */
+  /** Returns itself. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   #begin(type: MessagePart["type"]): void {
     const feed: MessageFeed = makeFeed(type, this.#mark, {
-      wanted: () => this.#source.wanted(),
-      cancelled: () => {
+      onEmpty: () => this.#connection.onIdle(),
+      onCancel: () => {
         if (this.#current === feed) this.#current = undefined;
-        this.#source.wanted();
+        this.#connection.onIdle();
       },
     });
     this.#current = feed;
@@ -155,4 +177,9 @@ export class MessageStreams implements AsyncIterableIterator<MessageStream, unde
     if (this.#current === given) this.#current = undefined;
     given.error(new DOMException("The next message has been asked for", "AbortError"));
   }
+}
+
+/** Returns a whole message as one part. */
+export function toPart(data: Message): MessagePart {
+  return { type: typeof data === "string" ? "text" : "binary", data, fin: true };
 }

@@ -1,62 +1,70 @@
-import { notOpen } from "./ready_state.ts";
+import { notOpen, ReadyState } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
+import type { StreamCore } from "./message_readable.ts";
 import type { Sendable } from "./sendable.ts";
+import type { Sender } from "./sender.ts";
 
-/** How many microtasks a pipe may take to pass on the end, from one stream to another and on. */
+/** How many microtasks a pipe may take to pass on the end of one stream to the next. */
 const PIPE_TURNS = 64;
 
-/** The connection that a {@linkcode Writable} sends to. */
+/** What a {@linkcode Writable} uses of a `WebSocketConnection`. */
 export interface WritableTarget {
-  /** As of the connection. */
+  /** Sends a message. */
   send(data: Sendable): Promise<void>;
-  /** As of the connection. */
+  /** Starts the closing handshake. */
   close(code: number): Promise<CloseInfo>;
-  /** As of the connection. */
+  /** Resolves when the connection is closed. */
   readonly closed: Promise<CloseInfo>;
 }
 
-/** What {@linkcode Writable} asks of the inside of its connection. */
-export interface WritableHooks {
-  /** Whether what has been sent need not be waited for. */
-  hasRoom(): boolean;
-  /** A write that has waited is done. */
-  written(): void;
-  /** Closes the connection, as its streams' end has it. */
-  finish(): Promise<void>;
+/** What a {@linkcode Writable} uses of the core of its connection. */
+export interface WritableCore extends StreamCore {
+  readonly readyState: ReadyState;
+  readonly sender: Pick<Sender, "isFull" | "isStreaming">;
+  /** Resumes what waits for an idle consumer: a write that waited for room is done. */
+  onIdle(): void;
 }
 
-/** A connection as a stream that messages are written to. */
+/** A connection as a stream that messages are written to: `WebSocketConnection.writable`. */
 export class Writable {
   readonly stream: WritableStream<Sendable>;
   /** Whether a write waits for room. */
   isWriting = false;
 
-  constructor(target: WritableTarget, hooks: WritableHooks) {
+  constructor(target: WritableTarget, core: WritableCore) {
     const abort = async () => void await target.close(1011);
     this.stream = new WritableStream<Sendable>({
       start: (controller) => {
-        // abort() itself comes only after a write that waits, perhaps for good.
+        // abort() is called only after a pending write, which may never end.
         controller.signal.addEventListener("abort", abort);
-        // Who writes nothing for now, such as a pipe from a quiet source, is told as well.
+        // Errors the stream without a write, for a pipe from a source that is silent.
         target.closed.then(async (info) => {
-          // What is piped from `readable` closes first where that ends well. A timer would outlive all.
+          // A pipe from `readable` closes the stream first after a clean end. A timer would outlive it.
           for (let i = info.wasClean ? PIPE_TURNS : 0; i > 0; i--) await null;
           controller.error(info.error ?? notOpen("Cannot write"));
         });
       },
-      write: (data) => this.#write(target.send(data), hooks),
-      close: () => hooks.finish(),
+      write: (data) => this.#write(target.send(data), core),
+      close: async () => {
+        core.finish();
+        await core.whenClosed;
+      },
       abort,
     }, { highWaterMark: 64 });
   }
 
-  #write(sent: Promise<void>, hooks: WritableHooks): Promise<void> | void {
-    // A promise costs the stream a turn: none where there is room.
-    if (hooks.hasRoom()) return;
+  #write(sent: Promise<void>, core: WritableCore): Promise<void> | void {
+    // A promise costs the stream a microtask turn: none is returned while there is room.
+    if (hasRoom(core)) return;
     this.isWriting = true;
     return sent.finally(() => {
       this.isWriting = false;
-      hooks.written();
+      core.onIdle();
     });
   }
+}
+
+/** Whether a message can be sent without waiting for room in the send queue. */
+function hasRoom({ readyState, sender }: WritableCore): boolean {
+  return readyState === ReadyState.Open && !sender.isFull && !sender.isStreaming;
 }

@@ -1,208 +1,303 @@
 import type { ExtensionInUse } from "../extensions/extension.ts";
 import { DecodedFrame } from "../protocol/decoded_frame.ts";
-import type { Frame, Role } from "../protocol/frame.ts";
+import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
-import type { Limits } from "./limits.ts";
-import type { Message, MessagePart } from "../protocol/message.ts";
-import type { MessageOptions, MessageSink } from "../protocol/message_sequence.ts";
-import { MessageAssembler } from "../protocol/message_assembler.ts";
+import type { MessagePart } from "../protocol/message.ts";
+import { MessageAssembler, wholeMessage } from "../protocol/message_assembler.ts";
+import type { MessageSink } from "../protocol/message_sequence.ts";
+import { messageTooBig } from "../protocol/message_sequence.ts";
 import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import { isControl } from "../protocol/opcode.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
+import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
 /** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
 const SHORT_COPY = 64;
 
-/** Up to this many bytes, or characters, a part costs its reader's queue more than they do. */
+/** Up to this many bytes, or characters, a part costs the queue of its stream more than they do. */
 const SMALL_PART = 512;
 
-/** Where a {@linkcode Receiver} hands on what it has received. */
-export interface ReceiverTarget {
-  /** A control frame has come. */
+/** What a {@linkcode Receiver} uses of its connection. */
+export interface ReceiverCore extends ConsumedConnection {
+  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits">;
+  readonly transport: Pick<Transport, "lendsChunks" | "pause" | "resume">;
+  readonly sender: { readonly isFull: boolean };
+  readonly keepalive: { paused(): void; resumed(): void };
+  /** Takes the messages. */
+  readonly consumer: MessageConsumer;
+  /** Whether the transport is closed. */
+  readonly isClosed: boolean;
+  /** Whether the server's memory budget is used up, and this connection uses more than its share. */
+  readonly isOverBudget: boolean;
+  /** Handles a control frame. */
   control(frame: Frame): void;
-  /** A message has come; `false` to be given no further one for now. */
-  message(message: Message): boolean;
+  /** Fails the connection: the peer has broken a rule or a limit. */
+  fail(error: unknown): void;
+  /** The peer has ended its direction of TCP, and everything before that has been decoded. */
+  peerEnded(): void;
+}
+
+/** Takes the parts of messages: `MessageStreams`. */
+export interface PartConsumer {
   /**
-   * The next part of a message has come, whose bytes are good until the call returns; `false` to be
-   * given no further one for now.
+   * Takes a part; its bytes are valid until the call returns.
+   *
+   * @returns Whether there is room for more.
    */
-  part(part: MessagePart): boolean;
-}
-
-/** What a {@linkcode Receiver} has to know of its connection. */
-export interface ReceiverOptions {
-  role: Role;
-  limits: Readonly<Limits>;
-  extensions: ExtensionInUse | undefined;
-  /** Whether chunks are the receiver's only until `take()` returns. */
-  lendsChunks: boolean;
-}
-
-/** An assembler whose messages go to the receiver that it's of: its own sink, so that it costs no other. */
-class Assembler extends MessageAssembler implements MessageSink<Message> {
-  readonly #receiver: Receiver;
-
-  constructor(receiver: Receiver, options: MessageOptions, copyUpTo: number) {
-    super(options, copyUpTo);
-    this.#receiver = receiver;
-  }
-
-  enqueue(message: Message): void {
-    this.#receiver.takeMessage(message);
-  }
+  part(part: MessagePart, connection: ConsumedConnection): boolean;
 }
 
 /**
- * The way in: bytes to frames, through the extensions, to messages, in one synchronous call for each
- * chunk; and what is held back of a chunk while its messages can't be taken.
+ * Turns received bytes into messages: decodes a chunk in one synchronous call, passes the frames through
+ * the extensions, and the messages to the consumer. It pauses the transport while one of three reasons
+ * lasts:
+ *
+ * - the consumer is full: the input that it has no room for is kept, undecoded;
+ * - the send queue is full, at a server: to read more would be to send more;
+ * - the server's memory budget is used up.
  */
 export class Receiver implements FrameSink {
-  readonly #target: ReceiverTarget;
-  readonly #limits: Readonly<Limits>;
-  readonly #role: Role;
-  readonly #lendsChunks: boolean;
+  readonly #core: ReceiverCore;
+  readonly #extensions: ExtensionInUse | undefined;
+  readonly #maxMessageSize: number;
+  /** Up to how many bytes a binary message is copied out of its chunk. */
+  readonly #copyUpTo: number;
+  /** Where the decoder's frames go: through the extensions, if there are any. */
+  readonly #decodedSink: FrameSink;
   /** Made with the first chunk. */
   #decoder: FrameDecoder | undefined;
-  readonly #extensions: ExtensionInUse | undefined;
-  /** Made with the first message. */
-  #assembler: Assembler | undefined;
-  /** In the assembler's place, from the next message on, where messages are read as they arrive. */
+  /** Made with the first message that is not a single frame, or that an extension has changed. */
+  #assembler: MessageAssembler | undefined;
+  #assembled: MessageSink<string | Uint8Array> | undefined;
+  /** In place of the assembler, from the next message on, when messages are read as streams. */
   #partDecoder: MessagePartDecoder | undefined;
-  /** Where the decoder's frames go: through the extensions, where there are any. */
-  readonly #decodedSink: FrameSink;
+  #parts: PartConsumer | undefined;
+  #isReadingPaused = false;
+  /** Whether input was pending before the last chunk. */
+  #hadPendingInput = false;
+  #hasEnded = false;
 
-  constructor(options: ReceiverOptions, target: ReceiverTarget) {
-    const { role, limits, extensions, lendsChunks } = options;
-    this.#target = target;
-    this.#limits = limits;
+  constructor(core: ReceiverCore, extensions: ExtensionInUse | undefined) {
+    this.#core = core;
     this.#extensions = extensions;
-    this.#role = role;
-    this.#lendsChunks = lendsChunks;
+    this.#maxMessageSize = core.settings.limits.maxMessageSize;
+    this.#copyUpTo = core.transport.lendsChunks ? 0 : SHORT_COPY;
     this.#decodedSink = extensions === undefined
       ? this
       : { enqueue: (frame) => extensions.receive(frame, this) };
   }
 
-  /** Whether something that has arrived waits for `resume()`. */
-  get holdsBack(): boolean {
+  /** Whether the transport is not read. */
+  get isReadingPaused(): boolean {
+    return this.#isReadingPaused;
+  }
+
+  /** Whether it is not read for a reason of this end, so that received bytes may wait. */
+  get isPausedLocally(): boolean {
+    return this.#isReadingPaused && !this.#isSendQueueFull;
+  }
+
+  /** Whether the peer has ended its direction of TCP. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Whether a part of a received chunk has not been decoded, for want of room at the consumer. */
+  get hasPendingInput(): boolean {
     return this.#decoder?.isPaused === true || this.#extensions?.isPaused === true;
   }
 
-  /** How many bytes of memory it holds: what has come and is not a message yet, and what waits. */
-  get heldBytes(): number {
-    return (this.#decoder?.heldBytes ?? 0) + (this.#assembler?.heldBytes ?? 0) +
-      (this.#extensions?.heldBytes ?? 0);
+  /** The memory usage, in bytes: of unfinished messages, and of pending input. */
+  get memoryUsage(): number {
+    return (this.#decoder?.heldBytes ?? 0) + this.unfinishedBytes;
   }
 
-  /** How many of those are for a message that has not ended. */
+  /** The memory usage of a message that has not ended, in bytes. */
   get unfinishedBytes(): number {
     return (this.#assembler?.heldBytes ?? 0) + (this.#extensions?.heldBytes ?? 0);
   }
 
-  /** Frees what it holds; what still comes is ignored. */
-  discard(): void {
-    (this.#decoder ??= this.#makeDecoder()).discard();
-    this.#assembler?.discard();
-    this.#extensions?.close();
-    this.#extensions?.resume(this); // Of nothing: it only ends a pause.
-  }
-
-  /**
-   * Takes the next bytes.
-   *
-   * @throws {WebSocketError} where the peer has done something wrong; further bytes are ignored.
-   */
-  take(chunk: Uint8Array): void {
-    (this.#decoder ??= this.#makeDecoder()).transform(chunk, this.#decodedSink);
-  }
-
-  /**
-   * Goes on with what has been held back.
-   *
-   * @throws {WebSocketError} as `take()` does.
-   */
-  resume(): void {
-    try {
-      if (this.#extensions?.isPaused) this.#extensions.resume(this);
-    } catch (error) {
-      // This didn't come by way of the decoder, which would go on.
-      this.#decoder?.discard();
-      throw error;
-    }
-    if (!this.#extensions?.isPaused) this.#decoder?.resume(this.#decodedSink);
-  }
-
-  /** From the next message on, messages are handed on in parts, as they arrive. */
-  streamMessages(): void {
-    this.#partDecoder ??= new MessagePartDecoder(this.#limits);
-  }
-
-  /** Whether messages are handed on in parts. */
-  get isStreaming(): boolean {
-    return this.#partDecoder !== undefined;
-  }
-
-  /** Whether a message has begun, of which parts have been handed on, and has not ended. */
+  /** Whether parts of a message have been passed on, and its end has not been received. */
   get isInStream(): boolean {
     return this.#partDecoder?.isIdle === false;
   }
 
-  /** FrameSink: a part of a message is copied by its reader before `enqueue()` returns. */
+  /** FrameSink: whether the payload of a frame is copied before `enqueue()` returns. */
   get copies(): boolean {
-    return this.isStreaming;
+    return this.#partDecoder !== undefined;
   }
 
-  /** FrameSink: the next frame, as the extensions have left it. */
+  /** Decodes a chunk. */
+  take(chunk: Uint8Array): void {
+    this.#hadPendingInput = this.hasPendingInput;
+    try {
+      (this.#decoder ??= this.#makeDecoder()).transform(chunk, this.#decodedSink);
+    } catch (error) {
+      this.#core.fail(error);
+    }
+  }
+
+  /** Pauses the transport after a chunk, if there is a reason. */
+  afterChunk(): void {
+    if (!this.#isReadingPaused) this.#updateFlow(this.#isConsumerFull);
+  }
+
+  /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */
+  resume(): void {
+    const core = this.#core;
+    if (this.#isSendQueueFull) return;
+    if (this.hasPendingInput) this.#decodePending();
+    if (this.hasPendingInput || core.isClosed) return;
+    if (this.#hasEnded) core.peerEnded();
+    else if (this.#isReadingPaused) this.#updateFlow(false);
+  }
+
+  /** The memory budget has stopped this connection, or released it. */
+  onBudgetChange(): void {
+    if (!this.#isReadingPaused) this.#updateFlow(false);
+    if (this.#isReadingPaused && !this.#core.consumer.isFull) this.resume();
+  }
+
+  /** The peer has ended its direction of TCP. */
+  end(): void {
+    this.#hasEnded = true;
+    // Pending input, perhaps a Close frame, comes first.
+    if (!this.hasPendingInput) this.#core.peerEnded();
+  }
+
+  /** Passes messages on as streams, from the next message on. */
+  streamMessages(consumer: PartConsumer): void {
+    this.#parts = consumer;
+    this.#partDecoder ??= new MessagePartDecoder(this.#core.settings.limits);
+  }
+
+  /** Frees its memory; further input is ignored. */
+  discard(): void {
+    (this.#decoder ??= this.#makeDecoder()).discard();
+    this.#assembler?.discard();
+    this.#extensions?.close();
+    this.#extensions?.resume(this); // Only ends a pause: there is nothing left.
+  }
+
+  /** Reads on after `discard()`, to see the peer's end of TCP. */
+  readToEnd(): void {
+    if (this.#isReadingPaused) this.#updateFlow(false);
+  }
+
+  /** FrameSink: the next frame, as the extensions have changed it. */
   enqueue(frame: Frame): void {
     if (isControl(frame.opcode)) {
-      this.#target.control(frame);
+      this.#core.control(frame);
     } else if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
       this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
       const assembler = this.#assembler ??= this.#makeAssembler();
-      assembler.transform(frame, assembler);
+      assembler.transform(frame, this.#assembled!);
     }
   }
 
-  /** FrameSink: a message that is one frame, where no extension has a say. */
+  /** FrameSink: a message of a single frame, on a connection without extensions. */
   enqueueWhole(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
     if (this.#partDecoder !== undefined) {
-      return this.enqueue(new DecodedFrame(first, end - start, 0, bytes, start, end));
+      return this.enqueue(new DecodedFrame(first, size, 0, bytes, start, end));
     }
-    const assembler = this.#assembler ??= this.#makeAssembler();
-    assembler.takeWhole(first === 0x81, bytes, start, end, assembler);
+    if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
+    this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
+  }
+
+  #deliver(message: string | Uint8Array): void {
+    const core = this.#core;
+    if (core.isClosed) return;
+    // After our Close frame, to wait for a slow consumer would keep the peer's Close from us.
+    if (!core.consumer.message(message, core) && core.isOpen) this.#pauseDecoding();
+  }
+
+  #takePart(part: MessagePart): void {
+    const core = this.#core;
+    if (core.isClosed || this.#parts!.part(part, core) || !core.isOpen) return;
+    // The rest of a chunk costs less in the queue of the stream than when it is kept and decoded later.
+    // Except for what an extension can expand a thousandfold, for any number of messages, and for parts
+    // so small that each costs more than its bytes.
+    if (part.fin || part.data.length < SMALL_PART || this.#extensions !== undefined) {
+      this.#pauseDecoding();
+    }
+  }
+
+  #pauseDecoding(): void {
+    this.#decoder?.pause();
+    this.#extensions?.pause();
+  }
+
+  #decodePending(): void {
+    try {
+      if (this.#extensions?.isPaused) this.#resumeExtensions();
+      if (!this.#extensions?.isPaused) this.#decoder?.resume(this.#decodedSink);
+    } catch (error) {
+      this.#core.fail(error);
+    }
+  }
+
+  #resumeExtensions(): void {
+    try {
+      this.#extensions!.resume(this);
+    } catch (error) {
+      // The decoder has not seen the error and would go on.
+      this.#decoder?.discard();
+      throw error;
+    }
+  }
+
+  /**
+   * Reason 1. The pending input is a part of one chunk: reading is paused when a second chunk joins it,
+   * since to pause and to resume for each chunk would cost two system calls. When messages are read as
+   * streams, all of the chunk has been passed on.
+   */
+  get #isConsumerFull(): boolean {
+    const core = this.#core;
+    return this.#parts === undefined
+      ? this.#hadPendingInput && this.hasPendingInput
+      : core.isOpen && core.consumer.isFull;
+  }
+
+  /**
+   * Reason 2. At a server, what is received is replied to: a peer that does not read is not read either.
+   * Not at a client, or the two could wait for each other: the server's messages wait in the client's
+   * queue of unread messages, which is bounded. After our Close frame, a full send queue must not keep
+   * the peer's Close, and its end of TCP, from us.
+   */
+  get #isSendQueueFull(): boolean {
+    const core = this.#core;
+    return core.settings.role === "server" && core.sender.isFull && core.isOpen;
+  }
+
+  /** Pauses the transport for one of the three reasons, or resumes it if there is none. */
+  #updateFlow(isConsumerFull: boolean): void {
+    const core = this.#core;
+    const shouldPause = isConsumerFull || this.#isSendQueueFull || core.isOverBudget;
+    if (shouldPause === this.#isReadingPaused || core.isClosed) return;
+    this.#isReadingPaused = shouldPause;
+    if (shouldPause) {
+      core.keepalive.paused();
+      core.transport.pause();
+    } else {
+      core.keepalive.resumed();
+      core.transport.resume();
+    }
   }
 
   #makeDecoder(): FrameDecoder {
     return new FrameDecoder({
-      role: this.#role,
+      role: this.#core.settings.role,
       rsv: this.#extensions?.rsv ?? 0,
-      chunks: this.#lendsChunks ? "lent" : "given",
+      chunks: this.#core.transport.lendsChunks ? "lent" : "given",
     });
   }
 
-  #makeAssembler(): Assembler {
-    const copyUpTo = this.#lendsChunks ? 0 : SHORT_COPY;
-    return new Assembler(this, this.#limits, copyUpTo);
-  }
-
-  /** Assembler: a message. */
-  takeMessage(message: Message): void {
-    if (!this.#target.message(message)) this.#holdBack();
-  }
-
-  #takePart(part: MessagePart): void {
-    if (this.#target.part(part)) return;
-    // What is left of a chunk costs less in the reader's queue than put aside, and decoded later; but not
-    // what an extension can make a thousand times as much of, nor any number of messages or of parts so
-    // small that each costs more than its bytes.
-    if (part.fin || part.data.length < SMALL_PART || this.#extensions !== undefined) {
-      this.#holdBack();
-    }
-  }
-
-  #holdBack(): void {
-    this.#decoder?.pause();
-    this.#extensions?.pause();
+  #makeAssembler(): MessageAssembler {
+    this.#assembled = { enqueue: (message) => this.#deliver(message) };
+    return new MessageAssembler(this.#core.settings.limits, this.#copyUpTo);
   }
 }

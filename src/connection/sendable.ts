@@ -1,13 +1,13 @@
 import type { Message } from "../protocol/message.ts";
 
-/** What can be sent whole: text, or bytes. */
+/** A message that can be sent: text, or bytes. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
 
 /** Options of `send()`. */
 export interface SendOptions {
   /**
-   * `false` to send this message as it is on a connection with compression: it is compressed already,
-   * or holds a secret next to what somebody else chose.
+   * Whether to compress the message on a connection with compression. `false` is for data that is
+   * compressed already, and for a secret next to text that an attacker can choose.
    *
    * @default {true}
    */
@@ -15,9 +15,9 @@ export interface SendOptions {
 }
 
 /**
- * The bytes, without a copy.
+ * Returns a view of the bytes, without a copy.
  *
- * @throws {TypeError} where it's something else.
+ * @throws {TypeError} If `data` is of another type.
  */
 export function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (data instanceof Uint8Array) return data;
@@ -30,7 +30,7 @@ export function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   );
 }
 
-/** Whether a message has more bytes than that; text is looked at only where it could. */
+/** Returns whether a message has more than `max` bytes. Text is encoded only if it could have. */
 export function isLonger(message: Message, max: number): boolean {
   if (message.length > max || typeof message !== "string") return message.length > max;
   return message.length * 3 > max && new TextEncoder().encode(message).length > max;

@@ -1,232 +1,362 @@
-import { FrameEncoder } from "../protocol/frame_encoder.ts";
+import type {
+  ExtensionInUse,
+  ExtensionSendOptions,
+  FrameInitSink,
+} from "../extensions/extension.ts";
+import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { FrameInit } from "../protocol/frame.ts";
-import type { Limits } from "./limits.ts";
+import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { Message } from "../protocol/message.ts";
+import { Opcode } from "../protocol/opcode.ts";
 import type { Transport } from "../transport/transport.ts";
-import { notQuiet, whenLate, whenQuiet } from "./write_scheduler.ts";
-import type { Waiting } from "./write_scheduler.ts";
-import { afterTurn } from "../transport/event_loop.ts";
+import { handled, rejected } from "../util/promises.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
+import { notOpen } from "./ready_state.ts";
+import { isLonger } from "./sendable.ts";
+import type { SendOptions } from "./sendable.ts";
+import { StreamSender } from "./stream_sender.ts";
+import type { StreamSenderTarget } from "./stream_sender.ts";
+import {
+  flushAfterMicrotasks,
+  flushAfterQuiet,
+  noteSend,
+  uncorkAfterTurn,
+} from "./write_scheduler.ts";
+import type { ScheduledSender } from "./write_scheduler.ts";
 
-/** Above this many bytes, what has been encoded is put aside as it is: to grow the buffer is to copy it. */
+/** From this many bytes on, the encoder's buffer becomes a segment: to grow the buffer is to copy it. */
 const SEGMENT = 64 * 1024;
 
-/**
- * Up to how many bytes a turn's replies wait until the other connections have had their turn. A kernel
- * that wakes many peers one right after the other does it with less.
- */
+/** Up to this many bytes of replies wait until the other connections have processed their chunks. */
 const SHORT = 16 * 1024;
-/** How many connections' replies wait at most. */
-const GROUP = 64;
 
 const READY: Promise<void> = Promise.resolve();
 
-/** Who an {@linkcode Sender} works for. */
-export interface SenderOwner {
-  /** More memory is held than when this was last called, and the transport is not done with a write. */
-  queued(): void;
+const textEncoder = /* @__PURE__ */ new TextEncoder();
+
+/** What a {@linkcode Sender} uses of its connection. */
+export interface SenderCore {
+  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "overflow">;
+  readonly transport: Pick<Transport, "write">;
+  /** Whether our Close frame has not been sent and the transport is open. */
+  readonly isOpen: boolean;
+  /** Whether the consumer has processed all messages. */
+  readonly isIdle: boolean;
+  /** Recounts the memory usage: it has grown, and a write is under way. */
+  updateMemoryUsage(): void;
   /**
-   * Everything has been written out, or the queue is below its mark again.
+   * The send queue is empty, or below its high-water mark again.
    *
-   * @param wasFull Whether somebody has waited for that.
+   * @param wasFull Whether a caller has waited for that.
    */
-  written(wasFull: boolean): void;
-  /** Whether nobody is at work on a message that has come. */
-  readonly isSettled: boolean;
+  onWritten(wasFull: boolean): void;
+  /** No stream is being sent any more. */
+  onIdle(): void;
+  /** Sends a Close frame and starts the closing handshake. */
+  sendClose(payload: Uint8Array): void;
 }
 
-/** A promise and its functions, for whoever waits for room in the queue. */
-type Waiter = PromiseWithResolvers<void>;
-
 /**
- * The outgoing half of a connection: encodes, gathers what is sent in one turn of the event loop,
- * writes it once, and tells when there is room for more.
+ * Everything that a connection sends: encodes messages and frames, passes them through the extensions,
+ * gathers those of one event-loop turn, writes them at once, and applies backpressure. While a stream
+ * is being sent, the messages that are sent wait behind it.
  */
-export class Sender implements Waiting {
-  readonly #transport: Transport;
+export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSender {
+  readonly #core: SenderCore;
   readonly #encoder: FrameEncoder;
-  readonly #mark: number;
-  readonly #owner: SenderOwner;
-  /** What the transport is working on. */
+  readonly #extensions: ExtensionInUse | undefined;
+  /** Made when a stream is sent for the first time. */
+  #streams: StreamSender | undefined;
+  /** What the transport is writing. */
   #writing: Uint8Array<ArrayBuffer> | undefined;
-  /** What comes after that, before what the encoder holds: made for a peer that is slow to read. */
+  /** What is written next, before what the encoder holds: made for a peer that reads slowly. */
   #segments: Uint8Array<ArrayBuffer>[] | undefined;
-  /** How many bytes the encoder holds no more, and the transport has not taken. */
+  /** The bytes of `#writing` and `#segments`. */
   #pending = 0;
-  /** How much memory the segments' buffers are. */
-  #segmentsHeld = 0;
-  /** From how many bytes in the encoder on it has another buffer than when that was last looked at. */
-  #tellAt = 1;
-  #waiter: Waiter | undefined;
-  #isHeld = false;
-  /** Whether it's among those that are released when the turn of all has ended. */
+  /** The memory usage of the segments' buffers, in bytes. */
+  #segmentsUsage = 0;
+  /** From how many bytes on the encoder has a larger buffer than at the last look. */
+  #growsAt = 1;
+  /** The promise of `ready` while the send queue is full. */
+  #waiter: PromiseWithResolvers<void> | undefined;
+  #isCorked = false;
+  /** Whether it is in the scheduler's group of senders that are uncorked together. */
   #isGrouped = false;
+  /** Whether the scheduler will call `flushScheduled()`. */
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(
-    transport: Transport,
-    encoder: FrameEncoder,
-    limits: Readonly<Limits>,
-    owner: SenderOwner,
-  ) {
-    this.#transport = transport;
-    this.#encoder = encoder;
-    this.#mark = limits.outgoingHighWaterMark;
-    this.#owner = owner;
+  constructor(core: SenderCore, extensions: ExtensionInUse | undefined) {
+    this.#core = core;
+    this.#encoder = new FrameEncoder({ role: core.settings.role });
+    this.#extensions = extensions;
   }
 
-  /** How many bytes the runtime has not taken yet, frame headers included. */
+  /** The bytes that have been sent and not written yet, those behind a stream included. */
   get bufferedAmount(): number {
+    return this.queuedBytes + (this.#streams?.waitingBytes ?? 0);
+  }
+
+  /** The encoded bytes that the transport has not written yet. */
+  get queuedBytes(): number {
     return this.#encoder.length + this.#pending;
   }
 
-  /** How many bytes of memory that takes: the buffers are larger than what is in them. */
-  get heldBytes(): number {
-    return this.#encoder.heldBytes + this.#segmentsHeld + (this.#writing?.buffer.byteLength ?? 0);
+  /** The memory usage, in bytes: the buffers are larger than their content. */
+  get memoryUsage(): number {
+    return this.#encoder.heldBytes + this.#segmentsUsage + (this.#writing?.buffer.byteLength ?? 0) +
+      (this.#streams?.memoryUsage ?? 0);
   }
 
-  /** Whether the queue is above its high-water mark. */
+  /** Whether the send queue is above its high-water mark. */
   get isFull(): boolean {
-    return this.bufferedAmount > this.#mark;
+    return this.queuedBytes > this.#core.settings.limits.outgoingHighWaterMark;
   }
 
-  /** Pending while the queue is above its mark; rejects where the connection is closed before that. */
+  /** Pending while the send queue is full; rejects if the connection is closed before it has room. */
   get ready(): Promise<void> {
     if (!this.isFull || this.#isClosed) return READY;
-    this.#waiter ??= handled(Promise.withResolvers<void>());
+    if (this.#waiter === undefined) {
+      this.#waiter = Promise.withResolvers();
+      handled(this.#waiter.promise);
+    }
     return this.#waiter.promise;
   }
 
-  /** Whether somebody waits for that. */
+  /** Whether a caller waits for `ready`. */
   get isAwaited(): boolean {
     return this.#waiter !== undefined;
   }
 
-  /** Encodes a message or a frame; it's written at the end of the turn. */
-  send(message: Message | FrameInit): void {
+  /** Whether a stream is being sent, so that messages wait behind it. */
+  get isStreaming(): boolean {
+    return this.#streams?.isBusy === true;
+  }
+
+  /** Whether `finish()` has been called: nothing more may be sent. */
+  get isFinishing(): boolean {
+    return this.#streams?.isFinishing === true;
+  }
+
+  /** StreamSender: whether data may be sent. */
+  get isOpen(): boolean {
+    return this.#core.isOpen;
+  }
+
+  /** Sends a message; as `WebSocketConnection.send()`. */
+  send(message: Message, options?: SendOptions): Promise<void> {
+    const streams = this.#streams;
+    // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
+    if (!this.#core.isOpen || streams?.isFinishing) return rejected(notOpen("Cannot send"));
+    const { maxBufferedAmount } = this.#core.settings.limits;
+    if (isLonger(message, maxBufferedAmount - this.bufferedAmount)) {
+      return rejected(this.#overflow());
+    }
+    if (streams?.isBusy) {
+      const sent = handled(streams.sendMessage(message, options));
+      this.#core.updateMemoryUsage();
+      return sent;
+    }
+    this.sendMessage(message, options);
+    return this.ready;
+  }
+
+  /** Sends a stream as a message; as `WebSocketConnection.send()`. */
+  sendStream(stream: ReadableStream<unknown>, options?: SendOptions): Promise<void> {
+    if (!this.#core.isOpen || this.isFinishing) {
+      const error = notOpen("Cannot send");
+      stream.cancel(error).catch(() => {});
+      return rejected(error);
+    }
+    this.#streams ??= new StreamSender(this, this.#core.settings.limits.closeTimeout);
+    return handled(this.#streams.sendStream(stream, options));
+  }
+
+  /** StreamSender: sends a message now, through the extensions that would change it. */
+  sendMessage(message: Message, options?: ExtensionSendOptions): void {
+    if (this.#extensions === undefined) this.enqueue(message);
+    else this.#sendExtended(this.#extensions, message, options);
+  }
+
+  /** StreamSender: sends a frame of a message through the extensions. */
+  sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void {
+    if (this.#extensions === undefined) this.enqueue(frame);
+    else this.#extensions.send(frame, this, options);
+  }
+
+  /** Encodes a message or a frame as it is, and schedules the write. */
+  enqueue(message: Message | FrameInit): void {
     this.#encoder.write(message);
-    if (this.#encoder.length >= this.#tellAt) this.#grown();
+    if (this.#encoder.length >= this.#growsAt) this.#onGrown();
     this.#schedule();
   }
 
-  /** Sends bytes as they are, before any message: written at `release()`, with those, as one. */
+  /** Sends bytes as they are: written at `uncork()`, together with the messages after them. */
   sendRaw(bytes: Uint8Array): void {
-    // A copy of so little takes less than to have a buffer of its own go its way.
+    // To copy so few bytes takes less time than to write a buffer of their own.
     this.#encoder.writeRaw(bytes);
-    if (this.#encoder.length >= this.#tellAt) this.#grown();
+    if (this.#encoder.length >= this.#growsAt) this.#onGrown();
   }
 
-  /** Writes nothing until `release()`: whoever holds will send more in this turn. */
-  hold(): void {
-    this.#isHeld = true;
+  /** Closes the connection by `close`, after the streams that are being sent. */
+  finish(close: () => void): void {
+    if (this.#streams?.isBusy) this.#streams.finish(close);
+    else close();
   }
 
-  /** Undoes `hold()`, and writes. */
-  release(): void {
-    this.#isHeld = false;
-    this.#flush();
+  /** StreamSender: a message that has begun cannot be ended. */
+  giveUp(): void {
+    this.#core.sendClose(encodeClosePayload(CloseCode.InternalError));
   }
 
-  /**
-   * Undoes `hold()`, and writes, once the other connections that something has come for at the same
-   * moment have had their turn.
-   */
-  releaseSoon(): void {
+  /** StreamSender: all streams, and the messages behind them, have been sent. */
+  onIdle(): void {
+    this.#core.onIdle();
+  }
+
+  /** Stops writing until `uncork()` or `scheduleFlush()`: more will be sent in this event-loop turn. */
+  cork(): void {
+    this.#isCorked = true;
+  }
+
+  /** Ends `cork()` and writes. */
+  uncork(): void {
+    this.#isCorked = false;
+    this.#write();
+  }
+
+  /** Ends `cork()`, and writes when the other connections have processed what they received just now. */
+  scheduleFlush(): void {
     if (this.#isGrouped) return;
-    const length = this.bufferedAmount;
-    if (length === 0 || length > SHORT || this.#writing !== undefined) return this.release();
+    const length = this.queuedBytes;
+    if (length === 0 || length > SHORT || this.#writing !== undefined) return this.uncork();
     this.#isGrouped = true;
-    if (group.push(this) === GROUP) releaseGroup();
-    else if (group.length === 1) afterTurn(releaseGroup);
+    uncorkAfterTurn(this);
   }
 
-  /** Releases those whose turn has ended. */
-  static releaseAll(outgoings: readonly Sender[]): void {
-    for (const outgoing of outgoings) {
-      outgoing.#isGrouped = false;
-      outgoing.release();
-    }
-  }
-
-  /** Writes what there is, now, unless a write is under way. */
+  /** Writes what is queued, unless a write is under way. */
   flush(): void {
-    this.#flush();
-    if (this.#writing !== undefined && !this.#isHeld) this.#owner.queued();
+    this.#write();
+    if (this.#writing !== undefined && !this.#isCorked) this.#core.updateMemoryUsage();
   }
 
-  /** Without a word to the owner of what is held: it looks for itself. */
-  #flush(): void {
-    while (this.#writing === undefined && !this.#isClosed) {
-      const bytes = this.#next();
-      if (bytes === undefined) break;
-      // Set before: a transport that fails within the call has not sent them.
-      this.#writing = bytes;
-      if (!this.#transport.write(bytes) || this.#isClosed) break;
-      this.#written(bytes);
-    }
-    const { isFull } = this;
-    const waiter = this.#waiter;
-    if (waiter === undefined || isFull) {
-      if (this.bufferedAmount === 0) this.#owner.written(false);
-      return;
-    }
-    this.#waiter = undefined;
-    waiter.resolve();
-    this.#owner.written(true);
+  /** Scheduler: the end of `scheduleFlush()`. */
+  uncorkScheduled(): void {
+    this.#isGrouped = false;
+    this.uncork();
   }
 
-  /** The transport has written what it kept. */
-  drained(): void {
+  /** Scheduler: nothing more is sent in this event-loop turn. */
+  flushScheduled(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+
+  /** The transport has written all bytes of the last write. */
+  onDrain(): void {
     const written = this.#writing;
     if (written === undefined) return;
-    this.#written(written);
-    this.#flush();
+    this.#afterWrite(written);
+    this.#write();
   }
 
-  #written(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#writing = undefined;
-    this.#pending -= bytes.length;
-    FrameEncoder.recycle(bytes);
-  }
-
-  /** The connection is gone: nothing more is written, and whoever waits for room is told. */
+  /** The connection is closed: drops the send queue, and rejects `ready` with the error. */
   close(error: unknown): void {
     this.#isClosed = true;
     this.#segments = undefined;
-    this.#pending = this.#segmentsHeld = 0;
+    this.#pending = this.#segmentsUsage = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
-    // The transport may still hold the buffer of a write that was under way: it's not reused.
+    // The transport may still hold the buffer of a write that was under way: it is not recycled.
     this.#writing = undefined;
     this.#waiter?.reject(error);
     this.#waiter = undefined;
   }
 
+  /** Cancels the streams that are being sent, if there are any. */
+  abortStreams(): void {
+    this.#streams?.abort(notOpen("The connection was closed"));
+  }
+
+  #sendExtended(
+    extensions: ExtensionInUse,
+    message: Message,
+    options: ExtensionSendOptions | undefined,
+  ): void {
+    const isText = typeof message === "string";
+    // At most three bytes a character: a rough size is enough to leave the extensions out.
+    if (!extensions.changes(isText ? message.length * 3 : message.length)) {
+      return this.enqueue(message);
+    }
+    const payload = isText ? textEncoder.encode(message) : message;
+    extensions.send({ opcode: isText ? Opcode.Text : Opcode.Binary, payload }, this, options);
+  }
+
+  /** The send queue has no room for a message: the error, and what the option `overflow` asks for. */
+  #overflow(): DOMException {
+    const { limits, overflow } = this.#core.settings;
+    const text =
+      `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
+      `${limits.maxBufferedAmount} may`;
+    if (overflow === "reject") return new DOMException(text, "QuotaExceededError");
+    const error = notOpen(text);
+    // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
+    this.#core.sendClose(encodeClosePayload(CloseCode.TryAgainLater));
+    return error;
+  }
+
+  /** Writes without a recount of the memory usage: the core does it afterwards. */
+  #write(): void {
+    while (this.#writing === undefined && !this.#isClosed) {
+      const bytes = this.#next();
+      if (bytes === undefined) break;
+      // Set before the call: a transport that fails within it has not written them.
+      this.#writing = bytes;
+      if (!this.#core.transport.write(bytes) || this.#isClosed) break;
+      this.#afterWrite(bytes);
+    }
+    const { isFull } = this;
+    const waiter = this.#waiter;
+    if (waiter === undefined || isFull) {
+      if (this.queuedBytes === 0) this.#core.onWritten(false);
+      return;
+    }
+    this.#waiter = undefined;
+    waiter.resolve();
+    this.#core.onWritten(true);
+  }
+
+  #afterWrite(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#writing = undefined;
+    this.#pending -= bytes.length;
+    FrameEncoder.recycle(bytes);
+  }
+
   #next(): Uint8Array<ArrayBuffer> | undefined {
     const segment = this.#segments?.shift();
     if (segment !== undefined) {
-      this.#segmentsHeld -= segment.buffer.byteLength;
+      this.#segmentsUsage -= segment.buffer.byteLength;
       return segment;
     }
     return this.#encoder.length > 0 ? this.#take() : undefined;
   }
 
   #take(): Uint8Array<ArrayBuffer> {
-    this.#tellAt = 1;
+    this.#growsAt = 1;
     this.#pending += this.#encoder.length;
     return this.#encoder.take();
   }
 
-  #grown(): void {
-    this.#tellAt = Math.min(SEGMENT, this.#encoder.heldBytes + 1);
-    if (this.#encoder.length >= SEGMENT) this.#putAside();
-    // Whoever holds looks for itself when it's done.
-    if (this.#writing !== undefined && !this.#isHeld) this.#owner.queued();
+  #onGrown(): void {
+    this.#growsAt = Math.min(SEGMENT, this.#encoder.heldBytes + 1);
+    if (this.#encoder.length >= SEGMENT) this.#cutSegment();
+    // While corked, the core recounts when it uncorks.
+    if (this.#writing !== undefined && !this.#isCorked) this.#core.updateMemoryUsage();
   }
 
-  #putAside(): void {
-    if (this.#writing === undefined && !this.#isHeld) return this.flush();
+  #cutSegment(): void {
+    if (this.#writing === undefined && !this.#isCorked) return this.flush();
     const segment = this.#take();
-    // A long queue of buffers that are half empty would take twice the memory that it's allowed.
+    // A long queue of buffers that are half empty would take twice the memory that it may.
     const isLoose = segment.length * 4 < segment.buffer.byteLength * 3;
     if (!isLoose || !this.isFull) return this.#addSegment(segment);
     this.#addSegment(segment.slice());
@@ -235,36 +365,15 @@ export class Sender implements Waiting {
 
   #addSegment(segment: Uint8Array<ArrayBuffer>): void {
     (this.#segments ??= []).push(segment);
-    this.#segmentsHeld += segment.buffer.byteLength;
+    this.#segmentsUsage += segment.buffer.byteLength;
   }
 
   #schedule(): void {
-    if (this.#isScheduled) return notQuiet();
-    if (this.#isHeld || this.#writing !== undefined) return;
+    if (this.#isScheduled) return noteSend();
+    if (this.#isCorked || this.#writing !== undefined) return;
     this.#isScheduled = true;
-    // Whoever has taken a message will ask for the next, which writes. This is for when he waits for
-    // something else first.
-    if (this.#owner.isSettled) whenQuiet(this);
-    else whenLate(this);
+    // A consumer that has a message will ask for the next one, which flushes.
+    if (this.#core.isIdle) flushAfterQuiet(this);
+    else flushAfterMicrotasks(this);
   }
-
-  /** Waiting: nothing more is sent in this turn. */
-  settled(): void {
-    this.#isScheduled = false;
-    this.flush();
-  }
-}
-
-let group: Sender[] = [];
-
-function releaseGroup(): void {
-  const all = group;
-  group = [];
-  Sender.releaseAll(all);
-}
-
-/** Its rejection is for whoever awaits it: nobody has to. */
-function handled(waiter: Waiter): Waiter {
-  waiter.promise.catch(() => {});
-  return waiter;
 }

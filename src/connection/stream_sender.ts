@@ -1,79 +1,80 @@
 import type { ExtensionSendOptions } from "../extensions/extension.ts";
 import type { FrameInit } from "../protocol/frame.ts";
-import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import { notOpen } from "./ready_state.ts";
 import { toBytes } from "./sendable.ts";
 
-/** The most bytes of a chunk that go into one frame: a Ping, or a Close, can come in between. */
+/** The most bytes of a chunk in one frame: a control frame can be sent between two frames. */
 const FRAME_SIZE = 64 * 1024;
 
-/** For how many milliseconds a stream is sent before the event loop has its turn. */
+/** For how many milliseconds at most a stream is sent within one event-loop turn. */
 const LONGEST_TURN = 10;
 
-/** What a message that waits for a stream's end costs beside its bytes: five promises and what they call. */
+/** What a message behind a stream takes in addition to its bytes: five promises and their callbacks. */
 const QUEUED_OVERHEAD = 1024;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
-/** The connection that a {@linkcode StreamSender} sends on. */
+/** What a {@linkcode StreamSender} uses of its `Sender`. */
 export interface StreamSenderTarget {
   /** Whether data may be sent. */
   readonly isOpen: boolean;
-  /** The send queue. */
-  readonly outgoing: { readonly ready: Promise<void> };
-  /** The limits, of which `closeTimeout` applies. */
-  readonly settings: { readonly limits: Readonly<Limits> };
-  /** Sends a message. */
-  send(message: Message, options?: ExtensionSendOptions): void;
-  /** Sends a frame. */
+  /** Pending while the send queue is full. */
+  readonly ready: Promise<void>;
+  /** Sends a message now. */
+  sendMessage(message: Message, options?: ExtensionSendOptions): void;
+  /** Sends a frame of a message. */
   sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void;
-  /** Closes the connection because a message that has begun cannot be ended. */
+  /** Closes the connection with 1011: a message that has begun cannot be ended. */
   giveUp(): void;
-  /** Nothing is left to send. */
-  wanted(): void;
+  /** All streams, and the messages behind them, have been sent. */
+  onIdle(): void;
 }
 
 /**
- * Sends messages that come as streams, each as a series of fragments while it's produced, and holds
- * what is sent meanwhile until they're done.
+ * Sends streams, each as one message in fragments while the stream is produced, and keeps the messages
+ * that are sent meanwhile until the streams have ended.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
 export class StreamSender {
-  readonly #endpoint: StreamSenderTarget;
-  /** Ends with the last of what is to be sent. */
+  readonly #target: StreamSenderTarget;
+  readonly #closeTimeout: number;
+  /** Settles when everything that is to be sent so far has been sent. */
   #tail: Promise<unknown> = Promise.resolve();
+  /** The number of streams, messages and closes that are to be sent. */
   #pending = 0;
-  #queuedBytes = 0;
+  #waitingBytes = 0;
   #reader: ReadableStreamDefaultReader<unknown> | undefined;
   /** The message that is being sent. */
   #message: Fragments | undefined;
-  /** A number that changes whenever something of a stream has been sent. */
+  /** The number of fragments sent so far. */
   #progress = 0;
   #isFinishing = false;
   #aborted: unknown;
 
-  constructor(endpoint: StreamSenderTarget) {
-    this.#endpoint = endpoint;
+  /** @param closeTimeout For how many milliseconds `finish()` waits for the next chunk of a stream. */
+  constructor(target: StreamSenderTarget, closeTimeout: number) {
+    this.#target = target;
+    this.#closeTimeout = closeTimeout;
   }
 
-  /** Whether a stream is being sent, so that whatever else is to be sent has to wait. */
+  /** Whether a stream is being sent, so that messages have to wait. */
   get isBusy(): boolean {
     return this.#pending > 0;
   }
 
-  /** How many bytes of messages wait for the streams before them. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
+  /** The bytes, or characters, of the messages that wait behind a stream. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
-  /** How many bytes of memory they hold. */
-  get heldBytes(): number {
+  /** The memory usage of those messages, in bytes. */
+  get memoryUsage(): number {
     // Characters may take two bytes.
-    return 2 * this.#queuedBytes + this.#pending * QUEUED_OVERHEAD;
+    return 2 * this.#waitingBytes + this.#pending * QUEUED_OVERHEAD;
   }
 
   /** Whether `finish()` has been called: nothing more may be sent. */
@@ -82,9 +83,9 @@ export class StreamSender {
   }
 
   /**
-   * Sends a stream, after those before it.
+   * Sends a stream, after the streams before it.
    *
-   * @throws {TypeError} where somebody else reads the stream.
+   * @throws {TypeError} If the stream is locked to another reader.
    */
   sendStream(stream: ReadableStream<unknown>, options?: ExtensionSendOptions): Promise<void> {
     const reader = stream.getReader();
@@ -94,18 +95,18 @@ export class StreamSender {
   /** Sends a message, after the streams before it. The bytes are copied. */
   sendMessage(message: Message, options?: ExtensionSendOptions): Promise<void> {
     const own = typeof message === "string" ? message : message.slice();
-    this.#queuedBytes += own.length;
+    this.#waitingBytes += own.length;
     return this.#after(() => {
-      this.#queuedBytes -= own.length;
-      if (this.#aborted !== undefined || !this.#endpoint.isOpen) throw notOpen("Cannot send");
-      this.#endpoint.send(own, options);
-      return this.#endpoint.outgoing.ready;
+      this.#waitingBytes -= own.length;
+      if (this.#aborted !== undefined || !this.#target.isOpen) throw notOpen("Cannot send");
+      this.#target.sendMessage(own, options);
+      return this.#target.ready;
     });
   }
 
   /**
-   * Closes the connection, by `close`, after all that is to be sent so far. A stream that makes no
-   * progress for `closeTimeout` is given up: it must not keep the connection open for good.
+   * Closes the connection by `close`, after everything that is to be sent so far. A stream of which no
+   * fragment is sent for `closeTimeout` is cancelled: it must not keep the connection open for good.
    */
   finish(close: () => void): void {
     if (this.#isFinishing) return;
@@ -115,7 +116,7 @@ export class StreamSender {
     const look = (): void => {
       if (this.#progress !== seen) {
         seen = this.#progress;
-        timer = setTimeout(look, this.#endpoint.settings.limits.closeTimeout);
+        timer = setTimeout(look, this.#closeTimeout);
         return;
       }
       this.abort(notOpen("The connection is being closed"));
@@ -128,18 +129,18 @@ export class StreamSender {
     }).catch(() => {});
   }
 
-  /** Gives up what is to be sent. */
+  /** Cancels everything that is to be sent. */
   abort(error: unknown): void {
     this.#aborted ??= error;
     this.#reader?.cancel(error).catch(() => {});
-    if (this.#message?.hasBegun) this.#endpoint.giveUp();
+    if (this.#message?.hasBegun) this.#target.giveUp();
   }
 
-  /** Does something after all that is to be sent so far. */
+  /** Calls `run` after everything that is to be sent so far. */
   #after(run: () => Promise<void> | void): Promise<void> {
     this.#pending++;
     const done = this.#tail.then(run).finally(() => {
-      if (--this.#pending === 0) this.#endpoint.wanted();
+      if (--this.#pending === 0) this.#target.onIdle();
     });
     this.#tail = done.catch(() => {});
     return done;
@@ -150,7 +151,7 @@ export class StreamSender {
     options: ExtensionSendOptions | undefined,
   ): Promise<void> {
     this.#reader = reader;
-    const message = new Fragments((frame) => this.#endpoint.sendFrame(frame, options));
+    const message = new Fragments((frame) => this.#target.sendFrame(frame, options));
     this.#message = message;
     let turn = performance.now();
     try {
@@ -162,8 +163,8 @@ export class StreamSender {
         for (const part of message.split(value)) {
           message.add(part);
           this.#progress++;
-          await this.#endpoint.outgoing.ready;
-          // A source that is always ready, and a peer that is faster, must not keep everybody else out.
+          await this.#target.ready;
+          // A source that is always ready, and a peer that is faster, must not block the event loop.
           if (performance.now() - turn > LONGEST_TURN) {
             await new Promise((resolve) => setTimeout(resolve, 0));
             turn = performance.now();
@@ -172,11 +173,11 @@ export class StreamSender {
         }
       }
       message.end();
-      await this.#endpoint.outgoing.ready;
+      await this.#target.ready;
     } catch (error) {
       reader.cancel(error).catch(() => {});
-      // A message that has begun can't be taken back.
-      if (message.hasBegun) this.#endpoint.giveUp();
+      // A message that has begun cannot be taken back.
+      if (message.hasBegun) this.#target.giveUp();
       throw error;
     } finally {
       this.#reader = this.#message = undefined;
@@ -185,7 +186,7 @@ export class StreamSender {
 
   #check(): void {
     if (this.#aborted !== undefined) throw this.#aborted;
-    if (!this.#endpoint.isOpen) throw notOpen("Cannot send");
+    if (!this.#target.isOpen) throw notOpen("Cannot send");
   }
 }
 
@@ -194,9 +195,9 @@ class Fragments {
   readonly #send: (frame: FrameInit) => void;
   #opcode: Opcode | undefined;
   #isFirst = true;
-  /** The first half of a character that the chunks have cut in two. */
+  /** The first half of a surrogate pair that two chunks have cut. */
   #surrogate = "";
-  /** Where text is encoded. */
+  /** The buffer that text is encoded into. */
   #buffer: Uint8Array | undefined;
 
   constructor(send: (frame: FrameInit) => void) {
@@ -207,7 +208,7 @@ class Fragments {
     return !this.#isFirst;
   }
 
-  /** The bytes of a chunk, in parts that are sent one by one: each is good until the next. */
+  /** Returns the bytes of a chunk in parts for one frame each; a part is valid until the next. */
   split(chunk: unknown): Iterable<Uint8Array> {
     const isText = typeof chunk === "string";
     const bytes = isText ? undefined : toBytes(chunk as ArrayBuffer | ArrayBufferView);
@@ -232,7 +233,7 @@ class Fragments {
     this.#send({ opcode, fin: true, payload });
   }
 
-  /** Text as UTF-8, in one buffer for all parts: they would be so much garbage. */
+  /** Encodes text as UTF-8, into one buffer for all parts, which spares garbage. */
   *#encode(text: string): Generator<Uint8Array> {
     if (text.length > 0) this.#buffer ??= new Uint8Array(FRAME_SIZE);
     for (let start = 0; start < text.length;) {
@@ -244,7 +245,7 @@ class Fragments {
     }
   }
 
-  /** The chunk, with what the one before it has left, and without what is left for the next. */
+  /** Returns the chunk with the half pair that the last one has left, and keeps back its own. */
   #whole(chunk: string): string {
     const text = this.#surrogate + chunk;
     const isCut = isHighSurrogate(text.charCodeAt(text.length - 1));

@@ -1,56 +1,96 @@
-import { afterMicrotasks } from "../transport/event_loop.ts";
+import { afterMicrotasks, afterTurn } from "../transport/event_loop.ts";
+
+// When is what written? A message costs a system call of its own unless it shares a write with others.
+// A `Sender` gathers messages, and one of these three decides when their bytes are written:
+//
+// | sent                                | written                                   | by                   |
+// | ----------------------------------- | ----------------------------------------- | -------------------- |
+// | while a received chunk is processed | at its end; if short, when the other      | uncorkAfterTurn      |
+// |                                     | connections have processed theirs         |                      |
+// | while the consumer is idle, from    | after 8 microtasks in which no connection | flushAfterQuiet      |
+// | a timer or a broadcast              | has sent anything                         |                      |
+// | while the consumer processes a      | when it asks for the next message, or at  | flushAfterMicrotasks |
+// | message, after an await             | the latest when no microtask is left      |                      |
+// | more than 64 KiB                    | at once                                   | Sender itself        |
+//
+// The first is for many peers that send short messages at the same moment: a kernel that wakes their
+// processes one right after the other takes less time for it. The second is for a loop that awaits each
+// `send()`: its messages share one write. The third is for a `for await` loop: that it asks for the next
+// message writes its replies together, so that a write of their own is only for a loop that awaits
+// something else first.
+
+/** The sender of one connection, as this scheduler sees it. */
+export interface ScheduledSender {
+  /** Writes what is queued. */
+  flushScheduled(): void;
+  /** Uncorks, and writes what is queued. */
+  uncorkScheduled(): void;
+}
+
+/** How many connections {@linkcode uncorkAfterTurn} gathers before it uncorks them. */
+const MAX_GROUP = 64;
+
+let group: ScheduledSender[] = [];
+
+/** Uncorks a sender when all connections have processed what they received at the same moment. */
+export function uncorkAfterTurn(sender: ScheduledSender): void {
+  const count = group.push(sender);
+  if (count === MAX_GROUP) uncorkGroup();
+  else if (count === 1) afterTurn(uncorkGroup);
+}
+
+function uncorkGroup(): void {
+  const senders = group;
+  group = [];
+  for (const sender of senders) sender.uncorkScheduled();
+}
 
 /**
- * For how many microtasks nothing must have been sent before what was is written. A loop that awaits
- * each `send()` goes round in fewer, so that its messages share one write.
+ * The number of microtasks without a send that {@linkcode flushAfterQuiet} waits for. A loop that awaits
+ * each `send()` takes fewer for one step, so that its messages share one write.
  */
 const QUIET = 8;
 
-/** Who waits for a moment in which nothing is sent. */
-export interface Waiting {
-  /** It's there. */
-  settled(): void;
-}
-
-let waiting: Waiting[] = [];
-/** How often something has been sent by those who wait, when they were last looked at, and since when. */
+let waiting: ScheduledSender[] = [];
+/** How many sends the senders in `waiting` have reported, and how many they had at the last look. */
 let sends = 0;
-let seen = 0;
-let quiet = 0;
+let seenSends = 0;
+/** How many looks in a row have found no new send. */
+let quietLooks = 0;
 
-/** Somebody who waits has sent more. */
-export function notQuiet(): void {
+/** Reports that a sender that {@linkcode flushAfterQuiet} was called for has sent more. */
+export function noteSend(): void {
   sends++;
 }
 
 /**
- * Calls `settled()` once nothing is sent any more, within this turn. One look for all who wait: a
- * broadcast has a thousand of them.
+ * Flushes a sender when nothing has been sent for 8 microtasks. All senders share one look: a broadcast
+ * has a thousand of them.
  */
-export function whenQuiet(who: Waiting): void {
+export function flushAfterQuiet(sender: ScheduledSender): void {
   sends++;
-  if (waiting.push(who) === 1) queueMicrotask(look);
+  if (waiting.push(sender) === 1) queueMicrotask(look);
 }
 
 function look(): void {
-  quiet = sends === seen ? quiet + 1 : 0;
-  seen = sends;
-  if (quiet < QUIET) return queueMicrotask(look);
-  quiet = 0;
-  const all = waiting;
+  quietLooks = sends === seenSends ? quietLooks + 1 : 0;
+  seenSends = sends;
+  if (quietLooks < QUIET) return queueMicrotask(look);
+  quietLooks = 0;
+  const senders = waiting;
   waiting = [];
-  for (const one of all) one.settled();
+  for (const sender of senders) sender.flushScheduled();
 }
 
-let late: Waiting[] = [];
+let late: ScheduledSender[] = [];
 
-/** Calls `settled()` once no microtask is left. */
-export function whenLate(who: Waiting): void {
-  if (late.push(who) === 1) afterMicrotasks(tellLate);
+/** Flushes a sender when no microtask is left. */
+export function flushAfterMicrotasks(sender: ScheduledSender): void {
+  if (late.push(sender) === 1) afterMicrotasks(flushLate);
 }
 
-function tellLate(): void {
-  const all = late;
+function flushLate(): void {
+  const senders = late;
   late = [];
-  for (const one of all) one.settled();
+  for (const sender of senders) sender.flushScheduled();
 }

@@ -76,9 +76,7 @@ export class MessageAssembler extends MessageSequence<Message> {
     end: number,
     sink: MessageSink<Message>,
   ): void {
-    if (text) sink.enqueue(decodeText(bytes, start, end));
-    else if (end - start <= this.#copyUpTo) sink.enqueue(copy(bytes, start, end));
-    else sink.enqueue(viewOf(bytes, start, end));
+    sink.enqueue(wholeMessage(text, bytes, start, end, this.#copyUpTo));
   }
 
   /** Handles the next bytes of a message. */
@@ -135,4 +133,25 @@ function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const own = new Uint8Array(length);
   for (let i = 0; i < length; i++) own[i] = bytes[start + i];
   return own;
+}
+
+/**
+ * Returns the message that a single frame is.
+ *
+ * @param text Whether the message is text.
+ * @param bytes The bytes that contain the payload.
+ * @param start The index of its first byte.
+ * @param end The index after its last byte.
+ * @param copyUpTo Up to how many bytes a binary message is a copy, not a view.
+ * @throws {InvalidPayloadError} If text is not UTF-8.
+ */
+export function wholeMessage(
+  text: boolean,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  copyUpTo: number,
+): Message {
+  if (text) return decodeText(bytes, start, end);
+  return end - start <= copyUpTo ? copy(bytes, start, end) : viewOf(bytes, start, end);
 }

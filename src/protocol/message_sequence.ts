@@ -92,7 +92,7 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     this.#inFrame = !last;
     const isStart = this.#size === 0 && this.#fragments === 1 && frame.payloadOffset === 0;
     this.#size += payload.length;
-    if (this.#size > this.#maxMessageSize) throw this.#tooBig(this.#size);
+    if (this.#size > this.#maxMessageSize) throw messageTooBig(this.#size, this.#maxMessageSize);
     const fin = last && frame.fin;
     const text = this.#type === Opcode.Text;
     if (fin) {
@@ -118,7 +118,8 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     end: number,
     sink: MessageSink<Output>,
   ): void {
-    if (end - start > this.#maxMessageSize) throw this.#tooBig(end - start);
+    const size = end - start;
+    if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
     this.whole(text, bytes, start, end, sink);
   }
 
@@ -167,12 +168,15 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     }
     const announced = this.#size + frame.payloadLength;
     // Infinity: an extension does not know yet how long its output is.
-    if (announced > this.#maxMessageSize && announced !== Infinity) throw this.#tooBig(announced);
+    if (announced > this.#maxMessageSize && announced !== Infinity) {
+      throw messageTooBig(announced, this.#maxMessageSize);
+    }
   }
+}
 
-  #tooBig(size: number): MessageTooBigError {
-    return new MessageTooBigError(
-      `Cannot take message: ${size} bytes and more, at most ${this.#maxMessageSize} are allowed`,
-    );
-  }
+/** Makes the error of a message of at least `size` bytes, which are too many. */
+export function messageTooBig(size: number, max: number): MessageTooBigError {
+  return new MessageTooBigError(
+    `Cannot take message: ${size} bytes and more, at most ${max} are allowed`,
+  );
 }

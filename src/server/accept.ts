@@ -1,9 +1,9 @@
 import { HandshakeError } from "../http/errors.ts";
 import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
-import { checkHandler, startWithHandler } from "../connection/handler.ts";
+import { coreOf } from "../connection/connection.ts";
+import { resolveHandler, startWithHandler } from "../connection/handler.ts";
 import type { Handler } from "../connection/handler.ts";
-import { startConnection } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { checkOptions } from "../util/options.ts";
 import { acceptOptionChecks, resolveAcceptOptions } from "./accept_options.ts";
@@ -41,14 +41,14 @@ export function accept<Data = unknown>(
   handler?: Handler<Data>,
 ): Promise<WebSocketConnection<Data>> {
   checkOptions<AcceptOptions>("accept()", options, acceptOptionChecks);
-  if (handler !== undefined) checkHandler("accept()", handler);
+  const resolved = handler === undefined ? undefined : resolveHandler("accept()", handler);
   const config = resolveAcceptOptions(options);
   return new Promise((resolve, reject) => {
     new ServerHandshake<Data>(toTransport(conn), config, {
       open(socket, response, early) {
         const start = { answer: response, early };
-        if (handler === undefined) startConnection(socket, start);
-        else startWithHandler(socket, start, handler);
+        if (resolved === undefined) coreOf(socket).start(start);
+        else startWithHandler(socket, start, resolved);
         resolve(socket);
       },
       refused: reject,

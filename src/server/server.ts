@@ -13,10 +13,10 @@ import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 import type { HandshakeHandler } from "./server_handshake.ts";
 import { MemoryBudget } from "../connection/memory_budget.ts";
 import { timers } from "../util/timers.ts";
-import { connectionIndex } from "../connection/connection.ts";
+import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { checkHandler, startWithHandler } from "../connection/handler.ts";
-import type { Handler } from "../connection/handler.ts";
+import { resolveHandler, startWithHandler } from "../connection/handler.ts";
+import type { Handler, ResolvedHandler } from "../connection/handler.ts";
 import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts";
 import { answerWithFetch } from "./fetch_handler.ts";
 import type { HttpResponder } from "./http_responder.ts";
@@ -24,7 +24,7 @@ import { reportError } from "./report_error.ts";
 import { serveOptionChecks } from "./serve_options.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import { DenseSet, indexAccess } from "../util/dense_set.ts";
-import type { IndexAccess, Indexed } from "../util/dense_set.ts";
+import type { Indexed } from "../util/dense_set.ts";
 import { checkOptions } from "../util/options.ts";
 import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
@@ -49,11 +49,16 @@ export class WebSocketServer<Data = unknown> {
   readonly finished: Promise<void>;
   readonly #config: AcceptConfig<Data>;
   readonly #options: ServeOptions<Data>;
-  readonly #handler: Handler<Data>;
+  readonly #handler: ResolvedHandler<Data>;
   readonly #listener: Listener;
   readonly #budget: MemoryBudget;
   readonly #handshakeHandler: HandshakeHandler<Data>;
-  readonly #connections = new DenseSet(connectionIndex as IndexAccess<WebSocketConnection<Data>>);
+  readonly #connections = new DenseSet<WebSocketConnection<Data>>({
+    get: (socket) => coreOf(socket).index,
+    set: (socket, index) => {
+      coreOf(socket).index = index;
+    },
+  });
   /** A copy of `#connections`, made when `connections` is first read. */
   #connectionSet: Set<WebSocketConnection<Data>> | undefined;
   /** The TCP connections that are not, or not yet, WebSockets. */
@@ -69,9 +74,8 @@ export class WebSocketServer<Data = unknown> {
   /** @internal Use {@linkcode serve}. */
   constructor(options: ServeOptions<Data>, handler: Handler<Data>) {
     checkOptions<ServeOptions>("serve()", options, serveOptionChecks);
-    checkHandler("serve()", handler);
     this.#options = options;
-    this.#handler = handler;
+    this.#handler = resolveHandler("serve()", handler);
     this.#config = resolveAcceptOptions({
       ...options,
       scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),

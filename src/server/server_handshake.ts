@@ -16,8 +16,7 @@ import {
 import type { UpgradeRequest } from "../handshake/upgrade_request.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
 import type { AcceptConfig, RequestInfo, UpgradeOptions } from "./accept_options.ts";
-import { openConnection } from "../connection/connection.ts";
-import type { WebSocketConnection } from "../connection/connection.ts";
+import { WebSocketConnection } from "../connection/connection.ts";
 import type { ConnectionSettings } from "../connection/connection_settings.ts";
 import { HttpResponder } from "./http_responder.ts";
 import { RequestReader } from "./request_reader.ts";
@@ -187,7 +186,7 @@ export class ServerHandshake<Data> implements RequestHandler {
       headers: options.headers,
     });
     this.#reader.finish();
-    const socket = openConnection<Data>({
+    const socket = new WebSocketConnection<Data>({
       settings: this.#handler.connectionSettings,
       transport: this.#transport,
       clientAddr: this.#clientAddr,

@@ -16,15 +16,15 @@ class FakeCore implements KeepaliveCore {
   readonly clock = new FakeClock();
   readonly settings: KeepaliveCore["settings"];
   readonly sent: (FrameInit & { at: number })[] = [];
-  readonly outgoing = {
+  readonly sender = {
     isFull: false,
-    bufferedAmount: 0,
-    send: (frame: FrameInit) => void this.sent.push({ ...frame, at: this.clock.now() - START }),
+    queuedBytes: 0,
+    enqueue: (frame: FrameInit) => void this.sent.push({ ...frame, at: this.clock.now() - START }),
     flush() {},
   };
   hasReceivedClose = false;
-  isReadingPaused = false;
-  queued(): void {}
+  isPausedLocally = false;
+  updateMemoryUsage(): void {}
   error: WebSocketError | undefined;
   lostAt: number | undefined;
 
@@ -126,10 +126,10 @@ test("Keepalive keeps a peer that answers no Ping and sends something else", () 
 
 test("Keepalive loses no peer while reading is paused, and counts from its end", () => {
   const { core, clock, keepalive } = startKeepalive();
-  core.isReadingPaused = true;
+  core.isPausedLocally = true;
   clock.advance(500_000);
   assertEquals(core.beats, []);
-  core.isReadingPaused = false;
+  core.isPausedLocally = false;
   keepalive.heard();
   const start = clock.now();
   clock.advance(100_000);
@@ -140,10 +140,10 @@ test("Keepalive loses no peer while reading is paused, and counts from its end",
 test("Keepalive loses no peer while reading is paused after a Ping", () => {
   const { core, clock } = startKeepalive();
   clock.advance(31_000);
-  core.isReadingPaused = true;
+  core.isPausedLocally = true;
   clock.advance(100_000);
   assertEquals(core.error, undefined);
-  core.isReadingPaused = false;
+  core.isPausedLocally = false;
   clock.advance(100_000);
   assertEquals(core.error?.code, "ERR_PONG_TIMEOUT");
 });
@@ -193,7 +193,7 @@ test("Keepalive loses silent peers, and no others, whatever happens", () => {
     for (const { event, ms } of steps) {
       if (event === "stall") clock.stall(ms);
       else clock.advance(ms);
-      if (core.isReadingPaused) silence = 0;
+      if (core.isPausedLocally) silence = 0;
       else if (event !== "stall") silence += ms;
       if (core.error !== undefined) {
         assert(silence >= 20_000 - 1, `lost after ${silence} ms`);
@@ -203,8 +203,8 @@ test("Keepalive loses silent peers, and no others, whatever happens", () => {
       assertLess(silence, 52_000 + 1024 * steps.length);
       assert(core.beats.length <= beats + 1, "one Ping for each silence");
       beats = core.beats.length;
-      if (event === "hold") core.isReadingPaused = true;
-      if (event === "release") core.isReadingPaused = false;
+      if (event === "hold") core.isPausedLocally = true;
+      if (event === "release") core.isPausedLocally = false;
       if (event === "answered") keepalive.start();
       if (event === "heard" || event === "release") keepalive.heard();
       if (event === "answered" || event === "heard" || event === "release") silence = 0;
@@ -217,10 +217,10 @@ test("Keepalive loses silent peers, and no others, whatever happens", () => {
 test("Keepalive sends a silent peer no second Ping while the first is in the send queue", () => {
   const { core, clock, keepalive } = startKeepalive({ pongTimeout: Infinity });
   clock.advance(31_000);
-  core.outgoing.bufferedAmount = 6;
+  core.sender.queuedBytes = 6;
   clock.advance(100_000);
   assertEquals(core.sent.length, 1);
-  core.outgoing.bufferedAmount = 0;
+  core.sender.queuedBytes = 0;
   clock.advance(31_000);
   assertEquals(core.sent.length, 2);
   assertEquals(core.sent[1].payload, new Uint8Array([0, 0, 0, 1]));
@@ -335,14 +335,14 @@ test("Keepalive keeps the last Pong that a full send queue has no room for", () 
   const ping = (byte: number) =>
     keepalive.take({ opcode: Opcode.Ping, payload: new Uint8Array([byte]) });
   ping(1);
-  core.outgoing.isFull = true;
+  core.sender.isFull = true;
   ping(2);
   ping(3);
-  keepalive.drained();
+  keepalive.onDrain();
   assertEquals(core.sent.length, 1);
-  core.outgoing.isFull = false;
-  keepalive.drained();
-  keepalive.drained();
+  core.sender.isFull = false;
+  keepalive.onDrain();
+  keepalive.onDrain();
   assertEquals(core.sent.map(({ opcode, payload }) => [opcode, ...payload!]), [[10, 1], [10, 3]]);
   core.hasReceivedClose = true;
   ping(4);

@@ -18,13 +18,13 @@ function next(size: number) {
 }
 
 test("bytesOf counts an object for each message, two bytes a character, and a chunk once", () => {
-  assertEquals(bytesOf([], 0), 0);
-  assertEquals(bytesOf(["", ""], 0), 2 * PART_OVERHEAD);
-  assertEquals(bytesOf(["abc", "de"], 1), PART_OVERHEAD + 4);
-  assertEquals(bytesOf([new Uint8Array(64)], 0), PART_OVERHEAD + 64);
+  assertEquals(bytesOf([]), 0);
+  assertEquals(bytesOf(["", ""]), 2 * PART_OVERHEAD);
+  assertEquals(bytesOf(["abc", "de"]), 2 * PART_OVERHEAD + 10);
+  assertEquals(bytesOf([new Uint8Array(64)]), PART_OVERHEAD + 64);
   const chunk = new Uint8Array(10_000);
   const views = [chunk.subarray(0, 100), chunk.subarray(100, 300)];
-  assertEquals(bytesOf(views, 0), 2 * PART_OVERHEAD + 10_000);
+  assertEquals(bytesOf(views), 2 * PART_OVERHEAD + 10_000);
 });
 
 test("heldBytes is next to nothing for a connection that is idle, and after an echo", async () => {

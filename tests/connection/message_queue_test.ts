@@ -2,100 +2,100 @@ import { MessageQueue } from "../../src/connection/message_queue.ts";
 import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
 import { assertEquals, test } from "../harness.ts";
 
-/** A queue, and how often its source was asked for more. */
-function makeIncoming(limits = {}, onWanted: (incoming: MessageQueue) => void = () => {}) {
-  const source = {
+/** A queue, and how often it has reported to its connection that it is idle. */
+function makeQueue(limits = {}, more: (queue: MessageQueue) => void = () => {}) {
+  const connection = {
     asked: 0,
-    wanted() {
-      source.asked++;
-      onWanted(incoming);
+    onIdle() {
+      connection.asked++;
+      more(queue);
     },
   };
-  const incoming = new MessageQueue(source, { ...DEFAULT_LIMITS, ...limits });
-  return { incoming, source };
+  const queue = new MessageQueue(connection, { ...DEFAULT_LIMITS, ...limits });
+  return { queue, connection };
 }
 
-test("MessageQueue delivers in order, those that wait and those that came before", async () => {
-  const { incoming } = makeIncoming();
-  incoming.push("one");
-  incoming.push("two");
-  assertEquals(await incoming.next(), { done: false, value: "one" });
-  assertEquals(await incoming.next(), { done: false, value: "two" });
-  const waiting = [incoming.next(), incoming.next()];
-  incoming.push("three");
-  incoming.push("four");
+test("MessageQueue delivers in order, messages before and after the calls of next()", async () => {
+  const { queue } = makeQueue();
+  queue.push("one");
+  queue.push("two");
+  assertEquals(await queue.next(), { done: false, value: "one" });
+  assertEquals(await queue.next(), { done: false, value: "two" });
+  const waiting = [queue.next(), queue.next()];
+  queue.push("three");
+  queue.push("four");
   assertEquals((await Promise.all(waiting)).map(({ value }) => value), ["three", "four"]);
 });
 
-test("MessageQueue asks its source once it is empty, and takes what comes of that", async () => {
+test("MessageQueue reports that it is empty, and takes the messages that result from that", async () => {
   let count = 0;
-  const { incoming, source } = makeIncoming({}, (incoming) => incoming.push(`${++count}`));
-  incoming.push("first");
-  assertEquals((await incoming.next()).value, "first");
-  assertEquals(source.asked, 0);
-  assertEquals((await incoming.next()).value, "1");
-  assertEquals(source.asked, 1);
+  const { queue, connection } = makeQueue({}, (queue) => queue.push(`${++count}`));
+  queue.push("first");
+  assertEquals((await queue.next()).value, "first");
+  assertEquals(connection.asked, 0);
+  assertEquals((await queue.next()).value, "1");
+  assertEquals(connection.asked, 1);
 });
 
 test("MessageQueue is full at its mark of messages, and of bytes or characters", async () => {
-  const { incoming } = makeIncoming({ incomingMaxMessages: 2, incomingHighWaterMark: 10 });
-  assertEquals(incoming.isFull, false);
-  incoming.push("1");
-  assertEquals(incoming.isFull, false);
-  incoming.push("2");
-  assertEquals(incoming.isFull, true);
-  await incoming.next();
-  assertEquals(incoming.isFull, false);
-  await incoming.next();
-  incoming.push("0123456789");
-  assertEquals(incoming.isFull, true);
-  await incoming.next();
-  assertEquals(incoming.isFull, false);
-  incoming.push(new Uint8Array(10));
-  assertEquals(incoming.isFull, true);
+  const { queue } = makeQueue({ incomingMaxMessages: 2, incomingHighWaterMark: 10 });
+  assertEquals(queue.isFull, false);
+  queue.push("1");
+  assertEquals(queue.isFull, false);
+  queue.push("2");
+  assertEquals(queue.isFull, true);
+  await queue.next();
+  assertEquals(queue.isFull, false);
+  await queue.next();
+  queue.push("0123456789");
+  assertEquals(queue.isFull, true);
+  await queue.next();
+  assertEquals(queue.isFull, false);
+  queue.push(new Uint8Array(10));
+  assertEquals(queue.isFull, true);
 });
 
-test("MessageQueue is settled once whoever took the last message asks again, or leaves", async () => {
-  const { incoming } = makeIncoming();
-  assertEquals(incoming.isSettled, true);
-  incoming.push("one");
-  assertEquals(incoming.isSettled, false);
-  await incoming.next();
-  assertEquals(incoming.isSettled, false, "it's being handled");
-  const next = incoming.next();
-  assertEquals(incoming.isSettled, true);
-  incoming.push("two");
+test("MessageQueue is idle when the caller with the last message asks again, or leaves", async () => {
+  const { queue } = makeQueue();
+  assertEquals(queue.isIdle, true);
+  queue.push("one");
+  assertEquals(queue.isIdle, false);
+  await queue.next();
+  assertEquals(queue.isIdle, false, "it's being handled");
+  const next = queue.next();
+  assertEquals(queue.isIdle, true);
+  queue.push("two");
   await next;
-  assertEquals(incoming.isSettled, false);
-  await incoming.return();
-  assertEquals(incoming.isSettled, true);
+  assertEquals(queue.isIdle, false);
+  await queue.return();
+  assertEquals(queue.isIdle, true);
 });
 
 test("MessageQueue delivers what it has after its end, then nothing", async () => {
-  const { incoming } = makeIncoming();
-  incoming.push("one");
-  incoming.end();
-  assertEquals(await incoming.next(), { done: false, value: "one" });
-  assertEquals(await incoming.next(), { done: true, value: undefined });
-  assertEquals(await incoming.next(), { done: true, value: undefined });
+  const { queue } = makeQueue();
+  queue.push("one");
+  queue.end();
+  assertEquals(await queue.next(), { done: false, value: "one" });
+  assertEquals(await queue.next(), { done: true, value: undefined });
+  assertEquals(await queue.next(), { done: true, value: undefined });
 });
 
-test("MessageQueue's end reaches all who wait", async () => {
-  const { incoming } = makeIncoming();
-  const waiting = [incoming.next(), incoming.next()];
-  incoming.end();
+test("MessageQueue.end reaches all pending calls of next()", async () => {
+  const { queue } = makeQueue();
+  const waiting = [queue.next(), queue.next()];
+  queue.end();
   assertEquals((await Promise.all(waiting)).map(({ done }) => done), [true, true]);
 });
 
 test("MessageQueue is its own iterator, and leaving it keeps what is there", async () => {
-  const { incoming, source } = makeIncoming();
-  assertEquals(incoming[Symbol.asyncIterator]() === incoming, true);
-  for (const message of ["one", "two", "three"]) incoming.push(message);
-  for await (const message of incoming) {
+  const { queue, connection } = makeQueue();
+  assertEquals(queue[Symbol.asyncIterator]() === queue, true);
+  for (const message of ["one", "two", "three"]) queue.push(message);
+  for await (const message of queue) {
     assertEquals(message, "one");
     break;
   }
-  assertEquals(source.asked, 0);
-  for await (const message of incoming) if (message === "three") break;
-  assertEquals(source.asked, 1, "there is room for more when the last one is taken");
+  assertEquals(connection.asked, 0);
+  for await (const message of queue) if (message === "three") break;
+  assertEquals(connection.asked, 1, "there is room for more when the last one is taken");
 });

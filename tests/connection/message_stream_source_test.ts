@@ -3,10 +3,10 @@ import { assertEquals, assertRejects, test } from "../harness.ts";
 
 /** A binary message's feed, and what its owner was told. */
 function make(mark = 10) {
-  const told = { wanted: 0, cancelled: 0 };
+  const told = { onEmpty: 0, onCancel: 0 };
   const feed = makeFeed("binary", mark, {
-    wanted: () => void told.wanted++,
-    cancelled: () => void told.cancelled++,
+    onEmpty: () => void told.onEmpty++,
+    onCancel: () => void told.onCancel++,
   });
   const readable = feed.readable as ReadableStream<Uint8Array<ArrayBuffer>>;
   return { feed, readable, told };
@@ -101,10 +101,10 @@ test("MessageFeed is full at its mark, and wants more when all has been read", a
   assertEquals(feed.isFull, true);
   assertEquals((await reader.read()).value?.length, 10);
   assertEquals(feed.isFull, false);
-  assertEquals(told.wanted, 0);
+  assertEquals(told.onEmpty, 0);
   const read = reader.read();
   await settled();
-  assertEquals(told.wanted, 1);
+  assertEquals(told.onEmpty, 1);
   feed.push(bytes(1));
   await read;
 });
@@ -138,5 +138,5 @@ test("MessageFeed tells that the reader wants no more", async () => {
   const { feed, readable, told } = make();
   feed.push(bytes(3));
   await readable.cancel();
-  assertEquals(told.cancelled, 1);
+  assertEquals(told.onCancel, 1);
 });

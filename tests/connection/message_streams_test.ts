@@ -4,9 +4,9 @@ import type { MessageStream } from "../../src/connection/message_streams.ts";
 import type { MessagePart } from "../../src/protocol/message.ts";
 import { assertEquals, assertRejects, test } from "../harness.ts";
 
-/** The streams, and how often their source was asked for more. */
+/** The streams, and how often they have reported to their connection that they are idle. */
 function make(mark = 10) {
-  const source = { asked: 0, wanted: () => void source.asked++ };
+  const source = { asked: 0, onIdle: () => void source.asked++ };
   return { streams: new MessageStreams(source, mark), source };
 }
 
@@ -110,38 +110,38 @@ test("MessageStreams keeps the current message when one before it is cancelled",
 
 test("MessageStreams is settled once whoever has the last message asks again, or leaves", async () => {
   const { streams } = make();
-  assertEquals(streams.isSettled, true);
+  assertEquals(streams.isIdle, true);
   streams.push(text("one"));
-  assertEquals(streams.isSettled, false);
+  assertEquals(streams.isIdle, false);
   await rest((await streams.next()).value);
-  assertEquals(streams.isSettled, false, "it's being handled");
+  assertEquals(streams.isIdle, false, "it's being handled");
   const next = streams.next();
-  assertEquals(streams.isSettled, true);
+  assertEquals(streams.isIdle, true);
   streams.push(text("two", false));
   await next;
   await streams.return();
-  assertEquals(streams.isSettled, false, "it has not ended");
+  assertEquals(streams.isIdle, false, "it has not ended");
   streams.push(text("end"));
-  assertEquals(streams.isSettled, true);
+  assertEquals(streams.isIdle, true);
 });
 
-test("MessageStreams errors the message that its end cuts short, and delivers those before", async () => {
+test("MessageStreams.onClose errors the message that it cuts short, and keeps those before", async () => {
   const { streams } = make();
   const error = new Error("lost");
   streams.push(text("one"));
   streams.push(text("two", false));
-  streams.end(error);
+  streams.onClose({ error });
   assertEquals(await rest((await streams.next()).value), ["one"]);
   const { value } = await streams.next();
   assertEquals(await assertRejects(() => rest(value)), error);
   assertEquals(await streams.next(), { done: true, value: undefined });
 });
 
-test("MessageStreams' end reaches all who wait, and a message without an error has one", async () => {
+test("MessageStreams.onClose reaches all pending calls of next(), and gives a cut message an error", async () => {
   const { streams } = make();
   const waiting = [streams.next(), streams.next(), streams.next()];
   streams.push(text("one", false));
-  streams.end(undefined);
+  streams.onClose({});
   const [first, ...others] = await Promise.all(waiting);
   assertEquals(
     (await assertRejects(() => rest(first.value), DOMException)).name,

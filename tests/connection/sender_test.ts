@@ -1,80 +1,95 @@
 import { Sender } from "../../src/connection/sender.ts";
-import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
-import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
+import type { Overflow } from "../../src/connection/connection_options.ts";
+import { resolveLimits } from "../../src/connection/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, assertEquals, assertRejects, test, toHex } from "../harness.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { turns } from "../support/open.ts";
+import { manual } from "../support/streams.ts";
 
-/** An Sender over a transport that goes nowhere, and what it told of. */
-function makeOutgoing(limits = {}) {
+/** A Sender over a transport that goes nowhere, and what it has reported to its connection. */
+function makeSender(limits: Partial<Limits> = {}) {
   const transport = new FakeTransport();
   const drains: boolean[] = [];
-  /** What was held whenever the owner was told that there is more. */
-  const told: number[] = [];
-  const owner = {
-    isSettled: true,
-    written: (wasFull: boolean) => void drains.push(wasFull),
-    queued: (): void => void told.push(outgoing.heldBytes),
-  };
-  const outgoing: Sender = new Sender(
+  /** The memory usage at each recount. */
+  const recounts: number[] = [];
+  /** The payloads of the Close frames that the sender has asked for. */
+  const closes: string[] = [];
+  let idles = 0;
+  const core = {
+    settings: {
+      role: "server" as const,
+      limits: resolveLimits(limits),
+      overflow: "close" as Overflow,
+    },
     transport,
-    new FrameEncoder({ role: "server" }),
-    { ...DEFAULT_LIMITS, ...limits },
-    owner,
-  );
+    isOpen: true,
+    isIdle: true,
+    get idles(): number {
+      return idles;
+    },
+    onIdle: (): void => void idles++,
+    onWritten: (wasFull: boolean) => void drains.push(wasFull),
+    updateMemoryUsage: (): void => void recounts.push(sender.memoryUsage),
+    sendClose(payload: Uint8Array): void {
+      closes.push(toHex(payload));
+      core.isOpen = false;
+    },
+  };
+  const sender: Sender = new Sender(core, undefined);
   transport.handler = {
     data() {},
     end() {},
     close() {},
-    drain: () => outgoing.drained(),
+    drain: () => sender.onDrain(),
   };
-  return { transport, outgoing, owner, drains, told };
+  return { transport, sender, core, drains, recounts, closes };
 }
 
 test("Sender writes what one turn sends at once, when the turn is over", async () => {
-  const { outgoing, transport } = makeOutgoing();
-  outgoing.send("a");
+  const { sender, transport } = makeSender();
+  sender.send("a");
   await Promise.resolve();
-  outgoing.send({ opcode: Opcode.Ping });
+  sender.enqueue({ opcode: Opcode.Ping });
   await Promise.resolve();
-  outgoing.send(new Uint8Array([1]));
+  sender.send(new Uint8Array([1]));
   assertEquals(transport.writes, []);
-  assertEquals(outgoing.bufferedAmount, 8);
+  assertEquals(sender.bufferedAmount, 8);
   await turns();
   assertEquals(transport.writes.map(toHex), ["81 01 61 89 00 82 01 01"]);
-  assertEquals(outgoing.bufferedAmount, 0);
+  assertEquals(sender.bufferedAmount, 0);
 });
 
 test("Sender writes the next turn's on its own", async () => {
-  const { outgoing, transport } = makeOutgoing();
-  outgoing.send("a");
+  const { sender, transport } = makeSender();
+  sender.send("a");
   await turns();
-  outgoing.send("b");
+  sender.send("b");
   await turns();
   assertEquals(transport.writes.map(toHex), ["81 01 61", "81 01 62"]);
 });
 
-test("Sender leaves it to who is at work on a message to write, but not for long", async () => {
-  const { outgoing, owner, transport } = makeOutgoing();
-  owner.isSettled = false;
-  outgoing.send("a");
+test("Sender leaves the write to a consumer that processes a message, but not for long", async () => {
+  const { sender, core, transport } = makeSender();
+  core.isIdle = false;
+  sender.send("a");
   for (let i = 0; i < 100; i++) await Promise.resolve();
   assertEquals(transport.writes, []);
-  outgoing.send("b");
-  outgoing.flush(); // He asks for the next.
-  outgoing.send("c");
+  sender.send("b");
+  sender.flush(); // The consumer asks for the next message.
+  sender.send("c");
   assertEquals(transport.writes.map(toHex), ["81 01 61 81 01 62"]);
-  await turns(); // He waits for something else.
+  await turns(); // The consumer waits for something else.
   assertEquals(transport.writes.map(toHex), ["81 01 61 81 01 62", "81 01 63"]);
 });
 
-test("Sender's short replies wait until all that came at one moment has had its turn", async () => {
-  const all = Array.from({ length: 100 }, () => makeOutgoing());
-  const turn = ({ outgoing }: typeof all[0], text: string) => {
-    outgoing.hold();
-    outgoing.send(text);
-    outgoing.releaseSoon();
+test("Sender's short replies wait until all connections have processed what they received", async () => {
+  const all = Array.from({ length: 100 }, () => makeSender());
+  const turn = ({ sender }: typeof all[0], text: string) => {
+    sender.cork();
+    sender.send(text);
+    sender.scheduleFlush();
   };
   const written = () => all.filter(({ transport }) => transport.writes.length > 0).length;
   for (const each of all.slice(0, 63)) turn(each, "a");
@@ -90,79 +105,79 @@ test("Sender's short replies wait until all that came at one moment has had its 
   assertEquals(all[99].transport.writes.map(toHex), ["81 01 61"]);
 });
 
-test("Sender's long reply is written at once, and so is a group's that has been flushed", async () => {
-  const { outgoing, transport } = makeOutgoing();
-  outgoing.hold();
-  outgoing.send(new Uint8Array(20_000));
-  outgoing.releaseSoon();
+test("Sender writes a long reply at once, and a short one at flush()", async () => {
+  const { sender, transport } = makeSender();
+  sender.cork();
+  sender.send(new Uint8Array(20_000));
+  sender.scheduleFlush();
   assertEquals(transport.writes.length, 1);
-  outgoing.hold();
-  outgoing.send("a");
-  outgoing.releaseSoon();
-  outgoing.flush();
+  sender.cork();
+  sender.send("a");
+  sender.scheduleFlush();
+  sender.flush();
   assertEquals(transport.writes.length, 2);
-  outgoing.close(new Error("gone"));
+  sender.close(new Error("gone"));
   await turns();
   assertEquals(transport.writes.length, 2);
 });
 
-test("Sender holds back until it is released", async () => {
-  const { outgoing, transport } = makeOutgoing();
-  outgoing.hold();
-  outgoing.send("a");
+test("Sender writes nothing while it is corked", async () => {
+  const { sender, transport } = makeSender();
+  sender.cork();
+  sender.send("a");
   await turns();
   assertEquals(transport.writes, []);
-  outgoing.release();
+  sender.uncork();
   assertEquals(transport.writes.map(toHex), ["81 01 61"]);
 });
 
 test("Sender sends raw bytes before the messages, and with them", () => {
-  const { outgoing, transport } = makeOutgoing();
-  outgoing.hold();
-  outgoing.sendRaw(new Uint8Array([1, 2, 3]));
-  outgoing.send("a");
-  assertEquals(outgoing.bufferedAmount, 6);
-  outgoing.release();
+  const { sender, transport } = makeSender();
+  sender.cork();
+  sender.sendRaw(new Uint8Array([1, 2, 3]));
+  sender.send("a");
+  assertEquals(sender.bufferedAmount, 6);
+  sender.uncork();
   assertEquals(transport.writes.map(toHex), ["01 02 03 81 01 61"]);
 });
 
 test("Sender gathers while a write is under way", async () => {
-  const { outgoing, transport } = makeOutgoing();
+  const { sender, transport } = makeSender();
   transport.takes = false;
-  outgoing.send("a");
-  outgoing.flush();
-  outgoing.send("b");
+  sender.send("a");
+  sender.flush();
+  sender.send("b");
   await turns();
-  outgoing.send("c");
+  sender.send("c");
   await turns();
   assertEquals(transport.writes.map(toHex), ["81 01 61"]);
-  assertEquals(outgoing.bufferedAmount, 9);
+  assertEquals(sender.bufferedAmount, 9);
   transport.drained();
   assertEquals(transport.writes.map(toHex), ["81 01 61", "81 01 62 81 01 63"]);
   transport.drained();
-  assertEquals(outgoing.bufferedAmount, 0);
+  assertEquals(sender.bufferedAmount, 0);
 });
 
 test("Sender takes a drain without a write", () => {
-  const { outgoing, transport } = makeOutgoing();
+  const { sender, transport } = makeSender();
   transport.drained();
-  assertEquals(outgoing.bufferedAmount, 0);
+  assertEquals(sender.bufferedAmount, 0);
   assertEquals(transport.writes, []);
 });
 
 test("Sender writes much at once, without waiting for the turn's end", () => {
-  const { outgoing, transport } = makeOutgoing();
-  outgoing.send(new Uint8Array(100_000));
+  const { sender, transport } = makeSender();
+  sender.send(new Uint8Array(100_000));
   assertEquals(transport.writes.map((bytes) => bytes.length), [100_010]);
 });
 
 test("Sender puts much aside in parts while a write is under way, in order", () => {
-  const { outgoing, transport } = makeOutgoing();
+  const { sender, transport } = makeSender();
   transport.takes = false;
-  for (let i = 0; i < 40; i++) outgoing.send(new Uint8Array(10_000).fill(i));
-  assertEquals(outgoing.bufferedAmount, 400_160);
+  for (let i = 0; i < 40; i++) sender.send(new Uint8Array(10_000).fill(i));
+  assertEquals(sender.bufferedAmount, 400_160);
   const marks: number[] = [];
-  for (let i = 0; outgoing.bufferedAmount > 0; i++) {
+  for (let i = 0; sender.bufferedAmount > 0; i++) {
     assert(i < 20);
     const bytes = transport.writes[i];
     for (let at = 4; at < bytes.length; at += 10_004) marks.push(bytes[at]);
@@ -173,18 +188,18 @@ test("Sender puts much aside in parts while a write is under way, in order", () 
 });
 
 test("Sender is ready while it is below its mark", async () => {
-  const { outgoing, transport, drains } = makeOutgoing({ outgoingHighWaterMark: 10 });
+  const { sender, transport, drains } = makeSender({ outgoingHighWaterMark: 10 });
   transport.takes = false;
-  outgoing.send("12345678");
-  assertEquals(outgoing.isFull, false, "10 bytes are not above 10");
-  await outgoing.ready;
-  outgoing.send("");
-  assertEquals(outgoing.isFull, true);
+  sender.send("12345678");
+  assertEquals(sender.isFull, false, "10 bytes are not above 10");
+  await sender.ready;
+  sender.send("");
+  assertEquals(sender.isFull, true);
   let isReady = false;
-  const { ready } = outgoing;
-  assert(ready === outgoing.ready, "one promise for all who wait");
+  const { ready } = sender;
+  assert(ready === sender.ready, "one promise for all callers");
   ready.then(() => isReady = true);
-  outgoing.flush();
+  sender.flush();
   await turns();
   assertEquals(isReady, false);
   assertEquals(drains, []);
@@ -193,87 +208,154 @@ test("Sender is ready while it is below its mark", async () => {
   assertEquals(drains, [true]);
 });
 
-test("Sender tells when everything is out", async () => {
-  const { outgoing, drains } = makeOutgoing();
-  outgoing.send("a");
+test("Sender reports that everything is written", async () => {
+  const { sender, drains } = makeSender();
+  sender.send("a");
   await turns();
   assertEquals(drains, [false]);
 });
 
-test("Sender's close tells who waits, and writes nothing more", async () => {
-  const { outgoing, transport } = makeOutgoing({ outgoingHighWaterMark: 10 });
+test("Sender.close rejects ready, and writes nothing more", async () => {
+  const { sender, transport } = makeSender({ outgoingHighWaterMark: 10 });
   transport.takes = false;
-  for (let i = 0; i < 10; i++) outgoing.send(new Uint8Array(40_000));
-  const { ready } = outgoing;
+  for (let i = 0; i < 10; i++) sender.send(new Uint8Array(40_000));
+  const { ready } = sender;
   const gone = new Error("gone");
-  outgoing.close(gone);
+  sender.close(gone);
   assertEquals(await assertRejects(() => ready), gone);
-  assertEquals(outgoing.bufferedAmount, 0);
-  outgoing.send("late");
+  assertEquals(sender.bufferedAmount, 0);
+  sender.send("late");
   transport.drained();
   await turns();
   assertEquals(transport.writes.length, 1);
-  await outgoing.ready;
+  await sender.ready;
 });
 
-test("Sender's close needs nobody who looks at ready", async () => {
-  const { outgoing } = makeOutgoing({ outgoingHighWaterMark: 1 });
-  outgoing.hold();
-  outgoing.send("a");
-  outgoing.ready;
-  outgoing.close(new Error("gone"));
+test("Sender.close rejects a ready that no caller looks at", async () => {
+  const { sender } = makeSender({ outgoingHighWaterMark: 1 });
+  sender.cork();
+  sender.send("a");
+  sender.ready;
+  sender.close(new Error("gone"));
   await turns();
 });
 
-test("Sender counts what a transport fails over within the call, until it's closed", () => {
-  const { outgoing, transport } = makeOutgoing();
+test("Sender counts the bytes of a write that fails within the call, until it is closed", () => {
+  const { sender, transport } = makeSender();
   let during = 0;
   transport.write = () => {
-    during = outgoing.bufferedAmount;
-    outgoing.close(new Error("gone"));
+    during = sender.bufferedAmount;
+    sender.close(new Error("gone"));
     return false;
   };
-  outgoing.send("a");
-  outgoing.flush();
-  assertEquals([during, outgoing.bufferedAmount], [3, 0]);
+  sender.send("a");
+  sender.flush();
+  assertEquals([during, sender.bufferedAmount], [3, 0]);
 });
 
-test("Sender tells whenever it holds more, and not for each message", () => {
-  const { outgoing, transport, told } = makeOutgoing();
-  assertEquals(outgoing.heldBytes, 0);
+test("Sender has its memory usage recounted when it grows, not for each message", () => {
+  const { sender, transport, recounts } = makeSender();
+  assertEquals(sender.memoryUsage, 0);
   transport.takes = false;
-  outgoing.send(new Uint8Array(100));
-  outgoing.flush();
-  assertEquals(told, [4096], "the buffer, not what is in it");
+  sender.send(new Uint8Array(100));
+  sender.flush();
+  assertEquals(recounts, [4096], "the buffer, not what is in it");
   for (let i = 0; i < 10_000; i++) {
-    outgoing.send(new Uint8Array(100));
-    assertEquals(told.at(-1), outgoing.heldBytes);
+    sender.send(new Uint8Array(100));
+    assertEquals(recounts.at(-1), sender.memoryUsage);
   }
-  assert(told.length < 100, `${told.length} times`);
-  assert(outgoing.heldBytes >= outgoing.bufferedAmount);
-  while (outgoing.bufferedAmount > 0) transport.drained();
-  assertEquals(outgoing.heldBytes, 0);
+  assert(recounts.length < 100, `${recounts.length} times`);
+  assert(sender.memoryUsage >= sender.bufferedAmount);
+  while (sender.bufferedAmount > 0) transport.drained();
+  assertEquals(sender.memoryUsage, 0);
 });
 
-test("Sender's long queue holds no more than a third above what is in it", () => {
-  const { outgoing, transport } = makeOutgoing();
+test("Sender's long queue uses at most a third more memory than its bytes", () => {
+  const { sender, transport } = makeSender({ maxBufferedAmount: Infinity });
   transport.takes = false;
   // Two of them are more than a segment, and half of a buffer's next size.
-  for (let i = 0; i < 500; i++) outgoing.send(new Uint8Array(40_000));
-  const { bufferedAmount, heldBytes } = outgoing;
+  for (let i = 0; i < 500; i++) sender.send(new Uint8Array(40_000));
+  const { bufferedAmount, memoryUsage } = sender;
   assertEquals(bufferedAmount, 500 * 40_004);
-  assert(heldBytes < bufferedAmount * 4 / 3 + 1024 * 1024, `${heldBytes} bytes`);
-  outgoing.close(new Error("gone"));
-  assertEquals(outgoing.heldBytes, 0);
+  assert(memoryUsage < bufferedAmount * 4 / 3 + 1024 * 1024, `${memoryUsage} bytes`);
+  sender.close(new Error("gone"));
+  assertEquals(sender.memoryUsage, 0);
 });
 
-test("Sender does not tell whoever holds it", () => {
-  const { outgoing, transport, told } = makeOutgoing();
+test("Sender has nothing recounted while it is corked", () => {
+  const { sender, transport, recounts } = makeSender();
   transport.takes = false;
-  outgoing.hold();
-  for (let i = 0; i < 10; i++) outgoing.send(new Uint8Array(40_000));
-  assertEquals(told, []);
-  outgoing.release();
+  sender.cork();
+  for (let i = 0; i < 10; i++) sender.send(new Uint8Array(40_000));
+  assertEquals(recounts, []);
+  sender.uncork();
   transport.drained();
-  assertEquals(told, [], "nor at the end of that, nor of a write: it looks for itself");
+  assertEquals(
+    recounts,
+    [],
+    "nor at uncork(), nor at the end of a write: the connection does that itself",
+  );
+});
+
+test("Sender.send refuses a message when the connection is not open", async () => {
+  const { sender, core } = makeSender();
+  core.isOpen = false;
+  const error = await assertRejects(() => sender.send("late"), DOMException);
+  assertEquals(error.name, "InvalidStateError");
+  assertEquals(sender.bufferedAmount, 0);
+});
+
+test("Sender.send closes with 1013 when the send queue has no room, or rejects", async () => {
+  const { sender, transport, core, closes } = makeSender({ maxBufferedAmount: 10 });
+  transport.takes = false;
+  sender.send("12345678");
+  core.settings.overflow = "reject";
+  const full = await assertRejects(() => sender.send("x"), DOMException);
+  assertEquals([full.name, closes], ["QuotaExceededError", []]);
+  core.settings.overflow = "close";
+  const closed = await assertRejects(() => sender.send("x"), DOMException);
+  assertEquals([closed.name, closes], ["InvalidStateError", ["03 f5"]]);
+});
+
+test("Sender sends messages behind the stream that is being sent", async () => {
+  const { sender, transport, core } = makeSender();
+  const { stream, controller } = manual();
+  const streamed = sender.sendStream(stream);
+  const sent = sender.send("b");
+  assertEquals([sender.isStreaming, sender.bufferedAmount], [true, 1]);
+  assert(sender.memoryUsage > 0);
+  controller.enqueue("a");
+  controller.close();
+  await Promise.all([streamed, sent]);
+  await turns();
+  assertEquals(transport.writes.map(toHex).join(" "), "01 01 61 80 00 81 01 62");
+  assertEquals([sender.isStreaming, core.idles], [false, 1]);
+});
+
+test("Sender.finish closes at once, or after the stream that is being sent", async () => {
+  const { sender } = makeSender();
+  const log: string[] = [];
+  sender.finish(() => log.push("first"));
+  assertEquals(log, ["first"]);
+  const { stream, controller } = manual();
+  const streamed = sender.sendStream(stream);
+  sender.finish(() => log.push("second"));
+  assertEquals([log, sender.isFinishing], [["first"], true]);
+  await assertRejects(() => sender.send("late"), DOMException);
+  controller.close();
+  await streamed;
+  await turns();
+  assertEquals(log, ["first", "second"]);
+});
+
+test("Sender.abortStreams cancels a stream, and gives up a message that has begun", async () => {
+  const { sender, closes } = makeSender();
+  const { stream, controller, state } = manual();
+  const streamed = sender.sendStream(stream);
+  controller.enqueue("a");
+  await turns();
+  sender.abortStreams();
+  await assertRejects(() => streamed, DOMException);
+  assert(state.cancelled instanceof DOMException);
+  assertEquals(closes[0], "03 f3");
 });

@@ -4,11 +4,8 @@ import { accept } from "../../src/server/accept.ts";
 import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
 import { connectionSettings, ServerHandshake } from "../../src/server/server_handshake.ts";
 import { connectOver } from "../../src/client/connect.ts";
-import {
-  failConnection,
-  finishConnection,
-  startConnection,
-} from "../../src/connection/connection.ts";
+import { CallbackConsumer } from "../../src/connection/callback_consumer.ts";
+import { coreOf } from "../../src/connection/connection.ts";
 import type { CloseInfo } from "../../src/connection/close_info.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
@@ -99,18 +96,22 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
         counted.add(socket);
         subject.open(socket);
         if (use === "serve with callbacks") {
-          return startConnection(socket, { answer: response, early, handler: callbacks(app) });
+          return coreOf(socket).start({
+            answer: response,
+            early,
+            consumer: new CallbackConsumer(callbacks(app)),
+          });
         }
         const run = async () => {
           try {
             await DRIVES["for await"](socket, app);
-            finishConnection(socket);
+            coreOf(socket).finish();
           } catch (error) {
-            failConnection(socket, error);
+            coreOf(socket).handlerFailed(error);
           }
         };
         const opened = () => void app.promises.watch("the handler", run());
-        startConnection(socket, { answer: response, early, opened });
+        coreOf(socket).start({ answer: response, early, opened });
       },
       refused() {},
       closed(error, handshake) {

@@ -2,7 +2,7 @@
 
 import type { ExtensionInUse } from "../../src/extensions/extension.ts";
 import { Receiver } from "../../src/connection/receiver.ts";
-import type { ReceiverTarget } from "../../src/connection/receiver.ts";
+import type { PartConsumer, ReceiverCore } from "../../src/connection/receiver.ts";
 import { decodeClosePayload } from "../../src/protocol/close_code.ts";
 import { WebSocketError } from "../../src/protocol/errors.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
@@ -143,15 +143,20 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     return (state >>> 16) % 3 !== 0;
   };
   let begun: Message[] = [];
-  const target: ReceiverTarget = {
-    control: (frame) => control(frame, driven),
-    message: (message) => {
+  const consumer = {
+    isFull: false,
+    isIdle: true,
+    memoryUsage: 0,
+    message: (message: Message) => {
       driven.events.push(message);
       return goesOn();
     },
+    onClose() {},
+  };
+  const streams: PartConsumer = {
     part: (part: MessagePart) => {
       driven.parts++;
-      begun.push(typeof part.data === "string" ? part.data : part.data.slice()); // Good until here.
+      begun.push(typeof part.data === "string" ? part.data : part.data.slice()); // Valid until here.
       if (part.fin) {
         // Control frames may have arrived between its parts: the message counts where it ends.
         parts.set(driven.events.push("") - 1, begun);
@@ -161,18 +166,42 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     },
   };
   const { role, extensions, maxMessageSize, maxFragments } = how;
-  const limits = { ...DEFAULT_LIMITS, maxMessageSize, maxFragments };
   const lendsChunks = how.way.startsWith("lent");
-  const way = new Receiver({ role, limits, extensions, lendsChunks }, target);
-  if (how.way.endsWith("parts")) way.streamMessages();
-  return (piece) => {
+  let failure: unknown;
+  const core: ReceiverCore = {
+    settings: { role, limits: { ...DEFAULT_LIMITS, maxMessageSize, maxFragments } },
+    transport: { lendsChunks, pause() {}, resume() {} },
+    sender: { isFull: false },
+    keepalive: { paused() {}, resumed() {} },
+    consumer,
+    socket: undefined,
+    isOpen: true,
+    isClosed: false,
+    isOverBudget: false,
+    control: (frame) => control(frame, driven),
+    fail: (error) => void (failure ??= error),
+    peerEnded() {},
+    onIdle() {},
+    handlerFailed() {},
+    reportError() {},
+  };
+  const way = new Receiver(core, extensions);
+  if (how.way.endsWith("parts")) way.streamMessages(streams);
+  const take: Take = (piece) => {
     if (piece === undefined) {
-      while (way.holdsBack) way.resume();
+      while (way.hasPendingInput) way.resume();
       return;
     }
     // A connection may or may not read on for a while after a pause.
-    while (way.holdsBack && goesOn()) way.resume();
+    while (way.hasPendingInput && goesOn()) way.resume();
     way.take(piece);
+    way.afterChunk();
+  };
+  return (piece) => {
+    take(piece);
+    const error = failure;
+    failure = undefined;
+    if (error !== undefined) throw error;
   };
 }
 

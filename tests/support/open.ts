@@ -1,8 +1,9 @@
 import type { MemoryBudget } from "../../src/connection/memory_budget.ts";
 import type { Overflow } from "../../src/connection/connection_options.ts";
 import type { ExtensionAgreement } from "../../src/extensions/extension.ts";
-import { openConnection, startConnection } from "../../src/connection/connection.ts";
-import type { SocketHandler, WebSocketConnection } from "../../src/connection/connection.ts";
+import { CallbackConsumer } from "../../src/connection/callback_consumer.ts";
+import { coreOf, WebSocketConnection } from "../../src/connection/connection.ts";
+import type { SocketHandler } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
@@ -58,7 +59,7 @@ export function open(options: OpenOptions = {}): Opened {
   const answer = new TextEncoder().encode("HTTP/1.1 101 Switching Protocols\r\n\r\n");
   const peer = new MemoryPeer(there, role === "server" ? "client" : "server", answer.length);
   const errors: unknown[] = [];
-  const socket = openConnection<string>({
+  const socket = new WebSocketConnection<string>({
     settings: {
       role,
       limits: resolveLimits(options.limits),
@@ -77,10 +78,10 @@ export function open(options: OpenOptions = {}): Opened {
     headText: "",
   });
   onTestEnd(() => socket.abort());
-  startConnection(socket, {
+  coreOf(socket).start({
     answer,
     early,
-    handler,
+    consumer: handler && new CallbackConsumer(handler),
     opened: () => opened?.(socket),
   });
   return { socket, peer, transport, errors, writes };

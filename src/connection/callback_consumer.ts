@@ -1,0 +1,64 @@
+import type { Message } from "../protocol/message.ts";
+import type { CloseInfo } from "./close_info.ts";
+import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
+import type { Callbacks } from "./socket_handler.ts";
+
+/**
+ * Passes messages to callbacks as they are received. One object serves all connections with the same
+ * callbacks: it has no state of a connection.
+ */
+export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
+  /** Callbacks take every message at once: backpressure is the application's, by `ready`. */
+  readonly isFull = false;
+  /** A callback is done with a message when it returns: its promise is not awaited. */
+  readonly isIdle = true;
+  readonly memoryUsage = 0;
+  readonly #callbacks: Callbacks<Socket>;
+
+  constructor(callbacks: Callbacks<Socket>) {
+    this.#callbacks = callbacks;
+  }
+
+  message(message: Message, connection: ConsumedConnection<Socket>): true {
+    const callbacks = this.#callbacks;
+    if (callbacks.message === undefined) return true;
+    try {
+      const result = callbacks.message(connection.socket, message);
+      if (result instanceof Promise) result.catch((error) => connection.handlerFailed(error));
+    } catch (error) {
+      connection.handlerFailed(error);
+    }
+    return true;
+  }
+
+  onOpen(connection: ConsumedConnection<Socket>): void {
+    call(connection, () => this.#callbacks.open?.(connection.socket));
+  }
+
+  onDrain(connection: ConsumedConnection<Socket>): void {
+    call(connection, () => this.#callbacks.drain?.(connection.socket));
+  }
+
+  onClose(info: CloseInfo, connection: ConsumedConnection<Socket>): void {
+    call(connection, () => this.#callbacks.close?.(connection.socket, info));
+  }
+
+  /** An `error` callback that fails is one more error to report; it does not close the connection. */
+  onError(error: unknown, connection: ConsumedConnection<Socket>): void {
+    try {
+      const result = this.#callbacks.error?.(connection.socket, error);
+      if (result instanceof Promise) result.catch((error) => connection.reportError(error));
+    } catch (thrown) {
+      connection.reportError(thrown);
+    }
+  }
+}
+
+function call(connection: ConsumedConnection, callback: () => unknown): void {
+  try {
+    const result = callback();
+    if (result instanceof Promise) result.catch((error) => connection.handlerFailed(error));
+  } catch (error) {
+    connection.handlerFailed(error);
+  }
+}

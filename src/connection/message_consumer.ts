@@ -1,0 +1,49 @@
+import type { Message } from "../protocol/message.ts";
+import type { CloseInfo } from "./close_info.ts";
+
+/**
+ * What a {@linkcode MessageConsumer} uses of its connection.
+ *
+ * @typeParam Socket The type of the connection as the application has it.
+ */
+export interface ConsumedConnection<Socket = unknown> {
+  /** The connection as the application has it. */
+  readonly socket: Socket;
+  /** Whether our Close frame has not been sent and the transport is open. */
+  readonly isOpen: boolean;
+  /** Resumes what waits for an idle consumer: reading, writing, the answer to a Close. */
+  onIdle(): void;
+  /** Closes the connection with 1011, because a callback has thrown. */
+  handlerFailed(error: unknown): void;
+  /** Passes an error to the option `onError`. */
+  reportError(error: unknown): void;
+}
+
+/**
+ * Takes the received messages of a connection. There are three kinds: `CallbackConsumer`,
+ * `MessageQueue` and `MessageStreams`.
+ */
+export interface MessageConsumer<Socket = unknown> {
+  /** Whether there is no room for more messages. */
+  readonly isFull: boolean;
+  /** Whether all messages have been processed, so that a Close may be answered. */
+  readonly isIdle: boolean;
+  /** The memory usage of unread messages, in bytes. */
+  readonly memoryUsage: number;
+  /**
+   * Takes a message.
+   *
+   * @returns Whether there is room for more.
+   */
+  message(message: Message, connection: ConsumedConnection<Socket>): boolean;
+  /** The connection is open. */
+  onOpen?(connection: ConsumedConnection<Socket>): void;
+  /** The send queue, which was above its high-water mark, is below it again. */
+  onDrain?(connection: ConsumedConnection<Socket>): void;
+  /** The connection has failed, or a callback has thrown; `onClose()` follows. */
+  onError?(error: unknown, connection: ConsumedConnection<Socket>): void;
+  /** The rest of a message, of which parts have been passed on, will not be received. */
+  cut?(error: unknown): void;
+  /** The connection is closed. */
+  onClose(info: CloseInfo, connection: ConsumedConnection<Socket>): void;
+}
