@@ -18,6 +18,8 @@ export { accept } from "./src/server/accept.ts";
 export type {
   AcceptOptions,
   RequestInfo,
+  UpgradeData,
+  UpgradeHandler,
   UpgradeInfo,
   UpgradeOptions,
   UpgradeResult,

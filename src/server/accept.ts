@@ -7,7 +7,12 @@ import type { Handler } from "../connection/handler.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { checkOptions } from "../util/options.ts";
 import { acceptOptionChecks, resolveAcceptOptions } from "./accept_options.ts";
-import type { AcceptOptions } from "./accept_options.ts";
+import type {
+  AcceptOptions,
+  UpgradeData,
+  UpgradeHandler,
+  UpgradeResult,
+} from "./accept_options.ts";
 import { reportError } from "./report_error.ts";
 import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 
@@ -35,7 +40,15 @@ import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-4.2 RFC 6455 §4.2}
  */
-export function accept<Data = unknown>(
+export function accept<
+  Data = unknown,
+  Result extends UpgradeResult<Data> = UpgradeResult<Data>,
+>(
+  conn: Conn,
+  options?: Omit<AcceptOptions, "upgrade"> & UpgradeHandler<Result>,
+  handler?: Handler<UpgradeData<Result, Data>>,
+): Promise<WebSocketConnection<UpgradeData<Result, Data>>>;
+export function accept<Data>(
   conn: Conn,
   options: AcceptOptions<Data> = {},
   handler?: Handler<Data>,

@@ -46,6 +46,22 @@ export interface UpgradeOptions<Data = unknown> {
 /** The results that `upgrade()` may return. */
 export type UpgradeResult<Data> = UpgradeOptions<Data> | Response | undefined | void;
 
+/**
+ * The type of `data` that results of `upgrade()` give a connection: the union of theirs, with
+ * `undefined` for a result without `data`. `Data`, if `Result` is any result with it.
+ */
+export type UpgradeData<Result, Data = unknown> = [UpgradeResult<Data>] extends [Result] ? Data
+  : Result extends { data: infer Own } ? Own
+  : Result extends Response ? never
+  : Result extends { data?: infer Own } ? Own | undefined
+  : undefined;
+
+/** The option `upgrade` with the type of its results: see {@linkcode AcceptOptions.upgrade}. */
+export interface UpgradeHandler<Result> {
+  /** Decides on a valid WebSocket request. */
+  upgrade?: (request: Request, info: UpgradeInfo) => Result | Promise<Result>;
+}
+
 /** Options of `accept()`, and those options of `serve()` that concern one connection. */
 export interface AcceptOptions<Data = unknown> extends ConnectionOptions, ProxyOptions {
   /**

@@ -8,7 +8,13 @@ import type {
   Transport,
 } from "../transport/transport.ts";
 import { resolveAcceptOptions } from "./accept_options.ts";
-import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
+import type {
+  AcceptConfig,
+  RequestInfo,
+  UpgradeData,
+  UpgradeHandler,
+  UpgradeResult,
+} from "./accept_options.ts";
 import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
 import type { HandshakeHandler } from "./server_handshake.ts";
 import { MemoryBudget } from "../connection/memory_budget.ts";
@@ -332,10 +338,15 @@ export function serve(handler: Handler): WebSocketServer;
  * @param handler A function that serves one connection, or an object of callbacks.
  * @returns The server, which is listening.
  */
-export function serve<Data = unknown>(
-  options: ServeOptions<Data>,
-  handler: Handler<Data>,
-): WebSocketServer<Data>;
+export function serve<
+  Data = unknown,
+  Result extends UpgradeResult<Data> = UpgradeResult<Data>,
+>(
+  options:
+    & Omit<ServeOptions<UpgradeData<Result, Data>>, "upgrade">
+    & UpgradeHandler<Result>,
+  handler: Handler<UpgradeData<Result, Data>>,
+): WebSocketServer<UpgradeData<Result, Data>>;
 export function serve<Data>(
   options: ServeOptions<Data> | Handler<Data>,
   handler?: Handler<Data>,
