@@ -1,3 +1,4 @@
+import { HandshakeError } from "../http/errors.ts";
 import { ResponseBody } from "../http/response_body.ts";
 import { ResponseHeadParser } from "../http/response_head_parser.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
@@ -58,6 +59,8 @@ class HttpExchange<Result> implements TransportHandler {
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: unknown) => void;
   #parser: ResponseHeadParser;
+  /** The size in bytes of the 1xx responses received so far. */
+  #headsSize = 0;
   #head: ResponseHead | undefined;
   #early: Uint8Array = EMPTY;
   #body: ResponseBody | undefined;
@@ -122,7 +125,7 @@ class HttpExchange<Result> implements TransportHandler {
   #readHead(chunk: Uint8Array): Uint8Array | undefined {
     let rest = chunk;
     while (rest.length > 0) {
-      const used = this.#parser.push(rest);
+      const used = this.#pushHead(rest);
       if (used === -1) return undefined;
       const head = this.#parser.head!;
       rest = rest.subarray(used);
@@ -132,9 +135,31 @@ class HttpExchange<Result> implements TransportHandler {
         this.#head = head;
         return rest;
       }
-      this.#parser = new ResponseHeadParser(this.#init.limits);
+      // All heads of a response count against one limit: a server could send 1xx without end.
+      this.#headsSize += this.#parser.text.length;
+      const maxHeadSize = this.#init.limits.maxHeadSize - this.#headsSize;
+      if (maxHeadSize <= 0) throw this.#headsTooLarge();
+      this.#parser = new ResponseHeadParser({ ...this.#init.limits, maxHeadSize });
     }
     return undefined;
+  }
+
+  #pushHead(bytes: Uint8Array): number {
+    try {
+      return this.#parser.push(bytes);
+    } catch (error) {
+      const isTooLarge = (error as HandshakeError).code === "ERR_HANDSHAKE_HEAD_TOO_LARGE";
+      throw isTooLarge && this.#headsSize > 0 ? this.#headsTooLarge() : error;
+    }
+  }
+
+  #headsTooLarge(): HandshakeError {
+    const { maxHeadSize } = this.#init.limits;
+    return new HandshakeError(
+      `Cannot open WebSocket: the heads of the response are together longer than ${maxHeadSize} ` +
+        `bytes, the limit`,
+      { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 0 },
+    );
   }
 
   /** Copies bytes that follow the head: the transport may reuse the chunk. */

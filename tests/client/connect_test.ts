@@ -208,6 +208,19 @@ test("connectOver skips other 1xx responses", async () => {
   socket.abort();
 });
 
+test("connectOver bounds all heads of an answer together by maxHeadSize", async () => {
+  const informational = "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n";
+  for (const maxChunk of [11, 65_536]) {
+    const dialed = dial({ limits: { maxHeadSize: 1_000 } }, { maxChunk });
+    await dialed.request();
+    dialed.send(informational.repeat(30));
+    const error = await assertRejects(() => dialed.socket, HandshakeError) as HandshakeError;
+    assertEquals(error.code, "ERR_HANDSHAKE_HEAD_TOO_LARGE");
+    assert(/heads of the response .* longer than 1000 bytes/.test(error.message), error.message);
+    assertEquals(dialed.here.isClosed, true);
+  }
+});
+
 test("a client fails the connection with 1002 on a masked frame", async () => {
   const dialed = dial();
   const socket = await open(dialed, String.fromCharCode(...hex("81 82 01 02 03 04 49 6b")));
