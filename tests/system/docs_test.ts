@@ -149,6 +149,18 @@ test("the documents name files that exist", () => {
   }
 });
 
+test("docs/architecture.md names functions that exist", () => {
+  const row = /^\| `(src\/[\w/.]+)` *\| `(?:(\w+)\.)?(#?\w+)\(\)`/gm;
+  const hops = [...read("docs/architecture.md").matchAll(row)];
+  assert(hops.length > 25);
+  for (const [, file, owner, name] of hops) {
+    const source = read(file!);
+    if (owner !== undefined) assert(source.includes(`class ${owner}`), `${file}: ${owner}`);
+    const definition = new RegExp(`(?:^ +(?:override )?(?:async )?|function )${name}\\(`, "m");
+    assert(definition.test(source), `${file}: ${name}()`);
+  }
+});
+
 test("README.md links to each page of docs/", () => {
   const links = linksOf("README.md");
   for (const document of documents()) {
