@@ -7,6 +7,15 @@ import type { Limits } from "./limits.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
 
+/**
+ * The types of the functions that a connection reports to. They are those of methods, so that a
+ * `WebSocketConnection` with any data is assignable to one of unknown data.
+ */
+interface ConnectionReports<Socket> {
+  error(error: unknown, socket: Socket): void;
+  closed(socket: Socket): void;
+}
+
 /** What the connections of one server or client have in common: one object for all of them. */
 export interface ConnectionSettings<Socket> {
   readonly role: Role;
@@ -21,9 +30,9 @@ export interface ConnectionSettings<Socket> {
   /** Returns the header fields of the handshake's response; for a client. */
   readonly responseHeaders?: () => Headers;
   /** Reports errors. */
-  readonly onError: (error: unknown, socket: Socket) => void;
+  readonly onError: ConnectionReports<Socket>["error"];
   /** Reports that a connection is closed. */
-  readonly onClosed: ((socket: Socket) => void) | undefined;
+  readonly onClosed: ConnectionReports<Socket>["closed"] | undefined;
 }
 
 /** What the inside of a connection is made from. */

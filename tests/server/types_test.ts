@@ -107,6 +107,10 @@ function types(conn: Conn): void {
     true,
   );
 
+  // A connection with data is one with unknown data.
+  const sockets = new Set<WebSocketConnection>();
+  serve({ ...options, upgrade: () => ({ data: user }) }, { open: (socket) => sockets.add(socket) });
+
   // @ts-expect-error: upgrade() must return options, a Response or nothing.
   serve({ ...options, upgrade: () => 5 }, {});
   // @ts-expect-error: a subprotocol is a string.
