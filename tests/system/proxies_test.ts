@@ -1,21 +1,10 @@
 // The configurations of docs/behind-a-proxy.md, in front of a server.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { ServeOptions, TcpAddr, WebSocketConnection } from "../../mod.ts";
-import {
-  assert,
-  assertEquals,
-  canRun,
-  deadline,
-  eventually,
-  onTestEnd,
-  spawn,
-  testIf,
-} from "../harness.ts";
+import { assert, assertEquals, canRun, deadline, eventually, testIf } from "../harness.ts";
 import type { Child } from "../harness.ts";
 import { blocksOf } from "../support/markdown.ts";
 import { connectToChild, freePort } from "../support/ports.ts";
+import { startHaproxy, startNginx } from "../support/proxies.ts";
 import { echo, serving } from "../support/server.ts";
 
 /** The configuration of a proxy in the document, with other ports. */
@@ -35,7 +24,7 @@ interface Proxied {
   requests: string[];
 }
 
-type Start = (folder: string, proxyPort: number, serverPort: number) => Child;
+type Start = (proxyPort: number, serverPort: number) => Child;
 
 async function startBehind(start: Start, options: ServeOptions = {}): Promise<Proxied> {
   const sockets: WebSocketConnection[] = [];
@@ -52,29 +41,8 @@ async function startBehind(start: Start, options: ServeOptions = {}): Promise<Pr
     },
     ...options,
   });
-  const folder = mkdtempSync(join(tmpdir(), "proxy-"));
-  onTestEnd(() => rmSync(folder, { recursive: true }));
   const port = await freePort();
-  return { child: start(folder, port, (server.addr as TcpAddr).port), port, sockets, requests };
-}
-
-function startNginx(folder: string, proxyPort: number, serverPort: number): Child {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
-  const path = join(folder, "nginx.conf");
-  writeFileSync(
-    path,
-    `daemon off; pid ${folder}/nginx.pid; error_log stderr; worker_processes 1;
-    events {}
-    http { access_log off; ${temporary}\n${configuration("nginx", proxyPort, serverPort)}}`,
-  );
-  return spawn("nginx", ["-e", "stderr", "-p", folder, "-c", path]);
-}
-
-function startHaproxy(folder: string, text: string): Child {
-  const path = join(folder, "haproxy.cfg");
-  writeFileSync(path, text);
-  return spawn("haproxy", ["-db", "-f", path]);
+  return { child: start(port, (server.addr as TcpAddr).port), port, sockets, requests };
 }
 
 /** Talks to the server through the proxy, as a browser whose own proxy has named it 192.0.2.7. */
@@ -98,7 +66,9 @@ async function converse({ child, port, sockets }: Proxied): Promise<WebSocketCon
 }
 
 testIf(canRun("nginx", ["-v"]), "nginx as documented passes WebSockets on", async () => {
-  const proxied = await startBehind(startNginx);
+  const proxied = await startBehind((proxyPort, serverPort) =>
+    startNginx(configuration("nginx", proxyPort, serverPort))
+  );
   const socket = await converse(proxied);
   assertEquals(socket.request.headers.get("x-forwarded-for"), "192.0.2.7, 127.0.0.1");
   assertEquals((socket.clientAddr as TcpAddr).hostname, "192.0.2.7");
@@ -108,8 +78,8 @@ testIf(canRun("nginx", ["-v"]), "nginx as documented passes WebSockets on", asyn
 });
 
 testIf(canRun("haproxy", ["-v"]), "HAProxy as documented passes WebSockets on", async () => {
-  const proxied = await startBehind((folder, proxyPort, serverPort) =>
-    startHaproxy(folder, configuration("haproxy", proxyPort, serverPort))
+  const proxied = await startBehind((proxyPort, serverPort) =>
+    startHaproxy(configuration("haproxy", proxyPort, serverPort))
   );
   const socket = await converse(proxied);
   assertEquals(socket.request.headers.get("x-forwarded-for"), "192.0.2.7, 127.0.0.1");
@@ -120,10 +90,10 @@ testIf(canRun("haproxy", ["-v"]), "HAProxy as documented passes WebSockets on", 
 });
 
 testIf(canRun("haproxy", ["-v"]), "HAProxy with send-proxy-v2 names its client", async () => {
-  const start: Start = (folder, proxyPort, serverPort) => {
+  const start: Start = (proxyPort, serverPort) => {
     const text = configuration("haproxy", proxyPort, serverPort);
     assert(text.includes(" check\n"));
-    return startHaproxy(folder, text.replace(" check\n", " check send-proxy-v2\n"));
+    return startHaproxy(text.replace(" check\n", " check send-proxy-v2\n"));
   };
   const proxied = await startBehind(start, { proxyProtocol: true });
   const socket = await converse(proxied);
