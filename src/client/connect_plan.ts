@@ -89,3 +89,17 @@ export function makeConnectPlan(url: string | URL, options: ConnectOptions): Con
   if (isSecure) target.tls = { ...tls };
   return { ...plan, target, proxy: proxy === undefined ? undefined : parseProxyUrl(proxy) };
 }
+
+/** Returns the plan of another attempt, with only the first of several offers, and a new key. */
+export function withOneOffer(plan: ConnectPlan): ConnectPlan {
+  const offers = plan.offers.slice(0, 1);
+  const key = createKey();
+  const changed = new Map([
+    ["sec-websocket-key", key],
+    ["sec-websocket-extensions", serializeExtensions(offers)],
+  ]);
+  const fields = plan.fields.map(
+    ([name, value]): [string, string] => [name, changed.get(name.toLowerCase()) ?? value],
+  );
+  return { ...plan, key, offers, fields };
+}

@@ -1,10 +1,12 @@
 import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
+import { DuplicateExtensionError } from "../handshake/upgrade_response.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import { connect as connectTransport, startTls } from "../transport/runtime.ts";
 import { TlsError } from "../transport/transport.ts";
 import type { ConnectTarget, Transport } from "../transport/transport.ts";
 import { openWebSocket } from "./client_handshake.ts";
+import { withOneOffer } from "./connect_plan.ts";
 import type { ConnectPlan } from "./connect_plan.ts";
 import { openProxyTunnel } from "./proxy_tunnel.ts";
 
@@ -18,10 +20,22 @@ export async function dial(
   signal: AbortSignal,
   handler?: SocketHandler,
 ): Promise<WebSocketConnection> {
-  const transport = plan.proxy === undefined
+  try {
+    return await openWebSocket(await reachServer(plan, signal), plan, signal, handler);
+  } catch (error) {
+    // Some servers, such as libsoup 3.2, accept each of several offers of one extension, and compress
+    // twice. Nothing but the handshake has been sent, so another attempt with one offer is safe.
+    if (!(error instanceof DuplicateExtensionError) || plan.offers.length === 1) throw error;
+    const retry = withOneOffer(plan);
+    return await openWebSocket(await reachServer(retry, signal), retry, signal, handler);
+  }
+}
+
+/** Connects a transport to the server, through the proxy if there is one. */
+async function reachServer(plan: ConnectPlan, signal: AbortSignal): Promise<Transport> {
+  return plan.proxy === undefined
     ? await reach(nameOf(plan.target), signal, connectTransport(plan.target, signal))
     : await reachThroughProxy(plan, signal);
-  return await openWebSocket(transport, plan, signal, handler);
 }
 
 async function reachThroughProxy(plan: ConnectPlan, signal: AbortSignal): Promise<Transport> {

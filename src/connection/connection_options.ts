@@ -47,6 +47,8 @@ const deflateOptionChecks: OptionChecks<PerMessageDeflateOptions> = {
   level: anything,
   memLevel: anything,
   threshold: anything,
+  offers: anything,
+  announceServerMaxWindowBits: aBoolean,
 };
 
 /**

@@ -24,7 +24,7 @@ export interface PerMessageDeflateOptions {
   /**
    * The server's window, 8 to 15: the base-2 logarithm of how many bytes back a message may refer. zlib
    * cannot compress with 8: a server then declines the extension, and a client sends uncompressed
-   * messages.
+   * messages. 15 is the largest window, without a limit: a client then does not offer the parameter.
    *
    * @default {12} 4 KiB, if the client leaves the choice to the server
    */
@@ -32,7 +32,8 @@ export interface PerMessageDeflateOptions {
   /**
    * The client's window, 8 to 15. If it is set, a server declines an offer without
    * "client_max_window_bits". If it is not set, the server accepts such an offer with a window of 15, and
-   * keeps 23 to 33 KiB for each such connection.
+   * keeps 23 to 33 KiB for each such connection. A client always keeps to its own window, whatever the
+   * server answers.
    *
    * @default {12} 4 KiB, if the client supports a limit
    */
@@ -57,6 +58,26 @@ export interface PerMessageDeflateOptions {
    * @default {1024} 1 KiB
    */
   threshold?: number;
+  /**
+   * What a client offers; a server ignores it.
+   *
+   * - `"limited"`: the extension with the window bits and the hints of these options.
+   * - `"plain"`: the extension with only those parameters that are required of the server, by default
+   *   none. For servers that reject a request with a parameter that they do not know.
+   * - `"all"`: the first, the first without `server_max_window_bits`, and the second, for servers that
+   *   decline those before. If `serverMaxWindowBits` is set, the first alone.
+   *
+   * @default {"all"}
+   */
+  offers?: "all" | "limited" | "plain";
+  /**
+   * Whether a server answers `server_max_window_bits` if the client has not offered it. RFC 7692 allows
+   * it, and it saves memory at the client. But some clients, such as nhooyr.io/websocket 1.8.7, refuse the
+   * response. With `false` the server uses the same window without announcing it.
+   *
+   * @default {true}
+   */
+  announceServerMaxWindowBits?: boolean;
 }
 
 /** The options with their defaults; `undefined` for a window that is not required. */
@@ -76,6 +97,7 @@ export const DEFAULT_WINDOW_BITS = 12;
  * Returns the options with their defaults.
  *
  * @throws {RangeError} If an option is out of its range.
+ * @throws {TypeError} If `offers` has another value.
  */
 export function resolveDeflateOptions(
   options: PerMessageDeflateOptions = {},
@@ -88,6 +110,8 @@ export function resolveDeflateOptions(
     level: options.level ?? 1,
     memLevel: options.memLevel ?? 5,
     threshold: options.threshold ?? 1024,
+    offers: options.offers ?? "all",
+    announceServerMaxWindowBits: options.announceServerMaxWindowBits ?? true,
   };
   checkRange("serverMaxWindowBits", options.serverMaxWindowBits, 8, MAX_WINDOW_BITS);
   checkRange("clientMaxWindowBits", options.clientMaxWindowBits, 8, MAX_WINDOW_BITS);
@@ -96,6 +120,11 @@ export function resolveDeflateOptions(
   if (!(resolved.threshold >= 0)) {
     throw new RangeError(
       `Cannot use option threshold: expected a number, 0 or more, got ${resolved.threshold}`,
+    );
+  }
+  if (!["all", "limited", "plain"].includes(resolved.offers)) {
+    throw new TypeError(
+      `Cannot use option offers: expected "all", "limited" or "plain", got ${resolved.offers}`,
     );
   }
   return resolved;

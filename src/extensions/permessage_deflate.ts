@@ -52,6 +52,7 @@ export class PerMessageDeflate implements Extension {
    * Configures the extension, for either role.
    *
    * @throws {RangeError} If an option is out of its range.
+   * @throws {TypeError} If the option `offers` has another value.
    */
   constructor(options: PerMessageDeflateOptions = {}) {
     this.#options = resolveDeflateOptions(options);
@@ -65,10 +66,7 @@ export class PerMessageDeflate implements Extension {
     return supportsZlibStream();
   }
 
-  /**
-   * Returns a client's offers. Unless `serverMaxWindowBits` is set there are two: one that limits the
-   * server's window, and one for a server that does not support the limit.
-   */
+  /** Returns a client's offers: see {@linkcode PerMessageDeflateOptions.offers}. */
   offers(): readonly ExtensionOffer[] {
     return this.isSupported ? this.#offered().map(writeParameters) : [];
   }
@@ -97,7 +95,8 @@ export class PerMessageDeflate implements Extension {
       ),
     );
     if (bits === undefined) return undefined;
-    if (bits < MAX_WINDOW_BITS || offered.serverMaxWindowBits !== undefined) {
+    const isOffered = offered.serverMaxWindowBits !== undefined;
+    if (isOffered || (options.announceServerMaxWindowBits && bits < MAX_WINDOW_BITS)) {
       agreed.serverMaxWindowBits = bits;
     }
     // RFC 7692 §7.1.2.2: "If a received extension negotiation offer doesn't have the
@@ -145,17 +144,24 @@ export class PerMessageDeflate implements Extension {
   /** The parameters of a client's offers. */
   #offered(): DeflateParameters[] {
     const options = this.#options;
-    const required: DeflateParameters = {
+    const { serverMaxWindowBits = DEFAULT_WINDOW_BITS } = options;
+    const limited: DeflateParameters = {
       serverNoContextTakeover: options.serverNoContextTakeover,
       clientNoContextTakeover: options.clientNoContextTakeover,
-      serverMaxWindowBits: options.serverMaxWindowBits,
-      clientMaxWindowBits: options.clientMaxWindowBits === MAX_WINDOW_BITS
-        ? true
-        : options.clientMaxWindowBits ?? DEFAULT_WINDOW_BITS,
+      serverMaxWindowBits: limitOf(serverMaxWindowBits),
+      clientMaxWindowBits: limitOf(options.clientMaxWindowBits ?? DEFAULT_WINDOW_BITS) ?? true,
     };
-    return options.serverMaxWindowBits === undefined
-      ? [{ ...required, serverMaxWindowBits: DEFAULT_WINDOW_BITS }, required]
-      : [required];
+    // Only what is required of the server. The client keeps to its own hints without offering them.
+    const plain: DeflateParameters = {
+      serverNoContextTakeover: options.serverNoContextTakeover,
+      clientNoContextTakeover: false,
+      serverMaxWindowBits: limitOf(options.serverMaxWindowBits),
+      clientMaxWindowBits: undefined,
+    };
+    if (options.offers === "plain") return [plain];
+    const isLimitRequired = options.serverMaxWindowBits !== undefined;
+    if (options.offers === "limited" || isLimitRequired) return [limited];
+    return [limited, { ...limited, serverMaxWindowBits: undefined }, plain];
   }
 
   /**
@@ -202,11 +208,18 @@ export class PerMessageDeflate implements Extension {
 /** Returns whether the parameters of a response accept that offer. */
 function answers(response: DeflateParameters, offer: DeflateParameters): boolean {
   if (offer.serverNoContextTakeover && !response.serverNoContextTakeover) return false;
-  const { serverMaxWindowBits = Infinity } = response;
-  if (serverMaxWindowBits > (offer.serverMaxWindowBits ?? Infinity)) return false;
-  // RFC 7692 §7.1.2.2: the response's value is "equal to or smaller than" the offer's.
-  return response.clientMaxWindowBits === undefined ||
-    windowBits(response.clientMaxWindowBits) <= windowBits(offer.clientMaxWindowBits);
+  if (windowBits(response.serverMaxWindowBits) > windowBits(offer.serverMaxWindowBits)) {
+    return false;
+  }
+  // RFC 7692 §7.1.2.2: "If a received extension negotiation offer doesn't have the
+  // "client_max_window_bits" extension parameter, the corresponding extension negotiation response to
+  // the offer MUST NOT include" it. Its value in an offer is a hint, so that of a response may be greater.
+  return response.clientMaxWindowBits === undefined || offer.clientMaxWindowBits !== undefined;
+}
+
+/** Returns the parameter that limits a window; none for the largest one. */
+function limitOf(bits: number | undefined): number | undefined {
+  return bits === MAX_WINDOW_BITS ? undefined : bits;
 }
 
 /** Returns the window bits of a parameter, which may have a value, have none, or be absent. */

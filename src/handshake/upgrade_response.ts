@@ -166,7 +166,7 @@ function parseAgreedExtensions(
       throw invalid(head, "EXTENSIONS", `extension ${quote(name)}, which was not offered`);
     }
     // An extension that is offered twice, as a fallback, may be accepted once.
-    if (names.has(name)) throw invalid(head, "EXTENSIONS", `extension ${quote(name)}, twice`);
+    if (names.has(name)) throw new DuplicateExtensionError(head, name);
     names.add(name);
   }
   return agreed;
@@ -177,6 +177,17 @@ function parseAgreed(head: ResponseHead, value: string): readonly ExtensionOffer
     return parseExtensions(value);
   } catch (error) {
     throw invalid(head, "EXTENSIONS", (error as HandshakeError).message);
+  }
+}
+
+/** The error for a response that accepts an extension twice, which none of the two ends could use. */
+export class DuplicateExtensionError extends HandshakeError {
+  constructor(head: ResponseHead, name: string) {
+    super(`Cannot open WebSocket: extension ${quote(name)}, twice`, {
+      code: "ERR_HANDSHAKE_EXTENSIONS",
+      status: head.status,
+      headers: [...head.headers],
+    });
   }
 }
 

@@ -14,11 +14,30 @@ const SMWB = "server_max_window_bits";
 const CMWB = "client_max_window_bits";
 
 const offers: [options: PerMessageDeflateOptions, offers: string][] = [
+  // The last of several is the plain one.
   [
     {},
-    `permessage-deflate; ${SMWB}=12; ${CMWB}=12, permessage-deflate; ${CMWB}=12`,
+    `permessage-deflate; ${SMWB}=12; ${CMWB}=12, permessage-deflate; ${CMWB}=12, permessage-deflate`,
   ],
-  [{ serverMaxWindowBits: 15 }, `permessage-deflate; ${SMWB}=15; ${CMWB}=12`],
+  [
+    { offers: "all", clientMaxWindowBits: 15 },
+    `permessage-deflate; ${SMWB}=12; ${CMWB}, permessage-deflate; ${CMWB}, permessage-deflate`,
+  ],
+  [{ offers: "limited" }, `permessage-deflate; ${SMWB}=12; ${CMWB}=12`],
+  [{ offers: "plain" }, "permessage-deflate"],
+  [{ serverMaxWindowBits: 15 }, `permessage-deflate; ${CMWB}=12`],
+  [{ serverMaxWindowBits: 15, clientMaxWindowBits: 15 }, `permessage-deflate; ${CMWB}`],
+  [{ serverMaxWindowBits: 15, offers: "plain" }, "permessage-deflate"],
+  [{ serverMaxWindowBits: 10, offers: "plain" }, `permessage-deflate; ${SMWB}=10`],
+  [
+    { clientMaxWindowBits: 9, serverNoContextTakeover: true, offers: "plain" },
+    `permessage-deflate; ${SNCT}`,
+  ],
+  [
+    { serverNoContextTakeover: true },
+    `permessage-deflate; ${SNCT}; ${SMWB}=12; ${CMWB}=12, permessage-deflate; ${SNCT}; ${CMWB}=12, ` +
+    `permessage-deflate; ${SNCT}`,
+  ],
   [{ serverMaxWindowBits: 8 }, `permessage-deflate; ${SMWB}=8; ${CMWB}=12`],
   [
     { serverMaxWindowBits: 10, clientMaxWindowBits: 15 },
@@ -30,8 +49,8 @@ const offers: [options: PerMessageDeflateOptions, offers: string][] = [
   ],
   [
     { clientNoContextTakeover: true },
-    `permessage-deflate; ${CNCT}; ${SMWB}=12; ${CMWB}=12, ` +
-    `permessage-deflate; ${CNCT}; ${CMWB}=12`,
+    `permessage-deflate; ${CNCT}; ${SMWB}=12; ${CMWB}=12, permessage-deflate; ${CNCT}; ${CMWB}=12, ` +
+    `permessage-deflate`,
   ],
 ];
 
@@ -52,6 +71,14 @@ const good: [params: string, options?: PerMessageDeflateOptions][] = [
   [SNCT],
   [`${CMWB}=12`],
   [`${CMWB}=8`],
+  // RFC 7692 §7.1.2.2: the value of an offer is a hint; that of the response may be greater.
+  [`${CMWB}=13`],
+  [`${CMWB}=15`],
+  [`${CMWB}=10`, { clientMaxWindowBits: 9 }],
+  ["", { serverMaxWindowBits: 15 }],
+  [`${SMWB}=15`, { serverMaxWindowBits: 15 }],
+  ["", { offers: "plain" }],
+  [`${SMWB}=15`, { offers: "plain" }],
   [`${CMWB}=15`, { clientMaxWindowBits: 15 }],
   [`${SMWB}=10`, { serverMaxWindowBits: 10 }],
   [`${SMWB}=9`, { serverMaxWindowBits: 10 }],
@@ -84,11 +111,12 @@ const bad: [params: string, why: string, options?: PerMessageDeflateOptions][] =
     ])
   ),
   // Valid parameters that do not match the offers.
-  [`${CMWB}=13`, "its parameters answer no offer"],
+  ["", "its parameters answer no offer", { offers: "limited" }],
+  [`${SMWB}=13`, "its parameters answer no offer", { offers: "limited" }],
+  [`${CMWB}=12`, "its parameters answer no offer", { offers: "plain" }],
   ["", "its parameters answer no offer", { serverNoContextTakeover: true }],
-  ["", "its parameters answer no offer", { serverMaxWindowBits: 15 }],
+  ["", "its parameters answer no offer", { serverMaxWindowBits: 14 }],
   [`${SMWB}=11`, "its parameters answer no offer", { serverMaxWindowBits: 10 }],
-  [`${CMWB}=10`, "its parameters answer no offer", { clientMaxWindowBits: 9 }],
 ];
 
 for (const [params, why, options] of bad) {
@@ -129,3 +157,14 @@ for (const [options, text] of outOfRange) {
     assertEquals(error.message, `Cannot use ${text}`);
   });
 }
+
+test("PerMessageDeflate refuses an unknown value of the option offers", () => {
+  const error = assertThrows(
+    () => new PerMessageDeflate({ offers: "none" as unknown as "plain" }),
+    TypeError,
+  );
+  assertEquals(
+    error.message,
+    'Cannot use option offers: expected "all", "limited" or "plain", got none',
+  );
+});
