@@ -205,3 +205,14 @@ test("createOriginCheck throws TypeError for a policy of another type", () => {
     assertThrows(() => createOriginCheck(policy as OriginPolicy), TypeError, "Cannot use origin");
   }
 });
+
+test("createOriginCheck throws TypeError for a function's result that is no boolean", () => {
+  for (const result of [undefined, null, 1, "true", Promise.resolve(true)]) {
+    const policy = (() => result) as unknown as OriginPolicy;
+    assertThrows(
+      () => checkOrigin("https://a.example", "b.example", policy),
+      TypeError,
+      "expected a boolean",
+    );
+  }
+});

@@ -1,4 +1,4 @@
-import { HandshakeError } from "../../src/http/errors.ts";
+import { HandshakeError, internalServerError } from "../../src/http/errors.ts";
 import { WebSocketError } from "../../src/protocol/errors.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 
@@ -35,4 +35,12 @@ test("HandshakeError's retryAfter is whole seconds, 0 or more", () => {
   for (const seconds of [-1, 0.5, NaN, Infinity, "5" as unknown as number]) {
     assertThrows(() => make(seconds), RangeError, `got ${seconds}`);
   }
+});
+
+test("internalServerError is a 500 that keeps its cause from the client", () => {
+  const cause = new Error("secret");
+  const error = internalServerError(cause);
+  assertEquals([error.status, error.code], [500, "ERR_HANDSHAKE_INTERNAL"]);
+  assertEquals(error.cause, cause);
+  assertEquals(error.message, "The server has met an unexpected condition");
 });

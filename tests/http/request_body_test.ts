@@ -205,6 +205,7 @@ const extensions: string[] = [
   ";a",
   ";a=b",
   ";a;b=c;d",
+  ";name=value;other=1",
   ';a="b c; \\" \\\\ \xe9"',
   ' ; a = b ; c\t=\t"d"',
   ";a ;b",

@@ -1,6 +1,7 @@
 import { accept } from "../../src/server/accept.ts";
 import type { AcceptOptions, UpgradeInfo } from "../../src/server/accept_options.ts";
 import type { HandshakeError } from "../../src/http/errors.ts";
+import { toIpAddress } from "../../src/proxy/trusted_proxies.ts";
 import type { Addr } from "../../src/transport/transport.ts";
 import { assert, assertEquals, assertRejects, assertThrows, hex, test } from "../harness.ts";
 import { HttpPeer } from "../support/http_peer.ts";
@@ -233,4 +234,11 @@ test("serve passes clientAddr to upgrade(), to fetch() and to the socket", async
     headers: { "X-Forwarded-For": "2001:db8::1" },
   });
   assertEquals(await response.json(), tcp("2001:db8::1", 0));
+});
+
+test("toIpAddress reads the address of a TCP peer, and none of a Unix socket", () => {
+  assertEquals(toIpAddress(tcp("192.0.2.1"))?.join("."), "192.0.2.1");
+  assertEquals(toIpAddress(tcp("fe80::1%eth0"))?.length, 16);
+  assertEquals(toIpAddress(tcp("localhost")), null);
+  assertEquals(toIpAddress({ transport: "unix", path: "/a" }), null);
 });
