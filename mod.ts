@@ -65,7 +65,8 @@ export type {
 export { ReconnectingWebSocket } from "./src/client/reconnecting_websocket.ts";
 export type { ReconnectOptions } from "./src/client/reconnect_options.ts";
 export type { AdmissionOptions } from "./src/server/connection_limits.ts";
-export type { ServeOptions } from "./src/server/serve_options.ts";
+export type { RunningServer } from "./src/server/running_server.ts";
+export type { FetchInfo, ServeOptions } from "./src/server/serve_options.ts";
 export type { Handler, SocketFunction } from "./src/connection/handler.ts";
 export { serve, WebSocketServer } from "./src/server/server.ts";
 export type { ShutdownOptions } from "./src/server/shutdown.ts";

@@ -2,7 +2,7 @@ import { internalServerError } from "../http/errors.ts";
 import { toRequest } from "../http/request.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import { show } from "../util/options.ts";
-import type { RequestInfo } from "./accept_options.ts";
+import type { FetchInfo } from "./serve_options.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { isResponse, prepareResponse, sendResponse } from "./response_sender.ts";
 import type { PreparedResponse } from "./response_sender.ts";
@@ -10,11 +10,11 @@ import type { PreparedResponse } from "./response_sender.ts";
 /** A plain HTTP request, and what it is answered with. */
 export interface FetchInit {
   /** The server's `fetch()`. */
-  fetch: (request: Request, info: RequestInfo) => Response | Promise<Response>;
+  fetch: (request: Request, info: FetchInfo) => Response | Promise<Response>;
   /** The request head, which has been validated. */
   head: RequestHead;
   responder: HttpResponder;
-  info: RequestInfo;
+  info: FetchInfo;
   scheme: "http" | "https";
   /** Receives the errors of `fetch()` and of the stream of its response. */
   report: (error: unknown) => void;

@@ -4,7 +4,14 @@ import { acceptOptionChecks } from "./accept_options.ts";
 import type { Addr, ListenOptions, ServerTls } from "../transport/transport.ts";
 import type { AcceptOptions, RequestInfo } from "./accept_options.ts";
 import type { AdmissionOptions } from "./connection_limits.ts";
+import type { RunningServer } from "./running_server.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
+
+/** Facts about a plain HTTP request that its `Request` does not contain. */
+export interface FetchInfo extends RequestInfo {
+  /** The server that has received the request. */
+  readonly server: RunningServer;
+}
 
 /**
  * Options of {@linkcode serve}, in five groups:
@@ -35,7 +42,7 @@ export interface ServeOptions<Data = unknown>
    *
    * @default {undefined} plain HTTP is answered with 426
    */
-  fetch?: (request: Request, info: RequestInfo) => Response | Promise<Response>;
+  fetch?: (request: Request, info: FetchInfo) => Response | Promise<Response>;
   /** Shuts the server down when it aborts. */
   signal?: AbortSignal;
   /** Called with the address when the server listens. */

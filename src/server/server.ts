@@ -27,6 +27,7 @@ import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts"
 import { answerWithFetch } from "./fetch_handler.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { reportError } from "./report_error.ts";
+import type { RunningServer } from "./running_server.ts";
 import { serveOptionChecks } from "./serve_options.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import { DenseSet, indexAccess } from "../util/dense_set.ts";
@@ -40,7 +41,7 @@ import { RefusalResponder } from "./refusal_responder.ts";
 const MAX_MEMORY = 512 * 1024 * 1024;
 
 /** A running server, as returned by {@linkcode serve}. */
-export class WebSocketServer<Data = unknown> {
+export class WebSocketServer<Data = unknown> implements RunningServer {
   /** The address that the server listens at. */
   readonly addr: Addr;
   /** The port that the server listens at; 0 for a Unix domain socket. */
@@ -245,7 +246,14 @@ export class WebSocketServer<Data = unknown> {
       ...(fetch === undefined ? {} : {
         fetch: (head: RequestHead, responder: HttpResponder, info: RequestInfo) => {
           const { scheme } = this.#config;
-          answerWithFetch({ fetch, head, responder, info, scheme, report });
+          answerWithFetch({
+            fetch,
+            head,
+            responder,
+            info: { ...info, server: this },
+            scheme,
+            report,
+          });
         },
       }),
     };

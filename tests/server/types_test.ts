@@ -34,6 +34,16 @@ test("accept() gives the connection the data of upgrade()", async () => {
   assertEquals(await dataOf(undefined), undefined);
 });
 
+test("serve() gives fetch() its server", async () => {
+  await using server = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (_request, { server: { url, isDraining } }) => new Response(`${url} ${isDraining}`),
+  }, {});
+  const response = await fetch(`http://127.0.0.1:${server.port}/`);
+  assertEquals(await response.text(), `${server.url} false`);
+});
+
 /** Never called: the bodies need only compile. */
 function types(conn: Conn): void {
   const user: User = { user: "ann" };
@@ -110,6 +120,13 @@ function types(conn: Conn): void {
   // A connection with data is one with unknown data.
   const sockets = new Set<WebSocketConnection>();
   serve({ ...options, upgrade: () => ({ data: user }) }, { open: (socket) => sockets.add(socket) });
+
+  // A server in its own fetch().
+  const draining = serve({
+    ...options,
+    fetch: (_request, { server }) => new Response("", { status: server.isDraining ? 503 : 200 }),
+  }, {});
+  hasType<boolean>()(draining.isDraining, true);
 
   // @ts-expect-error: upgrade() must return options, a Response or nothing.
   serve({ ...options, upgrade: () => 5 }, {});

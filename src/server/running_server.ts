@@ -1,0 +1,24 @@
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { Addr } from "../transport/transport.ts";
+import type { ShutdownOptions } from "./shutdown.ts";
+
+/**
+ * A server as its own options see it. `fetch()` gets it as `info.server`: the variable that `serve()` is
+ * assigned to has no type inside of its own options.
+ */
+export interface RunningServer {
+  /** The address that the server listens at. */
+  readonly addr: Addr;
+  /** The port that the server listens at; 0 for a Unix domain socket. */
+  readonly port: number;
+  /** The URL of the server, to connect to from the same machine. */
+  readonly url: string;
+  /** The WebSockets that are open or closing. */
+  readonly connections: ReadonlySet<WebSocketConnection>;
+  /** Whether `shutdown()` has been called. */
+  readonly isDraining: boolean;
+  /** The memory of all connections together, in bytes: the sum of their `heldBytes`. */
+  readonly heldBytes: number;
+  /** Shuts the server down. */
+  shutdown(options?: ShutdownOptions): Promise<void>;
+}
