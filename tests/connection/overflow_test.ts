@@ -11,13 +11,16 @@ test("overflow is close or reject, and nothing else", async () => {
   assertEquals(resolveConnectionOptions({}).overflow, "close");
   assertEquals(resolveConnectionOptions({ overflow: "reject" }).overflow, "reject");
   for (const overflow of ["drop", "", null, true] as unknown as Overflow[]) {
-    const expected = `: expected "close" or "reject", got ${JSON.stringify(overflow)}`;
-    const of = (owner: string) => `Cannot use option overflow of ${owner}${expected}`;
-    assertThrows(() => serve({ port: 0, overflow }, {}), TypeError, of("serve()"));
+    const expected = 'expected "close" or "reject", got';
+    assertThrows(
+      () => serve({ port: 0, overflow }, {}),
+      TypeError,
+      `Cannot use option overflow of serve(): ${expected} ${JSON.stringify(overflow)}`,
+    );
     await assertRejects(
       () => connect("ws://127.0.0.1:1/", { overflow }),
       TypeError,
-      of("connect()"),
+      `Cannot use overflow: ${expected} ${overflow}`,
     );
   }
 });
