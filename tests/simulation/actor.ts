@@ -1,0 +1,650 @@
+/** Applications: the parts of a scenario that use a connection through the public API. */
+
+import type {
+  CloseInfo,
+  Message,
+  MessageStream,
+  SocketHandler,
+  WebSocketConnection,
+} from "../../mod.ts";
+import { contentOf, Violation } from "./ledger.ts";
+import type { Content, Direction, Promises, Sent, Tracked } from "./ledger.ts";
+
+/** The ways to read a connection. */
+export type Form = "callbacks" | "iterator" | "readable" | "streams";
+
+/** What an application needs of its scenario. */
+export interface Stage {
+  readonly promises: Promises;
+  /** A count of the events of the network. */
+  readonly netEvents: number;
+  /** Reports a broken invariant from within a callback. */
+  violated(error: unknown): void;
+}
+
+/** The settings of a connection that its invariants depend on. */
+export interface ConnectionFacts {
+  readonly outgoingHighWaterMark: number;
+  readonly maxBufferedAmount: number;
+  readonly overflow: "close" | "reject";
+  /** The smallest message, in bytes: long enough to tell it from others, if that is necessary. */
+  readonly leastSize: number;
+}
+
+/** The largest chunk of a stream that is sent, in bytes. */
+export const MOST_FED = 4096;
+/** How far `bufferedAmount` may exceed its maximum: by a chunk of a stream, and control frames. */
+const SLACK = 3 * MOST_FED + 4096;
+/** The most memory of an idle connection: buffers, and the windows of compression. */
+const IDLE_MEMORY = 512 * 1024;
+
+/** Calls the function, and reports what it throws. */
+function guarded<Args extends unknown[]>(stage: Stage, run: (...args: Args) => void) {
+  return (...args: Args): void => {
+    try {
+      run(...args);
+    } catch (error) {
+      stage.violated(error);
+    }
+  };
+}
+
+/** A stream that is sent as one message while the driver feeds it. */
+interface Feed {
+  readonly sent: Sent;
+  readonly kind: "text" | "binary";
+  readonly controller: ReadableStreamDefaultController<unknown>;
+  isOpen: boolean;
+}
+
+/** The reader of one stream of messages and the writer of another, of one connection. */
+export class StreamPair {
+  readonly #name: string;
+  readonly #stage: Stage;
+  readonly #in: Direction;
+  readonly #out: Direction;
+  readonly #readable: () => ReadableStream<Message>;
+  readonly #writable: () => WritableStream<Message>;
+  #reader: ReadableStreamDefaultReader<Message> | undefined;
+  #writer: WritableStreamDefaultWriter<Message> | undefined;
+  #hasEnded = false;
+  isPiped = false;
+  /** The calls that have resolved, which says that the connection has closed cleanly. */
+  readonly finished: string[] = [];
+  /** Whether the application has ended the connection by one of its streams. */
+  hasClosed = false;
+
+  constructor(
+    name: string,
+    stage: Stage,
+    directions: { in: Direction; out: Direction },
+    readable: () => ReadableStream<Message>,
+    writable: () => WritableStream<Message>,
+  ) {
+    this.#name = name;
+    this.#stage = stage;
+    this.#in = directions.in;
+    this.#out = directions.out;
+    this.#readable = readable;
+    this.#writable = writable;
+  }
+
+  /** Whether the reader has been told of the end. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  read(): void {
+    if (this.isPiped) return;
+    this.#getReader();
+    const promise = this.#reader!.read();
+    this.#track("read()", promise, ({ state, value }) => {
+      if (state === "rejected" || (value as ReadableStreamReadResult<Message>).done) {
+        this.#hasEnded = true;
+      } else {
+        this.#in.receive((value as { value: Message }).value);
+      }
+    });
+  }
+
+  cancel(): void {
+    if (this.isPiped) return;
+    this.hasClosed = true;
+    this.#getReader();
+    this.#track("cancel()", this.#reader!.cancel(new Error("cancelled")));
+  }
+
+  write(content: Content): void {
+    if (this.isPiped) return;
+    this.#getWriter();
+    const tracked = this.#track("write()", this.#writer!.write(content));
+    this.#out.add("writable", content, tracked);
+  }
+
+  closeWriter(): void {
+    if (this.isPiped) return;
+    this.hasClosed = true;
+    this.#getWriter();
+    this.#track("writer.close()", this.#writer!.close(), (own) => {
+      if (own.state === "resolved") this.finished.push("writer.close()");
+    });
+  }
+
+  abortWriter(): void {
+    if (this.isPiped) return;
+    this.hasClosed = true;
+    this.#getWriter();
+    this.#track("writer.abort()", this.#writer!.abort(new Error("aborted")));
+  }
+
+  /** Sends everything that is received back. */
+  pipe(): void {
+    if (this.isPiped || this.#reader !== undefined || this.#writer !== undefined) return;
+    this.isPiped = true;
+    const tracked = { state: "pending" as Tracked["state"] };
+    const through = new TransformStream<Message, Message>({
+      transform: (message, controller) => {
+        guarded(this.#stage, () => this.#in.receive(message))();
+        this.#out.add("pipe", message, tracked);
+        controller.enqueue(message);
+      },
+    });
+    const reading = this.#readable().pipeTo(through.writable);
+    this.#track("readable.pipeTo()", reading, () => this.#hasEnded = true);
+    this.#track("pipeTo(writable)", through.readable.pipeTo(this.#writable()), ({ state }) => {
+      tracked.state = state;
+      if (state === "resolved") this.finished.push("pipeTo(writable)");
+    });
+  }
+
+  /** Reads to the end. */
+  async readAll(): Promise<void> {
+    if (this.isPiped) return;
+    this.#getReader();
+    try {
+      while (true) {
+        const { done, value } = await this.#reader!.read();
+        if (done) break;
+        guarded(this.#stage, () => this.#in.receive(value))();
+      }
+    } catch {
+      // The connection did not close cleanly.
+    }
+    this.#hasEnded = true;
+  }
+
+  #getReader(): void {
+    if (this.#reader !== undefined) return;
+    this.#reader = this.#readable().getReader();
+    this.#track("reader.closed", this.#reader.closed);
+  }
+
+  #getWriter(): void {
+    if (this.#writer !== undefined) return;
+    this.#writer = this.#writable().getWriter();
+    this.#track("writer.closed", this.#writer.closed);
+    this.#writer.ready.catch(() => {});
+  }
+
+  #track(what: string, promise: Promise<unknown>, settled?: (own: Tracked) => void): Tracked {
+    return this.#stage.promises.track(
+      `${this.#name} ${what}`,
+      promise,
+      settled && guarded(this.#stage, settled),
+    );
+  }
+}
+
+/** An application on a {@linkcode WebSocketConnection}. */
+export class SocketActor {
+  readonly name: string;
+  readonly form: Form;
+  readonly in: Direction;
+  readonly out: Direction;
+  readonly streams: StreamPair;
+  /** How the connection closed, once it has. */
+  closeInfo: CloseInfo | undefined;
+  /** Whether this end has asked for the close. */
+  hasClosed = false;
+  /** Whether it reads everything that is received. */
+  isAuto = false;
+  /** Whether its reader has been told of the end, or its `close` callback was called. */
+  hasEnded = false;
+  /** Ends the handler function of a server's connection. */
+  readonly handled: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  readonly #stage: Stage;
+  readonly #facts: ConnectionFacts;
+  readonly #feeds: Feed[] = [];
+  #socket: WebSocketConnection | undefined;
+  #count = 0;
+  #readyState = 1;
+  #current:
+    | { stream: MessageStream; parts: Content[]; reader?: Reader; isOver: boolean }
+    | undefined;
+  #hasOpened = false;
+
+  constructor(
+    name: string,
+    form: Form,
+    stage: Stage,
+    directions: { in: Direction; out: Direction },
+    facts: ConnectionFacts,
+  ) {
+    this.name = name;
+    this.form = form;
+    this.in = directions.in;
+    this.out = directions.out;
+    this.#stage = stage;
+    this.#facts = facts;
+    this.streams = new StreamPair(
+      name,
+      stage,
+      directions,
+      () => this.socket.readable,
+      () => this.socket.writable as WritableStream<Message>,
+    );
+  }
+
+  get isOpened(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  get socket(): WebSocketConnection {
+    return this.#socket!;
+  }
+
+  /** The connection is open. */
+  opened(socket: WebSocketConnection): void {
+    if (this.#socket !== undefined) return;
+    this.#socket = socket;
+    this.#track("closed", socket.closed, ({ state, value }) => {
+      if (state === "rejected") throw new Violation("closed never rejects", this.name);
+      this.closeInfo = value as CloseInfo;
+      if (socket.readyState !== 3) {
+        throw new Violation("readyState is Closed once closed has resolved", this.name);
+      }
+    });
+  }
+
+  /** The callbacks, for the form of that name. */
+  readonly handler: SocketHandler = {
+    open: (socket) => {
+      this.#expect(!this.#hasOpened, "open is called once");
+      this.#hasOpened = true;
+      this.opened(socket);
+    },
+    message: (_socket, message) => {
+      this.#expect(this.#hasOpened, "open is called before message");
+      this.#expect(!this.hasEnded, "close is the last callback", "message came after it");
+      guarded(this.#stage, () => this.in.receive(message))();
+    },
+    drain: () => this.#expect(!this.hasEnded, "close is the last callback", "drain came after it"),
+    error: () => this.#expect(!this.hasEnded, "close is the last callback", "error came after it"),
+    close: () => {
+      this.#expect(!this.hasEnded, "close is called once");
+      this.hasEnded = true;
+    },
+  };
+
+  /** A message for this end to send. */
+  message(kind: "text" | "binary", size: number): Content {
+    return contentOf(`${this.name}.${this.#count++}|`, kind, size);
+  }
+
+  send(kind: "text" | "binary", size: number, isAttended: boolean): void {
+    const content = this.message(kind, size);
+    const { netEvents } = this.#stage;
+    const promise = this.socket.send(content);
+    if (!isAttended) {
+      this.out.add("send", content, { state: "unattended" });
+      return;
+    }
+    const isFull = this.#isFull;
+    const tracked = this.#track("send()", promise, (own) => {
+      this.#checkError(own, ["InvalidStateError", "QuotaExceededError"]);
+      if (own.state === "resolved" && isFull) this.#checkRoom("send()", netEvents);
+    });
+    this.out.add("send", content, tracked);
+  }
+
+  sendStream(kind: "text" | "binary"): void {
+    let controller!: ReadableStreamDefaultController<unknown>;
+    const stream = new ReadableStream<string | Uint8Array>({
+      start: (own) => void (controller = own),
+      cancel: () => void (feed.isOpen = false),
+    }, { highWaterMark: 0 });
+    const tracked = this.#track(
+      "send(stream)",
+      this.socket.send(stream as ReadableStream<string>),
+    );
+    const empty = kind === "text" ? "" : new Uint8Array(0);
+    const sent = this.out.add("send", empty, tracked, false);
+    const feed: Feed = { sent, kind, controller, isOpen: this.socket.readyState === 1 };
+    this.#feeds.push(feed);
+  }
+
+  /** How many of its streams are being sent. */
+  get openFeeds(): number {
+    return this.#feeds.filter(({ isOpen }) => isOpen).length;
+  }
+
+  /** Has a stream produce a chunk. */
+  feed(index: number, size: number): void {
+    const feed = this.#openFeed(index);
+    if (feed === undefined) return;
+    const { sent, kind, controller } = feed;
+    const chunk = this.message(kind, size);
+    sent.content = typeof chunk === "string"
+      ? sent.content + chunk
+      : join(sent.content as Uint8Array, chunk);
+    controller.enqueue(chunk);
+  }
+
+  /** Ends a stream. */
+  endFeed(index: number): void {
+    const feed = this.#openFeed(index);
+    if (feed === undefined) return;
+    if (feed.sent.content.length < this.#facts.leastSize) this.feed(index, this.#facts.leastSize);
+    feed.isOpen = false;
+    // RFC 6455 has no empty text in place of a stream without a chunk: it is sent as binary.
+    if (feed.sent.content.length === 0) feed.sent.content = new Uint8Array(0);
+    feed.sent.isWhole = true;
+    feed.controller.close();
+  }
+
+  /** Fails a stream. */
+  failFeed(index: number): void {
+    const feed = this.#openFeed(index);
+    if (feed === undefined) return;
+    feed.isOpen = false;
+    // A message that has begun cannot be taken back: the connection closes.
+    this.hasClosed = true;
+    feed.controller.error(new Error("The source has failed"));
+  }
+
+  #openFeed(index: number): Feed | undefined {
+    return this.#feeds.filter(({ isOpen }) => isOpen)[index];
+  }
+
+  ready(): void {
+    const { netEvents } = this.#stage;
+    const isFull = this.#isFull;
+    this.#track("ready", this.socket.ready, (own) => {
+      if (own.state === "resolved" && isFull) this.#checkRoom("ready", netEvents);
+    });
+  }
+
+  ping(): void {
+    this.#track("ping()", this.socket.ping(), (own) => {
+      this.#checkError(own, ["InvalidStateError"]);
+      if (own.state === "resolved" && !((own.value as number) >= 0)) {
+        throw new Violation("ping() resolves to a time", `${this.name}: ${own.value}`);
+      }
+    });
+  }
+
+  close(code: number | undefined, reason: string): void {
+    this.hasClosed = true;
+    const promise = code === undefined ? this.socket.close() : this.socket.close(code, reason);
+    this.#track("close()", promise);
+  }
+
+  abort(): void {
+    this.hasClosed = true;
+    this.socket.abort();
+  }
+
+  next(): void {
+    this.#track("next()", this.socket[Symbol.asyncIterator]().next(), ({ state, value }) => {
+      if (state === "rejected") throw new Violation("next() never rejects", this.name);
+      const { done, value: message } = value as IteratorResult<Message, undefined>;
+      if (done) this.hasEnded = true;
+      else this.in.receive(message);
+    });
+  }
+
+  return(): void {
+    this.#track("return()", this.socket[Symbol.asyncIterator]().return!());
+  }
+
+  /** Asks for the next message as a stream, which discards what is unread of the one before it. */
+  nextStream(): void {
+    this.#leaveStream();
+    this.#track("messageStreams().next()", this.socket.messageStreams().next(), (own) => {
+      if (own.state === "rejected") throw new Violation("next() never rejects", this.name);
+      const { done, value } = own.value as IteratorResult<MessageStream, undefined>;
+      if (done) this.hasEnded = true;
+      else this.#enterStream(value);
+    });
+  }
+
+  /** Reads a part of the message; into a buffer of `size` bytes, unless it is 0. */
+  readStream(size: number): void {
+    const current = this.#current;
+    if (current === undefined || current.isOver) return;
+    const { stream } = current;
+    const isByob = size > 0 && stream.type === "binary" && current.reader === undefined;
+    current.reader ??= isByob
+      ? stream.readable.getReader({ mode: "byob" } as never) as unknown as Reader
+      : stream.readable.getReader() as unknown as Reader;
+    const { reader } = current;
+    const promise = reader instanceof ReadableStreamBYOBReader
+      ? reader.read(new Uint8Array(Math.max(1, size)))
+      : (reader as ReadableStreamDefaultReader<Content>).read();
+    this.#track("stream.read()", promise, ({ state, value }) => {
+      if (current !== this.#current || current.isOver) return;
+      const result = value as ReadableStreamReadResult<Content>;
+      if (state === "rejected") {
+        current.isOver = true;
+        this.in.receive(this.#read(current), true);
+      } else if (result.done) {
+        current.isOver = true;
+        this.in.receive(this.#read(current));
+      } else {
+        current.parts.push(typeof result.value === "string" ? result.value : result.value.slice());
+      }
+    });
+  }
+
+  cancelStream(): void {
+    const current = this.#current;
+    if (current === undefined || current.isOver) return;
+    const reader = current.reader ??= current.stream.readable.getReader() as unknown as Reader;
+    this.#leaveStream();
+    this.#track("stream.cancel()", reader.cancel(new Error("cancelled")));
+  }
+
+  #enterStream(stream: MessageStream): void {
+    // A second next() that waited has discarded the message before this one.
+    this.#leaveStream();
+    this.#current = { stream, parts: [], isOver: false };
+    // The loop that reads everything has asked for the next message, which comes after this one.
+    if (this.isAuto) {
+      this.#current = undefined;
+      this.#track("reading to the end", this.#readWhole(stream));
+    }
+  }
+
+  /** Accounts for the part of the message that has been read, if it is not read to its end. */
+  #leaveStream(): void {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current !== undefined && !current.isOver) this.in.receive(this.#read(current), true);
+  }
+
+  #read({ stream, parts }: { stream: MessageStream; parts: Content[] }): Content {
+    if (stream.type === "text") return parts.join("");
+    return join(...parts as Uint8Array[]);
+  }
+
+  /** Reads everything from now on, in the form that the connection is read in. */
+  auto(): void {
+    if (this.isAuto || !this.isOpened) return;
+    this.isAuto = true;
+    const work = this.form === "iterator"
+      ? this.#iterate()
+      : this.form === "readable"
+      ? this.streams.readAll()
+      : this.form === "streams"
+      ? this.#readStreams()
+      : undefined;
+    if (work !== undefined) {
+      this.#track("reading to the end", work, (own) => {
+        if (own.state === "rejected") throw own.error;
+      });
+    }
+  }
+
+  async #iterate(): Promise<void> {
+    for await (const message of this.socket) {
+      guarded(this.#stage, () => this.in.receive(message))();
+    }
+    this.hasEnded = true;
+  }
+
+  async #readStreams(): Promise<void> {
+    guarded(this.#stage, () => this.#leaveStream())();
+    for await (const stream of this.socket.messageStreams()) await this.#readWhole(stream);
+    this.hasEnded = true;
+  }
+
+  async #readWhole({ type, readable }: MessageStream): Promise<void> {
+    const parts: Content[] = [];
+    let isCut = false;
+    try {
+      for await (const part of readable as ReadableStream<Content>) parts.push(part);
+    } catch {
+      isCut = true;
+    }
+    const content = type === "text" ? parts.join("") : join(...parts as Uint8Array[]);
+    guarded(this.#stage, () => this.in.receive(content, isCut))();
+  }
+
+  /** Ends the streams that are being sent. */
+  endFeeds(): void {
+    while (this.openFeeds > 0) this.endFeed(0);
+  }
+
+  /** What holds at all times. */
+  check(): void {
+    if (this.#socket === undefined) return;
+    const { bufferedAmount, heldBytes, readyState } = this.#socket;
+    const most = this.#facts.maxBufferedAmount + SLACK;
+    if (!(bufferedAmount >= 0 && bufferedAmount <= most)) {
+      throw new Violation(
+        "bufferedAmount stays below its maximum",
+        `${this.name}: ${bufferedAmount}`,
+      );
+    }
+    if (!(heldBytes >= 0)) throw new Violation("heldBytes is not negative", `${heldBytes}`);
+    if (readyState < this.#readyState) {
+      throw new Violation("readyState never goes back", `${this.#readyState} to ${readyState}`);
+    }
+    this.#readyState = readyState;
+    if (readyState === 3 && heldBytes !== 0) {
+      throw new Violation("a closed connection holds no memory", `${this.name}: ${heldBytes}`);
+    }
+  }
+
+  /** What holds while the network is quiet, all messages are read, and no stream is being sent. */
+  checkQuiet(peer: SocketActor | undefined): void {
+    if (this.#socket?.readyState !== 1 || (peer !== undefined && peer.socket.readyState !== 1)) {
+      return;
+    }
+    const { bufferedAmount, heldBytes } = this.#socket;
+    if (bufferedAmount !== 0) {
+      throw new Violation(
+        "a quiet connection has sent everything",
+        `${this.name}: ${bufferedAmount}`,
+      );
+    }
+    if (heldBytes > IDLE_MEMORY) {
+      throw new Violation("a quiet connection holds little memory", `${this.name}: ${heldBytes}`);
+    }
+    if (this.isAuto || this.form === "callbacks") this.checkComplete("quiet");
+    const waits = /(send|send\(stream|ping|write|stream\.read)\(?\)$|ready$/;
+    const pending = this.#stage.promises.pending((what) =>
+      what.startsWith(`${this.name} `) && waits.test(what)
+    );
+    if (pending.length > 0) {
+      throw new Violation("a quiet connection keeps no call waiting", pending.join(", "));
+    }
+  }
+
+  /** What holds once the connection is closed and everything has been read. */
+  checkClosed(): void {
+    if (this.#socket === undefined) return;
+    const { closeInfo } = this;
+    if (closeInfo === undefined) throw new Violation("a connection closes in the end", this.name);
+    const { wasClean } = closeInfo;
+    if (this.streams.finished.length > 0 && !wasClean) {
+      throw new Violation(
+        "a stream's end resolves only if the connection closed cleanly",
+        `${this.name} ${this.streams.finished}, closed with ${closeInfo.closeCode}`,
+      );
+    }
+    const hasClosed = this.hasClosed || this.streams.hasClosed;
+    if (wasClean && !hasClosed) this.checkComplete("a clean close");
+  }
+
+  /** Every message that was accepted has been received. */
+  checkComplete(when: string): void {
+    const { missing } = this.in;
+    if (missing.length > 0) {
+      throw new Violation(
+        `all messages arrive (${when})`,
+        `${this.in.name} lacks ${missing.slice(0, 5).join(", ")}${
+          missing.length > 5 ? " ..." : ""
+        }`,
+      );
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.socket.bufferedAmount > this.#facts.outgoingHighWaterMark;
+  }
+
+  /** No call that waits for room resolves before there is room. */
+  #checkRoom(what: string, netEvents: number): void {
+    if (netEvents === this.#stage.netEvents && this.socket.readyState === 1 && this.#isFull) {
+      throw new Violation(
+        "a call that waits for room resolves when there is room",
+        `${this.name} ${what} resolved with ${this.socket.bufferedAmount} bytes queued`,
+      );
+    }
+  }
+
+  #checkError({ what, state, error }: Tracked, names: string[]): void {
+    if (state !== "rejected") return;
+    const { name } = error as Error;
+    const isAllowed = names.includes(name) &&
+      (name !== "QuotaExceededError" || this.#facts.overflow === "reject");
+    if (!isAllowed) {
+      throw new Violation("calls reject with the documented error", `${what}: ${error}`);
+    }
+  }
+
+  #expect(condition: boolean, invariant: string, detail = ""): void {
+    if (!condition) this.#stage.violated(new Violation(invariant, `${this.name} ${detail}`));
+  }
+
+  #track(what: string, promise: Promise<unknown>, settled?: (own: Tracked) => void): Tracked {
+    return this.#stage.promises.track(
+      `${this.name} ${what}`,
+      promise,
+      settled && guarded(this.#stage, settled),
+    );
+  }
+}
+
+type Reader = ReadableStreamDefaultReader<Content> | ReadableStreamBYOBReader;
+
+function join(...parts: Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
