@@ -133,7 +133,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * A stream of strings or of bytes is sent as one message, in fragments, while it is produced, as fast
    * as the peer reads it. Messages that are sent after it wait for its end. If the stream errors, the
    * connection is closed with 1011, since a message that has begun cannot be taken back. A fragment has
-   * at most 64 KiB; a peer may limit the number of fragments (here by `maxFragments`, 1,024).
+   * at most 64 KiB. After the first 32, smaller chunks are gathered into fragments of 4 KiB, for at most
+   * 5 ms: a peer may limit the number of fragments (here by `maxFragments`).
    *
    * @param data The message. A stream without a chunk is an empty binary message.
    * @param options Options of this message.

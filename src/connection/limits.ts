@@ -1,3 +1,5 @@
+import { defaultMaxFragments } from "../protocol/message_sequence.ts";
+
 /**
  * The limits of one connection. Each default suits a small server on the open internet. `Infinity`
  * removes a limit, at your own risk.
@@ -12,9 +14,10 @@ export interface Limits {
    */
   maxMessageSize: number;
   /**
-   * The most fragments of one message. More close the connection with 1008.
+   * The most fragments of one message. More close the connection with 1008. The default grows with
+   * `maxMessageSize`.
    *
-   * @default {1024}
+   * @default {1024} or more: one for each KiB of `maxMessageSize`
    */
   maxFragments: number;
   /**
@@ -149,6 +152,9 @@ export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
       throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
     }
     resolved[name] = value;
+  }
+  if (limits.maxFragments === undefined) {
+    resolved.maxFragments = defaultMaxFragments(resolved.maxMessageSize);
   }
   if (limits.maxConnectionMemory === undefined) {
     resolved.maxConnectionMemory = Math.max(resolved.maxConnectionMemory, memoryFor(resolved));

@@ -9,6 +9,15 @@ import { toBytes } from "./sendable.ts";
 /** The most bytes of a chunk in one frame: a control frame can be sent between two frames. */
 const FRAME_SIZE = 64 * 1024;
 
+/** The number of fragments of a message after which smaller chunks than {@linkcode GATHERED_SIZE} wait. */
+const GATHER_AFTER = 32;
+
+/** The size of the fragments into which small chunks are gathered, in bytes. */
+const GATHERED_SIZE = 4 * 1024;
+
+/** For how many milliseconds at most a small chunk waits for the next one. */
+const LONGEST_WAIT = 5;
+
 /** For how many milliseconds at most a stream is sent within one event-loop turn. */
 const LONGEST_TURN = 10;
 
@@ -133,6 +142,7 @@ export class StreamSender {
   abort(error: unknown): void {
     this.#aborted ??= error;
     this.#reader?.cancel(error).catch(() => {});
+    this.#message?.discard();
     if (this.#message?.hasBegun) this.#target.giveUp();
   }
 
@@ -151,7 +161,7 @@ export class StreamSender {
     options: ExtensionSendOptions | undefined,
   ): Promise<void> {
     this.#reader = reader;
-    const message = new Fragments((frame) => this.#target.sendFrame(frame, options));
+    const message = new Fragments(this.#target, options);
     this.#message = message;
     let turn = performance.now();
     try {
@@ -180,6 +190,7 @@ export class StreamSender {
       if (message.hasBegun) this.#target.giveUp();
       throw error;
     } finally {
+      message.discard();
       this.#reader = this.#message = undefined;
     }
   }
@@ -190,22 +201,36 @@ export class StreamSender {
   }
 }
 
-/** One message, in fragments. */
+/**
+ * One message, in fragments, one for each chunk of a short stream. Later, a small chunk is sent at once
+ * only if no fragment has been sent for {@linkcode LONGEST_WAIT}. Otherwise it is gathered with those
+ * that follow: many small frames would be slow, and could exceed the peer's limit of fragments.
+ */
 class Fragments {
-  readonly #send: (frame: FrameInit) => void;
+  readonly #target: StreamSenderTarget;
+  readonly #options: ExtensionSendOptions | undefined;
+  /** The bytes that have been gathered, and how many there are. */
+  #gathered: Uint8Array = EMPTY;
+  #length = 0;
+  /** When the last fragment was sent. */
+  #sentAt = 0;
+  /** Sends what has been gathered if no further chunk follows. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #opcode: Opcode | undefined;
-  #isFirst = true;
+  /** The number of fragments that have been sent. */
+  #count = 0;
   /** The first half of a surrogate pair that two chunks have cut. */
   #surrogate = "";
   /** The buffer that text is encoded into. */
   #buffer: Uint8Array | undefined;
 
-  constructor(send: (frame: FrameInit) => void) {
-    this.#send = send;
+  constructor(target: StreamSenderTarget, options: ExtensionSendOptions | undefined) {
+    this.#target = target;
+    this.#options = options;
   }
 
   get hasBegun(): boolean {
-    return !this.#isFirst;
+    return this.#count > 0;
   }
 
   /** Returns the bytes of a chunk in parts for one frame each; a part is valid until the next. */
@@ -219,18 +244,61 @@ class Fragments {
     return bytes === undefined ? this.#encode(this.#whole(chunk as string)) : cut(bytes);
   }
 
+  /** Sends the next bytes, or gathers them. */
   add(payload: Uint8Array): void {
-    // RFC 6455 §5.4: "a single frame with the FIN bit clear and an opcode other than 0, followed by
-    // zero or more frames with the FIN bit clear and the opcode set to 0".
-    const opcode = this.#isFirst ? this.#opcode! : Opcode.Continuation;
-    this.#isFirst = false;
-    this.#send({ opcode, fin: false, payload });
+    const waited = this.#count < GATHER_AFTER ? Infinity : performance.now() - this.#sentAt;
+    if (payload.length >= GATHERED_SIZE) {
+      this.#flush();
+      this.#sendFragment(payload);
+    } else if (this.#length === 0 && waited >= LONGEST_WAIT) {
+      this.#sendFragment(payload);
+    } else {
+      this.#gather(payload);
+      if (this.#length >= GATHERED_SIZE || waited >= LONGEST_WAIT) this.#flush();
+      else this.#timer ??= setTimeout(() => this.#timeUp(), LONGEST_WAIT - waited);
+    }
   }
 
+  /** Sends the last fragment. */
   end(): void {
-    const opcode = this.#isFirst ? this.#opcode ?? Opcode.Binary : Opcode.Continuation;
-    const payload = this.#surrogate === "" ? EMPTY : textEncoder.encode(this.#surrogate);
-    this.#send({ opcode, fin: true, payload });
+    this.discard();
+    if (this.#surrogate !== "") this.#gather(textEncoder.encode(this.#surrogate));
+    const opcode = this.#count === 0 ? this.#opcode ?? Opcode.Binary : Opcode.Continuation;
+    this.#target.sendFrame(
+      { opcode, fin: true, payload: this.#gathered.subarray(0, this.#length) },
+      this.#options,
+    );
+  }
+
+  /** Stops the timer: what has been gathered is not sent by itself. */
+  discard(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #timeUp(): void {
+    if (this.#target.isOpen) this.#flush();
+  }
+
+  #gather(payload: Uint8Array): void {
+    if (this.#gathered.length === 0) this.#gathered = new Uint8Array(2 * GATHERED_SIZE);
+    this.#gathered.set(payload, this.#length);
+    this.#length += payload.length;
+  }
+
+  #flush(): void {
+    this.discard();
+    const length = this.#length;
+    this.#length = 0;
+    if (length > 0) this.#sendFragment(this.#gathered.subarray(0, length));
+  }
+
+  #sendFragment(payload: Uint8Array): void {
+    // RFC 6455 §5.4: "a single frame with the FIN bit clear and an opcode other than 0, followed by
+    // zero or more frames with the FIN bit clear and the opcode set to 0".
+    const opcode = this.#count++ === 0 ? this.#opcode! : Opcode.Continuation;
+    this.#target.sendFrame({ opcode, fin: false, payload }, this.#options);
+    this.#sentAt = performance.now();
   }
 
   /** Encodes text as UTF-8, into one buffer for all parts, which spares garbage. */

@@ -6,8 +6,13 @@ import { isControl, Opcode } from "./opcode.ts";
 
 /** The default of {@linkcode MessageOptions.maxMessageSize}: 1 MiB. */
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 1024 * 1024;
-/** The default of {@linkcode MessageOptions.maxFragments}. */
-export const DEFAULT_MAX_FRAGMENTS: number = 1024;
+/**
+ * Returns the default of {@linkcode MessageOptions.maxFragments} for a message size: 1,024, and one for
+ * each KiB over 1 MiB.
+ */
+export function defaultMaxFragments(maxMessageSize: number): number {
+  return Math.max(1024, Math.ceil(maxMessageSize / 1024));
+}
 
 /** Receives messages: a stream's controller, or any object with its `enqueue`. */
 export interface MessageSink<Output> {
@@ -28,7 +33,7 @@ export interface MessageOptions {
   /**
    * The largest accepted number of fragments of a message; `Infinity` for any number.
    *
-   * @default {1024}
+   * @default {1024} or more: one for each KiB of `maxMessageSize`
    */
   maxFragments?: number;
   /** Called with each Ping, Pong and Close frame, in order with the messages. */
@@ -58,7 +63,8 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   /** Creates an object for the messages of one direction of one connection. */
   constructor(options: MessageOptions = {}) {
     this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
-    this.#maxFragments = options.maxFragments ?? DEFAULT_MAX_FRAGMENTS;
+    this.#maxFragments = options.maxFragments ??
+      defaultMaxFragments(this.#maxMessageSize);
     this.#onControlFrame = options.onControlFrame;
   }
 

@@ -225,5 +225,8 @@ test("a peer that does not read stops the stream's source", async () => {
   peer.transport.resume();
   await sent;
   await peer.until(() => peer.frames.at(-1)?.first === 0x80, "the end");
-  assertEquals(peer.frames.length, 1001);
+  const sizes = peer.frames.map(({ payload }) => payload.length);
+  assertEquals(sizes.reduce((sum, size) => sum + size, 0), 1_000_000);
+  // At most a frame for each chunk, and the end: how many are gathered depends on the pace.
+  assert(sizes.length <= 1001, `${sizes.length} frames`);
 });

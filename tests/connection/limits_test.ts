@@ -35,7 +35,10 @@ test("resolveLimits fills every gap with the default", () => {
 for (const name of names) {
   test(`resolveLimits takes ${name}, Infinity too, and leaves the others`, () => {
     assertEquals(resolveLimits({ [name]: 7 }), { ...defaults, [name]: 7 });
-    const raised = RAISES.has(name) ? { maxConnectionMemory: Infinity } : {};
+    const raised = {
+      ...(RAISES.has(name) && { maxConnectionMemory: Infinity }),
+      ...(name === "maxMessageSize" && { maxFragments: Infinity }),
+    };
     assertEquals(resolveLimits({ [name]: Infinity }), {
       ...defaults,
       [name]: Infinity,
@@ -72,4 +75,12 @@ test("resolveLimits raises maxConnectionMemory for what the others allow, and lo
       "what is said, holds",
     );
   }
+});
+
+test("resolveLimits lets the default of maxFragments grow with maxMessageSize", () => {
+  const fragments = (limits: Partial<Limits>) => resolveLimits(limits).maxFragments;
+  assertEquals(fragments({ maxMessageSize: 1000 }), 1024);
+  assertEquals(fragments({ maxMessageSize: 1024 * 1024 + 1 }), 1025);
+  assertEquals(fragments({ maxMessageSize: 8 * 1024 * 1024 }), 8192);
+  assertEquals(fragments({ maxMessageSize: Infinity, maxFragments: 7 }), 7);
 });

@@ -2,7 +2,15 @@ import { StreamSender } from "../../src/connection/stream_sender.ts";
 import type { StreamSenderTarget } from "../../src/connection/stream_sender.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import type { Message } from "../../src/protocol/message.ts";
-import { assert, assertEquals, assertRejects, assertThrows, test, toHex } from "../harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertThrows,
+  eventually,
+  test,
+  toHex,
+} from "../harness.ts";
 import { turns } from "../support/open.ts";
 import { manual, streamOf } from "../support/streams.ts";
 
@@ -50,6 +58,63 @@ test("StreamSender cuts a large chunk into frames of 64 KiB", async () => {
   await streams.sendStream(streamOf([new Uint8Array(150_000)]));
   const lengths = target.log.map((line) => (line.length - line.indexOf(" ")) / 3);
   assertEquals(lengths.slice(0, 4).map(Math.round), [65_536, 65_536, 18_928, 0]);
+});
+
+test("StreamSender gathers small chunks that follow each other into fragments of 4 KiB", async () => {
+  for (const [chunk, bytes] of [["\u20ac".repeat(30), 90], [new Uint8Array(90), 90]] as const) {
+    const { target, streams } = makeStreamSender();
+    await streams.sendStream(streamOf(Array<string | Uint8Array>(8000).fill(chunk)));
+    const frames = target.log.filter((line) => line !== "idle");
+    const sizes = frames.map((line) => (line.length - line.indexOf(" ")) / 3);
+    const total = sizes.reduce((sum, size) => sum + Math.round(size), 0);
+    assertEquals(total, 8000 * bytes);
+    // 32 of one chunk, 176 of 4 KiB, and some more on a slow machine.
+    assert(sizes.length < 1024, `${sizes.length} fragments`);
+    assertEquals(frames.filter((line) => !/^[012]\+ /.test(line)).length, 1, "one end");
+  }
+});
+
+/** The chunks that a stream sends by themselves, before small ones are gathered. */
+const first = Array.from({ length: 32 }, () => new Uint8Array([1]));
+
+test("StreamSender sends a small chunk within milliseconds if no other follows", async () => {
+  const { target, streams } = makeStreamSender();
+  const { stream, controller } = manual();
+  const sent = streams.sendStream(stream);
+  for (const chunk of [...first, new Uint8Array([2]), new Uint8Array([3])]) {
+    controller.enqueue(chunk);
+  }
+  await eventually(() => target.log.at(-1)?.endsWith("03") === true, 5000, "the last chunk");
+  assertEquals(target.log.slice(0, 32), ["2+ 01", ...Array<string>(31).fill("0+ 01")]);
+  controller.close();
+  await sent;
+  assertEquals(target.log.filter((line) => line.startsWith("0 ")), ["0 "]);
+});
+
+test("StreamSender sends gathered bytes before a large chunk, and with the last fragment", async () => {
+  const { target, streams } = makeStreamSender();
+  const large = new Uint8Array(5000).fill(7);
+  const small = (value: number) => new Uint8Array(10).fill(value);
+  await streams.sendStream(
+    streamOf([...first, small(2), small(3), large, small(4), large, small(5)]),
+  );
+  await turns();
+  assertEquals(target.log.at(-1), "idle");
+  const bytes = target.log.slice(0, -1).flatMap((line) => line.split(" ").slice(1));
+  const runs = bytes.join("").replaceAll(/(..)\1*/g, (run, byte) => `${byte}x${run.length / 2} `);
+  assertEquals(runs, "01x32 02x10 03x10 07x5000 04x10 07x5000 05x10 ");
+});
+
+test("StreamSender sends what it has gathered before a stream errors, and gives up", async () => {
+  const { target, streams } = makeStreamSender();
+  const { stream, controller } = manual();
+  const sent = streams.sendStream(stream);
+  controller.enqueue("a");
+  controller.enqueue("b");
+  await turns();
+  controller.error(new Error("broken"));
+  await assertRejects(() => sent);
+  assertEquals(target.log.filter((line) => line !== "idle").at(-1), "give up");
 });
 
 test("StreamSender keeps messages and further streams until the stream has ended", async () => {

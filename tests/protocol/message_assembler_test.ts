@@ -5,12 +5,14 @@ import {
 } from "../../src/protocol/errors.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
 import { assembleAll, assertMessages, cut, firstThrow, randomBytes, ROLES } from "./frames.ts";
+import { writeFragments } from "./frames.ts";
 import { join, utf8 } from "../support/bytes.ts";
 import { rawFrame } from "../support/frames.ts";
 
@@ -317,4 +319,12 @@ test("MessageAssembler copies binary messages of up to copyUpTo bytes, and views
   });
   assertMessages(messages, [hex("01 02 03"), hex("01 02 03 04")]);
   assertEquals(messages.map(({ buffer }) => buffer === chunk.buffer), [false, true]);
+});
+
+test("MessageAssembler accepts 6 MiB in fragments of 4 KiB if maxMessageSize allows it", () => {
+  const { take, messages } = pipeline({ maxMessageSize: 8 * 1024 * 1024 });
+  const encoder = new FrameEncoder({ role: "server" });
+  writeFragments(encoder, "a".repeat(6 * 1024 * 1024), 4096);
+  take(encoder.take());
+  assertEquals((messages[0] as string).length, 6 * 1024 * 1024);
 });
