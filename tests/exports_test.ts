@@ -4,6 +4,7 @@ import * as handshake from "@sluice/websocket/handshake";
 import * as protocol from "@sluice/websocket/protocol";
 import * as streams from "@sluice/websocket/streams";
 import * as topics from "@sluice/websocket/topics";
+import * as testing from "@sluice/websocket/testing";
 import * as transport from "@sluice/websocket/transport";
 import { assert, assertEquals, test } from "./harness.ts";
 
@@ -15,6 +16,7 @@ test("each entry of the package exports what its README and its docs name", () =
     [protocol, ["FrameDecoder", "MessageAssembler", "MessagePartDecoder", "FrameEncoder"]],
     [streams, ["FrameDecoderStream", "MessageAssemblerStream", "FrameEncoderStream"]],
     [topics, ["topics"]],
+    [testing, ["testPair"]],
     [transport, ["listen", "memoryPair", "bunSocketHandler"]],
   ];
   for (const [module, names] of entries) {

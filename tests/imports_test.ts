@@ -27,6 +27,7 @@ const folders: Record<string, string[]> = {
     "util",
   ],
   topics: ["client", "connection", "util"],
+  testing: ["client", "connection", "http", "server", "transport", "util"],
   client: ["connection", "extensions", "handshake", "http", "protocol", "transport", "util"],
 };
 

@@ -9,7 +9,7 @@ import { writeRequest } from "../http/request_writer.ts";
 import { parseUpgradeResponse, upgradeRefused } from "../handshake/upgrade_response.ts";
 import { HandshakeError } from "../http/errors.ts";
 import type { Transport } from "../transport/transport.ts";
-import { timers } from "../util/timers.ts";
+import { timers as processTimers } from "../util/timers.ts";
 import type { HandshakePlan } from "./connect_plan.ts";
 import { httpExchange } from "./http_exchange.ts";
 
@@ -26,6 +26,7 @@ export function openWebSocket(
   handler?: SocketHandler,
 ): Promise<WebSocketConnection> {
   const { url, key, protocols, extensions, offers, fields, overflow, limits } = plan;
+  const { timers = processTimers } = plan;
   return httpExchange(transport, {
     request: writeRequest("GET", url.target, fields),
     limits,

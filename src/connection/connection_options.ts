@@ -4,6 +4,7 @@ import { PerMessageDeflate } from "../extensions/permessage_deflate.ts";
 import { aBoolean, anOptionsObject, anything, either, oneOf } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import { DEFAULT_LIMITS, resolveLimits } from "./limits.ts";
+import type { Timers } from "../util/timers.ts";
 import type { Limits } from "./limits.ts";
 
 /** What happens to a `send()` for which the send queue has no room: see {@linkcode ConnectionOptions}. */
@@ -71,6 +72,8 @@ export interface ConnectionConfig {
   readonly extensions: readonly Extension[];
   readonly overflow: Overflow;
   readonly limits: Readonly<Limits>;
+  /** The timers of the connection; those of the process unless a test sets them. */
+  readonly timers?: Timers;
 }
 
 /**

@@ -24,7 +24,7 @@ import type { RequestHandler } from "./request_reader.ts";
 import { discardBody, isResponse, prepareResponse, sendResponse } from "./response_sender.ts";
 import type { AnyResponse } from "./response_sender.ts";
 import { checkUpgradeResult, isThenable } from "./upgrade_result.ts";
-import { timers } from "../util/timers.ts";
+import { timers as processTimers } from "../util/timers.ts";
 import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 
 /** Receives the outcome of a {@linkcode ServerHandshake}, and decides what is the server's to decide. */
@@ -233,7 +233,7 @@ export class ServerHandshake<Data> implements RequestHandler {
 
 /** Makes the settings that all connections with these options share. */
 export function connectionSettings<Data>(
-  { limits, overflow, makeRequest }: AcceptConfig<Data>,
+  { limits, overflow, makeRequest, timers = processTimers }: AcceptConfig<Data>,
   server: Pick<ConnectionSettings<WebSocketConnection<Data>>, "budget" | "onError" | "onClosed">,
 ): ConnectionSettings<WebSocketConnection<Data>> {
   const { budget, onError, onClosed } = server;
