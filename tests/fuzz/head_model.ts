@@ -60,3 +60,16 @@ export function matchHead(kind: HeadKind, text: string): ModelHead | null {
 export function isBeginning(kind: HeadKind, text: string): boolean {
   return ENDS[kind].some((end) => HEADS[kind].test(text + end));
 }
+
+const TRAILERS = new RegExp(`^(?:${LINE})*\\r\\n`);
+const TRAILERS_ENDS = endsOf("a:b\r\n\r\n");
+
+/** Returns the trailer section at the start of the text, or `null`. */
+export function matchTrailers(text: string): string | null {
+  return TRAILERS.exec(text)?.[0] ?? null;
+}
+
+/** Returns whether the text can become a trailer section. */
+export function isTrailersBeginning(text: string): boolean {
+  return TRAILERS_ENDS.some((end) => TRAILERS.test(text + end));
+}
