@@ -114,8 +114,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Resolves when the send queue is below its high-water mark, as the `ready` of a stream writer; rejects
-   * if the connection is closed before that.
+   * Resolves when the send queue, with the messages that wait behind a stream, is below its high-water
+   * mark, as the `ready` of a stream writer; rejects if the connection is closed before that.
    */
   get ready(): Promise<void> {
     return this.#core.sender.ready;
@@ -238,9 +238,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * A stream that sends the messages written to it, with backpressure. Closing it closes the connection
-   * with 1000, aborting it with 1011, even while a write is pending. It errors when the connection is
-   * closed, so that a pipe to it ends even if its source is silent.
+   * A stream that sends the messages written to it, with backpressure: a write waits while the send queue
+   * is above its high-water mark or has no room for the message. Closing it closes the connection with
+   * 1000, and rejects if the connection did not end cleanly. Aborting it closes the connection with 1011,
+   * even while a write is pending. It errors when the connection is closed, so that a pipe to it ends
+   * even if its source is silent.
    */
   get writable(): WritableStream<Sendable> {
     return this.#core.writable;

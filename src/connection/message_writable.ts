@@ -1,7 +1,9 @@
-import { notOpen, ReadyState } from "./ready_state.ts";
+import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { StreamCore } from "./message_readable.ts";
+import { toBytes } from "./sendable.ts";
 import type { Sendable } from "./sendable.ts";
+import { READY } from "./sender.ts";
 import type { Sender } from "./sender.ts";
 
 /** How many microtasks a pipe may take to pass on the end of one stream to the next. */
@@ -19,8 +21,7 @@ export interface WritableTarget {
 
 /** What a {@linkcode Writable} uses of the core of its connection. */
 export interface WritableCore extends StreamCore {
-  readonly readyState: ReadyState;
-  readonly sender: Pick<Sender, "isFull" | "isStreaming">;
+  readonly sender: Pick<Sender, "hasRoomFor" | "whenEmpty">;
   /** Resumes what waits for an idle consumer: a write that waited for room is done. */
   onIdle(): void;
 }
@@ -44,27 +45,28 @@ export class Writable {
           controller.error(info.error ?? notOpen("Cannot write"));
         });
       },
-      write: (data) => this.#write(target.send(data), core),
+      write: (data) => this.#write(data, target, core),
       close: async () => {
         core.finish();
-        await core.whenClosed;
+        const { wasClean, error } = await core.whenClosed;
+        if (!wasClean) throw error ?? notOpen("Cannot close");
       },
       abort,
     }, { highWaterMark: 64 });
   }
 
-  #write(sent: Promise<void>, core: WritableCore): Promise<void> | void {
+  #write(data: Sendable, target: WritableTarget, core: WritableCore): Promise<void> | void {
+    const { sender } = core;
+    const message = typeof data === "string" ? data : toBytes(data);
+    const sent = sender.hasRoomFor(message)
+      ? target.send(message)
+      : sender.whenEmpty().then(() => target.send(message));
     // A promise costs the stream a microtask turn: none is returned while there is room.
-    if (hasRoom(core)) return;
+    if (sent === READY) return;
     this.isWriting = true;
     return sent.finally(() => {
       this.isWriting = false;
       core.onIdle();
     });
   }
-}
-
-/** Whether a message can be sent without waiting for room in the send queue. */
-function hasRoom({ readyState, sender }: WritableCore): boolean {
-  return readyState === ReadyState.Open && !sender.isFull && !sender.isStreaming;
 }

@@ -30,7 +30,8 @@ const SEGMENT = 64 * 1024;
 /** Up to this many bytes of replies wait until the other connections have processed their chunks. */
 const SHORT = 16 * 1024;
 
-const READY: Promise<void> = Promise.resolve();
+/** What `send()` and `ready` return while the send queue has room. */
+export const READY: Promise<void> = Promise.resolve();
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
@@ -77,8 +78,10 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   #segmentsUsage = 0;
   /** From how many bytes on the encoder has a larger buffer than at the last look. */
   #growsAt = 1;
-  /** The promise of `ready` while the send queue is full. */
+  /** The promise of `queueReady` while the send queue is full. */
   #waiter: PromiseWithResolvers<void> | undefined;
+  /** The promise of `whenEmpty()` while there are bytes in the send queue. */
+  #emptyWaiter: PromiseWithResolvers<void> | undefined;
   #isCorked = false;
   /** Whether it is in the scheduler's group of senders that are uncorked together. */
   #isGrouped = false;
@@ -113,8 +116,17 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     return this.queuedBytes > this.#core.settings.limits.outgoingHighWaterMark;
   }
 
-  /** Pending while the send queue is full; rejects if the connection is closed before it has room. */
+  /** As `WebSocketConnection.ready`: pending while more than the high-water mark waits to be written. */
   get ready(): Promise<void> {
+    const streams = this.#streams;
+    if (streams === undefined || streams.waitingBytes === 0) return this.queueReady;
+    const isBelow = this.bufferedAmount <= this.#core.settings.limits.outgoingHighWaterMark;
+    if (isBelow || this.#isClosed) return READY;
+    return handled(streams.idle.then(() => this.#isClosed ? Promise.reject(closed()) : this.ready));
+  }
+
+  /** Pending while the send queue is full; rejects if the connection is closed before it has room. */
+  get queueReady(): Promise<void> {
     if (!this.isFull || this.#isClosed) return READY;
     if (this.#waiter === undefined) {
       this.#waiter = Promise.withResolvers();
@@ -123,9 +135,25 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     return this.#waiter.promise;
   }
 
-  /** Whether a caller waits for `ready`. */
+  /** Whether a caller waits for the send queue. */
   get isAwaited(): boolean {
-    return this.#waiter !== undefined;
+    return this.#waiter !== undefined || this.#emptyWaiter !== undefined;
+  }
+
+  /** Whether `send()` would take a message; true if it would refuse it even with an empty queue. */
+  hasRoomFor(message: Message): boolean {
+    const { maxBufferedAmount } = this.#core.settings.limits;
+    return !isLonger(message, maxBufferedAmount - this.bufferedAmount) ||
+      isLonger(message, maxBufferedAmount);
+  }
+
+  /** Resolves when everything has been written; rejects if the connection is closed before that. */
+  async whenEmpty(): Promise<void> {
+    while (this.bufferedAmount > 0) {
+      if (this.isStreaming) await this.#streams!.idle;
+      else await (this.#emptyWaiter ??= Promise.withResolvers()).promise;
+    }
+    if (this.#isClosed) throw closed();
   }
 
   /** Whether a stream is being sent, so that messages wait behind it. */
@@ -269,12 +297,13 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     // The transport may still hold the buffer of a write that was under way: it is not recycled.
     this.#writing = undefined;
     this.#waiter?.reject(error);
-    this.#waiter = undefined;
+    this.#emptyWaiter?.reject(error);
+    this.#waiter = this.#emptyWaiter = undefined;
   }
 
   /** Cancels the streams that are being sent, if there are any. */
   abortStreams(): void {
-    this.#streams?.abort(notOpen("The connection was closed"));
+    this.#streams?.abort(closed());
   }
 
   #sendExtended(
@@ -314,11 +343,12 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       if (!this.#core.transport.write(bytes) || this.#isClosed) break;
       this.#afterWrite(bytes);
     }
-    const { isFull } = this;
     const waiter = this.#waiter;
-    if (waiter === undefined || isFull) {
-      if (this.queuedBytes === 0) this.#core.onWritten(false);
-      return;
+    if (waiter === undefined || this.isFull) {
+      if (this.queuedBytes > 0) return;
+      this.#emptyWaiter?.resolve();
+      this.#emptyWaiter = undefined;
+      return this.#core.onWritten(false);
     }
     this.#waiter = undefined;
     waiter.resolve();
@@ -376,4 +406,8 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (this.#core.isIdle) flushAfterQuiet(this);
     else flushAfterMicrotasks(this);
   }
+}
+
+function closed(): DOMException {
+  return notOpen("The connection was closed");
 }

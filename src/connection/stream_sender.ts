@@ -31,7 +31,7 @@ export interface StreamSenderTarget {
   /** Whether data may be sent. */
   readonly isOpen: boolean;
   /** Pending while the send queue is full. */
-  readonly ready: Promise<void>;
+  readonly queueReady: Promise<void>;
   /** Sends a message now. */
   sendMessage(message: Message, options?: ExtensionSendOptions): void;
   /** Sends a frame of a message. */
@@ -86,6 +86,11 @@ export class StreamSender {
     return 2 * this.#waitingBytes + this.#pending * QUEUED_OVERHEAD;
   }
 
+  /** Settles when everything that is to be sent so far has been sent; it never rejects. */
+  get idle(): Promise<unknown> {
+    return this.#tail;
+  }
+
   /** Whether `finish()` has been called: nothing more may be sent. */
   get isFinishing(): boolean {
     return this.#isFinishing;
@@ -109,7 +114,7 @@ export class StreamSender {
       this.#waitingBytes -= own.length;
       if (this.#aborted !== undefined || !this.#target.isOpen) throw notOpen("Cannot send");
       this.#target.sendMessage(own, options);
-      return this.#target.ready;
+      return this.#target.queueReady;
     });
   }
 
@@ -173,7 +178,7 @@ export class StreamSender {
         for (const part of message.split(value)) {
           message.add(part);
           this.#progress++;
-          await this.#target.ready;
+          await this.#target.queueReady;
           // A source that is always ready, and a peer that is faster, must not block the event loop.
           if (performance.now() - turn > LONGEST_TURN) {
             await new Promise((resolve) => setTimeout(resolve, 0));
@@ -183,7 +188,7 @@ export class StreamSender {
         }
       }
       message.end();
-      await this.#target.ready;
+      await this.#target.queueReady;
     } catch (error) {
       reader.cancel(error).catch(() => {});
       // A message that has begun cannot be taken back.

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, deadline, test } from "../harness.
 import { assertMessages } from "../protocol/frames.ts";
 import { collect, open, turns } from "../support/open.ts";
 import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
+import { manual } from "../support/streams.ts";
 
 /** Whether the promise is pending after all that takes no time. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
@@ -268,4 +269,26 @@ test("a server does not read the pings of a peer that reads nothing", async () =
   assert(socket.bufferedAmount <= 500, `${socket.bufferedAmount} bytes`);
   peer.transport.resume();
   await peer.until(() => peer.words.at(-1) === "pong 39 39 39", "the last pong");
+});
+
+test("ready waits for the messages behind a stream, and rejects when the connection is closed", async () => {
+  for (const end of ["stream ends", "abort"] as const) {
+    const { socket, peer } = open({ limits: { outgoingHighWaterMark: 1000 } });
+    const { stream, controller } = manual();
+    socket.send(stream);
+    controller.enqueue("a");
+    await peer.received(1);
+    socket.send(new Uint8Array(900));
+    await socket.ready;
+    socket.send(new Uint8Array(900));
+    const { ready } = socket;
+    let state = "pending";
+    ready.then(() => state = "resolved", () => state = "rejected");
+    await turns();
+    assertEquals(state, "pending");
+    if (end === "abort") socket.abort();
+    else controller.close();
+    await turns();
+    assertEquals(state, end === "abort" ? "rejected" : "resolved");
+  }
 });

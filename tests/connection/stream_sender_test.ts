@@ -18,7 +18,7 @@ import { manual, streamOf } from "../support/streams.ts";
 class FakeTarget implements StreamSenderTarget {
   readonly log: string[] = [];
   isOpen = true;
-  ready: Promise<void> = Promise.resolve();
+  queueReady: Promise<void> = Promise.resolve();
 
   sendMessage(message: Message): void {
     this.log.push(`message ${message}`);
@@ -139,7 +139,7 @@ test("StreamSender keeps messages and further streams until the stream has ended
 test("StreamSender waits for room in the send queue after each fragment", async () => {
   const { target, streams } = makeStreamSender();
   const { promise, resolve } = Promise.withResolvers<void>();
-  target.ready = promise;
+  target.queueReady = promise;
   const sent = streams.sendStream(streamOf(["a", "b"]));
   await turns();
   assertEquals(target.log, ["1+ 61"]);
