@@ -190,9 +190,17 @@ export class StreamPair {
     return this.#stage.promises.track(
       `${this.#name} ${what}`,
       promise,
-      settled && guarded(this.#stage, settled),
+      guarded(this.#stage, (own) => {
+        if (isOverflow(own)) this.hasClosed = true;
+        settled?.(own);
+      }),
     );
   }
+}
+
+/** Whether a call found no room in the send queue, which closes the connection by default. */
+function isOverflow({ error }: Tracked): boolean {
+  return error instanceof Error && error.message.includes("the peer has stopped reading");
 }
 
 /** An application on a {@linkcode WebSocketConnection}. */
@@ -222,6 +230,7 @@ export class SocketActor {
     | { stream: MessageStream; parts: Content[]; reader?: Reader; isOver: boolean }
     | undefined;
   #hasOpened = false;
+  #reading: Promise<void> = Promise.resolve();
 
   constructor(
     name: string,
@@ -294,7 +303,10 @@ export class SocketActor {
   send(kind: "text" | "binary", size: number, isAttended: boolean): void {
     const content = this.message(kind, size);
     const { netEvents } = this.#stage;
+    const wasOpen = this.socket.readyState === 1;
     const promise = this.socket.send(content);
+    // The send queue has no room, with `overflow: "close"`.
+    if (wasOpen && this.socket.readyState !== 1) this.hasClosed = true;
     if (!isAttended) {
       this.out.add("send", content, { state: "unattended" });
       return;
@@ -333,7 +345,8 @@ export class SocketActor {
     const feed = this.#openFeed(index);
     if (feed === undefined) return;
     const { sent, kind, controller } = feed;
-    const chunk = this.message(kind, size);
+    const isFirst = sent.content.length === 0;
+    const chunk = this.message(kind, isFirst ? Math.max(size, this.#facts.leastSize) : size);
     sent.content = typeof chunk === "string"
       ? sent.content + chunk
       : join(sent.content as Uint8Array, chunk);
@@ -508,7 +521,12 @@ export class SocketActor {
     this.hasEnded = true;
   }
 
-  async #readWhole({ type, readable }: MessageStream): Promise<void> {
+  /** Reads a message, after those before it. */
+  #readWhole(stream: MessageStream): Promise<void> {
+    return this.#reading = this.#reading.then(() => this.#readNow(stream));
+  }
+
+  async #readNow({ type, readable }: MessageStream): Promise<void> {
     const parts: Content[] = [];
     let isCut = false;
     try {

@@ -11,7 +11,7 @@ export type Kind = "pair" | "server";
 export type Action = readonly [name: string, ...args: (number | string | boolean | null)[]];
 
 /** How a scenario ends. */
-export type Ending = "first" | "second" | "both" | "abort" | "break";
+export type Ending = "first" | "second" | "both" | "abort" | "break" | "slow";
 
 /** What a scenario is, apart from its actions. */
 export interface Config {
@@ -55,6 +55,18 @@ export function configOf(random: Random): Config {
   // A part of a message cannot be told from another's if they may come from two queues.
   const usesWritable = !forms.includes("streams") && !random.once(3);
   const outgoingHighWaterMark = random.pick([64, 500, 2000, 65_536]);
+  const ending = random.pick<Ending>([
+    "first",
+    "first",
+    "second",
+    "both",
+    "abort",
+    "break",
+    "slow",
+  ]);
+  // A peer that reads slowly is seen to make progress only if the transport reports it.
+  const isSlow = ending === "slow";
+  const capacities = isSlow ? [50, 700] : [50, 700, 5000, 65_536];
   return {
     kind,
     forms,
@@ -70,21 +82,21 @@ export function configOf(random: Random): Config {
       incomingHighWaterMark: random.pick([1, 300, 4000, 65_536]),
       incomingMaxMessages: random.pick([1, 2, 4, 16]),
       closeTimeout: random.pick([500, 5000]),
-      pingInterval: random.pick([Infinity, 1000, 30_000]),
+      pingInterval: isSlow ? Infinity : random.pick([Infinity, 1000, 30_000]),
       pongTimeout: random.pick([Infinity, 700, 20_000]),
     },
     wires: [0, 1].map(() => ({
-      capacity: random.pick([50, 700, 5000, 65_536]),
+      capacity: random.pick(capacities),
       mostTaken: random.pick([7, 300, 1e9, 1e9]),
       writesAtOnce: !random.once(3),
       lendsChunks: random.once(2),
-      reportsProgress: !random.once(4),
+      reportsProgress: isSlow || !random.once(4),
     })),
     serverCallbacks: random.once(3),
-    ending: random.pick<Ending>(["first", "first", "second", "both", "abort", "break"]),
-    isCalmed: !random.once(3),
+    ending,
+    isCalmed: !isSlow && !random.once(3),
     // They may come from two queues, or over two connections of one client.
     leastSize: usesWritable || kind === "server" ? 16 : 0,
-    mostSize: random.pick([40, 300, 300, 3000, 20_000]),
+    mostSize: random.pick([40, 300, 300, 3000, 30_000]),
   };
 }
