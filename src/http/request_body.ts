@@ -1,20 +1,5 @@
-import {
-  BACKSLASH,
-  CR,
-  DQUOTE,
-  EQUALS,
-  FIELD_VALUE,
-  hasAt,
-  hexByte,
-  isDigit,
-  isToken,
-  isWhitespace,
-  LF,
-  quote,
-  SEMICOLON,
-  TOKEN,
-  trimWhitespace,
-} from "./characters.ts";
+import { CR, hasAt, hexByte, isDigit, isToken, LF, quote, trimWhitespace } from "./characters.ts";
+import { ChunkLineParser } from "./chunk_line_parser.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { HandshakeError } from "./errors.ts";
 import { HeadParser } from "./head_parser.ts";
@@ -46,46 +31,13 @@ export interface RequestBodyOptions {
 
 const CHUNKED = "chunked";
 
-/** The largest number of digits of a chunk size, leading zeros included. */
-const MAX_SIZE_DIGITS = 16;
-
-const SIZE_START = 0;
-const SIZE = 1;
-const SEPARATOR = 2;
-const NAME_START = 3;
-const NAME = 4;
-const NAME_END = 5;
-const VALUE_START = 6;
-const VALUE = 7;
-const QUOTED = 8;
-const ESCAPED = 9;
-const QUOTED_END = 10;
-const SIZE_LF = 11;
-const DATA = 12;
-const DATA_CR = 13;
-const DATA_LF = 14;
-const TRAILERS = 15;
-const DONE = 16;
-const FAILED = 17;
-
-/** Names for error messages of the states that read one byte at a time. */
-const PLACES: readonly string[] = [
-  "chunk size",
-  "chunk size",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "chunk extension",
-  "end of a chunk size line",
-  "",
-  "end of a chunk",
-  "end of a chunk",
-];
+const LINE = 0;
+const DATA = 1;
+const DATA_CR = 2;
+const DATA_LF = 3;
+const TRAILERS = 4;
+const DONE = 5;
+const FAILED = 6;
 
 /**
  * Returns how the body of a request is framed, according to its head.
@@ -96,7 +48,7 @@ const PLACES: readonly string[] = [
  * @param head The head of the request.
  * @returns The length of the body in bytes, 0 if there is none, or `"chunked"`.
  * @throws {HandshakeError} If the framing is invalid or ambiguous: 400. If the transfer coding is not
- * supported: 501.
+ * supported: 501. If the length is over 2^53 - 1: 413.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-6.3 RFC 9112 §6.3}
  */
 export function requestBodyLength(head: RequestHead): number | "chunked" {
@@ -125,7 +77,11 @@ export function requestBodyLength(head: RequestHead): number | "chunked" {
   if (length === "" || !isNumber(length)) {
     throw invalid(`Content-Length ${quote(length)}, expected digits`);
   }
-  return Number(length);
+  const number = Number(length);
+  // RFC 9110 §8.6: "a recipient MUST anticipate potentially large decimal numerals and prevent parsing
+  // errors due to integer conversion overflows or precision loss due to integer conversion".
+  if (number > Number.MAX_SAFE_INTEGER) throw tooLarge(Number.MAX_SAFE_INTEGER);
+  return number;
 }
 
 /** Accepts `chunked` alone, in any case. */
@@ -170,14 +126,13 @@ export class RequestBodyDecoder {
   readonly #maxBodySize: number;
   readonly #maxHeadSize: number;
   readonly #maxHeaders: number | undefined;
-  readonly #isChunked: boolean;
+  /** Parses the lines of a chunked body. */
+  readonly #line: ChunkLineParser | undefined;
   #state: number;
   /** The number of bytes left, of the body or of its current chunk. */
   #rest: number;
-  /** The number of decoded bytes, the current chunk included. */
+  /** The size in bytes of all chunks so far, the current one included. */
   #size = 0;
-  #digits = 0;
-  #extensionsSize = 0;
   #trailers: TrailerParser | undefined;
   #data: Uint8Array = EMPTY;
 
@@ -192,11 +147,10 @@ export class RequestBodyDecoder {
     this.#maxBodySize = options.maxBodySize ?? 16_777_216;
     this.#maxHeadSize = options.maxHeadSize ?? 16_384;
     this.#maxHeaders = options.maxHeaders;
-    this.#isChunked = length === "chunked";
+    this.#line = length === "chunked" ? new ChunkLineParser(this.#maxHeadSize) : undefined;
     this.#rest = length === "chunked" ? 0 : length;
-    this.#state = length === "chunked" ? SIZE_START : length === 0 ? DONE : DATA;
-    if (this.#rest > this.#maxBodySize) throw this.#tooLarge();
-    this.#size = this.#rest;
+    this.#state = length === "chunked" ? LINE : length === 0 ? DONE : DATA;
+    if (this.#rest > this.#maxBodySize) throw tooLarge(this.#maxBodySize);
   }
 
   /** Whether the body is complete. */
@@ -227,7 +181,7 @@ export class RequestBodyDecoder {
     if (this.#state >= DONE) {
       throw new DOMException("Cannot push: the body has ended", "InvalidStateError");
     }
-    if (this.#isChunked) return this.#pushChunked(chunk);
+    if (this.#line !== undefined) return this.#pushChunked(chunk);
     const used = Math.min(this.#rest, chunk.length);
     this.#data = used === chunk.length ? chunk : chunk.subarray(0, used);
     this.#rest -= used;
@@ -275,123 +229,33 @@ export class RequestBodyDecoder {
     return this.#state === DONE ? i : -1;
   }
 
-  /** Reads a byte outside of data and trailers: `chunk-size [ chunk-ext ] CRLF`, and the last CRLF. */
+  /** Reads a byte outside of data and trailers. */
   #readFraming(byte: number): void {
-    switch (this.#state) {
-      case SIZE_START:
-      case SIZE:
-        if (this.#readDigit(byte)) return;
-        if (this.#state === SIZE_START) throw this.#unexpected(byte);
-        return this.#readSeparator(byte);
-      case SIZE_LF:
-        // RFC 9112 §2.2 lets a recipient accept a bare LF, but in a head only.
-        if (byte !== LF) throw this.#unexpected(byte);
-        this.#beginChunk();
-        return;
-      case DATA_CR:
-        if (byte !== CR) throw this.#unexpected(byte);
-        this.#state = DATA_LF;
-        return;
-      case DATA_LF:
-        if (byte !== LF) throw this.#unexpected(byte);
-        this.#state = SIZE_START;
-        return;
-      default:
-        this.#readExtension(byte);
-    }
-  }
-
-  /** Reads a hexadecimal digit. Returns whether the byte is one. */
-  #readDigit(byte: number): boolean {
-    const lower = byte | 0x20;
-    const digit = isDigit(byte) ? byte - 0x30 : lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-    if (digit === -1) return false;
-    // RFC 9112 §7.1: "recipients MUST anticipate potentially large hexadecimal numerals and prevent
-    // parsing errors due to integer conversion overflows or precision loss".
-    if (++this.#digits > MAX_SIZE_DIGITS) throw this.#unexpected(byte);
-    this.#rest = this.#rest * 16 + digit;
-    if (this.#size + this.#rest > Math.min(this.#maxBodySize, Number.MAX_SAFE_INTEGER)) {
-      throw this.#tooLarge();
-    }
-    this.#state = SIZE;
-    return true;
-  }
-
-  /** Reads the byte after a chunk size, or after an extension's name or value. */
-  #readSeparator(byte: number): void {
-    if (byte === CR) {
-      this.#state = SIZE_LF;
+    if (this.#state === LINE) {
+      const line = this.#line!;
+      const isComplete = line.push(byte);
+      if (this.#size + line.size > Math.min(this.#maxBodySize, Number.MAX_SAFE_INTEGER)) {
+        throw tooLarge(this.#maxBodySize);
+      }
+      if (isComplete) this.#beginChunk(line.size);
       return;
     }
-    this.#countExtension();
-    if (byte === SEMICOLON) this.#state = NAME_START;
-    else if (isWhitespace(byte)) this.#state = SEPARATOR;
-    else throw this.#unexpected(byte);
-  }
-
-  /**
-   * Reads a byte of `chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`.
-   *
-   * RFC 9112 §7.1.1: "A recipient MUST ignore unrecognized chunk extensions. A server ought to limit
-   * the total length of chunk extensions received in a request to an amount reasonable for the
-   * services provided".
-   */
-  #readExtension(byte: number): void {
-    switch (this.#state) {
-      case NAME:
-        if (TOKEN[byte] === 1) break;
-        if (byte === EQUALS) this.#state = VALUE_START;
-        else if (isWhitespace(byte)) this.#state = NAME_END;
-        else return this.#readSeparator(byte);
-        break;
-      case VALUE:
-        if (TOKEN[byte] === 1) break;
-        return this.#readSeparator(byte);
-      case QUOTED_END:
-        return this.#readSeparator(byte);
-      case SEPARATOR:
-        if (byte === SEMICOLON) this.#state = NAME_START;
-        else if (!isWhitespace(byte)) throw this.#unexpected(byte);
-        break;
-      case NAME_START:
-        if (TOKEN[byte] === 1) this.#state = NAME;
-        else if (!isWhitespace(byte)) throw this.#unexpected(byte);
-        break;
-      case NAME_END:
-        if (byte === EQUALS) this.#state = VALUE_START;
-        else if (byte === SEMICOLON) this.#state = NAME_START;
-        else if (!isWhitespace(byte)) throw this.#unexpected(byte);
-        break;
-      case VALUE_START:
-        if (TOKEN[byte] === 1) this.#state = VALUE;
-        else if (byte === DQUOTE) this.#state = QUOTED;
-        else if (!isWhitespace(byte)) throw this.#unexpected(byte);
-        break;
-      case QUOTED:
-        if (byte === DQUOTE) this.#state = QUOTED_END;
-        else if (byte === BACKSLASH) this.#state = ESCAPED;
-        else if (FIELD_VALUE[byte] !== 1) throw this.#unexpected(byte);
-        break;
-      default:
-        if (FIELD_VALUE[byte] !== 1) throw this.#unexpected(byte);
-        this.#state = QUOTED;
+    // RFC 9112 §7.1: "chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF".
+    const isCr = this.#state === DATA_CR;
+    if (byte !== (isCr ? CR : LF)) {
+      throw new HandshakeError(
+        `Cannot read body: unexpected byte ${hexByte(byte)} in the end of a chunk`,
+        { code: "ERR_HTTP_BODY" },
+      );
     }
-    this.#countExtension();
+    this.#state = isCr ? DATA_LF : LINE;
   }
 
-  #countExtension(): void {
-    if (++this.#extensionsSize <= this.#maxHeadSize) return;
-    throw new HandshakeError(
-      `Cannot read body: chunk extensions of more than ${this.#maxHeadSize} bytes, the limit`,
-      { code: "ERR_HTTP_BODY_TOO_LARGE", status: 413 },
-    );
-  }
-
-  #beginChunk(): void {
-    this.#digits = 0;
-    this.#size += this.#rest;
-    this.#state = this.#rest === 0 ? TRAILERS : DATA;
-    if (this.#rest > 0) return;
+  #beginChunk(size: number): void {
+    this.#rest = size;
+    this.#size += size;
+    this.#state = size === 0 ? TRAILERS : DATA;
+    if (size > 0) return;
     const maxHeadSize = this.#maxHeadSize;
     this.#trailers = new TrailerParser(
       this.#maxHeaders === undefined
@@ -413,20 +277,6 @@ export class RequestBodyDecoder {
     this.#state = DONE;
     return from + used;
   }
-
-  #unexpected(byte: number): HandshakeError {
-    return new HandshakeError(
-      `Cannot read body: unexpected byte ${hexByte(byte)} in the ${PLACES[this.#state]}`,
-      { code: "ERR_HTTP_BODY" },
-    );
-  }
-
-  #tooLarge(): HandshakeError {
-    return new HandshakeError(
-      `Cannot read body: more than ${this.#maxBodySize} bytes, the limit`,
-      { code: "ERR_HTTP_BODY_TOO_LARGE", status: 413 },
-    );
-  }
 }
 
 /** Parses a trailer section, which has the grammar of a head without its start line. */
@@ -446,4 +296,11 @@ class TrailerParser extends HeadParser<HeaderList> {
 
 function invalid(found: string): HandshakeError {
   return new HandshakeError(`Cannot read request: ${found}`, { code: "ERR_HTTP_FRAMING" });
+}
+
+function tooLarge(limit: number): HandshakeError {
+  return new HandshakeError(`Cannot read body: more than ${limit} bytes, the limit`, {
+    code: "ERR_HTTP_BODY_TOO_LARGE",
+    status: 413,
+  });
 }

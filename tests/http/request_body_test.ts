@@ -65,6 +65,13 @@ test("requestBodyLength reads a Content-Length of HTTP/1.1 and 1.0", () => {
   }
 });
 
+test("requestBodyLength refuses a Content-Length that a number cannot hold with 413", () => {
+  assertEquals(lengthOf([["content-length", "9007199254740991"]]), Number.MAX_SAFE_INTEGER);
+  for (const value of ["9007199254740992", "9".repeat(400)]) {
+    assertRefused(() => lengthOf([["content-length", value]]), 413, TOO_LARGE);
+  }
+});
+
 test("requestBodyLength reads Transfer-Encoding: chunked in any case", () => {
   for (const value of ["chunked", "Chunked", "CHUNKED"]) {
     assertEquals(lengthOf([["transfer-encoding", value]]), "chunked");
@@ -161,7 +168,7 @@ test("RequestBodyDecoder reads a known length from pieces, and leaves the rest",
 
 test("RequestBodyDecoder refuses an announced length over maxBodySize with 413, at once", () => {
   assertEquals(new RequestBodyDecoder(16_777_216).isDone, false);
-  for (const length of [16_777_217, Number.MAX_SAFE_INTEGER, Number("9".repeat(400))]) {
+  for (const length of [16_777_217, Number.MAX_SAFE_INTEGER]) {
     assertRefused(() => new RequestBodyDecoder(length), 413, TOO_LARGE, "16777216 bytes");
   }
   assertRefused(() => new RequestBodyDecoder(6, { maxBodySize: 5 }), 413, TOO_LARGE);
