@@ -102,7 +102,10 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
   #buffer: Uint8Array<ArrayBuffer> | undefined;
   #start = 0;
   #end = 0;
+  /** Whether a read waits for bytes. */
   #isPulled = false;
+  /** Whether bytes are being passed on: what a pull then asks for is in them. */
+  #isGiving = false;
   #isClosing = false;
 
   constructor(mark: number, events: MessageFeedEvents) {
@@ -128,8 +131,9 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
   }
 
   push(data: Uint8Array): void {
-    const rest = this.#isPulled && this.#end === this.#start ? this.#give(data) : data;
+    const rest = this.#end === this.#start ? this.#give(data) : data;
     if (rest.length > 0) this.#keep(rest);
+    else if (this.#isPulled) this.#events.onEmpty();
   }
 
   close(): void {
@@ -144,17 +148,29 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
 
   #pull(): void {
     this.#isPulled = true;
+    if (this.#isGiving) return;
     if (this.#end === this.#start) return this.#events.onEmpty();
-    const waiting = this.#buffer!.subarray(this.#start, this.#end);
-    this.#start = this.#end - this.#give(waiting).length;
+    const rest = this.#give(this.#buffer!.subarray(this.#start, this.#end));
+    this.#start = this.#end - rest.length;
     if (this.#start < this.#end) return;
     this.#free();
     if (this.#isClosing) this.#close();
+    else if (this.#isPulled) this.#events.onEmpty();
   }
 
-  /** Passes bytes to the read that waits, and returns the rest of them. */
+  /** Passes bytes to the reads that wait, one after the other, and returns the rest of them. */
   #give(data: Uint8Array): Uint8Array {
-    this.#isPulled = false;
+    let rest = data;
+    this.#isGiving = true;
+    while (this.#isPulled && rest.length > 0) {
+      this.#isPulled = false; // The stream pulls again within the call if another read waits.
+      rest = this.#giveOne(rest);
+    }
+    this.#isGiving = false;
+    return rest;
+  }
+
+  #giveOne(data: Uint8Array): Uint8Array {
     const request = this.#controller.byobRequest;
     if (request === null) {
       this.#controller.enqueue(data.slice(0, PART_SIZE));
