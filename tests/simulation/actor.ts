@@ -311,7 +311,8 @@ export class SocketActor {
       this.out.add("send", content, { state: "unattended" });
       return;
     }
-    const isFull = this.#isFull;
+    // Behind a stream, a message waits for its own turn, not for those behind it.
+    const isFull = this.#isFull && this.#feeds.length === 0;
     const tracked = this.#track("send()", promise, (own) => {
       this.#checkError(own, ["InvalidStateError", "QuotaExceededError"]);
       if (own.state === "resolved" && isFull) this.#checkRoom("send()", netEvents);

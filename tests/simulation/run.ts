@@ -7,6 +7,7 @@ import type { Action } from "./config.ts";
 import { Violation } from "./ledger.ts";
 import type { Network } from "./network.ts";
 import { Scenario } from "./scenario.ts";
+import { shrink } from "./shrink.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
 /** The outcome of a scenario. */
@@ -73,25 +74,14 @@ export class Driver {
 
   /** Returns the shortest script found that breaks the same invariant. */
   async shrink(seed: number, { actions, violation }: Outcome): Promise<Outcome> {
-    let best: Outcome = await this.run(seed, 0, actions);
-    if (best.violation === undefined) return { ...best, actions, violation };
-    let script = best.actions;
-    for (let size = Math.ceil(script.length / 2); size >= 1;) {
-      let hasShrunk = false;
-      for (let start = 0; start < script.length;) {
-        const shorter = [...script.slice(0, start), ...script.slice(start + size)];
-        const outcome = await this.run(seed, 0, shorter);
-        if (outcome.violation?.invariant === violation!.invariant) {
-          best = outcome;
-          // Actions after the failure have not been performed.
-          script = outcome.actions;
-          hasShrunk = true;
-        } else {
-          start += size;
-        }
-      }
-      if (!hasShrunk || size > 1) size = size === 1 ? 0 : Math.floor(size / 2);
-    }
+    let best: Outcome = { ...await this.run(seed, 0, actions), actions, violation };
+    await shrink(actions, async (script) => {
+      const outcome = await this.run(seed, 0, script);
+      if (outcome.violation?.invariant !== violation!.invariant) return undefined;
+      best = outcome;
+      // Actions after the failure have not been performed.
+      return outcome.actions;
+    });
     return best;
   }
 }
