@@ -181,6 +181,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * Starts the closing handshake (RFC 6455 §7.1.2), after everything that has been sent. Without effect if
    * it has been started.
    *
+   * Until the peer's Close frame is received, a loop still gets messages, as many as the queue of unread
+   * messages has room for: the first one without room is dropped, and all that follow it.
+   *
    * @param code The close code: 1000-1003, 1007-1014 or 3000-4999. Without it, the Close frame is empty.
    * @param reason A text for people, of at most 123 bytes of UTF-8.
    * @returns `closed`.

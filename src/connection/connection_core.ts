@@ -21,7 +21,7 @@ import { holdsTooMuch } from "./memory_usage.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { makeReadable } from "./message_readable.ts";
-import { MessageStreams, toPart } from "./message_streams.ts";
+import { MessageStreams } from "./message_streams.ts";
 import { Writable, type WritableCore, type WritableTarget } from "./message_writable.ts";
 import { notOpen, ReadyState } from "./ready_state.ts";
 import { Receiver, type ReceiverCore } from "./receiver.ts";
@@ -168,7 +168,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     }
     if (this.#streams === undefined) {
       this.#streams = new MessageStreams(this, this.settings.limits.incomingHighWaterMark);
-      for (const message of this.queue.takeAll()) this.#streams.push(toPart(message));
+      this.#streams.takeOver(this.queue);
       if (this.#closeInfo !== undefined) this.#streams.onClose(this.#closeInfo);
       this.#consumer = this.#streams;
       this.#input.streamMessages(this.#streams);

@@ -18,6 +18,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   #bytes = 0;
   /** Whether a caller may still process the last message. */
   #isBusy = false;
+  #isCut = false;
 
   constructor(connection: Pick<ConsumedConnection, "onIdle">, limits: Readonly<Limits>) {
     super();
@@ -39,6 +40,11 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     return !this.#isBusy && this.length === 0;
   }
 
+  /** Whether a message has been dropped, so that no further one is added. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /** The memory usage of the queue, in bytes. */
   get memoryUsage(): number {
     const count = this.length;
@@ -49,8 +55,10 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
 
   /** Takes a received message; returns whether there is room for more. */
   message(message: Message, connection: ConsumedConnection): boolean {
-    // After our Close frame the peer is not held back: what finds no room is dropped.
-    if (connection.isOpen || !this.isFull) this.push(message);
+    // After our Close frame the peer is not held back: the first message without room ends the queue's
+    // content, so that it is a beginning of what the peer has sent.
+    this.#isCut ||= this.isFull && !connection.isOpen;
+    if (!this.#isCut) this.push(message);
     return !this.isFull;
   }
 

@@ -2,6 +2,7 @@ import type { Message, MessagePart } from "../protocol/message.ts";
 import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
+import type { MessageQueue } from "./message_queue.ts";
 import { makeFeed } from "./message_stream_source.ts";
 import type { MessageFeed } from "./message_stream_source.ts";
 
@@ -32,6 +33,8 @@ export class MessageStreams
   #given: MessageFeed | undefined;
   /** Whether the caller of `next()` may still process that message. */
   #isBusy = false;
+  /** Whether a part has been dropped. */
+  #isCut = false;
   #hasEnded = false;
 
   /**
@@ -63,6 +66,12 @@ export class MessageStreams
     return bytes;
   }
 
+  /** Takes over the unread messages of a queue. */
+  takeOver(queue: MessageQueue): void {
+    for (const message of queue.takeAll()) this.push(toPart(message));
+    if (queue.isCut) this.drop();
+  }
+
   /** The message that was being received when the first stream was asked for. */
   message(message: Message, connection: ConsumedConnection): boolean {
     return this.part(toPart(message), connection);
@@ -74,14 +83,16 @@ export class MessageStreams
    * @returns Whether there is room for more.
    */
   part(part: MessagePart, connection: ConsumedConnection): boolean {
-    // After our Close frame the peer is not held back: what finds no room is dropped.
-    if (connection.isOpen || !this.isFull) this.push(part);
-    else this.drop(part);
+    // After our Close frame the peer is not held back: the first part without room is dropped, with all
+    // that follows, so that the content is a beginning of what the peer has sent.
+    if (this.isFull && !connection.isOpen) this.drop();
+    this.push(part);
     return !this.isFull;
   }
 
   /** Adds a part to the stream of its message. */
   push(part: MessagePart): void {
+    if (this.#isCut) return;
     if (!this.#inMessage) {
       this.#inMessage = true;
       this.#begin(part.type);
@@ -93,10 +104,10 @@ export class MessageStreams
     this.#current = undefined;
   }
 
-  /** Ignores a part, and the rest of its message. */
-  drop(part: MessagePart): void {
+  /** Ignores all further parts, and ends the current message. */
+  drop(): void {
+    this.#isCut = true;
     this.cut(notOpen("The message has not been read in time"));
-    this.#inMessage = !part.fin;
   }
 
   /** Ends the current message: the rest of it will not be received. */
@@ -180,6 +191,6 @@ export class MessageStreams
 }
 
 /** Returns a whole message as one part. */
-export function toPart(data: Message): MessagePart {
+function toPart(data: Message): MessagePart {
   return { type: typeof data === "string" ? "text" : "binary", data, fin: true };
 }

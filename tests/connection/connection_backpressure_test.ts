@@ -292,3 +292,59 @@ test("ready waits for the messages behind a stream, and rejects when the connect
     assertEquals(state, end === "abort" ? "rejected" : "resolved");
   }
 });
+
+test("what an iterator gets after close() is a beginning of what was sent", async () => {
+  const { socket, peer } = open({ limits: { incomingMaxMessages: 4 } });
+  const got: (string | Uint8Array)[] = [];
+  const loop = (async () => {
+    for await (const message of socket) {
+      got.push(message);
+      await turns(1);
+    }
+  })();
+  const texts = Array.from({ length: 200 }, (_, i) => `${i}`);
+  for (const text of texts.slice(0, 20)) peer.send(textFrame(text));
+  await turns();
+  socket.close(1000);
+  for (const text of texts.slice(20)) {
+    peer.send(textFrame(text));
+    if (Number(text) % 7 === 0) await turns(1);
+  }
+  peer.send(closeFrame(1000));
+  await peer.end();
+  await loop;
+  assert(got.length >= 4 && got.length < 200, `${got.length} messages`);
+  assertEquals(got, texts.slice(0, got.length));
+});
+
+test("what messageStreams() gives after close() is a beginning of what was sent", async () => {
+  const { socket, peer } = open({ limits: { incomingHighWaterMark: 4 } });
+  const got: string[] = [];
+  const loop = (async () => {
+    for await (const { readable } of socket.messageStreams()) {
+      try {
+        let text = "";
+        for await (const part of readable as ReadableStream<string>) text += part;
+        got.push(text);
+      } catch {
+        got.push("cut");
+      }
+      await turns(1);
+    }
+  })();
+  const texts = Array.from({ length: 200 }, (_, i) => `message ${i}`);
+  for (const text of texts.slice(0, 20)) peer.send(textFrame(text));
+  await turns();
+  socket.close(1000);
+  for (const text of texts.slice(20)) {
+    peer.send(textFrame(text));
+    if (Number(text.slice(8)) % 7 === 0) await turns(1);
+  }
+  peer.send(closeFrame(1000));
+  await peer.end();
+  await loop;
+  const whole = got.filter((text) => text !== "cut");
+  assert(whole.length > 0 && whole.length < 200, `${whole.length} messages`);
+  assertEquals(whole, texts.slice(0, whole.length));
+  assert(!got.slice(0, -1).includes("cut"), "only the last message may be cut");
+});
