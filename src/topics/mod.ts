@@ -5,6 +5,11 @@
  */
 export { openFeed } from "./feed.ts";
 export type { Feed, FeedEvent, FeedOptions } from "./feed.ts";
+export { natsRelay } from "./nats_relay.ts";
+export type { NatsConnection } from "./nats_relay.ts";
+export { redisRelay } from "./redis_relay.ts";
+export type { RedisClient } from "./redis_relay.ts";
+export type { RelayOptions } from "./relay_options.ts";
 export { topics } from "./topics.ts";
 export { topicsHandler } from "./topics_handler.ts";
 export type { TopicsHandler, TopicsHandlerOptions } from "./topics_handler.ts";
@@ -19,6 +24,9 @@ export type {
   Publication,
   Published,
   PublishOptions,
+  Relay,
+  RelayedMessage,
+  RelayNode,
   SubscribeOptions,
   Subscription,
   SubscriptionStart,

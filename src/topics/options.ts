@@ -1,4 +1,4 @@
-import type { Keep, SubscribeOptions, TopicsOptions } from "./types.ts";
+import type { Keep, PublishOptions, SubscribeOptions, TopicsOptions } from "./types.ts";
 
 /** The longest name of a topic, in UTF-16 units. */
 const MAX_TOPIC_LENGTH = 1024;
@@ -26,7 +26,8 @@ export function checkMessage(data: unknown): void {
 /** Checks the options of `topics()`. */
 export function checkOptions(options: TopicsOptions): void {
   const what = "Cannot make topics";
-  checkNames(what, options, ["keep", "maxHistoryMemory", "maxSubscriptions", "onGap", "onError"]);
+  const names = ["keep", "maxHistoryMemory", "maxSubscriptions", "relay", "onGap", "onError"];
+  checkNames(what, options, names);
   const { keep, maxHistoryMemory, maxSubscriptions } = options;
   checkNumber(what, { maxHistoryMemory, maxSubscriptions });
   checkFunctions(what, { onGap: options.onGap, onError: options.onError });
@@ -50,16 +51,16 @@ export function checkKeep(keep: Keep): void {
 /** Checks the options of `subscribe()`. */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
   const what = "Cannot subscribe";
-  const names = ["whenSlow", "maxWaiting", "key", "since", "encode", "onGap", "signal"];
+  const names = ["whenSlow", "maxWaiting", "key", "since", "encode", "onStart", "onGap", "signal"];
   checkNames(what, options, names);
-  const { whenSlow, maxWaiting, key, since, encode, onGap } = options;
+  const { whenSlow, maxWaiting, key, since, encode, onStart, onGap } = options;
   if (whenSlow !== undefined && !POLICIES.includes(whenSlow)) {
     throw new TypeError(
       `${what}: expected whenSlow to be one of ${POLICIES.join(", ")}, got ${describe(whenSlow)}`,
     );
   }
   checkNumber(what, { maxWaiting });
-  checkFunctions(what, { key, encode, onGap });
+  checkFunctions(what, { key, encode, onStart, onGap });
   if (since === undefined) return;
   if (typeof since?.epoch !== "string" || typeof since.offset !== "number") {
     throw new TypeError(`${what}: expected since to be a position, got ${describe(since)}`);
@@ -97,4 +98,13 @@ function checkFunctions(what: string, values: Record<string, unknown>): void {
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
   return typeof value === "object" && value !== null ? `an ${typeof value}` : String(value);
+}
+
+/** Checks the options of `publish()`. */
+export function checkPublishOptions(options: PublishOptions): void {
+  const what = "Cannot publish";
+  checkNames(what, options, ["except", "id"]);
+  const { id } = options;
+  if (id === undefined || (typeof id === "string" && id.length > 0 && id.length <= 256)) return;
+  throw new TypeError(`${what}: expected an id of 1 to 256 characters, got ${describe(id)}`);
 }

@@ -7,6 +7,7 @@ import type {
 } from "./types.ts";
 import type { Gap, Message } from "./types.ts";
 import type { Subscriber } from "./subscriber.ts";
+import type { GapCount } from "./gap_count.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
 /** What a subscription did with a message: the fields of `Published`. */
@@ -39,8 +40,11 @@ export class TopicSubscription implements Subscription {
   readonly #context: SubscriptionContext;
   readonly #options: SubscribeOptions;
   #queue: WaitingQueue | undefined;
+  /** Messages that came before the subscription has begun; `undefined` once it has. */
+  #early: { publication: Publication; data: Message }[] | undefined;
   #isActive = true;
-  start: SubscriptionStart = { recovered: false, position: undefined, replayed: 0 };
+  #start: SubscriptionStart | undefined;
+  #ready: PromiseWithResolvers<SubscriptionStart> | undefined;
   #unlisten: (() => void) | undefined;
 
   constructor(
@@ -63,11 +67,13 @@ export class TopicSubscription implements Subscription {
   }
 
   get waiting(): number {
-    return this.#queue?.length ?? 0;
+    return (this.#queue?.length ?? 0) + (this.#early?.length ?? 0);
   }
 
   get ready(): Promise<SubscriptionStart> {
-    return Promise.resolve(this.start);
+    if (this.#start !== undefined) return Promise.resolve(this.#start);
+    this.#ready ??= Promise.withResolvers();
+    return this.#ready.promise;
   }
 
   /** Whether the subscription has not ended. */
@@ -75,10 +81,31 @@ export class TopicSubscription implements Subscription {
     return this.#isActive;
   }
 
-  /** Begins with kept messages, which are sent before all others. */
-  begin(position: Position, recovered: boolean, replay: Publication[]): void {
-    this.start = { recovered, position, replayed: replay.length };
-    if (replay.length === 0) return;
+  /** Lets messages wait until `begin()`. */
+  holdEarly(): void {
+    this.#early = [];
+  }
+
+  /** Begins, with kept messages, which are sent before all others. */
+  begin(position: Position | undefined, recovered: boolean, replay: Publication[]): void {
+    if (!this.#isActive) return;
+    const start = { recovered, position, replayed: replay.length };
+    this.#start = start;
+    this.#call(() => this.#options.onStart?.(start));
+    this.#ready?.resolve(start);
+    this.#replay(replay);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.#context.counts.waiting -= early.length;
+    for (const { publication, data } of early) {
+      const isReplayed = publication.position?.epoch === position?.epoch &&
+        publication.position!.offset <= position!.offset;
+      if (!isReplayed && this.#isActive) this.#wait(publication, data);
+    }
+  }
+
+  #replay(replay: Publication[]): void {
+    if (replay.length === 0 || !this.#isActive) return;
     if (this.#options.whenSlow === "latest") {
       for (const publication of replay) this.#wait(publication, publication);
       return;
@@ -96,6 +123,11 @@ export class TopicSubscription implements Subscription {
       this.#context.counts.closed++;
       return "closed";
     }
+    if (this.#early !== undefined) {
+      this.#early.push({ publication, data });
+      this.#context.counts.waiting++;
+      return "waiting";
+    }
     if (this.waiting > 0 || subscriber.isSlow) return this.#wait(publication, data);
     if (this.#send(data)) return "sent";
     this.skip();
@@ -109,6 +141,12 @@ export class TopicSubscription implements Subscription {
     this.subscriber.drain(this);
   }
 
+  /** Takes that a relay has lost messages: they are told behind what waits. */
+  skipLost(count: number | undefined): void {
+    this.#waitingQueue.skipLost(count);
+    this.subscriber.drain(this);
+  }
+
   /** Sends messages that wait, until the peer is slow. @returns Whether none is left. */
   flush(): boolean {
     const queue = this.#queue;
@@ -117,7 +155,7 @@ export class TopicSubscription implements Subscription {
       if (this.subscriber.isSlow) return false;
       const { data, publication, gap } = queue.shift()!;
       this.#context.counts.waiting--;
-      if (gap > 0) this.#tellGap(gap);
+      this.#tellGap(gap);
       // The callback may have ended the subscription, and with it this message.
       if (!this.#isActive) {
         this.#drop(1);
@@ -128,8 +166,7 @@ export class TopicSubscription implements Subscription {
         queue.skip();
       }
     }
-    const gap = queue?.takeGapAtEnd() ?? 0;
-    if (gap > 0) this.#tellGap(gap);
+    this.#tellGap(queue?.takeGapAtEnd());
     return this.waiting === 0;
   }
 
@@ -147,6 +184,9 @@ export class TopicSubscription implements Subscription {
     this.#context.counts.waiting -= this.waiting;
     this.#drop(this.waiting);
     this.#queue = undefined;
+    this.#early = undefined;
+    this.#ready?.reject(new DOMException("The subscription has ended", "AbortError"));
+    this.#ready?.promise.catch(() => {});
   }
 
   get #waitingQueue(): WaitingQueue {
@@ -199,14 +239,19 @@ export class TopicSubscription implements Subscription {
     this.#context.counts.dropped += count;
   }
 
-  #tellGap(count: number): void {
-    const gap: Gap = { topic: this.topic, count, why: "slow" };
-    for (const onGap of [this.#options.onGap, this.#context.onGap]) {
-      try {
-        onGap?.(gap);
-      } catch (error) {
-        this.#context.reportError(error);
-      }
+  #tellGap(gap: GapCount | undefined): void {
+    for (const told of gap?.of(this.topic) ?? []) {
+      this.#call(() => this.#options.onGap?.(told));
+      // What a relay has lost is told to the node once, not for each subscription.
+      if (told.why === "slow") this.#call(() => this.#context.onGap?.(told));
+    }
+  }
+
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#context.reportError(error);
     }
   }
 }

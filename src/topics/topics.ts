@@ -1,4 +1,6 @@
-import { HistoryStore, TopicHistory } from "./history.ts";
+import { HistoryStore } from "./history.ts";
+import { RelayLink } from "./relay_link.ts";
+import { Topic } from "./topic.ts";
 import { Poll, Subscriber } from "./subscriber.ts";
 import { TopicSubscription } from "./subscription.ts";
 import type { Outcome, SubscriptionContext } from "./subscription.ts";
@@ -6,6 +8,7 @@ import {
   checkKeep,
   checkMessage,
   checkOptions,
+  checkPublishOptions,
   checkSubscribeOptions,
   checkTopic,
 } from "./options.ts";
@@ -25,63 +28,26 @@ import type {
   TopicsStats,
 } from "./types.ts";
 
-/** A topic that has subscribers or a history. */
-class Topic {
-  readonly name: string;
-  readonly subscriptions: TopicSubscription[] = [];
-  readonly history: TopicHistory | undefined;
-  /** Whether a message is being delivered: the subscriptions keep their places until it is. */
-  isPublishing = false;
-  /** Whether a subscription has ended meanwhile. */
-  hasEnded = false;
-
-  constructor(name: string, keep: Keep | undefined) {
-    this.name = name;
-    this.history = keep === undefined ? undefined : new TopicHistory(name, keep);
-  }
-
-  add(subscription: TopicSubscription): void {
-    subscription.place = this.subscriptions.length;
-    this.subscriptions.push(subscription);
-  }
-
-  /** Takes out a subscription; the last one gets its place. */
-  remove(subscription: TopicSubscription): void {
-    if (this.isPublishing) {
-      this.hasEnded = true;
-      return;
-    }
-    const last = this.subscriptions.pop()!;
-    if (last === subscription) return;
-    this.subscriptions[subscription.place] = last;
-    last.place = subscription.place;
-  }
-
-  /** Takes out the subscriptions that have ended while a message was delivered. */
-  compact(): void {
-    if (!this.hasEnded) return;
-    this.hasEnded = false;
-    const active = this.subscriptions.filter(({ isActive }) => isActive);
-    this.subscriptions.length = 0;
-    for (const subscription of active) this.add(subscription);
-  }
-}
-
 /** What became of a message. */
 class PublishedMessage implements Published {
+  #settled: Promise<Position | undefined> | (() => Promise<Position | undefined>);
   subscribers = 0;
   sent = 0;
   waiting = 0;
   dropped = 0;
   closed = 0;
-  readonly #position: Position | undefined;
 
-  constructor(position: Position | undefined) {
-    this.#position = position;
+  /** @param settled The promise, or what makes it when it is asked for. */
+  constructor(settled: Promise<Position | undefined> | (() => Promise<Position | undefined>)) {
+    this.#settled = settled;
   }
 
   get settled(): Promise<Position | undefined> {
-    return Promise.resolve(this.#position);
+    if (typeof this.#settled === "function") {
+      this.#settled = this.#settled();
+      this.#settled.catch(() => {}); // Ignoring it is safe.
+    }
+    return this.#settled;
   }
 
   count(outcome: Outcome): void {
@@ -97,6 +63,7 @@ class LocalTopics implements Topics {
   readonly #store: HistoryStore;
   readonly #poll = new Poll();
   readonly #context: SubscriptionContext;
+  readonly #link: RelayLink | undefined;
   #published = 0;
   #subscriptions = 0;
   #isDisposed = false;
@@ -115,6 +82,20 @@ class LocalTopics implements Topics {
       reportError: onError,
       remove: (subscription) => this.#remove(subscription),
     };
+    this.#link = options.relay === undefined ? undefined : new RelayLink(options.relay, {
+      receive: ({ topic, data, position }, except) => {
+        const found = this.#topics.get(topic);
+        const publication = position === undefined ? { topic, data } : { topic, data, position };
+        if (found !== undefined) this.#deliver(found, publication, except, undefined);
+      },
+      lost: ({ topic, count, why }) => {
+        onGap?.({ topic, count, why });
+        for (const subscription of [...this.#topics.get(topic)?.subscriptions ?? []]) {
+          subscription.skipLost(count);
+        }
+      },
+      reportError: onError,
+    });
   }
 
   subscribe(peer: Peer, topic: string, options: SubscribeOptions = {}): Subscription {
@@ -132,12 +113,15 @@ class LocalTopics implements Topics {
     subscriber.subscriptions.set(topic, subscription);
     this.#subscriptions++;
     found.add(subscription);
-    if (found.history !== undefined) {
-      const { since } = options;
+    const { since } = options;
+    if (this.#link !== undefined) {
+      if (found.live === undefined) this.#link.want(found);
+      this.#link.begin(found, subscription, since);
+    } else if (found.history !== undefined) {
       const { publications, position, complete } = found.history.read(since);
       const recovered = since !== undefined && complete;
       subscription.begin(position, recovered, recovered ? publications : []);
-    }
+    } else subscription.begin(undefined, false, []);
     return subscription;
   }
 
@@ -150,6 +134,7 @@ class LocalTopics implements Topics {
   publish(topic: string, data: string | Uint8Array, options: PublishOptions = {}): Published {
     checkTopic(topic, "publish");
     checkMessage(data);
+    checkPublishOptions(options);
     this.#checkOpen("publish");
     const keep = this.#keepOf(topic);
     const found = keep === undefined ? this.#topics.get(topic) : this.#topic(topic);
@@ -162,10 +147,17 @@ class LocalTopics implements Topics {
     this.#published++;
     // The caller may write into its bytes again.
     const own = typeof data === "string" ? data : new Uint8Array(data);
+    if (this.#link !== undefined && keep !== undefined) {
+      const position = this.#link.store(found!, own, options);
+      position.catch(() => {}); // Ignoring it is safe.
+      this.#forgetUnused(found);
+      return new PublishedMessage(position);
+    }
     const publication = found?.history === undefined
       ? { topic, data: own }
       : this.#store.append(found.history, own);
-    const published = new PublishedMessage(publication.position);
+    const settled = this.#link?.send(topic, own) ?? (() => Promise.resolve(publication.position));
+    const published = new PublishedMessage(settled);
     if (found !== undefined) this.#deliver(found, publication, options.except, published);
     return published;
   }
@@ -178,6 +170,9 @@ class LocalTopics implements Topics {
     topic: string,
     { since, limit }: { since?: Position; limit?: number } = {},
   ): Promise<History> {
+    if (this.#link !== undefined && this.#keepOf(topic) !== undefined) {
+      return this.#link.read(topic, since, limit ?? Infinity);
+    }
     const history = this.#topics.get(topic)?.history;
     const nothing: History = {
       publications: [],
@@ -198,20 +193,21 @@ class LocalTopics implements Topics {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return;
     this.#isDisposed = true;
     for (const subscriber of [...this.#subscribers.values()]) subscriber.leave();
     this.#topics.clear();
     this.#store.close();
     this.#poll.close();
-    return Promise.resolve();
+    await this.#link?.dispose();
   }
 
   #deliver(
     topic: Topic,
     publication: Publication,
     except: Peer | undefined,
-    published: PublishedMessage,
+    published: PublishedMessage | undefined,
   ): void {
     const { subscriptions } = topic;
     let encoded: Map<unknown, Message | undefined> | undefined;
@@ -230,11 +226,15 @@ class LocalTopics implements Topics {
       }
       if (data === undefined) {
         subscription.skip();
-        published.count("dropped");
-      } else published.count(subscription.deliver(publication, data));
+        published?.count("dropped");
+      } else {
+        const outcome = subscription.deliver(publication, data);
+        published?.count(outcome);
+      }
     }
     topic.isPublishing = false;
     topic.compact();
+    if (topic.live !== undefined && topic.subscriptions.length === 0) this.#link?.unwant(topic);
     this.#forgetUnused(topic);
   }
 
@@ -256,6 +256,9 @@ class LocalTopics implements Topics {
     this.#subscriptions--;
     const topic = this.#topics.get(subscription.topic);
     topic?.remove(subscription);
+    if (topic?.live !== undefined && topic.subscriptions.length === 0 && !topic.isPublishing) {
+      this.#link?.unwant(topic);
+    }
     const { history } = topic ?? {};
     if (history?.isEmpty && topic!.subscriptions.length === 0) this.#store.linger(history);
     else this.#forgetUnused(topic);
@@ -272,7 +275,7 @@ class LocalTopics implements Topics {
   #topic(name: string): Topic {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      this.#topics.set(name, topic = new Topic(name, this.#keepOf(name)));
+      this.#topics.set(name, topic = new Topic(name, this.#keepOf(name), this.#link !== undefined));
     }
     return topic;
   }
@@ -281,7 +284,7 @@ class LocalTopics implements Topics {
     const { keep } = this.#options;
     if (typeof keep !== "function") return keep;
     const found = this.#topics.get(topic);
-    if (found !== undefined) return found.history?.keep;
+    if (found !== undefined) return found.keep;
     const answer = keep(topic);
     if (answer !== undefined) checkKeep(answer);
     return answer;

@@ -8,6 +8,7 @@ import type {
   Publication,
   SubscribeOptions,
   Subscription,
+  SubscriptionStart,
   Topics,
 } from "./types.ts";
 
@@ -208,18 +209,21 @@ class Handler<Socket extends Peer> {
     const hasOffsets = options.whenSlow !== "latest";
     const encode = encoderOf(topic, options.encode, hasOffsets);
     const own = since === undefined ? {} : { since };
+    const onStart = (start: SubscriptionStart) => {
+      const { recovered, position } = start;
+      const at = position === undefined ? {} : { at: formatPosition(position) };
+      send(socket, { topic: number, name, ...at, recovered });
+      options.onStart?.(start);
+    };
     let subscription: Subscription;
     try {
-      subscription = this.#topics.subscribe(socket, name, { ...options, ...own, onGap, encode });
+      const all = { ...options, ...own, onStart, onGap, encode };
+      subscription = this.#topics.subscribe(socket, name, all);
     } catch (error) {
       this.#release(topic);
       throw error;
     }
     client.byNumber.set(number, { topic, subscription });
-    const { recovered, position } = subscription.start;
-    const at = position === undefined ? {} : { at: formatPosition(position) };
-    // Kept messages are sent in a later microtask, so this comes first.
-    send(socket, { topic: number, name, ...at, recovered });
   }
 
   #unsubscribe(socket: Socket, which: string | number): void {

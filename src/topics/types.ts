@@ -77,6 +77,8 @@ export interface SubscribeOptions {
    * @default {undefined} The message is sent as it is.
    */
   encode?: (publication: Publication) => Message;
+  /** Called when the subscription begins, before its first message is sent. */
+  onStart?: (start: SubscriptionStart) => void;
   /** Called with each hole in what the peer gets, before the first message after it is sent. */
   onGap?: (gap: Gap) => void;
   /** Ends the subscription when it is aborted. */
@@ -89,8 +91,8 @@ export interface Gap {
   readonly topic: string;
   /** Their number; `undefined` if it can't be known. */
   readonly count: number | undefined;
-  /** `"slow"`: dropped for a slow peer; `"history"`: no longer kept. */
-  readonly why: "slow" | "history";
+  /** `"slow"`: dropped for a slow peer; `"relay"`: lost between nodes; `"history"`: no longer kept. */
+  readonly why: "slow" | "relay" | "history";
 }
 
 /** How a subscription began. */
@@ -107,10 +109,11 @@ export interface SubscriptionStart {
 export interface Subscription {
   /** The name of the topic. */
   readonly topic: string;
-  /** How the subscription began; see `start`. */
+  /**
+   * Resolves when the subscription has begun, to how. With a relay, messages that are published from then
+   * on are received or counted. Rejects with an `AbortError` if the subscription ends before.
+   */
   readonly ready: Promise<SubscriptionStart>;
-  /** How the subscription began. */
-  readonly start: SubscriptionStart;
   /** The number of messages given to the peer's `send()`. */
   readonly sent: number;
   /** The number of messages that wait for a slow peer. */
@@ -125,6 +128,8 @@ export interface Subscription {
 export interface PublishOptions {
   /** A subscriber that does not get the message, as its sender. */
   except?: Peer;
+  /** With a relay, a message of a kept topic with the same `id` is stored once. At most 256 UTF-16 units. */
+  id?: string;
 }
 
 /** What became of a message: `subscribers` is `sent + waiting + dropped + closed`. */
@@ -139,7 +144,11 @@ export interface Published {
   readonly dropped: number;
   /** The number of peers that had closed, or were closed because they are slow. */
   readonly closed: number;
-  /** Resolves to the position of the message once it is stored; `undefined` if the topic is not kept. */
+  /**
+   * Resolves when the relay's broker has the message, to its position if the topic is kept; without a relay,
+   * at once. Rejects with a `NetworkError` if it is not known whether the broker has it: with an `id`, a
+   * message of a kept topic can be published again. Ignoring the promise is safe.
+   */
   readonly settled: Promise<Position | undefined>;
 }
 
@@ -149,6 +158,8 @@ export interface TopicsOptions {
   keep?: Keep | ((topic: string) => Keep | undefined);
   /** The bytes that all histories may take. The oldest messages are dropped above it. @default {67108864} */
   maxHistoryMemory?: number;
+  /** Connects the topics with those of other nodes; one relay for one `topics()`. */
+  relay?: Relay;
   /** The number of topics to which one peer may subscribe. @default {128} */
   maxSubscriptions?: number;
   /** Called with each gap of each subscription, after the subscription's own `onGap`. */
@@ -216,4 +227,64 @@ export interface TopicsStats {
   historyMessages: number;
   /** Bytes that the histories take. */
   historyBytes: number;
+}
+
+/** A message that a relay carries, from the node that published it to all nodes. */
+export interface RelayedMessage {
+  /** The name of the topic. */
+  readonly topic: string;
+  /** The message. */
+  readonly data: Message;
+  /** Where it is in the history, if the topic is kept: the relay's store decides. */
+  readonly position?: Position;
+  /** The node that has published it. */
+  readonly node: string;
+  /** The number that the node has given it. */
+  readonly number?: number;
+  /** A message with the same `id` is stored once, if the topic is kept. */
+  readonly id?: string;
+}
+
+/** What a relay reports to its node. */
+export interface RelayNode {
+  /** The name of this node, which no other has. */
+  readonly id: string;
+  /** Takes a message of another node, or of this one if its topic is kept, in the broker's order. */
+  receive(message: RelayedMessage): void;
+  /** Takes messages that this node does not get. */
+  gap(gap: Gap): void;
+  /** Takes whether the broker is in reach. */
+  state(up: boolean): void;
+  /** Reports an error of the broker or of its client. */
+  error(error: unknown): void;
+}
+
+/** Connects the topics of several nodes. An application can write one for a broker of its own. */
+export interface Relay extends AsyncDisposable {
+  /** Begins. Resolves when the broker has answered. */
+  start(node: RelayNode): Promise<void>;
+  /**
+   * Begins to receive a topic, for its first subscriber on this node.
+   *
+   * @returns A promise that resolves when messages published from now on are received or counted.
+   */
+  want(topic: string, isKept: boolean): Promise<void>;
+  /** Ends to receive a topic, when its last subscriber has left. */
+  unwant(topic: string, isKept: boolean): void;
+  /**
+   * Sends a message of a topic that is not kept. The node's own subscribers have got it.
+   *
+   * @returns A function that asks whether the broker has it: its promise rejects with a `NetworkError` if
+   * that is not known.
+   */
+  send(message: RelayedMessage): () => Promise<void>;
+  /**
+   * Stores a message of a kept topic, and sends it to all nodes, this one included.
+   *
+   * @returns A promise of its position. It rejects with a `NetworkError` if it is not known whether the
+   * message is stored: to send it again with the same `id` is safe.
+   */
+  store(message: RelayedMessage, keep: Keep): Promise<Position>;
+  /** Reads what is stored of a topic after a position, or without one, all of it. */
+  read(topic: string, since: Position | undefined, limit: number): Promise<History>;
 }

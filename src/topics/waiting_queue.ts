@@ -1,3 +1,4 @@
+import { GapCount } from "./gap_count.ts";
 import type { Message, Publication, WhenSlow } from "./types.ts";
 
 /** A message that waits for a slow peer. */
@@ -6,8 +7,8 @@ export interface Waiting {
   data: Message | undefined;
   /** A kept message that is sent again. */
   publication: Publication | undefined;
-  /** The number of messages that are missing before it. */
-  gap: number;
+  /** The messages that are missing before it. */
+  gap: GapCount | undefined;
   readonly key: unknown;
 }
 
@@ -26,8 +27,8 @@ export class WaitingQueue {
   #byKey: Map<unknown, Waiting> | undefined;
   /** The number of replayed messages at the front: they don't count for `max`. */
   #replayed = 0;
-  /** The number of messages that are missing at the end. */
-  #gapAtEnd = 0;
+  /** The messages that are missing at the end. */
+  #gapAtEnd: GapCount | undefined;
 
   constructor(policy: WhenSlow, max: number) {
     this.#policy = policy;
@@ -42,7 +43,7 @@ export class WaitingQueue {
   /** Adds kept messages before any other is added. */
   replay(publications: Publication[]): void {
     for (const publication of publications) {
-      this.#items.push({ ...contentOf(publication), gap: 0, key: undefined });
+      this.#items.push({ ...contentOf(publication), gap: undefined, key: undefined });
     }
     this.#replayed = publications.length;
   }
@@ -57,7 +58,7 @@ export class WaitingQueue {
       const same = this.#byKey?.get(key);
       if (same !== undefined) {
         Object.assign(same, contentOf(message));
-        same.gap++;
+        (same.gap ??= new GapCount()).addSlow(1);
         return { added: "waiting", displaced: 1 };
       }
     }
@@ -67,20 +68,28 @@ export class WaitingQueue {
     }
     if (this.#policy === "close") return { added: "full", displaced: 0 };
     if (this.#policy === "drop-newest") {
-      this.#gapAtEnd++;
+      this.skip();
       return { added: "dropped", displaced: 0 };
     }
     const oldest = this.shift()!;
     const next = this.#items[this.#head];
-    if (next === undefined) this.#gapAtEnd += oldest.gap + 1;
-    else next.gap += oldest.gap + 1;
+    const gap = next === undefined
+      ? this.#gapAtEnd ??= new GapCount()
+      : next.gap ??= new GapCount();
+    gap.addSlow(1);
+    if (oldest.gap !== undefined) gap.add(oldest.gap);
     this.#push(message, key);
     return { added: "waiting", displaced: 1 };
   }
 
-  /** Counts a message that is missing behind all others. */
+  /** Counts a message that is dropped behind all others. */
   skip(): void {
-    this.#gapAtEnd++;
+    (this.#gapAtEnd ??= new GapCount()).addSlow(1);
+  }
+
+  /** Counts messages that a relay has lost, behind all others. */
+  skipLost(count: number | undefined): void {
+    (this.#gapAtEnd ??= new GapCount()).addRelay(count);
   }
 
   /** Removes and returns the oldest message. */
@@ -97,10 +106,10 @@ export class WaitingQueue {
     return oldest;
   }
 
-  /** Returns the number of messages that are missing at the end, once. */
-  takeGapAtEnd(): number {
+  /** Returns the messages that are missing at the end, once. */
+  takeGapAtEnd(): GapCount | undefined {
     const gap = this.#gapAtEnd;
-    this.#gapAtEnd = 0;
+    this.#gapAtEnd = undefined;
     return gap;
   }
 

@@ -1,0 +1,430 @@
+import { SequenceTracker } from "./sequence_tracker.ts";
+import type { Loss } from "./sequence_tracker.ts";
+import { decode, decodeControl, encodeTopic } from "./relay_wire.ts";
+import type { NodeControl, WireMessage } from "./relay_wire.ts";
+import { unknownOutcome } from "./relay_options.ts";
+import type { History, Keep, Position, Relay, RelayedMessage, RelayNode } from "./types.ts";
+import type { RelayOptions } from "./relay_options.ts";
+
+/** For how long the numbers of a silent node are remembered, in milliseconds. */
+const REMEMBERED = 600_000;
+
+/** In how many heartbeats after its last message the number of a topic is announced. */
+const ANNOUNCED = 3;
+
+/** How many topics one heartbeat, question or answer has. */
+const MAX_TOPICS = 500;
+
+/** How long it may take until the broker is known to have a message, in milliseconds. */
+const CONFIRM_TIMEOUT = 5000;
+
+/** A message of a kept topic, as its store delivers it. */
+export interface StoredMessage extends WireMessage {
+  position: Position;
+}
+
+/** What a relay needs of a broker's client. All messages of a broker come in one order. */
+export interface Broker {
+  /** Connects, and reports from then on. */
+  start(events: BrokerEvents): Promise<void>;
+  /** Begins or ends to receive a channel. */
+  subscribe(channel: string): void;
+  unsubscribe(channel: string): void;
+  /** Sends a control message. */
+  sendControl(channel: string, text: string): void;
+  /** Sends a message, after all that was sent before it. */
+  send(channel: string, message: WireMessage): void;
+  /** Replaces a subscription that receives nothing any more. */
+  renew(): void;
+  /** Stores a message of a kept topic. */
+  store(topic: string, message: WireMessage, keep: Keep): Promise<Position>;
+  /** Begins to receive what is stored of a kept topic. */
+  follow(topic: string): Promise<void>;
+  /** Ends it. */
+  unfollow(topic: string): void;
+  /** Reads what is stored of a kept topic. */
+  read(topic: string, since: Position | undefined, limit: number): Promise<History>;
+  stop(): Promise<void>;
+}
+
+/** What a broker reports. */
+export interface BrokerEvents {
+  /** A message on a channel. */
+  message(channel: string, payload: string | Uint8Array): void;
+  /** A message of a kept topic. */
+  stored(topic: string, message: StoredMessage): void;
+  /** Messages of a kept topic that can't be received any more. */
+  storeGap(topic: string, count: number | undefined): void;
+  /** The connection was lost: what was sent may not have come. */
+  lost(): void;
+  error(error: unknown): void;
+}
+
+/** The numbers of a topic of this node. */
+interface OwnTopic {
+  number: number;
+  /** In how many heartbeats it is still announced. */
+  announce: number;
+  usedAt: number;
+}
+
+/** A question whose answers are waited for. */
+interface Question {
+  readonly asked: number;
+  /** The nodes that have not answered; this one, until its own question has come back. */
+  readonly waiting: Set<string>;
+  readonly end: (hasCome: boolean) => void;
+}
+
+/** A probe that is on its way. */
+interface Probe {
+  readonly connection: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A relay over a broker that delivers at most once: it counts what is lost. */
+export class BrokerRelay implements Relay {
+  readonly #broker: Broker;
+  readonly #channelOf: (topic: string) => string;
+  readonly #controlChannel: string;
+  readonly #heartbeat: number;
+  readonly #missed: number;
+  readonly #tracker = new SequenceTracker();
+  readonly #startedAt = performance.now();
+  /** The wanted topics by their channels. */
+  readonly #topics = new Map<string, string>();
+  readonly #own = new Map<string, OwnTopic>();
+  /** When each other node was heard last. */
+  readonly #nodes = new Map<string, number>();
+  readonly #questions = new Map<number, Question>();
+  readonly #probes = new Map<number, Probe>();
+  readonly #timeouts = new Set<ReturnType<typeof setTimeout>>();
+  #node: RelayNode | undefined;
+  #ticks: ReturnType<typeof setInterval> | undefined;
+  #count = 0;
+  /** When the last heartbeat of this node came back. */
+  #echoedAt = 0;
+  #isUp = false;
+  #onUp: (() => void)[] = [];
+  /** Counts the connections: what was sent by one is not confirmed by the echoes of the next. */
+  #connection = 0;
+  /** The probe of this turn, for all that ask in it. */
+  #probing: Promise<void> | undefined;
+
+  constructor(broker: Broker, { prefix, heartbeat = 1000, missed = 2 }: RelayOptions) {
+    this.#broker = broker;
+    this.#channelOf = (topic) => `${prefix}.t.${encodeTopic(topic)}`;
+    this.#controlChannel = `${prefix}.n`;
+    this.#heartbeat = heartbeat;
+    this.#missed = missed;
+  }
+
+  async start(node: RelayNode): Promise<void> {
+    if (this.#node !== undefined) {
+      throw new DOMException("Cannot start the relay: it has been started", "InvalidStateError");
+    }
+    this.#node = node;
+    await this.#broker.start({
+      message: (channel, payload) => this.#receive(channel, payload),
+      stored: (topic, message) => this.#node?.receive(relayed(topic, message)),
+      storeGap: (topic, count) => this.#node?.gap({ topic, count, why: "relay" }),
+      lost: () => this.#lose(),
+      error: (error) => this.#node?.error(error),
+    });
+    this.#broker.subscribe(this.#controlChannel);
+    this.#echoedAt = performance.now();
+    this.#ticks = setInterval(() => this.#tick(), this.#heartbeat);
+    this.#sendHeartbeat();
+    await this.#whenUp();
+  }
+
+  async want(topic: string, isKept: boolean): Promise<void> {
+    if (isKept) return await this.#broker.follow(topic);
+    const channel = this.#channelOf(topic);
+    this.#topics.set(channel, topic);
+    this.#tracker.want(topic, performance.now());
+    this.#broker.subscribe(channel);
+    while (this.#topics.has(channel) && this.#node !== undefined) {
+      if (await this.#ask([topic])) return;
+      await this.#whenUp();
+    }
+  }
+
+  unwant(topic: string, isKept: boolean): void {
+    if (isKept) return this.#broker.unfollow(topic);
+    const channel = this.#channelOf(topic);
+    this.#topics.delete(channel);
+    this.#tracker.unwant(topic);
+    this.#broker.unsubscribe(channel);
+  }
+
+  send(message: RelayedMessage): () => Promise<void> {
+    const { topic } = message;
+    let own = this.#own.get(topic);
+    if (own === undefined) this.#own.set(topic, own = { number: 0, announce: 0, usedAt: 0 });
+    own.number++;
+    own.announce = ANNOUNCED;
+    own.usedAt = performance.now();
+    // While the broker is out of reach, a client would keep messages without a bound: they are lost.
+    if (this.#isUp) this.#broker.send(this.#channelOf(topic), wireOf(message, own.number));
+    const connection = this.#connection;
+    const isSent = this.#isUp;
+    return () => this.#confirm(isSent ? connection : -1);
+  }
+
+  async store(message: RelayedMessage, keep: Keep): Promise<Position> {
+    const stored = this.#broker.store(message.topic, wireOf(message, message.number ?? 0), keep);
+    const { promise, reject } = Promise.withResolvers<never>();
+    const stop = this.#after(CONFIRM_TIMEOUT, () => reject(unknownOutcome("no answer within 5 s")));
+    try {
+      return await Promise.race([stored, promise]);
+    } catch (error) {
+      const isKnown = error instanceof DOMException && error.name === "NetworkError";
+      throw isKnown
+        ? error
+        : unknownOutcome(error instanceof Error ? error.message : String(error));
+    } finally {
+      stop();
+    }
+  }
+
+  read(topic: string, since: Position | undefined, limit: number): Promise<History> {
+    return this.#broker.read(topic, since, limit);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#node === undefined) return;
+    this.#say({ type: "bye", node: this.#node.id });
+    this.#node = undefined;
+    clearInterval(this.#ticks);
+    for (const timeout of this.#timeouts) clearTimeout(timeout);
+    this.#lose();
+    for (const number of [...this.#questions.keys()]) this.#endQuestion(number);
+    for (const resolve of this.#onUp.splice(0)) resolve();
+    await this.#broker.stop();
+  }
+
+  /** Sends a heartbeat, and looks whether the last ones have come back. */
+  #tick(): void {
+    const now = performance.now();
+    if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
+      this.#setUp(false);
+      this.#lose();
+      // A client may have lost its subscriptions without a word.
+      this.#broker.renew();
+    }
+    this.#sendHeartbeat();
+    for (const [node, heardAt] of this.#nodes) {
+      if (heardAt < now - REMEMBERED) this.#nodes.delete(node);
+    }
+    this.#report(this.#tracker.expire(now - REMEMBERED));
+    for (const [topic, { usedAt }] of this.#own) {
+      if (usedAt < now - 2 * REMEMBERED) this.#own.delete(topic);
+    }
+    if (this.#tracker.hasUnknown) this.#askAll();
+  }
+
+  #sendHeartbeat(): void {
+    const numbers: Record<string, number> = {};
+    let count = 0;
+    for (const [topic, own] of this.#own) {
+      if (own.announce === 0) continue;
+      own.announce--;
+      numbers[topic] = own.number;
+      if (++count === MAX_TOPICS) break;
+    }
+    this.#say({ type: "heartbeat", node: this.#node!.id, numbers });
+  }
+
+  #say(control: NodeControl): void {
+    this.#broker.sendControl(this.#controlChannel, JSON.stringify(control));
+  }
+
+  #receive(channel: string, payload: string | Uint8Array): void {
+    const node = this.#node;
+    if (node === undefined) return;
+    if (channel === this.#controlChannel) {
+      const control = decodeControl(payload);
+      if (control !== undefined) this.#take(control, node);
+      return;
+    }
+    const topic = this.#topics.get(channel);
+    const message = decode(payload);
+    if (topic === undefined || message === undefined || message.node === node.id) return;
+    const now = performance.now();
+    this.#nodes.set(message.node, now);
+    const losses = this.#tracker.message(message.node, topic, message.number, now);
+    if (losses === undefined) return; // It has come twice.
+    this.#report(losses);
+    node.receive(relayed(topic, message));
+  }
+
+  #take(control: NodeControl, { id }: RelayNode): void {
+    const now = performance.now();
+    const isOwn = control.node === id;
+    if (!isOwn && control.type !== "bye") this.#nodes.set(control.node, now);
+    switch (control.type) {
+      case "heartbeat":
+        if (isOwn) {
+          this.#echoedAt = now;
+          this.#setUp(true);
+        } else this.#report(this.#tracker.heartbeat(control.node, control.numbers, now));
+        break;
+      case "question":
+        if (isOwn) this.#answered(control.question, id);
+        else this.#answer(control.node, control.question, control.topics, id);
+        break;
+      case "answer": {
+        const question = this.#questions.get(control.question);
+        if (control.to !== id || isOwn || question === undefined) return;
+        const { node, numbers, age } = control;
+        this.#report(this.#tracker.answer(node, numbers, age, question.asked, now));
+        this.#answered(control.question, node);
+        break;
+      }
+      case "probe":
+        if (isOwn) this.#endProbe(control.probe);
+        break;
+      case "bye":
+        if (isOwn) return;
+        this.#nodes.delete(control.node);
+        this.#report(this.#tracker.end(control.node));
+    }
+  }
+
+  #report(losses: Loss[]): void {
+    for (const { topic, count } of losses) this.#node?.gap({ topic, count, why: "relay" });
+  }
+
+  #setUp(isUp: boolean): void {
+    if (this.#isUp === isUp) return;
+    this.#isUp = isUp;
+    this.#node!.state(isUp);
+    if (!isUp) return;
+    for (const resolve of this.#onUp.splice(0)) resolve();
+    this.#askAll();
+  }
+
+  #whenUp(): Promise<void> {
+    if (this.#isUp || this.#node === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#onUp.push(resolve));
+  }
+
+  /** Takes that what was sent may not have come. */
+  #lose(): void {
+    this.#connection++;
+    for (const { reject } of this.#probes.values()) {
+      reject(unknownOutcome("the connection was lost"));
+    }
+    this.#probes.clear();
+    this.#probing = undefined;
+  }
+
+  #askAll(): void {
+    const topics = [...this.#tracker.wanted];
+    do this.#ask(topics.splice(0, MAX_TOPICS)); while (topics.length > 0);
+  }
+
+  /** Asks all nodes for their numbers. @returns Whether the question, and all answers to it, have come. */
+  #ask(topics: string[]): Promise<boolean> {
+    const now = performance.now();
+    const alive = now - (this.#missed + 1) * this.#heartbeat;
+    const node = this.#node!.id;
+    const waiting = new Set([node]);
+    for (const [other, heardAt] of this.#nodes) if (heardAt > alive) waiting.add(other);
+    const number = ++this.#count;
+    return new Promise((resolve) => {
+      const stop = this.#after(2 * this.#heartbeat, () => this.#endQuestion(number));
+      const end = (hasCome: boolean) => {
+        stop();
+        resolve(hasCome);
+      };
+      this.#questions.set(number, { asked: now, waiting, end });
+      this.#say({ type: "question", node, question: number, topics });
+    });
+  }
+
+  #answer(to: string, question: number, topics: string[], node: string): void {
+    const numbers = Object.fromEntries(
+      topics.map((topic) => [topic, this.#own.get(topic)?.number ?? 0]),
+    );
+    const age = performance.now() - this.#startedAt;
+    this.#say({ type: "answer", node, to, question, age, numbers });
+  }
+
+  #answered(number: number, node: string): void {
+    const question = this.#questions.get(number);
+    question?.waiting.delete(node);
+    if (question?.waiting.size === 0) this.#endQuestion(number);
+  }
+
+  #endQuestion(number: number): void {
+    const question = this.#questions.get(number);
+    this.#questions.delete(number);
+    question?.end(!question.waiting.has(this.#node?.id ?? ""));
+  }
+
+  /** Resolves when the broker has what was sent by a connection so far. */
+  #confirm(connection: number): Promise<void> {
+    if (connection !== this.#connection || this.#node === undefined) {
+      return Promise.reject(unknownOutcome("the connection was lost"));
+    }
+    if (this.#probing === undefined) {
+      this.#probing = this.#probe(this.#node.id, connection);
+      queueMicrotask(() => this.#probing = undefined);
+    }
+    return this.#probing;
+  }
+
+  #probe(node: string, connection: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const number = ++this.#count;
+    const stop = this.#after(CONFIRM_TIMEOUT, () => {
+      this.#probes.delete(number);
+      reject(unknownOutcome("no answer within 5 s"));
+    });
+    this.#probes.set(number, {
+      connection,
+      resolve: () => (stop(), resolve()),
+      reject: (error) => (stop(), reject(error)),
+    });
+    this.#say({ type: "probe", node, probe: number });
+    return promise;
+  }
+
+  #endProbe(number: number): void {
+    const probe = this.#probes.get(number);
+    this.#probes.delete(number);
+    probe?.resolve();
+  }
+
+  /** Calls back after a time, unless the function that it returns is called before. */
+  #after(time: number, callback: () => void): () => void {
+    const timeout = setTimeout(() => {
+      this.#timeouts.delete(timeout);
+      callback();
+    }, time);
+    this.#timeouts.add(timeout);
+    return () => {
+      clearTimeout(timeout);
+      this.#timeouts.delete(timeout);
+    };
+  }
+}
+
+function wireOf({ node, id, data }: RelayedMessage, number: number): WireMessage {
+  return { node, number, id, data };
+}
+
+function relayed(topic: string, message: WireMessage & { position?: Position }): RelayedMessage {
+  const { node, number, id, data, position } = message;
+  return {
+    topic,
+    data,
+    node,
+    number,
+    ...(id === undefined ? {} : { id }),
+    ...(position === undefined ? {} : { position }),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Gap } from "./types.ts";
+
+/** The messages that are missing at one place, by the reason. */
+export class GapCount {
+  #slow = 0;
+  #relay: number | undefined = 0;
+
+  /** Whether none is missing. */
+  get isEmpty(): boolean {
+    return this.#slow === 0 && this.#relay === 0;
+  }
+
+  /** Adds messages that were dropped for a slow peer. */
+  addSlow(count: number): void {
+    this.#slow += count;
+  }
+
+  /** Adds messages that a relay has lost; `undefined` if their number is not known. */
+  addRelay(count: number | undefined): void {
+    if (count === undefined || this.#relay === undefined) this.#relay = undefined;
+    else this.#relay += count;
+  }
+
+  /** Adds what is missing at another place, which is now the same one. */
+  add(other: GapCount): void {
+    this.#slow += other.#slow;
+    this.addRelay(other.#relay);
+  }
+
+  /** The gaps, for `onGap`. */
+  of(topic: string): Gap[] {
+    const gaps: Gap[] = [];
+    if (this.#relay !== 0) gaps.push({ topic, count: this.#relay, why: "relay" });
+    if (this.#slow !== 0) gaps.push({ topic, count: this.#slow, why: "slow" });
+    return gaps;
+  }
+}

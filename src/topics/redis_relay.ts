@@ -1,0 +1,225 @@
+import { BrokerRelay } from "./broker_relay.ts";
+import type { Broker, BrokerEvents } from "./broker_relay.ts";
+import { encodeText } from "./relay_wire.ts";
+import type { WireMessage } from "./relay_wire.ts";
+import { checkRelayOptions } from "./relay_options.ts";
+import { RedisStore } from "./redis_store.ts";
+import type { History, Keep, Position, Relay } from "./types.ts";
+import type { RelayOptions } from "./relay_options.ts";
+
+/** The members of a client of Redis or Valkey that {@linkcode redisRelay} uses: node-redis, ioredis or Bun's. */
+export type RedisClient =
+  & {
+    /** Makes another client of the same server, for subscriptions. */
+    duplicate(): unknown;
+  }
+  & (
+    | { sendCommand(args: string[]): Promise<unknown> }
+    | { call(command: string, ...args: string[]): Promise<unknown> }
+    | { send(command: string, args: string[]): Promise<unknown> }
+  );
+
+/** How long it may take to connect a client for subscriptions, in milliseconds. */
+const RENEW_TIMEOUT = 2000;
+
+/**
+ * Makes a relay over the publish/subscribe of Redis or Valkey: at most once, and what is lost is counted.
+ * The client stays the caller's: it is not closed. Subscriptions have a client of their own, made with
+ * `duplicate()`, which is replaced when it receives nothing any more.
+ *
+ * @param client A connected client of the packages `redis` or `ioredis`, or Bun's `RedisClient`.
+ * @throws {TypeError} If the client is none of them, an option is none, or the prefix can't be used.
+ * @throws {RangeError} If a number is out of its range.
+ */
+export function redisRelay(client: RedisClient, options: RelayOptions): Relay {
+  checkRelayOptions(options);
+  return new BrokerRelay(new RedisBroker(client, options.prefix), options);
+}
+
+/** What the three clients have for subscriptions. */
+interface Subscriber {
+  subscribe(channel: string): void;
+  unsubscribe(channel: string): void;
+  close(): void;
+}
+
+/** What a client for subscriptions reports. */
+interface SubscriberEvents {
+  message(channel: string, payload: string): void;
+  error(error: unknown): void;
+  /** It has connected again, and messages may have been lost meanwhile. */
+  ready(): void;
+}
+
+/** Any of the clients: which members it has, tells which it is. */
+interface AnyClient {
+  duplicate(): AnyClient | Promise<AnyClient>;
+  connect?(): Promise<unknown>;
+  subscribe(channel: string, listener?: (message: string, channel: string) => void): unknown;
+  unsubscribe(channel: string): unknown;
+  on?(event: string, listener: (...args: string[]) => void): unknown;
+  call?(command: string, ...args: string[]): Promise<unknown>;
+  sendCommand?(args: string[]): Promise<unknown>;
+  send?(command: string, args: string[]): Promise<unknown>;
+  destroy?(): void;
+  disconnect?(): void;
+  close?(): void;
+}
+
+class RedisBroker implements Broker {
+  readonly #client: AnyClient;
+  readonly #channels = new Set<string>();
+  #events: BrokerEvents | undefined;
+  readonly #store: RedisStore;
+  #subscriber: Subscriber | undefined;
+  #isRenewing = false;
+
+  constructor(client: RedisClient, prefix: string) {
+    this.#store = new RedisStore(prefix, (name, ...args) => this.#command(name, ...args));
+    this.#client = client as unknown as AnyClient;
+    const { call, sendCommand, send, duplicate } = this.#client;
+    const isClient = [call, sendCommand, send].some((member) => typeof member === "function");
+    if (!isClient || typeof duplicate !== "function") {
+      throw new TypeError(
+        "Cannot make a relay: expected a client with duplicate(), and sendCommand(), call() or send()",
+      );
+    }
+  }
+
+  async start(events: BrokerEvents): Promise<void> {
+    this.#events = events;
+    await this.#renew();
+  }
+
+  subscribe(channel: string): void {
+    this.#channels.add(channel);
+    this.#subscriber?.subscribe(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#channels.delete(channel);
+    this.#subscriber?.unsubscribe(channel);
+  }
+
+  sendControl(channel: string, text: string): void {
+    this.#publish(channel, text);
+  }
+
+  send(channel: string, message: WireMessage): void {
+    this.#publish(channel, encodeText(message));
+  }
+
+  renew(): void {
+    this.#renew();
+  }
+
+  store(topic: string, message: WireMessage, keep: Keep): Promise<Position> {
+    return this.#store.store(topic, message, keep);
+  }
+
+  async follow(topic: string): Promise<void> {
+    this.subscribe(this.#store.channelOf(topic));
+    if (this.#events !== undefined) await this.#store.follow(topic, this.#events);
+  }
+
+  unfollow(topic: string): void {
+    this.#store.unfollow(topic);
+    this.unsubscribe(this.#store.channelOf(topic));
+  }
+
+  read(topic: string, since: Position | undefined, limit: number): Promise<History> {
+    return this.#store.read(topic, since, limit);
+  }
+
+  stop(): Promise<void> {
+    this.#events = undefined;
+    this.#subscriber?.close();
+    this.#subscriber = undefined;
+    return Promise.resolve();
+  }
+
+  #publish(channel: string, payload: string): void {
+    const events = this.#events;
+    this.#command("PUBLISH", channel, payload).catch((error) => {
+      events?.lost();
+      events?.error(error);
+    });
+  }
+
+  // Not `async`: the order of the commands is that of the calls.
+  #command(name: string, ...args: string[]): Promise<unknown> {
+    const client = this.#client;
+    try {
+      // ioredis has a sendCommand() as well, for other arguments.
+      if (typeof client.call === "function") return client.call(name, ...args);
+      if (typeof client.sendCommand === "function") return client.sendCommand([name, ...args]);
+      return client.send!(name, args);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Replaces the client for subscriptions. */
+  async #renew(): Promise<void> {
+    const events = this.#events;
+    if (this.#isRenewing || events === undefined) return;
+    this.#isRenewing = true;
+    try {
+      const subscriber = await subscriberOf(this.#client, {
+        message: (channel, payload) => {
+          if (!this.#store.take(channel, payload, events)) events.message(channel, payload);
+        },
+        error: (error) => events.error(error),
+        ready: () => this.#store.catchUp(events),
+      });
+      if (this.#events !== events) return subscriber.close();
+      this.#subscriber?.close();
+      this.#subscriber = subscriber;
+      for (const channel of this.#channels) subscriber.subscribe(channel);
+      this.#store.catchUp(events);
+    } catch (error) {
+      events.error(error);
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+}
+
+/** Makes a client for subscriptions. */
+async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promise<Subscriber> {
+  const isIoredis = typeof client.call === "function";
+  const isNodeRedis = !isIoredis && typeof client.sendCommand === "function";
+  const own = await client.duplicate();
+  const close = () => quietly(() => (own.destroy ?? own.disconnect ?? own.close)?.call(own));
+  // Without a listener, an error of the connection would end the process.
+  own.on?.("error", (error) => events.error(error));
+  own.on?.("ready", () => events.ready());
+  if (isIoredis) own.on?.("message", (channel, payload) => events.message(channel!, payload!));
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("no connection within 2 s")), RENEW_TIMEOUT);
+  try {
+    if (!isIoredis) await Promise.race([own.connect?.(), timeout]);
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  const listener = (message: string, channel: string) => events.message(channel, message);
+  return {
+    subscribe: (channel) =>
+      quietly(() => isIoredis ? own.subscribe(channel) : own.subscribe(channel, listener)),
+    unsubscribe: (channel) => quietly(() => own.unsubscribe(channel)),
+    close: isNodeRedis || isIoredis ? close : () => quietly(() => own.close?.()),
+  };
+}
+
+/** Runs something whose failure the missing heartbeats report. */
+function quietly(action: () => unknown): void {
+  try {
+    const result = action() as Promise<unknown> | undefined;
+    result?.catch?.(() => {});
+  } catch {
+    // As above.
+  }
+}

@@ -1,0 +1,255 @@
+import { decode, encodeText, encodeTopic } from "./relay_wire.ts";
+import type { WireMessage } from "./relay_wire.ts";
+import type { BrokerEvents, StoredMessage } from "./broker_relay.ts";
+import { parsePosition } from "./topics_protocol.ts";
+import type { History, Keep, Position } from "./types.ts";
+
+/**
+ * Stores a message, and publishes it with its position, in one step: history and live messages agree.
+ * Entries of the stream have the offset as their id. Each key has a time to live.
+ *
+ * KEYS: the hash of the topic (e epoch, o offset, b bytes, a age), the stream, the key of the message's id.
+ * ARGV: message, messages to keep, bytes to keep or 0, age in ms, a new epoch, whether there is an id,
+ * channel.
+ */
+const STORE = `
+if ARGV[6] == '1' then
+  local seen = redis.call('GET', KEYS[3])
+  if seen then return seen end
+end
+local epoch = redis.call('HGET', KEYS[1], 'e')
+if not epoch then
+  epoch = ARGV[5]
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[1], 'e', epoch)
+end
+local offset = redis.call('HINCRBY', KEYS[1], 'o', 1)
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('XADD', KEYS[2], string.format('%.0f-0', offset), 'm', ARGV[1], 't', string.format('%.0f', now))
+local bytes = redis.call('HINCRBY', KEYS[1], 'b', #ARGV[1])
+local length = redis.call('XLEN', KEYS[2])
+local most = tonumber(ARGV[2])
+local limit = tonumber(ARGV[3])
+while length > most or (limit > 0 and bytes > limit and length > 0) do
+  local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+  redis.call('XDEL', KEYS[2], first[1])
+  bytes = redis.call('HINCRBY', KEYS[1], 'b', -#first[2][2])
+  length = length - 1
+end
+redis.call('HSET', KEYS[1], 'a', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+local position = epoch .. ':' .. string.format('%.0f', offset)
+if ARGV[6] == '1' then redis.call('SET', KEYS[3], position, 'PX', ARGV[4]) end
+redis.call('PUBLISH', ARGV[7], position .. '\\n' .. ARGV[1])
+return position
+`;
+
+/**
+ * Reads a topic. KEYS: the hash and the stream. ARGV: the first offset that is asked for, and how many.
+ * Returns the position, the first offset that is kept, and the entries: offset, message, ...
+ */
+const READ = `
+local epoch = redis.call('HGET', KEYS[1], 'e')
+if not epoch then return {'', '0', '1'} end
+local offset = redis.call('HGET', KEYS[1], 'o')
+local time = redis.call('TIME')
+local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(redis.call('HGET', KEYS[1], 'a'))
+local first = offset + 1
+while true do
+  local entry = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+  if not entry then break end
+  if tonumber(entry[2][4]) >= oldest then
+    first = string.match(entry[1], '^%d+')
+    break
+  end
+  redis.call('XDEL', KEYS[2], entry[1])
+  redis.call('HINCRBY', KEYS[1], 'b', -#entry[2][2])
+end
+local answer = {epoch, offset, string.format('%.0f', first)}
+if tonumber(ARGV[2]) > 0 then
+  local entries = redis.call('XRANGE', KEYS[2], ARGV[1] .. '-0', '+', 'COUNT', ARGV[2])
+  for _, entry in ipairs(entries) do
+    answer[#answer + 1] = string.match(entry[1], '^%d+')
+    answer[#answer + 1] = entry[2][2]
+  end
+end
+return answer
+`;
+
+/** Sends a command to Redis. */
+export type RedisCommand = (name: string, ...args: string[]) => Promise<unknown>;
+
+/** What is stored of a topic. */
+interface StoredEntries {
+  entries: StoredMessage[];
+  position: Position;
+  complete: boolean;
+}
+
+/** A topic whose stored messages are received. */
+interface Followed {
+  /** The position of the last message that was delivered; `undefined` until it is read. */
+  last: Position | undefined;
+  /** Messages that came while the store is read; `undefined` while it is not. */
+  waiting: { message: WireMessage; position: Position }[] | undefined;
+}
+
+/** Kept topics in Redis: a stream for each, with live messages by publish/subscribe. */
+export class RedisStore {
+  readonly #prefix: string;
+  readonly #command: RedisCommand;
+  readonly #followed = new Map<string, Followed>();
+  readonly #topicOf = new Map<string, string>();
+
+  constructor(prefix: string, command: RedisCommand) {
+    this.#prefix = prefix;
+    this.#command = command;
+  }
+
+  /** The channel of a topic's stored messages. */
+  channelOf(topic: string): string {
+    return `${this.#prefix}.k.${encodeTopic(topic)}`;
+  }
+
+  /** Stores a message. */
+  async store(topic: string, message: WireMessage, keep: Keep): Promise<Position> {
+    const [hash, stream, key] = this.#keysOf(topic);
+    const { messages, bytes = 0, age } = keep;
+    const answer = await this.#command(
+      "EVAL",
+      STORE,
+      "3",
+      hash,
+      stream,
+      key + encodeURIComponent(message.id ?? ""),
+      encodeText(message),
+      String(messages),
+      String(Number.isFinite(bytes) ? bytes : 0),
+      String(Math.min(Math.ceil(age), 2 ** 48)),
+      crypto.randomUUID(),
+      message.id === undefined ? "0" : "1",
+      this.channelOf(topic),
+    );
+    const position = parsePosition(answer);
+    if (position === undefined) throw new TypeError(`Cannot read the broker's answer: ${answer}`);
+    return position;
+  }
+
+  /** Reads what is stored after a position, or all. */
+  async read(topic: string, since: Position | undefined, limit: number): Promise<History> {
+    const { entries, position, complete } = await this.#read(topic, since, limit);
+    const publications = entries.map(({ data, position }) => ({ topic, data, position }));
+    return { publications, position, complete };
+  }
+
+  async #read(topic: string, since: Position | undefined, limit: number): Promise<StoredEntries> {
+    const [hash, stream] = this.#keysOf(topic);
+    const from = since === undefined ? 0 : since.offset + 1;
+    const count = Math.min(limit, 2 ** 31);
+    const answer = await this.#command("EVAL", READ, "2", hash, stream, `${from}`, `${count}`);
+    const [epoch, offset, first, ...stored] = (answer as unknown[]).map(String);
+    const position = { epoch: epoch!, offset: Number(offset) };
+    const isKnown = since === undefined
+      ? Number(first) === 1
+      : since.epoch === epoch && since.offset <= position.offset &&
+        since.offset >= Number(first) - 1;
+    const entries: StoredMessage[] = [];
+    for (let i = 0; i < stored.length; i += 2) {
+      const message = decode(stored[i + 1]!);
+      if (message === undefined || (since !== undefined && !isKnown)) continue;
+      entries.push({ ...message, position: { epoch: epoch!, offset: Number(stored[i]) } });
+    }
+    return { entries, position, complete: isKnown };
+  }
+
+  /** Begins to deliver a topic, whose channel is subscribed to. */
+  async follow(topic: string, events: BrokerEvents): Promise<void> {
+    const followed: Followed = { last: undefined, waiting: [] };
+    this.#followed.set(topic, followed);
+    this.#topicOf.set(this.channelOf(topic), topic);
+    await this.#catchUp(topic, followed, events);
+  }
+
+  /** Ends it. */
+  unfollow(topic: string): void {
+    this.#followed.delete(topic);
+    this.#topicOf.delete(this.channelOf(topic));
+  }
+
+  /** Reads all followed topics again: messages may have been lost. */
+  catchUp(events: BrokerEvents): void {
+    for (const [topic, followed] of this.#followed) {
+      if (followed.waiting !== undefined) continue;
+      followed.waiting = [];
+      this.#catchUp(topic, followed, events).catch((error) => events.error(error));
+    }
+  }
+
+  /** Takes what came by a channel. @returns Whether the channel is of a kept topic. */
+  take(channel: string, payload: string, events: BrokerEvents): boolean {
+    const topic = this.#topicOf.get(channel);
+    const followed = topic === undefined ? undefined : this.#followed.get(topic);
+    if (topic === undefined || followed === undefined) return false;
+    const line = payload.indexOf("\n");
+    const position = parsePosition(payload.slice(0, Math.max(line, 0)));
+    const message = decode(payload.slice(line + 1));
+    if (position === undefined || message === undefined) return true;
+    if (followed.waiting !== undefined) followed.waiting.push({ message, position });
+    else if (
+      followed.last === undefined || !this.#deliver(topic, followed, message, position, events)
+    ) {
+      followed.waiting = [{ message, position }];
+      this.#catchUp(topic, followed, events).catch((error) => events.error(error));
+    }
+    return true;
+  }
+
+  /** Delivers a message if it is the next one. @returns Whether none is missing before it. */
+  #deliver(
+    topic: string,
+    followed: Followed,
+    message: WireMessage,
+    position: Position,
+    events: BrokerEvents,
+  ): boolean {
+    const last = followed.last!;
+    const isSame = position.epoch === last.epoch;
+    if (isSame && position.offset <= last.offset) return true;
+    if (isSame ? position.offset > last.offset + 1 : position.offset > 1) return false;
+    if (!isSame && last.offset > 0) events.storeGap(topic, undefined);
+    followed.last = position;
+    events.stored(topic, { ...message, position });
+    return true;
+  }
+
+  async #catchUp(topic: string, followed: Followed, events: BrokerEvents): Promise<void> {
+    try {
+      const { last } = followed;
+      const limit = last === undefined ? 0 : Infinity;
+      const { entries, position, complete } = await this.#read(topic, last, limit);
+      if (this.#followed.get(topic) !== followed) return;
+      if (last !== undefined && !complete) {
+        const isSame = last.epoch === position.epoch && last.offset < position.offset;
+        events.storeGap(topic, isSame ? position.offset - last.offset : undefined);
+      }
+      for (const message of entries) events.stored(topic, message);
+      followed.last = position;
+    } finally {
+      const waiting = followed.waiting ?? [];
+      followed.waiting = undefined;
+      if (followed.last !== undefined) {
+        for (const { message, position } of waiting) {
+          this.#deliver(topic, followed, message, position, events);
+        }
+      }
+    }
+  }
+
+  #keysOf(topic: string): [hash: string, stream: string, id: string] {
+    // The braces keep the keys of a topic on one node of a cluster.
+    const key = `${this.#prefix}:{${encodeTopic(topic)}}`;
+    return [`${key}:h`, `${key}:s`, `${key}:i:`];
+  }
+}

@@ -1,0 +1,43 @@
+/** Options of the relays of this library. */
+export interface RelayOptions {
+  /** What the names of channels, subjects and keys begin with: 1 to 64 letters, digits, `_` or `-`. */
+  prefix: string;
+  /** The time between two heartbeats through the broker, in milliseconds. @default {1000} */
+  heartbeat?: number;
+  /** How many heartbeats may be missing before the broker counts as out of reach. @default {2} */
+  missed?: number;
+}
+
+/**
+ * Checks the options of a relay.
+ *
+ * @throws {TypeError} If an option is none, or the prefix can't be used.
+ * @throws {RangeError} If a number is out of its range.
+ */
+export function checkRelayOptions(options: RelayOptions): void {
+  const { prefix, heartbeat = 1000, missed = 2, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(`Cannot make a relay: there is no option ${unknown}`);
+  }
+  if (typeof prefix !== "string" || !/^[\w-]{1,64}$/.test(prefix)) {
+    throw new TypeError(
+      "Cannot make a relay: expected a prefix of 1 to 64 letters, digits, _ or -, got " +
+        JSON.stringify(prefix),
+    );
+  }
+  for (const [name, value] of Object.entries({ heartbeat, missed })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new RangeError(
+      `Cannot make a relay: expected ${name} to be an integer above 0, got ${value}`,
+    );
+  }
+}
+
+/** Makes the error of a message of which it is not known whether the broker has it. */
+export function unknownOutcome(what: string): DOMException {
+  return new DOMException(
+    `Cannot tell whether the broker has the message: ${what}`,
+    "NetworkError",
+  );
+}

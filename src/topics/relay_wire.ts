@@ -1,0 +1,127 @@
+import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
+import type { Message } from "./types.ts";
+
+/** A message on its way between nodes. */
+export interface WireMessage {
+  node: string;
+  /** Its number among the node's messages of the topic, from 1; 0 if the topic is kept. */
+  number: number;
+  id: string | undefined;
+  data: Message;
+}
+
+/** `<node> <number> <t or b> <id or ->`, a line feed, and the data. */
+const HEADER = /^([\w-]{1,64}) (\d{1,16}) ([tb]) (\S+)\n/;
+
+/** The longest header that is looked for, in bytes: ids are encoded, and bounded by the publisher. */
+const MAX_HEADER = 4096;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function headerOf({ node, number, id, data }: WireMessage): string {
+  const type = typeof data === "string" ? "t" : "b";
+  return `${node} ${number} ${type} ${id === undefined ? "-" : `+${encodeURIComponent(id)}`}\n`;
+}
+
+/** Writes a message as text: bytes as base64. */
+export function encodeText(message: WireMessage): string {
+  const { data } = message;
+  return headerOf(message) + (typeof data === "string" ? data : encodeBase64(data));
+}
+
+/** Writes a message as bytes of their own. */
+export function encodeBytes(message: WireMessage): Uint8Array<ArrayBuffer> {
+  const { data } = message;
+  if (typeof data === "string") return encoder.encode(headerOf(message) + data);
+  const header = encoder.encode(headerOf(message));
+  const bytes = new Uint8Array(header.length + data.length);
+  bytes.set(header);
+  bytes.set(data, header.length);
+  return bytes;
+}
+
+/** Reads what `encodeText()` or `encodeBytes()` wrote. @returns `undefined` if it is something else. */
+export function decode(payload: string | Uint8Array): WireMessage | undefined {
+  try {
+    const isText = typeof payload === "string";
+    const start = isText ? payload : latin1(payload.subarray(0, MAX_HEADER));
+    const [header, node, number, type, id] = HEADER.exec(start) ?? [];
+    if (header === undefined) return undefined;
+    const rest = payload.slice(header.length);
+    let data: Message;
+    if (typeof rest === "string") data = type === "t" ? rest : decodeBase64(rest);
+    else data = type === "t" ? decoder.decode(rest) : rest as Uint8Array<ArrayBuffer>;
+    return {
+      node: node!,
+      number: Number(number),
+      id: id === "-" ? undefined : decodeURIComponent(id!.slice(1)),
+      data,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  const line = bytes.indexOf(0x0a);
+  return line === -1 ? "" : String.fromCharCode(...bytes.subarray(0, line + 1));
+}
+
+/** What nodes say to each other beside messages. */
+export type NodeControl =
+  /** A heartbeat: the last numbers of topics with recent messages. */
+  | { type: "heartbeat"; node: string; numbers: Record<string, number> }
+  /** A question for the numbers of topics. */
+  | { type: "question"; node: string; question: number; topics: string[] }
+  /** The answer to it, by every node. */
+  | {
+    type: "answer";
+    node: string;
+    to: string;
+    question: number;
+    age: number;
+    numbers: Record<string, number>;
+  }
+  /** A probe, which comes back when the broker has all that was sent before it. */
+  | { type: "probe"; node: string; probe: number }
+  /** A node that ends. */
+  | { type: "bye"; node: string };
+
+/** Reads a control message. @returns `undefined` if it is none. */
+export function decodeControl(payload: string | Uint8Array): NodeControl | undefined {
+  try {
+    const text = typeof payload === "string" ? payload : decoder.decode(payload);
+    const control = JSON.parse(text) as Record<string, unknown>;
+    const { type, node, to, question, probe, age, numbers, topics } = control;
+    if (typeof node !== "string" || !/^[\w-]{1,64}$/.test(node)) return undefined;
+    const isValid = type === "heartbeat" && isNumbers(numbers) ||
+      type === "question" && isNumber(question) && isTexts(topics) ||
+      type === "answer" && typeof to === "string" && isNumber(question) && isNumber(age) &&
+        isNumbers(numbers) ||
+      type === "probe" && isNumber(probe) || type === "bye";
+    return isValid ? control as unknown as NodeControl : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+function isNumbers(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.values(value).every(isNumber);
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
+}
+
+/** Encodes a topic's name for a subject or a channel: no `*`, `>`, `.` or space of it reaches the broker. */
+export function encodeTopic(topic: string): string {
+  return encodeURIComponent(topic).replaceAll(
+    /[.!~*'()]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
