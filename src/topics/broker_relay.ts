@@ -27,8 +27,9 @@ export interface StoredMessage extends WireMessage {
 export interface Broker {
   /** Connects, and reports from then on. */
   start(events: BrokerEvents): Promise<void>;
-  /** Begins or ends to receive a channel. */
-  subscribe(channel: string): void;
+  /** Begins to receive a channel. Resolves when the broker has taken it. */
+  subscribe(channel: string): Promise<void>;
+  /** Ends it. */
   unsubscribe(channel: string): void;
   /** Sends a control message. */
   sendControl(channel: string, text: string): void;
@@ -132,7 +133,7 @@ export class BrokerRelay implements Relay {
       lost: () => this.#lose(),
       error: (error) => this.#node?.error(error),
     });
-    this.#broker.subscribe(this.#controlChannel);
+    await this.#broker.subscribe(this.#controlChannel);
     this.#echoedAt = performance.now();
     this.#ticks = setInterval(() => this.#tick(), this.#heartbeat);
     this.#sendHeartbeat();
@@ -144,9 +145,10 @@ export class BrokerRelay implements Relay {
     const channel = this.#channelOf(topic);
     this.#topics.set(channel, topic);
     this.#tracker.want(topic, performance.now());
-    this.#broker.subscribe(channel);
+    const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
     while (this.#topics.has(channel) && this.#node !== undefined) {
-      if (await this.#ask([topic])) return;
+      const isSubscribed = await this.#within(2 * this.#heartbeat, subscribed);
+      if (isSubscribed && await this.#ask([topic])) return;
       await this.#whenUp();
     }
   }
@@ -397,6 +399,17 @@ export class BrokerRelay implements Relay {
     const probe = this.#probes.get(number);
     this.#probes.delete(number);
     probe?.resolve();
+  }
+
+  /** Waits for a promise, and for no longer than a time. @returns Whether it was in time, and true. */
+  #within(time: number, promise: Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const stop = this.#after(time, () => resolve(false));
+      promise.then((value) => {
+        stop();
+        resolve(value);
+      });
+    });
   }
 
   /** Calls back after a time, unless the function that it returns is called before. */

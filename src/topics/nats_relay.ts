@@ -51,7 +51,7 @@ class NatsBroker implements Broker {
     return Promise.resolve();
   }
 
-  subscribe(channel: string): void {
+  subscribe(channel: string): Promise<void> {
     const callback = (error: Error | null, { data }: { data: Uint8Array }) => {
       if (error === null) this.#events?.message(channel, data);
       else this.#events?.error(error);
@@ -59,6 +59,8 @@ class NatsBroker implements Broker {
     this.#try(() => {
       this.#subscriptions.set(channel, this.#connection.subscribe(channel, { callback }));
     });
+    // What is sent behind it, on the same connection, finds it.
+    return Promise.resolve();
   }
 
   unsubscribe(channel: string): void {

@@ -38,7 +38,7 @@ export function redisRelay(client: RedisClient, options: RelayOptions): Relay {
 
 /** What the three clients have for subscriptions. */
 interface Subscriber {
-  subscribe(channel: string): void;
+  subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
   close(): void;
 }
@@ -53,7 +53,7 @@ interface SubscriberEvents {
 
 /** Any of the clients: which members it has, tells which it is. */
 interface AnyClient {
-  duplicate(): AnyClient | Promise<AnyClient>;
+  duplicate(options?: { autoResubscribe: boolean }): AnyClient | Promise<AnyClient>;
   connect?(): Promise<unknown>;
   subscribe(channel: string, listener?: (message: string, channel: string) => void): unknown;
   unsubscribe(channel: string): unknown;
@@ -68,7 +68,8 @@ interface AnyClient {
 
 class RedisBroker implements Broker {
   readonly #client: AnyClient;
-  readonly #channels = new Set<string>();
+  /** The channels, each with what resolves when it is subscribed to. */
+  readonly #channels = new Map<string, PromiseWithResolvers<void>>();
   #events: BrokerEvents | undefined;
   readonly #store: RedisStore;
   #subscriber: Subscriber | undefined;
@@ -91,9 +92,14 @@ class RedisBroker implements Broker {
     await this.#renew();
   }
 
-  subscribe(channel: string): void {
-    this.#channels.add(channel);
-    this.#subscriber?.subscribe(channel);
+  subscribe(channel: string): Promise<void> {
+    let subscribed = this.#channels.get(channel);
+    if (subscribed === undefined) {
+      subscribed = Promise.withResolvers();
+      this.#channels.set(channel, subscribed);
+      this.#subscriber?.subscribe(channel).then(subscribed.resolve, () => {});
+    }
+    return subscribed.promise;
   }
 
   unsubscribe(channel: string): void {
@@ -118,7 +124,7 @@ class RedisBroker implements Broker {
   }
 
   async follow(topic: string): Promise<void> {
-    this.subscribe(this.#store.channelOf(topic));
+    await this.subscribe(this.#store.channelOf(topic));
     if (this.#events !== undefined) await this.#store.follow(topic, this.#events);
   }
 
@@ -159,6 +165,17 @@ class RedisBroker implements Broker {
     }
   }
 
+  /** Subscribes to all channels, and reads what was stored meanwhile. */
+  async #resubscribe(events: BrokerEvents): Promise<void> {
+    const subscriber = this.#subscriber;
+    const all = [...this.#channels].map(async ([channel, { resolve }]) => {
+      await subscriber?.subscribe(channel);
+      if (this.#subscriber === subscriber) resolve();
+    });
+    await Promise.allSettled(all);
+    if (this.#subscriber === subscriber) this.#store.catchUp(events);
+  }
+
   /** Replaces the client for subscriptions. */
   async #renew(): Promise<void> {
     const events = this.#events;
@@ -170,13 +187,12 @@ class RedisBroker implements Broker {
           if (!this.#store.take(channel, payload, events)) events.message(channel, payload);
         },
         error: (error) => events.error(error),
-        ready: () => this.#store.catchUp(events),
+        ready: () => this.#resubscribe(events),
       });
       if (this.#events !== events) return subscriber.close();
       this.#subscriber?.close();
       this.#subscriber = subscriber;
-      for (const channel of this.#channels) subscriber.subscribe(channel);
-      this.#store.catchUp(events);
+      await this.#resubscribe(events);
     } catch (error) {
       events.error(error);
     } finally {
@@ -189,7 +205,8 @@ class RedisBroker implements Broker {
 async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promise<Subscriber> {
   const isIoredis = typeof client.call === "function";
   const isNodeRedis = !isIoredis && typeof client.sendCommand === "function";
-  const own = await client.duplicate();
+  // ioredis rejects without a handler if it loses the connection while it subscribes again by itself.
+  const own = await (isIoredis ? client.duplicate({ autoResubscribe: false }) : client.duplicate());
   const close = () => quietly(() => (own.destroy ?? own.disconnect ?? own.close)?.call(own));
   // Without a listener, an error of the connection would end the process.
   own.on?.("error", (error) => events.error(error));
@@ -207,8 +224,9 @@ async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promis
   }
   const listener = (message: string, channel: string) => events.message(channel, message);
   return {
-    subscribe: (channel) =>
-      quietly(() => isIoredis ? own.subscribe(channel) : own.subscribe(channel, listener)),
+    async subscribe(channel) {
+      await (isIoredis ? own.subscribe(channel) : own.subscribe(channel, listener));
+    },
     unsubscribe: (channel) => quietly(() => own.unsubscribe(channel)),
     close: isNodeRedis || isIoredis ? close : () => quietly(() => own.close?.()),
   };

@@ -1,4 +1,4 @@
-import { decode, encodeText, encodeTopic } from "./relay_wire.ts";
+import { byteLengthOf, decode, encodeText, encodeTopic } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
 import type { BrokerEvents, StoredMessage } from "./broker_relay.ts";
 import { parsePosition } from "./topics_protocol.ts";
@@ -10,7 +10,7 @@ import type { History, Keep, Position } from "./types.ts";
  *
  * KEYS: the hash of the topic (e epoch, o offset, b bytes, a age), the stream, the key of the message's id.
  * ARGV: message, messages to keep, bytes to keep or 0, age in ms, a new epoch, whether there is an id,
- * channel.
+ * channel, bytes of the data. Entries: m message, t time, b bytes.
  */
 const STORE = `
 if ARGV[6] == '1' then
@@ -26,15 +26,16 @@ end
 local offset = redis.call('HINCRBY', KEYS[1], 'o', 1)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('XADD', KEYS[2], string.format('%.0f-0', offset), 'm', ARGV[1], 't', string.format('%.0f', now))
-local bytes = redis.call('HINCRBY', KEYS[1], 'b', #ARGV[1])
+redis.call('XADD', KEYS[2], string.format('%.0f-0', offset), 'm', ARGV[1], 't', string.format('%.0f', now),
+  'b', ARGV[8])
+local bytes = redis.call('HINCRBY', KEYS[1], 'b', ARGV[8])
 local length = redis.call('XLEN', KEYS[2])
 local most = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 while length > most or (limit > 0 and bytes > limit and length > 0) do
   local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
   redis.call('XDEL', KEYS[2], first[1])
-  bytes = redis.call('HINCRBY', KEYS[1], 'b', -#first[2][2])
+  bytes = redis.call('HINCRBY', KEYS[1], 'b', -first[2][6])
   length = length - 1
 end
 redis.call('HSET', KEYS[1], 'a', ARGV[4])
@@ -65,7 +66,7 @@ while true do
     break
   end
   redis.call('XDEL', KEYS[2], entry[1])
-  redis.call('HINCRBY', KEYS[1], 'b', -#entry[2][2])
+  redis.call('HINCRBY', KEYS[1], 'b', -entry[2][6])
 end
 local answer = {epoch, offset, string.format('%.0f', first)}
 if tonumber(ARGV[2]) > 0 then
@@ -131,6 +132,7 @@ export class RedisStore {
       crypto.randomUUID(),
       message.id === undefined ? "0" : "1",
       this.channelOf(topic),
+      String(byteLengthOf(message.data)),
     );
     const position = parsePosition(answer);
     if (position === undefined) throw new TypeError(`Cannot read the broker's answer: ${answer}`);

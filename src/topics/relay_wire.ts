@@ -48,10 +48,12 @@ export function decode(payload: string | Uint8Array): WireMessage | undefined {
     const start = isText ? payload : latin1(payload.subarray(0, MAX_HEADER));
     const [header, node, number, type, id] = HEADER.exec(start) ?? [];
     if (header === undefined) return undefined;
-    const rest = payload.slice(header.length);
+    const rest = typeof payload === "string"
+      ? payload.slice(header.length)
+      : payload.subarray(header.length);
     let data: Message;
     if (typeof rest === "string") data = type === "t" ? rest : decodeBase64(rest);
-    else data = type === "t" ? decoder.decode(rest) : rest as Uint8Array<ArrayBuffer>;
+    else data = type === "t" ? decoder.decode(rest) : new Uint8Array(rest);
     return {
       node: node!,
       number: Number(number),
@@ -124,4 +126,9 @@ export function encodeTopic(topic: string): string {
     /[.!~*'()]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+/** The bytes of a message's data, as UTF-8 if it is text. */
+export function byteLengthOf(data: Message): number {
+  return typeof data === "string" ? encoder.encode(data).length : data.length;
 }
