@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
-import { HandshakeError } from "../../mod.ts";
+import { DEFAULT_LIMITS, HandshakeError } from "../../mod.ts";
 import type { TcpAddr } from "../../mod.ts";
 import {
   assert,
@@ -20,6 +20,8 @@ import {
 } from "../harness.ts";
 import { anchorsOf, blocksOf, documents, linksOf, read, root } from "../support/markdown.ts";
 import type { Block } from "../support/markdown.ts";
+import { resolveDeflateOptions } from "../../src/extensions/deflate_options.ts";
+import { serveOptionChecks } from "../../src/server/serve_options.ts";
 import { connectToChild, freePort } from "../support/ports.ts";
 import { serving } from "../support/server.ts";
 
@@ -166,4 +168,15 @@ test("README.md links to each page of docs/", () => {
   for (const document of documents()) {
     if (document.startsWith("docs/")) assert(links.includes(document), document);
   }
+});
+
+test("the documents name each option and limit", () => {
+  const text = documents().map(read).join("\n");
+  const names = [
+    ...Object.keys(serveOptionChecks),
+    ...Object.keys(DEFAULT_LIMITS),
+    ...Object.keys(resolveDeflateOptions({})),
+  ];
+  assert(names.length > 40);
+  assertEquals(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)), []);
 });
