@@ -29,8 +29,7 @@ import type { Sendable } from "./sendable.ts";
 import { Sender, type SenderCore } from "./sender.ts";
 
 /**
- * The inside of one connection, of either role: its state, and what connects its parts. It handles the
- * transport's events, and has no API of its own: that is `WebSocketConnection`.
+ * The inside of a `WebSocketConnection`, of either role: its state, and what connects its parts.
  *
  * ```
  * Open     messages are sent and received
@@ -325,6 +324,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   /** Sender: the send queue is empty, or below its mark again. */
   onWritten(wasFull: boolean): void {
     if (this.isClosed) return;
+    this.keepalive.onDrain(); // A transport that writes at once has no drain().
     if (!this.isOpen) return this.#closeHandshake!.advance();
     if (wasFull) this.#consumer?.onDrain?.(this);
     const receiver = this.#receiver;

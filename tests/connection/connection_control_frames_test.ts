@@ -118,3 +118,20 @@ test("a server takes what a peer has sent while its own loop was slow", async ()
   await peer.received(501);
   assertEquals(socket.readyState, 1);
 });
+
+for (const role of ["server", "client"] as const) {
+  test(`a ${role} sends the Pong that waited for the replies before it, written at once`, async () => {
+    const { peer } = open({
+      role,
+      memory: { capacity: 10_000_000 },
+      handler: { message: (socket, message) => void socket.send(message) },
+    });
+    // In one chunk: the replies are above the mark of 64 KiB when the Ping is processed.
+    const messages = Array.from({ length: 20 }, () => ({
+      first: First.Binary,
+      payload: new Uint8Array(5000),
+    }));
+    peer.send(...messages, { first: First.Ping, payload: "?" });
+    assertEquals((await peer.received(21))[20], "pong 3f");
+  });
+}
