@@ -24,6 +24,9 @@ export function isValidHost(host: string): boolean {
   if (host === lastValid) return true;
   // URL checks the rest: the range of a port, the form of an address.
   if (!AUTHORITY.test(host) || !URL.canParse(`http://${host}/`)) return false;
+  // URL decodes escapes, and reads "127.1" as an address. A proxy would compare another name.
+  const { hostname } = new URL(`http://${host}/`);
+  if (!host.startsWith("[") && host.replace(/:\d*$/, "").toLowerCase() !== hostname) return false;
   lastValid = host;
   return true;
 }

@@ -104,6 +104,10 @@ test("parseUpgradeRequest requires exactly one valid Host (RFC 6455 §4.2.1, 2)"
   const hosts = [[], ["a", "a"], [""], ["a b"], ["a/b"], ["u@a"], ["a:b"], ["a:99999"], ["a,b"]];
   hosts.push(["::1"], ["[::1"], ["[a]"], ["[::1%25eth0]"], ["256.1.1.1"], ["\xe9"], ["a?"], ["a#"]);
   hosts.push([":80"], ["a\\b"], ["a%2fb"], ["a%"]);
+  // A URL has another host: example.com, 127.0.0.1. A proxy compares the one that it has received.
+  hosts.push(["%65xample.com"], ["a%2Ecom:80"], ["0x7f.1"], ["127.1"], ["2130706433"], [
+    "01.2.3.4",
+  ]);
   for (const values of hosts) {
     assertUpgradeRefused([["host", ...values]], 400, "ERR_HANDSHAKE_HOST");
   }

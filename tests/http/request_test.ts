@@ -73,9 +73,8 @@ test("toRequest never throws for a head that has passed the parser and the valid
     "A.b.",
     "[::1]",
     "[::ffff:1.2.3.4]:9",
-    "%41",
     "~a!$&'()*+;=_",
-    "0x7f.1",
+    "127.0.0.1",
   ];
   const targets = ["/", "//", "/%", "/%zz?%", "/..;/...", '/[]|?"<>[]\\^`{|}/../', "/?", "/:@"];
   for (const host of hosts) {
