@@ -28,7 +28,7 @@ const NET_EVENTS: readonly NetEvent[] = ["data", "fin", "reset", "room", "closed
 
 function size(random: Random, scenario: Scenario): number {
   const { leastSize, mostSize } = scenario.config;
-  return leastSize + (random.once(4) ? random.small(mostSize) : random.small(40));
+  return leastSize + (random.once(4) ? random.below(mostSize) : random.small(40));
 }
 
 const CODES = [1000, 1000, 1001, 3000, 4999] as const;
@@ -69,7 +69,7 @@ function ofForm(
       if (actor.form === form && !actor.isAuto) perform(actor, ...args);
     },
     (random, _scenario, actor) =>
-      actor.form !== form || actor.isAuto ? undefined : [random.pick([0, 0, 1, 20, 1000])],
+      actor.form !== form || actor.isAuto ? undefined : [random.pick([0, 0, 1, 20, 1000, 10_000])],
   );
 }
 
@@ -173,6 +173,10 @@ const verbs: Record<string, Verb> = {
   ),
   nextStream: ofForm("streams", 8, (actor) => actor.nextStream()),
   readStream: ofForm("streams", 20, (actor, size) => actor.readStream(size as number)),
+  readStreamTwice: ofForm("streams", 4, (actor, size) => {
+    actor.readStream(size as number);
+    actor.readStream(size as number);
+  }),
   cancelStream: ofForm("streams", 1, (actor) => actor.cancelStream()),
   write: ofSocket(
     14,

@@ -302,7 +302,6 @@ export class SocketActor {
 
   send(kind: "text" | "binary", size: number, isAttended: boolean): void {
     const content = this.message(kind, size);
-    const { netEvents } = this.#stage;
     const wasOpen = this.socket.readyState === 1;
     const promise = this.socket.send(content);
     // The send queue has no room, with `overflow: "close"`.
@@ -312,10 +311,10 @@ export class SocketActor {
       return;
     }
     // Behind a stream, a message waits for its own turn, not for those behind it.
-    const isFull = this.#isFull && this.#feeds.length === 0;
+    const checkRoom = this.#feeds.length === 0 ? this.#roomCheck("send()") : undefined;
     const tracked = this.#track("send()", promise, (own) => {
       this.#checkError(own, ["InvalidStateError", "QuotaExceededError"]);
-      if (own.state === "resolved" && isFull) this.#checkRoom("send()", netEvents);
+      if (own.state === "resolved") checkRoom?.();
     });
     this.out.add("send", content, tracked);
   }
@@ -381,10 +380,9 @@ export class SocketActor {
   }
 
   ready(): void {
-    const { netEvents } = this.#stage;
-    const isFull = this.#isFull;
-    this.#track("ready", this.socket.ready, (own) => {
-      if (own.state === "resolved" && isFull) this.#checkRoom("ready", netEvents);
+    const checkRoom = this.#roomCheck("ready");
+    this.#track("ready", this.socket.ready, ({ state }) => {
+      if (state === "resolved") checkRoom?.();
     });
   }
 
@@ -623,14 +621,22 @@ export class SocketActor {
     return this.socket.bufferedAmount > this.#facts.outgoingHighWaterMark;
   }
 
-  /** No call that waits for room resolves before there is room. */
-  #checkRoom(what: string, netEvents: number): void {
-    if (netEvents === this.#stage.netEvents && this.socket.readyState === 1 && this.#isFull) {
+  /**
+   * For a call that finds the send queue above its high-water mark: checks that it does not resolve before
+   * the network has taken something, unless more is sent meanwhile.
+   */
+  #roomCheck(what: string): (() => void) | undefined {
+    if (!this.#isFull) return undefined;
+    const { netEvents } = this.#stage;
+    const count = this.#count;
+    return () => {
+      if (netEvents !== this.#stage.netEvents || count !== this.#count) return;
+      if (this.socket.readyState !== 1 || !this.#isFull) return;
       throw new Violation(
         "a call that waits for room resolves when there is room",
         `${this.name} ${what} resolved with ${this.socket.bufferedAmount} bytes queued`,
       );
-    }
+    };
   }
 
   #checkError({ what, state, error }: Tracked, names: string[]): void {

@@ -248,13 +248,14 @@ export class Scenario implements Stage {
   /** Has all applications read everything, and the network deliver everything. */
   async calm(): Promise<void> {
     for (const end of this.ends) end.isStalled = false;
-    for (const actor of this.actors) {
-      actor.auto();
-      actor.endFeeds();
-    }
-    for (const actor of this.streamActors) actor.auto();
-    for (const actor of this.reconnectActors) actor.auto();
     for (let idle = 0; idle < 4 && this.violation === undefined;) {
+      // Some open only now.
+      for (const actor of this.actors) {
+        actor.auto();
+        actor.endFeeds();
+      }
+      for (const actor of this.streamActors) actor.auto();
+      for (const actor of this.reconnectActors) actor.auto();
       if (await this.#pump()) {
         idle = 0;
       } else {
@@ -291,7 +292,9 @@ export class Scenario implements Stage {
     const wasOpen = isUndisturbed && config.kind === "pair" &&
       actors.every(({ socket, hasClosed, streams }) =>
         socket.readyState === 1 && !hasClosed && !streams.hasClosed
-      );
+      ) &&
+      // The end that closes waits for the other's Close no longer than `closeTimeout`.
+      actors[1]!.socket.bufferedAmount === 0;
     this.#hasEnded = true;
     await this.#close();
     if (config.ending === "slow") await this.#deliverSlowly();
