@@ -431,9 +431,9 @@ export class SocketActor {
   }
 
   /** Reads a part of the message; into a buffer of `size` bytes, unless it is 0. */
-  readStream(size: number): void {
+  readStream(size: number): Promise<unknown> | undefined {
     const current = this.#current;
-    if (current === undefined || current.isOver) return;
+    if (current === undefined || current.isOver) return undefined;
     const { stream } = current;
     const isByob = size > 0 && stream.type === "binary" && current.reader === undefined;
     current.reader ??= isByob
@@ -456,6 +456,7 @@ export class SocketActor {
         current.parts.push(typeof result.value === "string" ? result.value : result.value.slice());
       }
     });
+    return promise;
   }
 
   cancelStream(): void {
@@ -515,7 +516,10 @@ export class SocketActor {
   }
 
   async #readStreams(): Promise<void> {
-    guarded(this.#stage, () => this.#leaveStream())();
+    // To ask for the next message would discard what is unread of this one, and end its reads.
+    while (this.#current !== undefined && !this.#current.isOver) {
+      if (await this.readStream(1000)?.catch(() => undefined) === undefined) break;
+    }
     for await (const stream of this.socket.messageStreams()) await this.#readWhole(stream);
     this.hasEnded = true;
   }

@@ -66,7 +66,7 @@ export function configOf(random: Random): Config {
   ]);
   // A peer that reads slowly is seen to make progress only if the transport reports it.
   const isSlow = ending === "slow";
-  const capacities = isSlow ? [50, 700] : [50, 700, 5000, 65_536];
+  const capacities = isSlow ? [50, 700] : [50, 700, 5000, 65_536, 65_536];
   return {
     kind,
     forms,
@@ -79,7 +79,7 @@ export function configOf(random: Random): Config {
         outgoingHighWaterMark + random.pick([200, 3000]),
         random.pick([1000, 10_000, 1_000_000]),
       ),
-      incomingHighWaterMark: random.pick([1, 300, 4000, 65_536]),
+      incomingHighWaterMark: random.pick([1, 300, 4000, 65_536, 65_536]),
       incomingMaxMessages: random.pick([1, 2, 4, 16]),
       closeTimeout: random.pick([500, 5000]),
       pingInterval: isSlow ? Infinity : random.pick([Infinity, 1000, 30_000]),
@@ -97,6 +97,6 @@ export function configOf(random: Random): Config {
     isCalmed: !isSlow && !random.once(3),
     // They may come from two queues, or over two connections of one client.
     leastSize: usesWritable || kind === "server" ? 16 : 0,
-    mostSize: random.pick([40, 300, 300, 3000, 30_000]),
+    mostSize: random.pick([40, 300, 300, 3000, 30_000, 30_000]),
   };
 }
