@@ -1,3 +1,4 @@
+import { Timeouts } from "../util/timeouts.ts";
 import { SequenceTracker } from "./sequence_tracker.ts";
 import type { Loss } from "./sequence_tracker.ts";
 import { decode, decodeControl, encodeTopic } from "./relay_wire.ts";
@@ -37,6 +38,8 @@ export interface Broker {
   send(channel: string, message: WireMessage): void;
   /** Replaces a subscription that receives nothing any more. */
   renew(): void;
+  /** Called with each heartbeat. */
+  tick(): void;
   /** Stores a message of a kept topic. */
   store(topic: string, message: WireMessage, keep: Keep): Promise<Position>;
   /** Begins to receive what is stored of a kept topic. */
@@ -100,7 +103,7 @@ export class BrokerRelay implements Relay {
   readonly #nodes = new Map<string, number>();
   readonly #questions = new Map<number, Question>();
   readonly #probes = new Map<number, Probe>();
-  readonly #timeouts = new Set<ReturnType<typeof setTimeout>>();
+  readonly #timeouts = new Timeouts();
   #node: RelayNode | undefined;
   #ticks: ReturnType<typeof setInterval> | undefined;
   #count = 0;
@@ -147,7 +150,7 @@ export class BrokerRelay implements Relay {
     this.#tracker.want(topic, performance.now());
     const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
     while (this.#topics.has(channel) && this.#node !== undefined) {
-      const isSubscribed = await this.#within(2 * this.#heartbeat, subscribed);
+      const isSubscribed = await this.#timeouts.within(2 * this.#heartbeat, subscribed);
       if (isSubscribed && await this.#ask([topic])) return;
       await this.#whenUp();
     }
@@ -177,18 +180,13 @@ export class BrokerRelay implements Relay {
 
   async store(message: RelayedMessage, keep: Keep): Promise<Position> {
     const stored = this.#broker.store(message.topic, wireOf(message, message.number ?? 0), keep);
-    const { promise, reject } = Promise.withResolvers<never>();
-    const stop = this.#after(CONFIRM_TIMEOUT, () => reject(unknownOutcome("no answer within 5 s")));
     try {
-      return await Promise.race([stored, promise]);
+      const position = await this.#timeouts.within(CONFIRM_TIMEOUT, stored);
+      if (position !== undefined) return position;
     } catch (error) {
-      const isKnown = error instanceof DOMException && error.name === "NetworkError";
-      throw isKnown
-        ? error
-        : unknownOutcome(error instanceof Error ? error.message : String(error));
-    } finally {
-      stop();
+      throw unknownOutcome(error instanceof Error ? error.message : String(error));
     }
+    throw unknownOutcome("no answer within 5 s");
   }
 
   read(topic: string, since: Position | undefined, limit: number): Promise<History> {
@@ -200,7 +198,7 @@ export class BrokerRelay implements Relay {
     this.#say({ type: "bye", node: this.#node.id });
     this.#node = undefined;
     clearInterval(this.#ticks);
-    for (const timeout of this.#timeouts) clearTimeout(timeout);
+    this.#timeouts.clear();
     this.#lose();
     for (const number of [...this.#questions.keys()]) this.#endQuestion(number);
     for (const resolve of this.#onUp.splice(0)) resolve();
@@ -217,6 +215,7 @@ export class BrokerRelay implements Relay {
       this.#broker.renew();
     }
     this.#sendHeartbeat();
+    this.#broker.tick();
     for (const [node, heardAt] of this.#nodes) {
       if (heardAt < now - REMEMBERED) this.#nodes.delete(node);
     }
@@ -337,7 +336,7 @@ export class BrokerRelay implements Relay {
     for (const [other, heardAt] of this.#nodes) if (heardAt > alive) waiting.add(other);
     const number = ++this.#count;
     return new Promise((resolve) => {
-      const stop = this.#after(2 * this.#heartbeat, () => this.#endQuestion(number));
+      const stop = this.#timeouts.after(2 * this.#heartbeat, () => this.#endQuestion(number));
       const end = (hasCome: boolean) => {
         stop();
         resolve(hasCome);
@@ -382,7 +381,7 @@ export class BrokerRelay implements Relay {
   #probe(node: string, connection: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const number = ++this.#count;
-    const stop = this.#after(CONFIRM_TIMEOUT, () => {
+    const stop = this.#timeouts.after(CONFIRM_TIMEOUT, () => {
       this.#probes.delete(number);
       reject(unknownOutcome("no answer within 5 s"));
     });
@@ -399,30 +398,6 @@ export class BrokerRelay implements Relay {
     const probe = this.#probes.get(number);
     this.#probes.delete(number);
     probe?.resolve();
-  }
-
-  /** Waits for a promise, and for no longer than a time. @returns Whether it was in time, and true. */
-  #within(time: number, promise: Promise<boolean>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const stop = this.#after(time, () => resolve(false));
-      promise.then((value) => {
-        stop();
-        resolve(value);
-      });
-    });
-  }
-
-  /** Calls back after a time, unless the function that it returns is called before. */
-  #after(time: number, callback: () => void): () => void {
-    const timeout = setTimeout(() => {
-      this.#timeouts.delete(timeout);
-      callback();
-    }, time);
-    this.#timeouts.add(timeout);
-    return () => {
-      clearTimeout(timeout);
-      this.#timeouts.delete(timeout);
-    };
   }
 }
 

@@ -6,7 +6,8 @@
 export { openFeed } from "./feed.ts";
 export type { Feed, FeedEvent, FeedOptions } from "./feed.ts";
 export { natsRelay } from "./nats_relay.ts";
-export type { NatsConnection } from "./nats_relay.ts";
+export type { NatsRelayOptions } from "./nats_relay.ts";
+export type { JetStream, NatsConnection, NatsMessage } from "./nats_types.ts";
 export { redisRelay } from "./redis_relay.ts";
 export type { RedisClient } from "./redis_relay.ts";
 export type { RelayOptions } from "./relay_options.ts";

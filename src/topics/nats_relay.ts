@@ -1,48 +1,61 @@
 import { BrokerRelay } from "./broker_relay.ts";
 import type { Broker, BrokerEvents } from "./broker_relay.ts";
+import { NatsStore } from "./nats_store.ts";
+import type { JetStream, NatsConnection } from "./nats_types.ts";
 import { encodeBytes } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
 import { checkRelayOptions } from "./relay_options.ts";
 import type { History, Position, Relay } from "./types.ts";
 import type { RelayOptions } from "./relay_options.ts";
 
-/** The members of a NATS connection that {@linkcode natsRelay} uses. */
-export interface NatsConnection {
-  /** Sends a message. The payload must not be changed until it has been written. */
-  publish(subject: string, payload: Uint8Array): void;
-  /** Receives messages. */
-  subscribe(
-    subject: string,
-    options: {
-      callback(error: Error | null, message: { subject: string; data: Uint8Array }): void;
-    },
-  ): { unsubscribe(): void };
-  /** Reports changes of the connection: `disconnect` among them. */
-  status(): AsyncIterable<{ type: string }>;
+/** Options of {@linkcode natsRelay}. */
+export interface NatsRelayOptions extends RelayOptions {
+  /** The client of JetStream, for kept topics. @default {undefined} No topic can be kept. */
+  jetstream?: JetStream;
+  /**
+   * The name of the stream for kept topics. It must have the subject `<prefix>.k.>`. Its own limits decide
+   * how much is kept; `keep` decides which topics are.
+   */
+  stream?: string;
 }
 
 /**
- * Makes a relay over NATS core: at most once, and what is lost is counted. The connection stays the
- * caller's: it is not closed, and it is used by one relay alone.
+ * Makes a relay over NATS. Topics that are not kept go over NATS core: at most once, and what is lost is
+ * counted. Kept topics are stored by JetStream. The connection stays the caller's: it is not closed, and
+ * it is used by one relay alone.
  *
  * @param connection A connection of `@nats-io/transport-node`, or of another client of NATS 3.
- * @throws {TypeError} If an option is none, or the prefix can't be used.
+ * @throws {TypeError} If an option is none, or the prefix or the stream can't be used.
  * @throws {RangeError} If a number is out of its range.
  */
-export function natsRelay(connection: NatsConnection, options: RelayOptions): Relay {
-  checkRelayOptions(options);
-  return new BrokerRelay(new NatsBroker(connection), options);
+export function natsRelay(connection: NatsConnection, options: NatsRelayOptions): Relay {
+  const { jetstream, stream, ...relayOptions } = options;
+  checkRelayOptions(relayOptions);
+  if ((jetstream === undefined) !== (stream === undefined)) {
+    throw new TypeError("Cannot make a relay: expected both jetstream and stream, or none");
+  }
+  if (stream !== undefined && !/^[\w-]{1,255}$/.test(stream)) {
+    throw new TypeError(
+      `Cannot make a relay: expected the name of a stream, got ${JSON.stringify(stream)}`,
+    );
+  }
+  const store = jetstream === undefined
+    ? undefined
+    : new NatsStore(connection, jetstream, stream!, options.prefix);
+  return new BrokerRelay(new NatsBroker(connection, store), relayOptions);
 }
 
 const encoder = new TextEncoder();
 
 class NatsBroker implements Broker {
   readonly #connection: NatsConnection;
+  readonly #store: NatsStore | undefined;
   readonly #subscriptions = new Map<string, { unsubscribe(): void }>();
   #events: BrokerEvents | undefined;
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, store: NatsStore | undefined) {
     this.#connection = connection;
+    this.#store = store;
   }
 
   start(events: BrokerEvents): Promise<void> {
@@ -79,18 +92,29 @@ class NatsBroker implements Broker {
   /** The client renews its subscriptions itself when it has reconnected. */
   renew(): void {}
 
-  store(): Promise<Position> {
-    return Promise.reject(noStore());
+  tick(): void {
+    if (this.#events !== undefined) this.#store?.renew(this.#events, false);
   }
 
-  follow(): Promise<void> {
-    return Promise.reject(noStore());
+  async store(topic: string, message: WireMessage): Promise<Position> {
+    return await this.#stored().store(topic, message);
   }
 
-  unfollow(): void {}
+  async follow(topic: string): Promise<void> {
+    await this.#stored().follow(topic, this.#events!);
+  }
 
-  read(): Promise<History> {
-    return Promise.reject(noStore());
+  unfollow(topic: string): void {
+    this.#store?.unfollow(topic);
+  }
+
+  async read(topic: string, since: Position | undefined, limit: number): Promise<History> {
+    return await this.#stored().read(topic, since, limit);
+  }
+
+  #stored(): NatsStore {
+    if (this.#store !== undefined) return this.#store;
+    throw new DOMException("NATS core keeps no topics: expected jetstream", "NotSupportedError");
   }
 
   stop(): Promise<void> {
@@ -104,6 +128,7 @@ class NatsBroker implements Broker {
       for await (const { type } of this.#connection.status()) {
         if (this.#events !== events) return;
         if (type === "disconnect") events.lost();
+        if (type === "reconnect") this.#store?.renew(events, true);
       }
     } catch (error) {
       events.error(error);
@@ -119,8 +144,4 @@ class NatsBroker implements Broker {
       this.#events?.error(error);
     }
   }
-}
-
-function noStore(): DOMException {
-  return new DOMException("NATS core keeps no topics", "NotSupportedError");
 }

@@ -119,6 +119,8 @@ class RedisBroker implements Broker {
     this.#renew();
   }
 
+  tick(): void {}
+
   store(topic: string, message: WireMessage, keep: Keep): Promise<Position> {
     return this.#store.store(topic, message, keep);
   }

@@ -141,12 +141,7 @@ export class RelayLink {
     while (!this.#isDisposed && askers.some(({ subscription }) => subscription.isActive)) {
       try {
         await topic.live;
-        const [{ since } = { since: undefined }] = askers;
-        const isAlone = askers.length === 1;
-        const wantsReplay = askers.some(({ since }) => since !== undefined);
-        const all = isAlone ? since : undefined;
-        const history = await this.#relay.read(topic.name, all, wantsReplay ? Infinity : 0);
-        for (const asker of askers) begin(asker, isAlone ? history : undefined, history);
+        await this.#read(topic, askers);
         return;
       } catch (error) {
         if (this.#isDisposed) return;
@@ -155,6 +150,20 @@ export class RelayLink {
         if (topic.subscriptions.length > 0) this.want(topic);
       }
     }
+  }
+
+  /** Reads once for all, if what is asked for is stored. */
+  async #read(topic: Topic, askers: Asker[]): Promise<void> {
+    const { name } = topic;
+    const asking = askers.filter(({ since }) => since !== undefined);
+    asking.sort((a, b) => a.since!.offset - b.since!.offset);
+    const earliest = asking[0]?.since;
+    const history = await this.#relay.read(name, earliest, earliest === undefined ? 0 : Infinity);
+    // What is missing for the earliest may be there for the others.
+    const all = history.complete || asking.length < 2
+      ? history
+      : await this.#relay.read(name, undefined, Infinity);
+    for (const asker of askers) begin(asker, all, history.complete ? earliest : undefined);
   }
 
   #delay(): Promise<void> {
@@ -172,18 +181,15 @@ export class RelayLink {
 /**
  * Begins a subscription with what is stored.
  *
- * @param own What was read for this subscription alone.
- * @param all Else, everything that is stored.
+ * @param history What was read.
+ * @param from The position after which nothing is missing in it; `undefined` if all that is stored was read.
  */
-function begin({ subscription, since }: Asker, own: History | undefined, all: History): void {
-  const { publications, position } = all;
+function begin({ subscription, since }: Asker, history: History, from: Position | undefined): void {
+  const { publications, position } = history;
   if (since === undefined) return subscription.begin(position, false, []);
-  if (own !== undefined) {
-    return subscription.begin(position, own.complete, own.complete ? own.publications : []);
-  }
   const first = publications[0]?.position?.offset ?? position.offset + 1;
   const isKnown = since.epoch === position.epoch && Number.isSafeInteger(since.offset) &&
-    since.offset <= position.offset && since.offset >= first - 1;
+    since.offset <= position.offset && since.offset >= (from?.offset ?? first - 1);
   const replay = isKnown
     ? publications.filter(({ position }) => position!.offset > since.offset)
     : [];

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRequire } from "node:module";
 import { connect as connectNats } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { wsconnect } from "@nats-io/nats-core";
 import { createClient } from "redis";
 import { natsRelay, redisRelay } from "../../src/topics/mod.ts";
-import type { NatsConnection, RedisClient, Relay, RelayOptions } from "../../src/topics/mod.ts";
+import type { RedisClient, Relay, RelayOptions } from "../../src/topics/mod.ts";
 import { canRun, delay, onTestEnd, runtime, spawn } from "../harness.ts";
 import type { Child } from "../harness.ts";
 import { freePort } from "./ports.ts";
@@ -122,7 +123,9 @@ export async function relayOver(
       ? await connectNats({ ...reconnect, servers: `127.0.0.1:${port}` })
       : await wsconnect({ ...reconnect, servers: `ws://127.0.0.1:${port}` });
     onTestEnd(() => connection.close());
-    return natsRelay(connection as unknown as NatsConnection, options);
+    const manager = await jetstreamManager(connection);
+    await manager.streams.add({ name: "TEST", subjects: [`${options.prefix}.k.>`] });
+    return natsRelay(connection, { ...options, jetstream: jetstream(connection), stream: "TEST" });
   }
   if (name === "node-redis") {
     const client = createClient({ url, socket: { reconnectStrategy: 100 } });
