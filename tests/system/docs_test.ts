@@ -18,6 +18,7 @@ import {
   test,
   testIf,
 } from "../harness.ts";
+import type { Child } from "../harness.ts";
 import { anchorsOf, blocksOf, documents, linksOf, read, root } from "../support/markdown.ts";
 import type { Block } from "../support/markdown.ts";
 import { resolveDeflateOptions } from "../../src/extensions/deflate_options.ts";
@@ -69,12 +70,11 @@ testIf(canCheck, "the code blocks of the documents type-check", async () => {
   assertEquals([code, code === 0 ? "" : stdout + stderr], [0, ""]);
 });
 
-/** Starts a block as a process; `localhost:8080` and port 8080 are `port`. */
-function start({ code }: Block, port: number) {
-  const source = code.replaceAll("localhost:8080", `127.0.0.1:${port}`).replaceAll(
-    "8080",
-    `${port}`,
-  );
+/** Starts a block as a process. Port 8080 is `port`, and 8081 another one. */
+async function start({ code }: Block, port: number): Promise<Child> {
+  const second = code.includes("8081") ? await freePort() : 0;
+  const source = code.replaceAll("localhost:80", "127.0.0.1:80")
+    .replaceAll("8080", `${port}`).replaceAll("8081", `${second}`);
   const path = join(folderOf({ "main.ts": source }), "main.ts");
   const args = runtime === "deno"
     ? ["run", "-A", "--no-check", "--config", join(root, "deno.json")]
@@ -88,11 +88,11 @@ function outputsOf({ code }: Block): string[] {
 }
 
 for (const block of blocks) {
-  const isServer = /\bserve\(|\.listen\(/.test(block.code) && !/\bconnect\(/.test(block.code);
+  const isServer = /\bserve\(|\.listen\(/.test(block.code) && block.code.includes("8080");
   if (isServer) {
     test(`${block.name} serves a client`, async () => {
       const port = await freePort();
-      const child = start(block, port);
+      const child = await start(block, port);
       if (block.connect !== undefined) {
         await assertRejects(() => connectToChild(child, port), HandshakeError);
       }
@@ -117,7 +117,7 @@ for (const block of blocks) {
           return;
         }
       });
-      const child = start(block, (server.addr as TcpAddr).port);
+      const child = await start(block, (server.addr as TcpAddr).port);
       const { code, stdout, stderr } = await deadline(child.exited, 20_000, "the end of the block");
       assertEquals([code, stderr], [0, ""]);
       for (const output of outputsOf(block)) assert(stdout.includes(output), stdout);
