@@ -5,32 +5,10 @@ import { RequestBodyDecoder, requestBodyLength } from "../../src/http/request_bo
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
 import { join, latin1 } from "../support/bytes.ts";
 import { damageBody, pipeline } from "./body_arbitraries.ts";
+import { HTTPParser } from "./node_http.ts";
 import { Random } from "./random.ts";
 import { ensure, pieces } from "./target.ts";
 import type { Target } from "./target.ts";
-
-type Callback = (...values: never[]) => number | void;
-
-/** Node's own parser of HTTP/1.1, llhttp, which all runtimes have. */
-interface NodeParser {
-  initialize(type: number, resource: object, maxHeaderSize?: number, lenient?: number): void;
-  execute(bytes: Buffer): number | NodeParserError;
-  [callback: number]: Callback;
-}
-interface NodeParserError extends Error {
-  code: string;
-}
-interface NodeParserClass {
-  new (): NodeParser;
-  readonly REQUEST: number;
-  readonly kOnHeaders: number;
-  readonly kOnHeadersComplete: number;
-  readonly kOnBody: number;
-  readonly kOnMessageComplete: number;
-}
-/** The specifier has a type of its own, since the module has no types. */
-const specifier: string = "node:_http_common";
-const { HTTPParser } = await import(specifier) as { HTTPParser: NodeParserClass };
 
 /**
  * Errors of Node's parser for requests that are valid, with the reason.

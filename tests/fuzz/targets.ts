@@ -7,6 +7,7 @@ import { frames } from "./frames_target.ts";
 import { grammar } from "./grammar_target.ts";
 import { heads } from "./head_target.ts";
 import { pipelines } from "./pipeline_target.ts";
+import { responses } from "./response_target.ts";
 import type { Target } from "./target.ts";
 import { ws } from "./ws_target.ts";
 
@@ -16,6 +17,7 @@ export const TARGETS: readonly Target[] = [
   heads,
   bodies,
   pipelines,
+  responses,
   deflate,
   ws,
   wire,
