@@ -2,6 +2,7 @@
 
 import { bench, do_not_optimize, group } from "mitata";
 import { isValidUtf8, Utf8Validator } from "@sluice/websocket/protocol";
+import { simdKernel } from "../../src/protocol/simd_kernel.ts";
 import { makePayload } from "../load/frames.ts";
 
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -16,6 +17,22 @@ export function utf8(): void {
         bench(`TextDecoder ${size} B ${kind}`, () => do_not_optimize(textDecoder.decode(bytes)));
       });
     }
+  }
+  // Where SIMD begins to pay: the threshold in utf8.ts. A text in pieces of 48 bytes does not use it.
+  for (const size of [64, 128, 1024]) {
+    group(`UTF-8 validation with and without SIMD: ${size} B, utf8`, () => {
+      const bytes = makePayload("utf8", size, 0);
+      const kernel = simdKernel()!;
+      const parts = Array.from(
+        { length: Math.ceil(size / 48) },
+        (_, i) => bytes.subarray(i * 48, i * 48 + 48),
+      );
+      bench(`TypeScript ${size} B`, () => {
+        const validator = new Utf8Validator();
+        for (const part of parts) do_not_optimize(validator.push(part));
+      });
+      bench(`SIMD ${size} B`, () => do_not_optimize(kernel.validate(bytes, 0, 16)));
+    });
   }
   group("UTF-8 validation: 1 KiB, utf8, byte by byte", () => {
     const bytes = makePayload("utf8", 1024, 0);

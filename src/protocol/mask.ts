@@ -1,3 +1,5 @@
+import { simdKernel } from "./simd_kernel.ts";
+
 /**
  * Masking keys are 32-bit integers whose lowest byte is the key's first octet: the order in which a
  * little-endian machine reads the four octets from memory. All supported platforms are little-endian.
@@ -31,6 +33,8 @@ export function rotateKey(key: number, octets: number): number {
 
 /** The fewest bytes that are masked by words: for fewer, setting up the loop costs more than it saves. */
 const WORDS_FROM = 32;
+/** The fewest bytes that are masked with SIMD: for fewer, copying them costs more than it saves. */
+const SIMD_FROM = 4096;
 
 /**
  * Masks or unmasks a range of bytes in place. Masking twice with the same key restores the bytes.
@@ -45,10 +49,18 @@ const WORDS_FROM = 32;
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.3 RFC 6455 §5.3}
  */
 export function mask(bytes: Uint8Array, start: number, end: number, key: number): void {
-  if (end - start < WORDS_FROM) {
+  const length = end - start;
+  if (length < WORDS_FROM) {
     maskBytes(bytes, start, end, key);
     return;
   }
+  const kernel = length >= SIMD_FROM ? simdKernel() : undefined;
+  if (kernel !== undefined) kernel.mask(bytes, start, end, key);
+  else maskByWords(bytes, start, end, key);
+}
+
+/** Masks a range of bytes as {@linkcode mask} does, without SIMD. */
+export function maskByWords(bytes: Uint8Array, start: number, end: number, key: number): void {
   if (bytes !== lastBytes) viewAsWords(bytes);
   const first = (start - firstWord + 3) >> 2;
   const last = (end - firstWord) >> 2;

@@ -1,4 +1,5 @@
-import { mask } from "../../src/protocol/mask.ts";
+import { mask, maskByWords } from "../../src/protocol/mask.ts";
+import { simdKernel } from "../../src/protocol/simd_kernel.ts";
 import { isValidUtf8, Utf8Validator } from "../../src/protocol/utf8.ts";
 import { join } from "../support/bytes.ts";
 import { badText, damage, text } from "./arbitraries.ts";
@@ -18,12 +19,31 @@ function isText(bytes: Uint8Array): boolean {
   }
 }
 
+/** Validates all bytes with SIMD, but the last few; whether they end inside a character is not checked. */
+function validatesByKernel(bytes: Uint8Array): boolean {
+  const at = simdKernel()!.validate(bytes, 0, 16);
+  return at >= 0 && new Utf8Validator().push(bytes.subarray(at));
+}
+
+/** Validates the bytes in pieces that are too short for SIMD. */
+function validatesByTypeScript(bytes: Uint8Array): boolean {
+  const validator = new Utf8Validator();
+  for (let at = 0; at < bytes.length; at += 48) {
+    if (!validator.push(bytes.subarray(at, at + 48))) return false;
+  }
+  return validator.isComplete;
+}
+
 /** The validator, with any split, the platform's decoder and the model's table agree about any bytes. */
 export const utf8: Target = {
   name: "utf8",
   generate(seed, index) {
     const random = new Random(seed, index);
-    const size = random.once(4) ? random.small(200) : random.small(40);
+    const size = random.once(300)
+      ? 8000 + random.below(1000) // The kernel copies 8 KiB at a time.
+      : random.once(4)
+      ? random.small(400)
+      : random.small(40);
     let bytes: Uint8Array = random.once(10)
       ? random.bytes(random.small(12))
       : random.once(3)
@@ -42,6 +62,8 @@ export const utf8: Target = {
     const fault = utf8Fault(bytes);
     ensure((fault === -1) === valid, () => `the model says ${fault}, the platform ${valid}`);
     ensure(isValidUtf8(bytes) === valid, () => `isValidUtf8() is ${!valid}`);
+    ensure(validatesByKernel(bytes) === (fault === -1 || fault === bytes.length), () => "kernel");
+    ensure(validatesByTypeScript(bytes) === valid, () => `TypeScript alone says ${!valid}`);
     const validator = new Utf8Validator();
     let taken = 0;
     for (const piece of pieces(bytes, cut)) {
@@ -61,7 +83,11 @@ export const masking: Target = {
   name: "mask",
   generate(seed, index) {
     const random = new Random(seed, index);
-    const size = random.once(5) ? random.small(600) : random.small(140);
+    const size = random.once(100)
+      ? 4000 + random.below(5000)
+      : random.once(5)
+      ? random.small(600)
+      : random.small(140);
     return join(random.bytes(4), Uint8Array.from([random.below(256)]), random.bytes(size));
   },
   check(input) {
@@ -81,6 +107,11 @@ export const masking: Target = {
     ensure(same(range, expected), () => "masked otherwise");
     mask(range, start, end, octets);
     ensure(same(range, bytes), () => "masked twice, it's another");
-    return end - start < 64 ? "short" : "long";
+    simdKernel()!.mask(range, start, end, octets);
+    ensure(same(range, expected), () => "masked otherwise with SIMD");
+    if (end - start >= 32) maskByWords(range, start, end, octets);
+    else mask(range, start, end, octets);
+    ensure(same(range, bytes), () => "masked otherwise without SIMD");
+    return end - start < 64 ? "short" : end - start < 4096 ? "long" : "with SIMD";
   },
 };
