@@ -66,7 +66,7 @@ export function configOf(random: Random): Config {
   ]);
   // A peer that reads slowly is seen to make progress only if the transport reports it.
   const isSlow = ending === "slow";
-  const capacities = isSlow ? [50, 700] : [50, 700, 5000, 65_536, 65_536];
+  const capacities = isSlow ? [50, 300] : [50, 700, 5000, 65_536, 65_536];
   return {
     kind,
     forms,

@@ -155,7 +155,18 @@ export class OutboxDirection extends Direction {
     this.#outbox = outbox;
   }
 
-  override receive(content: Content): void {
+  override receive(content: Content, isCut = false): void {
+    if (isCut) {
+      // It may be too short to name itself.
+      const next = this.#outbox.sent.find(({ index, tracked, content: all }) =>
+        index > this.#last && tracked.state !== "rejected" && matches(all, content, true)
+      );
+      if (next !== undefined) {
+        next.isReceived = true;
+        this.#last = next.index;
+      }
+      return;
+    }
     const text = typeof content === "string" ? content : new TextDecoder("latin1").decode(content);
     const index = Number(/\.(\d+)\|/.exec(text.slice(0, 24))?.[1] ?? -1);
     const { sent } = this.#outbox;

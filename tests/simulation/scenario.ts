@@ -358,7 +358,7 @@ export class Scenario implements Stage {
         const [event] = end.events;
         if (event === undefined) continue;
         this.netEvents++;
-        end.fire(event, 400);
+        end.fire(event, 100);
         await realTurn();
       }
       this.check();
