@@ -1,4 +1,5 @@
 import { CloseCode } from "../protocol/close_code.ts";
+import { WebSocketError } from "../protocol/errors.ts";
 import { HandshakeError } from "../http/errors.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 
@@ -79,6 +80,11 @@ export class Backoff {
     return this.#failures + 1;
   }
 
+  /** Begins anew, as after a stable connection. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
   /**
    * Records that an attempt has failed, or that its connection has closed.
    *
@@ -96,21 +102,34 @@ export class Backoff {
 }
 
 /**
- * Returns whether another attempt would be in vain; the default of `isFinal` of
- * {@linkcode ReconnectingWebSocket}. It is final if
+ * Returns whether another attempt would be in vain. It is the default of the option `isFinal` of
+ * {@linkcode ReconnectingWebSocket}, and decides alone which closes and which statuses are final; to
+ * change it, pass another function, which may call this one.
  *
- * - the server closed with 1000 (the purpose is fulfilled) or 1008 (policy violation);
- * - the handshake was answered with a 4xx status, such as 401, 403 and 404, except 408, 425 and 429,
- *   which ask the client to try again later;
- * - the request can't be made: a URL, a header or another option is malformed.
+ * | how it ended                                                        | final |
+ * | ------------------------------------------------------------------- | ----- |
+ * | close code 1000 (the purpose is fulfilled), 1008 (policy violation) | yes   |
+ * | any other close code, or a lost connection (1006)                   | no    |
+ * | status 4xx of the server or the proxy, such as 401, 403 and 404     | yes   |
+ * | status 408, 425 and 429: the client should try again later          | no    |
+ * | any other status, such as 503, or a response that is not HTTP       | no    |
+ * | the permission to connect is denied (`ERR_PERMISSION`)              | yes   |
+ * | a malformed URL, header or other option                             | yes   |
+ * | a host that can't be reached, a failed TLS handshake, a timeout     | no    |
  *
- * @example More closes that are final
+ * @param info How the connection closed; for a failed attempt, 1006 with its `error`.
+ *
+ * @example Another close that is final, and a status that is not
  * ```ts
- * import { isFinalClose, type ReconnectOptions } from "@sluice/websocket";
+ * import { HandshakeError, isFinalClose, type ReconnectOptions } from "@sluice/websocket";
  * import { assert } from "@std/assert";
  *
  * const options: ReconnectOptions = {
- *   isFinal: (info) => isFinalClose(info) || info.closeCode === 4001,
+ *   isFinal(info) {
+ *     if (info.closeCode === 4001) return true;
+ *     if (info.error instanceof HandshakeError && info.error.status === 404) return false;
+ *     return isFinalClose(info);
+ *   },
  * };
  * assert(options.isFinal!({ closeCode: 4001, reason: "", wasClean: true }));
  * assert(!options.isFinal!({ closeCode: 1006, reason: "", wasClean: false }));
@@ -121,6 +140,7 @@ export function isFinalClose({ closeCode, error }: CloseInfo): boolean {
     const { status } = error;
     return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
   }
+  if (error instanceof WebSocketError && error.code === "ERR_PERMISSION") return true;
   if (error instanceof TypeError || error instanceof RangeError) return true;
   if (error instanceof DOMException && error.name === "SyntaxError") return true;
   return closeCode === CloseCode.NormalClosure || closeCode === CloseCode.PolicyViolation;

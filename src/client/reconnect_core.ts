@@ -2,16 +2,19 @@ import { ReadyState } from "../connection/ready_state.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Sendable } from "../connection/sendable.ts";
-import { abortable, sleep } from "../util/abort.ts";
-import { connect } from "./connect.ts";
+import type { HeaderFields } from "../http/header_writer.ts";
+import { toBytes } from "../connection/sendable.ts";
+import { abortable, sleep, withTimeout } from "../util/abort.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { makeConnectPlan } from "./connect_plan.ts";
+import { dial } from "./dial.ts";
 import { resolvePerAttempt } from "./per_attempt.ts";
 import type { PerAttempt } from "./per_attempt.ts";
 import { Backoff, isFinalClose } from "./reconnect_backoff.ts";
 import { ReconnectEvents } from "./reconnect_events.ts";
 import type { ReconnectOptions } from "./reconnect_options.ts";
 import { ReconnectQueue } from "./reconnect_queue.ts";
+import { retryAfterOf } from "./retry_after.ts";
 
 /** Time and chance; tests replace them. */
 export interface ReconnectClock {
@@ -45,6 +48,10 @@ export class ReconnectCore {
   readonly #closed = Promise.withResolvers<CloseInfo>();
   readonly #onAbort = (): void => this.close(1001, undefined);
   #connection: WebSocketConnection | undefined;
+  /** Ends the delay before the next attempt. */
+  #wake: AbortController | undefined;
+  /** Whether `reconnect()` has closed the connection. */
+  #isReconnecting = false;
   #lastInfo: CloseInfo = { closeCode: 1006, reason: "", wasClean: false };
 
   /** Starts the first attempt. */
@@ -57,13 +64,18 @@ export class ReconnectCore {
     this.#options = options;
     this.#clock = clock;
     this.#backoff = new Backoff(options, clock.random);
-    const { headers, signal, maxQueueSize = 0 } = options;
+    const { headers = [], protocols = [], firstMessage, signal, maxQueueSize = 0 } = options;
     // An option that no attempt could use is an error now.
-    const { limits } = makeConnectPlan(typeof url === "function" ? "ws://localhost" : url, {
-      ...options,
-      headers: typeof headers === "function" ? [] : headers,
-    } as ConnectOptions);
-    this.#queue = new ReconnectQueue(maxQueueSize, limits.maxBufferedAmount);
+    const { limits: { maxBufferedAmount } } = makeConnectPlan(
+      typeof url === "function" ? "ws://localhost" : url,
+      connectOptions(
+        options,
+        typeof headers === "function" ? [] : headers,
+        typeof protocols === "function" ? [] : protocols,
+      ),
+    );
+    if (typeof firstMessage !== "function") checkMessage(firstMessage);
+    this.#queue = new ReconnectQueue({ maxQueueSize, maxBufferedAmount });
     if (signal?.aborted) this.#stop.abort();
     else signal?.addEventListener("abort", this.#onAbort);
     this.#run().catch((error) => {
@@ -91,14 +103,22 @@ export class ReconnectCore {
 
   /** Sends a message, or queues it for the next connection. */
   send(data: Sendable): Promise<void> {
-    const { connection } = this;
-    if (connection !== undefined) return connection.send(data);
-    return this.#queue.add(data);
+    return this.#queue.send(data);
+  }
+
+  /** Makes the next attempt without a delay; closes the connection first, if there is one. */
+  reconnect(code: number | undefined, reason: string | undefined): void {
+    this.#backoff.reset();
+    this.#wake?.abort();
+    if (this.#connection === undefined) return;
+    this.#isReconnecting = true;
+    void this.#connection.close(code, reason);
   }
 
   /** Ends it: makes no further attempt, and closes the connection if there is one. */
   close(code: number | undefined, reason: string | undefined): void {
     this.#stop.abort();
+    this.#wake?.abort();
     this.events.recheck();
     void this.#connection?.close(code, reason);
   }
@@ -109,7 +129,9 @@ export class ReconnectCore {
     while (!signal.aborted) {
       const retryIn = await this.#attempt(signal);
       if (retryIn === undefined) break;
-      await this.#clock.sleep(retryIn, signal);
+      this.#wake = new AbortController();
+      if (!signal.aborted) await this.#clock.sleep(retryIn, this.#wake.signal);
+      this.#wake = undefined;
       await this.events.until(() => signal.aborted || !this.events.hasMessages);
     }
     this.#finish();
@@ -120,8 +142,9 @@ export class ReconnectCore {
   async #attempt(signal: AbortSignal): Promise<number | undefined> {
     const { attempt } = this.#backoff;
     let connection: WebSocketConnection;
+    let firstMessage: Sendable | undefined;
     try {
-      connection = await this.#connect(signal);
+      [connection, firstMessage] = await this.#connect(signal);
     } catch (error) {
       // close() has ended the attempt: it has not failed.
       if (signal.aborted) return undefined;
@@ -135,12 +158,14 @@ export class ReconnectCore {
     // `closed` may read nothing, and a slow consumer must not make a connection count as stable.
     const ended = connection.closed.then((info) => {
       this.#connection = undefined;
+      this.#queue.detach();
       this.events.recheck();
       return { info, retryIn: this.#retryIn(info, this.#clock.now() - openedAt) };
     });
     ended.catch(() => {}); // It is awaited below.
     this.#connection = connection;
-    this.#queue.flush(connection);
+    if (firstMessage !== undefined) void connection.send(firstMessage);
+    this.#queue.attach(connection);
     this.events.push({ type: "open", attempt, connection });
     await this.#deliver(connection);
     const { info, retryIn } = await ended;
@@ -148,18 +173,27 @@ export class ReconnectCore {
     return retryIn;
   }
 
-  async #connect(signal: AbortSignal): Promise<WebSocketConnection> {
-    const { headers = [], ...options } = this.#options;
-    const [url, fields] = await abortable(
-      Promise.all([resolvePerAttempt(this.#url, "URL"), resolvePerAttempt(headers, "headers")]),
-      signal,
+  async #connect(signal: AbortSignal): Promise<[WebSocketConnection, Sendable | undefined]> {
+    const options = this.#options;
+    const { headers = [], protocols = [], firstMessage } = options;
+    const resolved = Promise.all([
+      resolvePerAttempt(this.#url, "URL"),
+      resolvePerAttempt(headers, "headers"),
+      resolvePerAttempt(protocols, "protocols"),
+      resolvePerAttempt(firstMessage, "first message"),
+    ]);
+    const [url, fields, offered, message] = await abortable(resolved, signal);
+    const plan = makeConnectPlan(url, connectOptions(options, fields, offered));
+    checkMessage(message);
+    const connection = await withTimeout(
+      { ...options, signal },
+      (signal) => dial(plan, signal),
     );
-    const connection = await connect(url, { ...options, headers: fields, signal });
     if (signal.aborted) {
       connection.abort();
       throw signal.reason;
     }
-    return connection;
+    return [connection, message];
   }
 
   /** Passes the messages of a connection on as fast as the consumer reads them. */
@@ -171,6 +205,8 @@ export class ReconnectCore {
       const { done, value } = await messages.next();
       if (done) return;
       this.events.push({ type: "message", data: value });
+      // What is sent from now on does not wait for the consumer: the server's Close need not either.
+      void messages.return!();
     }
   }
 
@@ -178,10 +214,14 @@ export class ReconnectCore {
   #retryIn(info: CloseInfo, openFor: number | undefined): number | undefined {
     const { isFinal = isFinalClose } = this.#options;
     this.#lastInfo = info;
-    const retryIn = this.#stop.signal.aborted || isFinal(info)
+    const isRequested = this.#isReconnecting;
+    this.#isReconnecting = false;
+    if (isRequested && !this.#stop.signal.aborted) return 0;
+    let retryIn = this.#stop.signal.aborted || isFinal(info)
       ? undefined
       : this.#backoff.next(openFor);
     if (retryIn === undefined) this.#finish();
+    else retryIn = Math.max(retryIn, retryAfterOf(info.error, Date.now()));
     return retryIn;
   }
 
@@ -191,4 +231,18 @@ export class ReconnectCore {
     this.#queue.close();
     this.#closed.resolve(this.#lastInfo);
   }
+}
+
+/** Returns the options of one attempt. */
+function connectOptions(
+  options: ReconnectOptions,
+  headers: HeaderFields,
+  protocols: string | readonly string[],
+): ConnectOptions {
+  return { ...options, headers, protocols };
+}
+
+/** @throws {TypeError} If it is not a message. */
+function checkMessage(message: Sendable | undefined): void {
+  if (message !== undefined && typeof message !== "string") toBytes(message);
 }

@@ -1,11 +1,13 @@
 import type { HeaderFields } from "../http/header_writer.ts";
+import type { Sendable } from "../connection/sendable.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import type { PerAttempt } from "./per_attempt.ts";
 import type { BackoffOptions } from "./reconnect_backoff.ts";
 
 /** Options of {@linkcode ReconnectingWebSocket}, in addition to those of each attempt. */
-export interface ReconnectOptions extends Omit<ConnectOptions, "headers">, BackoffOptions {
+export interface ReconnectOptions
+  extends Omit<ConnectOptions, "headers" | "protocols">, BackoffOptions {
   /**
    * Header fields to add to the request. A function is called for each attempt, so that it can refresh
    * a token.
@@ -14,15 +16,32 @@ export interface ReconnectOptions extends Omit<ConnectOptions, "headers">, Backo
    */
   headers?: PerAttempt<HeaderFields>;
   /**
-   * Returns whether a close, or a failed attempt (1006, with its `error`), ends the reconnections.
+   * The subprotocols to offer, in order of preference. A function is called for each attempt, so that it
+   * can put a fresh token among them.
+   *
+   * @default {[]} none
+   */
+  protocols?: PerAttempt<string | readonly string[]>;
+  /**
+   * A message that each connection sends before all others, such as one that authenticates the client.
+   * A function is called for each attempt, before it connects; `undefined` means no message.
+   *
+   * @default {undefined} none
+   */
+  firstMessage?: PerAttempt<Sendable | undefined>;
+  /**
+   * Returns whether a close, or a failed attempt (1006, with its `error`), ends the reconnections. It
+   * replaces {@linkcode isFinalClose}, whose documentation has the closes and statuses that are final by
+   * default.
    *
    * @default {isFinalClose}
    */
   isFinal?: (info: CloseInfo) => boolean;
   /**
-   * The capacity of the queue for messages that are sent while there is no connection, in bytes, frame
-   * headers included; at most `limits.maxBufferedAmount`. A message for which there is no room is
-   * rejected.
+   * The capacity of the queue for the next connection, in bytes, frame headers included; at most
+   * `limits.maxBufferedAmount`. It keeps the messages that are sent while there is no connection, or
+   * after the server's Close has been received, and those that were not written when the connection
+   * closed. A message for which there is no room is rejected.
    *
    * @default {0} all such messages are rejected
    */

@@ -1,8 +1,11 @@
-import type { Message } from "../protocol/message.ts";
+import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { notOpen, ReadyState } from "../connection/ready_state.ts";
-import { toBytes } from "../connection/sendable.ts";
+import { isLonger, toBytes } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
+import type { Message } from "../protocol/message.ts";
+import { AsyncQueue } from "../util/async_queue.ts";
+import { handled, rejected } from "../util/promises.ts";
 
 /** The longest frame header, in bytes. It is added to each message, so that short ones are bounded. */
 const MAX_HEADER = 14;
@@ -13,75 +16,170 @@ interface Item {
   readonly sent: PromiseWithResolvers<void>;
 }
 
-/** A bounded queue of the messages that are sent while there is no connection. */
+/** The limits of a {@linkcode ReconnectQueue}, in bytes, frame headers included. */
+export interface ReconnectQueueLimits {
+  /** The capacity while there is no connection that takes messages; with 0 each message is rejected. */
+  readonly maxQueueSize: number;
+  /** The capacity together with the send queue of the connection. */
+  readonly maxBufferedAmount: number;
+}
+
+/**
+ * The messages of a ReconnectingWebSocket that no connection has taken yet, in order.
+ *
+ * A message is passed to the connection while that is open, its send queue is below the high-water mark,
+ * and no Close frame of the peer has been received. So at most one high-water mark of messages, 64 KiB by
+ * default, is under way to a peer that closes; all others wait for the next connection. Messages are
+ * flushed in a microtask: no Close can be received between the send and the write.
+ */
 export class ReconnectQueue {
-  readonly #maxSize: number;
-  #items: Item[] = [];
+  readonly #limits: ReconnectQueueLimits;
+  readonly #items = new AsyncQueue<Item>();
   #size = 0;
+  #connection: WebSocketConnection | undefined;
+  /** Settles when all messages that the connection has taken are written, or it has closed. */
+  #written: Promise<void> | undefined;
   #isClosed = false;
 
-  /**
-   * @param maxSize The capacity in bytes; with 0 every message is rejected.
-   * @param limit The upper bound of `maxSize`: what the send queue of one connection holds.
-   * @throws {RangeError} If `maxSize` is out of range.
-   */
-  constructor(maxSize: number, limit: number) {
-    if (!(maxSize >= 0 && maxSize <= limit)) {
+  /** @throws {RangeError} If `maxQueueSize` is not a number from 0 to `maxBufferedAmount`. */
+  constructor(limits: ReconnectQueueLimits) {
+    const { maxQueueSize, maxBufferedAmount } = limits;
+    if (!(maxQueueSize >= 0 && maxQueueSize <= maxBufferedAmount)) {
       throw new RangeError(
-        `Cannot use maxQueueSize: expected a number from 0 to ${limit}, got ${maxSize}`,
+        `Cannot use maxQueueSize: expected a number from 0 to ${maxBufferedAmount}, got ` +
+          maxQueueSize,
       );
     }
-    this.#maxSize = maxSize;
+    this.#limits = limits;
   }
 
-  /** The size of the queued messages in bytes, frame headers included. */
+  /** The size of the messages, in bytes. */
   get size(): number {
     return this.#size;
   }
 
+  /** The connection, if it takes messages. */
+  get #open(): WebSocketConnection | undefined {
+    const connection = this.#connection;
+    return connection?.readyState === ReadyState.Open && !coreOf(connection).hasReceivedClose
+      ? connection
+      : undefined;
+  }
+
   /**
-   * Adds a message.
+   * Sends a message on the connection, or queues it.
    *
-   * @returns A promise that settles as the `send()` of the connection that takes the message. It
-   * rejects if the queue is full or closed.
+   * @returns A promise that resolves when the message is written to a connection on which no Close had
+   * been received. It rejects with an `InvalidStateError` if the message is not sent, and with a
+   * `NetworkError` if the connection closed before the message was known to be written.
+   * @throws {TypeError} If `data` is not a message.
    */
-  add(data: Sendable): Promise<void> {
-    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : toBytes(data);
-    const size = bytes.length + MAX_HEADER;
-    const sent = Promise.withResolvers<void>();
-    sent.promise.catch(() => {});
-    if (this.#isClosed || this.#maxSize === 0) {
-      sent.reject(notOpen("Cannot send"));
-    } else if (size > this.#maxSize - this.#size) {
-      const waits = `${this.#size} bytes wait for a connection, at most ${this.#maxSize} may`;
-      sent.reject(notOpen(`Cannot send: ${waits}`));
-    } else {
-      const message = typeof data === "string" ? data : bytes.slice();
-      this.#items.push({ message, size, sent });
-      this.#size += size;
+  send(data: Sendable): Promise<void> {
+    const message = typeof data === "string" ? data : toBytes(data);
+    const connection = this.#open;
+    if (connection === undefined) return this.#add(message, this.#limits.maxQueueSize);
+    const room = this.#limits.maxBufferedAmount - connection.bufferedAmount;
+    if (this.#items.length === 0 && !coreOf(connection).sender.isFull && !isLonger(message, room)) {
+      return this.#pass(connection, message);
     }
-    return sent.promise;
+    // The option `overflow` decides: the connection rejects what it has no room for.
+    if (isLonger(message, room - this.#size - MAX_HEADER)) return this.#overflow(connection);
+    return this.#add(message, this.#limits.maxBufferedAmount);
   }
 
-  /** Sends all messages on a connection; keeps them if it is not open. */
-  flush(connection: WebSocketConnection): void {
-    // A Close frame may have come in the same chunk as the handshake's response.
-    if (connection.readyState !== ReadyState.Open) return;
-    for (const { message, sent } of this.#takeAll()) {
-      connection.send(message as Message & Sendable).then(sent.resolve, sent.reject);
+  /** A connection has opened: sends the queued messages. */
+  attach(connection: WebSocketConnection): void {
+    this.#connection = connection;
+    this.#passAll();
+  }
+
+  /** The connection has closed: keeps the messages for which there is room. */
+  detach(): void {
+    this.#connection = undefined;
+    this.#written = undefined;
+    const items = this.#items.takeAll();
+    this.#size = 0;
+    for (const item of items) {
+      if (this.#size + item.size <= this.#limits.maxQueueSize) this.#push(item);
+      else item.sent.reject(notOpen("Cannot send"));
     }
   }
 
-  /** Rejects all messages that are queued, and all that are added later. */
+  /** Rejects all messages that are queued, and all that are sent later. */
   close(): void {
     this.#isClosed = true;
-    for (const { sent } of this.#takeAll()) sent.reject(notOpen("Cannot send"));
+    this.#size = 0;
+    for (const { sent } of this.#items.takeAll()) sent.reject(notOpen("Cannot send"));
   }
 
-  #takeAll(): Item[] {
-    const items = this.#items;
-    this.#items = [];
-    this.#size = 0;
-    return items;
+  #add(message: Message, capacity: number): Promise<void> {
+    const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message.slice();
+    const size = bytes.length + MAX_HEADER;
+    if (this.#isClosed || capacity === 0) return rejected(notOpen("Cannot send"));
+    if (size > capacity - this.#size) {
+      const waits = `${this.#size} bytes wait for a connection, at most ${capacity} may`;
+      return rejected(notOpen(`Cannot send: ${waits}`));
+    }
+    const sent = Promise.withResolvers<void>();
+    this.#push({ message: typeof message === "string" ? message : bytes, size, sent });
+    return handled(sent.promise);
   }
+
+  #push(item: Item): void {
+    this.#items.push(item);
+    this.#size += item.size;
+  }
+
+  /** Passes messages to the connection, while it takes them. */
+  #passAll(): void {
+    while (this.#items.length > 0) {
+      const connection = this.#open;
+      if (connection === undefined || coreOf(connection).sender.isFull) break;
+      const { message, size, sent } = this.#items.poll()!;
+      this.#size -= size;
+      this.#pass(connection, message).then(sent.resolve, sent.reject);
+    }
+  }
+
+  #pass(connection: WebSocketConnection, message: Message): Promise<void> {
+    void connection.send(message as Sendable);
+    return this.#written ??= handled(this.#write(connection));
+  }
+
+  /** Writes what the connection has taken; resolves when all of it is written. */
+  async #write(connection: WebSocketConnection): Promise<void> {
+    const { sender } = coreOf(connection);
+    await null; // The messages of one turn are written at once.
+    try {
+      do {
+        sender.flush();
+        await sender.whenEmpty();
+      } while (sender.bufferedAmount > 0);
+    } catch {
+      throw maybeLost();
+    }
+    // Written after the peer's Close: the peer may have dropped it.
+    if (this.#open !== connection) throw maybeLost();
+    this.#written = undefined;
+    this.#passAll();
+  }
+
+  #overflow(connection: WebSocketConnection): Promise<void> {
+    const { bufferedAmount } = connection;
+    const waits = `${bufferedAmount + this.#size} bytes wait, at most ` +
+      `${this.#limits.maxBufferedAmount} may`;
+    const text = `Cannot send: the peer has stopped reading, ${waits}`;
+    if (coreOf(connection).settings.overflow === "reject") {
+      return rejected(new DOMException(text, "QuotaExceededError"));
+    }
+    void connection.close(1013);
+    return rejected(notOpen(text));
+  }
+}
+
+function maybeLost(): DOMException {
+  return new DOMException(
+    "Cannot tell whether the message was sent: the connection closed while it was being written",
+    "NetworkError",
+  );
 }

@@ -18,8 +18,12 @@ import type { ReconnectOptions } from "./reconnect_options.ts";
  * from the peer, and no new connection is made while messages of an earlier one are unread. The loop may
  * be left and entered again; it ends after the last `close` event.
  *
- * That a message was sent does not mean that it has arrived. If that matters, number the messages, have
- * the server acknowledge them, and send those again that it has not acknowledged.
+ * Messages are sent in order, each on one connection. `send()` resolves when the message is written, that
+ * is, handed to the system, on a connection on which no Close frame of the server had been received. From
+ * then on, messages wait for the next connection, as far as `maxQueueSize` has room for them. A written
+ * message may still be lost: TCP does not report whether the peer has read it, and a server that closes
+ * drops what is on the way. If that matters, number the messages, have the server acknowledge them, and
+ * send those again that it has not acknowledged.
  *
  * @example
  * ```ts
@@ -87,13 +91,15 @@ export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, Asy
   /**
    * Sends a message: text for a string, else binary. The bytes are copied before `send()` returns.
    *
-   * While there is no connection, the message is queued for the next one, if `maxQueueSize` has room
-   * for it. The next connection sends the queued messages first.
+   * While there is no connection, and when the server's Close has been received, the message is queued
+   * for the next connection, if `maxQueueSize` has room for it. The next connection sends the queued
+   * messages first.
    *
-   * @returns A promise that resolves when the connection's send queue is below its high-water mark.
-   * Await it to apply backpressure. It rejects with an `InvalidStateError` if there is no connection
-   * and the queue has no room, or if there will be no further connection. Ignoring the promise is safe:
-   * its rejection is never reported as unhandled.
+   * @returns A promise that resolves when the message is written. Await it to apply backpressure. It
+   * rejects with an `InvalidStateError` if the message is not sent: there is no connection and the queue
+   * has no room, or there will be no further connection. It rejects with a `NetworkError` if the
+   * connection closed while the message was being written: it may have arrived or not, and is not sent
+   * again. Ignoring the promise is safe: its rejection is never reported as unhandled.
    * @throws {TypeError} If `data` is of another type.
    */
   send(data: Sendable): Promise<void> {
@@ -115,6 +121,23 @@ export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, Asy
     encodeClosePayload(code, reason);
     this.#core.close(code, reason);
     return this.closed;
+  }
+
+  /**
+   * Makes the next attempt without a delay: ends the delay, or closes the open connection. The delays and
+   * the number of attempts begin anew. It has no effect during an attempt, or when there will be no
+   * further attempt. The next attempt waits until the connection has closed, up to `limits.closeTimeout`;
+   * if the network has changed, call `connection.abort()` before.
+   *
+   * @param code The close code for the open connection, as of {@linkcode close}.
+   * @param reason The reason, as of {@linkcode close}.
+   * @throws {RangeError} If the code may not be sent.
+   * @throws {TypeError} If there is a reason without a code.
+   * @throws {DOMException} A `SyntaxError` if the reason is too long.
+   */
+  reconnect(code?: number, reason?: string): void {
+    encodeClosePayload(code, reason);
+    this.#core.reconnect(code, reason);
   }
 
   /** The events, in order: see {@linkcode ReconnectEvent}. */

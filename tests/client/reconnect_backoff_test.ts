@@ -95,6 +95,8 @@ test("isFinalClose returns true for closes and failures that another attempt wou
   assert(isFinalClose(failure(new TypeError("a header"))));
   assert(isFinalClose(failure(new RangeError("a limit"))));
   assert(isFinalClose(failure(new DOMException("a URL", "SyntaxError"))));
+  const denied = new WebSocketError("denied", { code: "ERR_PERMISSION", closeCode: 1006 });
+  assert(isFinalClose(failure(denied)));
   assert(!isFinalClose(failure(new DOMException("late", "TimeoutError"))));
   assert(
     !isFinalClose(failure(new WebSocketError("gone", { code: "ERR_CONNECT", closeCode: 1006 }))),

@@ -9,8 +9,6 @@ import {
   eventually,
   test,
 } from "../harness.ts";
-import { switching } from "../support/http.ts";
-import { rawServer } from "../support/raw_tcp.ts";
 import { log, next, reconnecting, words } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
 
@@ -154,27 +152,4 @@ test("ReconnectingWebSocket's loop can be left and entered again", async () => {
     }
   }
   assertEquals(got, ["message one", "message two"]);
-});
-
-test("ReconnectingWebSocket lets its consumer answer the last message after the server's Close", async () => {
-  let visit = 0;
-  const answers: unknown[] = [];
-  const server = await rawServer(async (connection) => {
-    visit++;
-    connection.write(switching(await connection.head()));
-    connection.write("\x81\x02hi\x88\x02\x03\xe8");
-    await connection.until(
-      () => connection.text.length > connection.text.indexOf("\r\n\r\n") + 12,
-      "",
-    );
-    answers.push(connection.text.charCodeAt(connection.text.indexOf("\r\n\r\n") + 4));
-    connection.socket.end();
-  });
-  const { socket } = reconnecting(`ws://127.0.0.1:${server.port}/`);
-  for await (const event of socket) {
-    if (event.type !== "message") continue;
-    await delay(20);
-    await socket.send("hello");
-  }
-  assertEquals([visit, answers], [1, [0x81]]);
 });

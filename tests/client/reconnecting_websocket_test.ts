@@ -1,4 +1,8 @@
 // ReconnectingWebSocket against this package's servers, and raw ones that come and go.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { HandshakeError, ReconnectingWebSocket, WebSocketError } from "../../mod.ts";
 import type { ReconnectOptions } from "../../mod.ts";
 import {
@@ -10,7 +14,11 @@ import {
   deadline,
   delay,
   eventually,
+  onTestEnd,
+  runtime,
+  spawn,
   test,
+  testIf,
 } from "../harness.ts";
 import { sleep } from "../../src/util/abort.ts";
 import { rawServer } from "../support/raw_tcp.ts";
@@ -227,3 +235,96 @@ test("ReconnectingWebSocket reconnects to a server that was down", async () => {
   await socket.send("back");
   assertEquals(await next(socket), "message back");
 });
+
+test("ReconnectingWebSocket waits for as long as Retry-After of 429 and 503 says", async () => {
+  let visit = 0;
+  const { url } = serving(echo, {
+    upgrade: () => {
+      const status = [429, 503, 500][visit++];
+      if (status === undefined) return;
+      return new Response("", { status, headers: { "Retry-After": "100" } });
+    },
+  });
+  const { socket, waits } = reconnecting(url);
+  while (await next(socket) !== "open 4");
+  assertEquals(waits, [100_000, 100_000, 4000]);
+});
+
+test("ReconnectingWebSocket calls its protocols function for each attempt", async () => {
+  const seen: (string | null)[] = [];
+  const { url } = serving((socket) => socket.close(seen.length < 2 ? 1012 : 1000).then(() => {}), {
+    protocols: ["chat"],
+    upgrade: ({ headers }) => void seen.push(headers.get("sec-websocket-protocol")),
+  });
+  let token = 0;
+  const { socket } = reconnecting(url, { protocols: () => ["chat", `token-${++token}`] });
+  await log(socket);
+  assertEquals(seen, ["chat, token-1", "chat, token-2"]);
+  const wrong = () => new ReconnectingWebSocket(url, { protocols: ["a b"] });
+  assertEquals(assertThrows(wrong, DOMException).name, "SyntaxError");
+});
+
+test("ReconnectingWebSocket.reconnect ends the delay, and begins the delays anew", async () => {
+  const server = await rawServer(({ socket }) => void socket.resetAndDestroy());
+  const waits: number[] = [];
+  const { socket } = reconnecting(`ws://127.0.0.1:${server.port}/`, {}, {
+    sleep(ms, signal) {
+      waits.push(ms);
+      return waits.length < 3 ? Promise.resolve() : sleep(ms, signal);
+    },
+  });
+  await eventually(() => waits.length === 3, 5000, "the third delay");
+  const start = performance.now();
+  socket.reconnect();
+  await eventually(() => waits.length === 4, 2000, "the next attempt");
+  assert(performance.now() - start < 2000);
+  assertEquals(waits, [1000, 2000, 4000, 1000]);
+});
+
+test("ReconnectingWebSocket.reconnect closes the connection, and makes another at once", async () => {
+  const codes: number[] = [];
+  const { url } = serving({
+    message: (socket, message) => void socket.send(message),
+    close: (_, { closeCode }) => void codes.push(closeCode),
+  });
+  const { socket, waits } = reconnecting(url);
+  assertEquals(await next(socket), "open 1");
+  assertThrows(() => socket.reconnect(1005), RangeError);
+  socket.reconnect(1000, "another network");
+  assertEquals(await next(socket), "close 1000 1, 0");
+  assertEquals(await next(socket), "open 1");
+  await socket.send("here");
+  assertEquals(await next(socket), "message here");
+  assertEquals([waits, codes], [[0], [1000]]);
+  await socket.close();
+  socket.reconnect(); // Has no effect.
+  assertEquals((await log(socket)).length, 1);
+});
+
+testIf(
+  runtime === "deno" || "Bun has no permissions",
+  "ReconnectingWebSocket ends if the permission to connect is denied",
+  async () => {
+    const folder = await mkdtemp(`${tmpdir()}/sluice-`);
+    onTestEnd(() => rm(folder, { recursive: true }));
+    const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+    await writeFile(
+      `${folder}/script.ts`,
+      `import { ReconnectingWebSocket } from ${JSON.stringify(path("mod.ts"))};
+      const { closed } = new ReconnectingWebSocket("ws://127.0.0.1:1/");
+      console.log("code", (await closed).error.code);`,
+    );
+    // By another command: Deno grants a child that it knows to be Deno all permissions.
+    const child = spawn("env", [
+      process.execPath,
+      "run",
+      "--no-prompt",
+      "--no-check",
+      "--config",
+      path("deno.json"),
+      `${folder}/script.ts`,
+    ]);
+    const { stdout, stderr } = await deadline(child.exited, 20_000, "the child's exit");
+    assertEquals([stdout, stderr], ["code ERR_PERMISSION\n", ""]);
+  },
+);
