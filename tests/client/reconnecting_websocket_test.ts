@@ -314,11 +314,11 @@ testIf(
       const { closed } = new ReconnectingWebSocket("ws://127.0.0.1:1/");
       console.log("code", (await closed).error.code);`,
     );
-    // By another command: Deno grants a child that it knows to be Deno all permissions.
-    const child = spawn("env", [
-      process.execPath,
+
+    const child = spawn(process.execPath, [
       "run",
-      "--no-prompt",
+      "-A",
+      "--deny-net",
       "--no-check",
       "--config",
       path("deno.json"),
