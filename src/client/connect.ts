@@ -58,7 +58,7 @@ export async function connect(
   handler?: SocketHandler,
 ): Promise<WebSocketConnection> {
   const plan = makeConnectPlan(url, options);
-  return await withTimeout(options, (signal) => dial(plan, signal, { handler }));
+  return await withTimeout(options, (signal) => dial(plan, signal, handler));
 }
 
 /**
@@ -96,6 +96,6 @@ export async function connectOver(
   const plan = makeHandshakePlan(url, options);
   return await withTimeout(
     options,
-    (signal) => openWebSocket(toTransport(conn), plan, signal, { handler }),
+    (signal) => openWebSocket(toTransport(conn), plan, signal, handler),
   );
 }

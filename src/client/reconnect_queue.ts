@@ -10,6 +10,8 @@ import { handled, rejected } from "../util/promises.ts";
 /** The longest frame header, in bytes. It is added to each message, so that short ones are bounded. */
 const MAX_HEADER = 14;
 
+const WRITTEN: Promise<void> = Promise.resolve();
+
 interface Item {
   readonly message: Message;
   readonly size: number;
@@ -78,13 +80,16 @@ export class ReconnectQueue {
     const message = typeof data === "string" ? data : toBytes(data);
     const connection = this.#open;
     if (connection === undefined) return this.#add(message, this.#limits.maxQueueSize);
-    const room = this.#limits.maxBufferedAmount - connection.bufferedAmount;
-    if (this.#items.length === 0 && !coreOf(connection).sender.isFull && !isLonger(message, room)) {
+    const { maxBufferedAmount } = this.#limits;
+    // Refused by the connection for its size.
+    if (isLonger(message, maxBufferedAmount)) return connection.send(data);
+    if (this.#items.length === 0 && hasRoomFor(connection, message)) {
       return this.#pass(connection, message);
     }
+    const room = maxBufferedAmount - connection.bufferedAmount;
     // The option `overflow` decides: the connection rejects what it has no room for.
     if (isLonger(message, room - this.#size - MAX_HEADER)) return this.#overflow(connection);
-    return this.#add(message, this.#limits.maxBufferedAmount);
+    return this.#add(message, maxBufferedAmount);
   }
 
   /** A connection has opened: sends the queued messages. */
@@ -134,7 +139,7 @@ export class ReconnectQueue {
   #passAll(): void {
     while (this.#items.length > 0) {
       const connection = this.#open;
-      if (connection === undefined || coreOf(connection).sender.isFull) break;
+      if (connection === undefined || !hasRoomFor(connection, this.#items.at(0)!.message)) break;
       const { message, size, sent } = this.#items.poll()!;
       this.#size -= size;
       this.#pass(connection, message).then(sent.resolve, sent.reject);
@@ -143,6 +148,8 @@ export class ReconnectQueue {
 
   #pass(connection: WebSocketConnection, message: Message): Promise<void> {
     void connection.send(message as Sendable);
+    // A long message is written at once, if the system takes it.
+    if (coreOf(connection).sender.bufferedAmount === 0) return WRITTEN;
     return this.#written ??= handled(this.#write(connection));
   }
 
@@ -175,6 +182,12 @@ export class ReconnectQueue {
     void connection.close(1013);
     return rejected(notOpen(text));
   }
+}
+
+/** Returns whether the send queue is below its mark, and has room for the message. */
+function hasRoomFor(connection: WebSocketConnection, message: Message): boolean {
+  const { sender } = coreOf(connection);
+  return !sender.isFull && sender.hasRoomFor(message);
 }
 
 function maybeLost(): DOMException {

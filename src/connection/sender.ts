@@ -343,12 +343,15 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       if (!this.#core.transport.write(bytes) || this.#isClosed) break;
       this.#afterWrite(bytes);
     }
-    const waiter = this.#waiter;
-    if (waiter === undefined || this.isFull) {
-      if (this.queuedBytes > 0) return;
+    const isEmpty = this.queuedBytes === 0;
+    if (isEmpty) {
       this.#emptyWaiter?.resolve();
       this.#emptyWaiter = undefined;
-      return this.#core.onWritten(false);
+    }
+    const waiter = this.#waiter;
+    if (waiter === undefined || this.isFull) {
+      if (isEmpty) this.#core.onWritten(false);
+      return;
     }
     this.#waiter = undefined;
     waiter.resolve();

@@ -202,3 +202,26 @@ test("ReconnectingWebSocket sends no first message if there is none, and refuses
   assertEquals(await next(wrong), "close 1006 1, undefined");
   assert((await wrong.closed).error instanceof TypeError);
 });
+
+test("ReconnectingWebSocket passes large queued messages one after the other", async () => {
+  const { url } = serving(async (socket) => {
+    for await (const message of socket) await socket.send(String(message.length));
+  }, { limits: { maxMessageSize: 4 << 20 } });
+  const size = 3 << 20;
+  const { socket } = reconnecting(url, {
+    maxQueueSize: 8 << 20,
+    limits: { maxBufferedAmount: 8 << 20 },
+  });
+  const sends = [size, size + 1, 5].map((length) => socket.send(new Uint8Array(length)));
+  assertEquals(await next(socket), "open 1");
+  for (const length of [size, size + 1, 5]) assertEquals(await next(socket), `message ${length}`);
+  await Promise.all(sends);
+});
+
+test("ReconnectingWebSocket.send refuses one message larger than maxBufferedAmount", async () => {
+  const { url } = serving(echo);
+  const { socket } = reconnecting(url, { limits: { maxBufferedAmount: 1000 } });
+  assertEquals(await next(socket), "open 1");
+  const error = await assertRejects(() => socket.send("x".repeat(1001)));
+  assert(error instanceof Error && error.message.includes("1000"), String(error));
+});
