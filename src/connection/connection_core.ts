@@ -351,6 +351,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   progress(): void {
     this.#closeHandshake?.onProgress();
+    this.sender.onProgress();
     // If the queue is not full, the kernel may have taken everything, and the peer nothing.
     if (this.sender.isFull) this.keepalive.heard();
   }

@@ -37,7 +37,7 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /** What a {@linkcode Sender} uses of its connection. */
 export interface SenderCore {
-  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "overflow">;
+  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "timers" | "overflow">;
   readonly transport: Pick<Transport, "write">;
   /** Whether our Close frame has not been sent and the transport is open. */
   readonly isOpen: boolean;
@@ -196,7 +196,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       stream.cancel(error).catch(() => {});
       return rejected(error);
     }
-    this.#streams ??= new StreamSender(this, this.#core.settings.limits.closeTimeout);
+    this.#streams ??= new StreamSender(this, this.#core.settings);
     return handled(this.#streams.sendStream(stream, options));
   }
 
@@ -278,6 +278,11 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   flushScheduled(): void {
     this.#isScheduled = false;
     this.flush();
+  }
+
+  /** The transport has written a part of the last write. */
+  onProgress(): void {
+    this.#streams?.onProgress();
   }
 
   /** The transport has written all bytes of the last write. */

@@ -3,6 +3,8 @@ import type { FrameInit } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
+import { Timer } from "../util/timers.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
 import { notOpen } from "./ready_state.ts";
 import { toBytes } from "./sendable.ts";
 
@@ -42,6 +44,9 @@ export interface StreamSenderTarget {
   onIdle(): void;
 }
 
+/** The settings of a connection that a {@linkcode StreamSender} uses. */
+export type StreamSenderSettings = Pick<ConnectionSettings<unknown>, "limits" | "timers">;
+
 /**
  * Sends streams, each as one message in fragments while the stream is produced, and keeps the messages
  * that are sent meanwhile until the streams have ended.
@@ -50,7 +55,7 @@ export interface StreamSenderTarget {
  */
 export class StreamSender {
   readonly #target: StreamSenderTarget;
-  readonly #closeTimeout: number;
+  readonly #settings: StreamSenderSettings;
   /** Settles when everything that is to be sent so far has been sent. */
   #tail: Promise<unknown> = Promise.resolve();
   /** The number of streams, messages and closes that are to be sent. */
@@ -59,15 +64,14 @@ export class StreamSender {
   #reader: ReadableStreamDefaultReader<unknown> | undefined;
   /** The message that is being sent. */
   #message: Fragments | undefined;
-  /** The number of fragments sent so far. */
-  #progress = 0;
-  #isFinishing = false;
+  /** Made by `finish()`: runs while no progress is made. */
+  #patience: Patience | undefined;
   #aborted: unknown;
 
-  /** @param closeTimeout For how many milliseconds `finish()` waits for the next chunk of a stream. */
-  constructor(target: StreamSenderTarget, closeTimeout: number) {
+  /** @param settings The timers, and `closeTimeout`: for how long `finish()` waits for progress. */
+  constructor(target: StreamSenderTarget, settings: StreamSenderSettings) {
     this.#target = target;
-    this.#closeTimeout = closeTimeout;
+    this.#settings = settings;
   }
 
   /** Whether a stream is being sent, so that messages have to wait. */
@@ -93,7 +97,7 @@ export class StreamSender {
 
   /** Whether `finish()` has been called: nothing more may be sent. */
   get isFinishing(): boolean {
-    return this.#isFinishing;
+    return this.#patience !== undefined;
   }
 
   /**
@@ -119,32 +123,32 @@ export class StreamSender {
   }
 
   /**
-   * Closes the connection by `close`, after everything that is to be sent so far. A stream of which no
-   * fragment is sent for `closeTimeout` is cancelled: it must not keep the connection open for good.
+   * Closes the connection by `close`, after everything that is to be sent so far. If no fragment is sent,
+   * and the peer reads nothing, for `closeTimeout`, the streams are cancelled: they must not keep the
+   * connection open for good.
    */
   finish(close: () => void): void {
-    if (this.#isFinishing) return;
-    this.#isFinishing = true;
-    let timer: ReturnType<typeof setTimeout>;
-    let seen = -1;
-    const look = (): void => {
-      if (this.#progress !== seen) {
-        seen = this.#progress;
-        timer = setTimeout(look, this.#closeTimeout);
-        return;
-      }
+    if (this.#patience !== undefined) return;
+    const patience = this.#patience = new Patience(() => {
       this.abort(notOpen("The connection is being closed"));
       close();
-    };
-    look();
+    });
+    this.#settings.timers.start(patience, this.#settings.limits.closeTimeout);
     this.#after(() => {
-      clearTimeout(timer);
+      patience.stopTimer();
       close();
     }).catch(() => {});
   }
 
+  /** A fragment has been sent, or the transport has written bytes. */
+  onProgress(): void {
+    if (this.#patience?.wheel === undefined) return;
+    this.#settings.timers.start(this.#patience, this.#settings.limits.closeTimeout);
+  }
+
   /** Cancels everything that is to be sent. */
   abort(error: unknown): void {
+    this.#patience?.stopTimer();
     this.#aborted ??= error;
     this.#reader?.cancel(error).catch(() => {});
     this.#message?.discard();
@@ -177,7 +181,7 @@ export class StreamSender {
         if (done) break;
         for (const part of message.split(value)) {
           message.add(part);
-          this.#progress++;
+          this.onProgress();
           await this.#target.queueReady;
           // A source that is always ready, and a peer that is faster, must not block the event loop.
           if (performance.now() - turn > LONGEST_TURN) {
@@ -203,6 +207,20 @@ export class StreamSender {
   #check(): void {
     if (this.#aborted !== undefined) throw this.#aborted;
     if (!this.#target.isOpen) throw notOpen("Cannot send");
+  }
+}
+
+/** The wait of `finish()` for progress. */
+class Patience extends Timer {
+  readonly #onTimeUp: () => void;
+
+  constructor(onTimeUp: () => void) {
+    super();
+    this.#onTimeUp = onTimeUp;
+  }
+
+  override timeUp(): void {
+    this.#onTimeUp();
   }
 }
 

@@ -1,4 +1,6 @@
+import { Timers } from "../../src/util/timers.ts";
 import { assert, assertEquals, assertRejects, delay, test } from "../harness.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { collect, open, turns } from "../support/open.ts";
 import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import { manual, streamOf } from "../support/streams.ts";
@@ -107,4 +109,55 @@ test("a message is text as before after a stream", async () => {
   socket.send("b");
   peer.send(textFrame("c"));
   assertEquals(await peer.received(3), ["text+ a", "continuation", "text b"]);
+});
+
+test("close() behind a stream waits for a peer that reads slowly, in time awake", async () => {
+  const clock = new FakeClock();
+  const { socket, peer } = open({
+    timers: new Timers(clock),
+    memory: { capacity: 1000 },
+    limits: { closeTimeout: 1000 },
+  });
+  await turns();
+  peer.transport.pause();
+  const sent = socket.send(streamOf([new Uint8Array(100_000)]));
+  const closed = socket.close(1000);
+  await turns();
+  // Less than a fragment within closeTimeout, but steadily.
+  for (let i = 0; i < 20; i++) {
+    clock.advance(600);
+    peer.transport.resume();
+    for (let j = 0; j < 4; j++) await null; // Some chunks of 1,000 bytes.
+    peer.transport.pause();
+    await turns(1);
+  }
+  assertEquals(peer.words.filter((word) => word.startsWith("close")), []);
+  clock.stall(60_000);
+  await turns();
+  peer.transport.resume();
+  await sent;
+  await peer.closeBack();
+  assertEquals([peer.words.at(-1), (await closed).wasClean], ["close 1000", true]);
+});
+
+test("close() behind a stream gives up a peer that stops reading", async () => {
+  const clock = new FakeClock();
+  const { socket, peer } = open({
+    timers: new Timers(clock),
+    memory: { capacity: 1000 },
+    limits: { closeTimeout: 1000 },
+  });
+  await turns();
+  peer.transport.pause();
+  const sent = socket.send(streamOf([new Uint8Array(100_000)]));
+  socket.close(1000);
+  await turns();
+  clock.advance(900);
+  await turns();
+  assertEquals(socket.bufferedAmount > 0, true);
+  clock.advance(200);
+  assertEquals(socket.readyState, 2);
+  clock.advance(1100); // The wait until our Close frame is written.
+  await assertRejects(() => sent, DOMException);
+  assertEquals((await socket.closed).closeCode, 1006);
 });

@@ -3,6 +3,7 @@ import type { Overflow } from "../../src/connection/connection_options.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
+import { timers } from "../../src/util/timers.ts";
 import { assert, assertEquals, assertRejects, test, toHex } from "../harness.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { turns } from "../support/open.ts";
@@ -21,6 +22,7 @@ function makeSender(limits: Partial<Limits> = {}) {
     settings: {
       role: "server" as const,
       limits: resolveLimits(limits),
+      timers,
       overflow: "close" as Overflow,
     },
     transport,

@@ -1,7 +1,9 @@
+import { resolveLimits } from "../../src/connection/limits.ts";
 import { StreamSender } from "../../src/connection/stream_sender.ts";
 import type { StreamSenderTarget } from "../../src/connection/stream_sender.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import type { Message } from "../../src/protocol/message.ts";
+import { timers } from "../../src/util/timers.ts";
 import {
   assert,
   assertEquals,
@@ -39,7 +41,8 @@ class FakeTarget implements StreamSenderTarget {
 
 function makeStreamSender(closeTimeout = 10_000) {
   const target = new FakeTarget();
-  return { target, streams: new StreamSender(target, closeTimeout) };
+  const settings = { limits: resolveLimits({ closeTimeout }), timers };
+  return { target, streams: new StreamSender(target, settings) };
 }
 
 test("StreamSender sends a stream in fragments, and reports when it is idle", async () => {
