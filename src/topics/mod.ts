@@ -8,6 +8,8 @@ export type { Feed, FeedEvent, FeedOptions } from "./feed.ts";
 export { natsRelay } from "./nats_relay.ts";
 export type { NatsRelayOptions } from "./nats_relay.ts";
 export type { JetStream, NatsConnection, NatsMessage } from "./nats_types.ts";
+export { presence } from "./presence.ts";
+export type { Membership, Presence, PresenceChange, PresenceOptions } from "./presence.ts";
 export { redisRelay } from "./redis_relay.ts";
 export type { RedisClient } from "./redis_relay.ts";
 export type { RelayOptions } from "./relay_options.ts";

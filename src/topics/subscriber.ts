@@ -47,6 +47,19 @@ export class Poll {
   }
 }
 
+/** Calls back when a peer has closed, if it can say so. @returns A function that takes it back. */
+export function whenClosed(peer: Peer, onClose: () => void): () => void {
+  const { closed } = peer as NotifyingPeer;
+  if (typeof closed?.then === "function") {
+    let isWanted = true;
+    const close = () => isWanted && onClose();
+    closed.then(close, close);
+    return () => isWanted = false;
+  }
+  (peer as NotifyingPeer).addEventListener?.("close", onClose);
+  return () => (peer as NotifyingPeer).removeEventListener?.("close", onClose);
+}
+
 /** A peer with its subscriptions. */
 export class Subscriber {
   readonly peer: Peer;
@@ -57,15 +70,14 @@ export class Subscriber {
   readonly #pending = new Set<PeerSubscription>();
   #isScheduled = false;
   readonly #onClose = () => this.leave();
+  readonly #unlisten: () => void;
 
   /** @param onEmpty Called when the last subscription has ended. */
   constructor(peer: Peer, poll: Poll, onEmpty: (subscriber: Subscriber) => void) {
     this.peer = peer;
     this.#poll = poll;
     this.#onEmpty = onEmpty;
-    const { closed } = peer as NotifyingPeer;
-    if (typeof closed?.then === "function") closed.then(this.#onClose, this.#onClose);
-    else (peer as NotifyingPeer).addEventListener?.("close", this.#onClose);
+    this.#unlisten = whenClosed(peer, this.#onClose);
   }
 
   /** Whether messages can be sent. */
@@ -117,7 +129,7 @@ export class Subscriber {
     this.subscriptions.delete(subscription.topic);
     this.#pending.delete(subscription);
     if (this.subscriptions.size > 0) return;
-    (this.peer as NotifyingPeer).removeEventListener?.("close", this.#onClose);
+    this.#unlisten();
     this.#onEmpty(this);
   }
 }

@@ -1,5 +1,5 @@
 // Topics of several nodes, over real brokers that are killed and started again.
-import { topics } from "../../src/topics/mod.ts";
+import { presence, topics } from "../../src/topics/mod.ts";
 import type { Gap, Topics } from "../../src/topics/mod.ts";
 import {
   assert,
@@ -158,6 +158,28 @@ for (const client of clients) {
         }
       }
       assert(ledgers.some(({ ledger }) => ledger.lost > 0), "something was lost");
+    },
+  );
+
+  testIf(
+    broker.canRun,
+    `${client}: the members of a node that is cut off leave within 4 s`,
+    async () => {
+      const { port } = await broker.start();
+      const [a, b] = [await node(client, port), await node(client, port)];
+      const [here, there] = [presence(a, { grace: 0 }), presence(b, { grace: 0 })];
+      const members = () => [...here.members("lobby").keys()].sort();
+      here.join(new Ledger(), "lobby", "ada", {});
+      there.join(new Ledger(), "lobby", "bob", {});
+      await eventually(() => members().length === 2, 10_000, "both members");
+      // The node ends without a word: its topics are gone before its presence can say so.
+      await b[Symbol.asyncDispose]();
+      const started = performance.now();
+      await eventually(() => members().length === 1, 10_000, "one member");
+      assert(performance.now() - started < 4500);
+      assertEquals(members(), ["ada"]);
+      await there[Symbol.asyncDispose]();
+      await here[Symbol.asyncDispose]();
     },
   );
 

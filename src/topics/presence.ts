@@ -1,0 +1,316 @@
+import { whenClosed } from "./subscriber.ts";
+import { PresenceTopic } from "./presence_topic.ts";
+import type { PresenceMessage } from "./presence_topic.ts";
+import type { Message, Peer, Subscription, Topics } from "./types.ts";
+
+/** The time between two heartbeats of a node, in milliseconds. */
+const HEARTBEAT = 1000;
+
+/** After how much silence the members of a node have left, in milliseconds. */
+const SILENCE = 3000;
+
+/** Topics of presence have names that no application can mistake for its own. */
+const PREFIX = "\u0000presence/";
+
+/** Options of {@linkcode presence}. */
+export interface PresenceOptions {
+  /** Changes are gathered, and told at most this often, in milliseconds. @default {1000} */
+  interval?: number;
+  /** A member that joins again within this time has not left, in milliseconds. @default {5000} */
+  grace?: number;
+  /** Above this number of members, only the count is told. @default {1000} */
+  maxMembers?: number;
+}
+
+/** What has changed since the last time. */
+export interface PresenceChange<State> {
+  /** Members that have joined, with their states. */
+  readonly joined: ReadonlyMap<string, State>;
+  /** Members whose state has changed. */
+  readonly changed: ReadonlyMap<string, State>;
+  /** Members that have left. */
+  readonly left: readonly string[];
+  /** How many there are now. */
+  readonly count: number;
+}
+
+/** A connection of a member. */
+export interface Membership<State> {
+  /** Changes the state of the member. */
+  update(state: State): void;
+  /** Ends with the connection at the latest. The member leaves with its last connection. */
+  leave(): void;
+}
+
+/** The members of topics: on all nodes, if the topics have a relay. */
+export interface Presence<State> extends AsyncDisposable {
+  /**
+   * Adds a connection of a member.
+   *
+   * @param key Names the member: a person, for example, with any number of connections.
+   * @param state What others are to know of it, as JSON can hold it.
+   */
+  join(peer: Peer, topic: string, key: string, state: State): Membership<State>;
+  /** The members of a topic that this node has members of, or watches. */
+  members(topic: string): ReadonlyMap<string, State>;
+  /** Their number. */
+  count(topic: string): number;
+  /** Watches a topic: the first change has the members of now. A slow loop gets fewer and larger changes. */
+  changes(topic: string, options?: { signal?: AbortSignal }): AsyncIterable<PresenceChange<State>>;
+}
+
+/**
+ * Makes the presence of members on topics.
+ *
+ * @throws {RangeError} If an option is no number of at least 0.
+ * @example
+ * ```ts
+ * import { presence, topics } from "@sluice/websocket/topics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using rooms = topics();
+ * await using people = presence<{ name: string }>(rooms);
+ * const peer = { readyState: 1, send() {}, close() {} };
+ * const { leave } = people.join(peer, "lobby", "user 7", { name: "Ada" });
+ * for await (const { joined, count } of people.changes("lobby")) {
+ *   assertEquals([...joined], [["user 7", { name: "Ada" }]]);
+ *   assertEquals(count, 1);
+ *   break;
+ * }
+ * leave();
+ * ```
+ */
+export function presence<State>(topics: Topics, options: PresenceOptions = {}): Presence<State> {
+  return new RelayedPresence<State>(topics, options);
+}
+
+/** A topic with the subscription that receives the diffs of other nodes. */
+interface Watched<State> {
+  readonly members: PresenceTopic<State>;
+  readonly subscription: Subscription;
+  /** How many connections and loops need it. */
+  uses: number;
+}
+
+class RelayedPresence<State> implements Presence<State> {
+  readonly #topics: Topics;
+  readonly #node: string = crypto.randomUUID();
+  readonly #interval: number;
+  readonly #grace: number;
+  readonly #maxMembers: number;
+  readonly #watched = new Map<string, Watched<State>>();
+  /** When each other node was heard last. */
+  readonly #heard = new Map<string, number>();
+  /** The connections that have joined, each with what ends its membership. */
+  readonly #connections = new Map<() => void, Peer>();
+  readonly #control: Subscription;
+  readonly #heartbeats: ReturnType<typeof setInterval>;
+  readonly #ends = new AbortController();
+  #tickedAt = performance.now();
+
+  constructor(topics: Topics, options: PresenceOptions) {
+    const { interval = 1000, grace = 5000, maxMembers = 1000 } = options;
+    for (const [name, value] of Object.entries({ interval, grace, maxMembers })) {
+      if (typeof value === "number" && value >= 0) continue;
+      throw new RangeError(
+        `Cannot make presence: expected ${name} to be a number of at least 0, got ${value}`,
+      );
+    }
+    this.#topics = topics;
+    this.#interval = interval;
+    this.#grace = grace;
+    this.#maxMembers = maxMembers;
+    this.#control = topics.subscribe(receiver((data) => this.#hear(data)), PREFIX);
+    this.#heartbeats = setInterval(() => this.#tick(), HEARTBEAT);
+  }
+
+  join(peer: Peer, topic: string, key: string, state: State): Membership<State> {
+    if (peer.readyState !== 1) {
+      throw new DOMException("Cannot join: the peer is not open", "InvalidStateError");
+    }
+    const { members } = this.#use(topic);
+    const connection = members.join(key, state);
+    let hasLeft = false;
+    const leave = () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      stop();
+      this.#connections.delete(leave);
+      members.leave(key, connection, this.#grace, () => this.#release(topic));
+    };
+    const stop = whenClosed(peer, leave);
+    this.#connections.set(leave, peer);
+    return {
+      update: (state) => hasLeft ? undefined : members.update(key, state),
+      leave,
+    };
+  }
+
+  members(topic: string): ReadonlyMap<string, State> {
+    return this.#watched.get(topic)?.members.view() ?? new Map();
+  }
+
+  count(topic: string): number {
+    return this.members(topic).size;
+  }
+
+  async *changes(
+    topic: string,
+    { signal }: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<PresenceChange<State>, void, undefined> {
+    const { members } = this.#use(topic);
+    const ends = signal === undefined
+      ? this.#ends.signal
+      : AbortSignal.any([signal, this.#ends.signal]);
+    try {
+      let told: ReadonlyMap<string, State> = new Map();
+      let version = -1;
+      let toldAt = -Infinity;
+      while (!ends.aborted) {
+        await members.changed(version, ends);
+        await pause(toldAt + this.#interval - performance.now(), ends);
+        if (ends.aborted) return;
+        version = members.version;
+        const view = members.view();
+        const change = difference(told, view, this.#maxMembers);
+        const isFirst = toldAt === -Infinity;
+        toldAt = performance.now();
+        const hasChanged = change.count !== told.size || change.joined.size > 0 ||
+          change.changed.size > 0 || change.left.length > 0;
+        told = view;
+        if (isFirst || hasChanged) yield change;
+      }
+    } finally {
+      this.#release(topic);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ends.abort();
+    clearInterval(this.#heartbeats);
+    this.#say(PREFIX, { node: this.#node, type: "bye" });
+    for (const leave of [...this.#connections.keys()]) leave();
+    for (const { members, subscription } of this.#watched.values()) {
+      members.close();
+      subscription.unsubscribe();
+    }
+    this.#watched.clear();
+    this.#control.unsubscribe();
+    await Promise.resolve();
+  }
+
+  /** Begins to receive the members of a topic, or counts one more use. */
+  #use(topic: string): Watched<State> {
+    let watched = this.#watched.get(topic);
+    if (watched === undefined) {
+      const name = PREFIX + topic;
+      const members = new PresenceTopic<State>(this.#node, (message) => this.#say(name, message));
+      const peer = receiver((data) => this.#receive(members, data));
+      const ask = () => members.ask();
+      const subscription = this.#topics.subscribe(peer, name, { onGap: ask });
+      subscription.ready.then(ask, () => {});
+      watched = { members, subscription, uses: 0 };
+      this.#watched.set(topic, watched);
+    }
+    watched.uses++;
+    return watched;
+  }
+
+  #release(topic: string): void {
+    const watched = this.#watched.get(topic);
+    if (watched === undefined || --watched.uses > 0) return;
+    this.#watched.delete(topic);
+    watched.members.close();
+    watched.subscription.unsubscribe();
+  }
+
+  #say(topic: string, message: PresenceMessage<State>): void {
+    try {
+      this.#topics.publish(topic, JSON.stringify(message));
+    } catch (error) {
+      // The topics may have been disposed before; there is nothing more to say then.
+      if (!this.#ends.signal.aborted) throw error;
+    }
+  }
+
+  #receive(members: PresenceTopic<State>, data: Message): void {
+    const message = parse<State>(data);
+    if (message === undefined || message.node === this.#node) return;
+    this.#heard.set(message.node, performance.now());
+    members.take(message);
+  }
+
+  #hear(data: Message): void {
+    const message = parse<State>(data);
+    if (message === undefined || message.node === this.#node) return;
+    if (message.type === "bye") this.#lose(message.node);
+    else this.#heard.set(message.node, performance.now());
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    // What this node did not hear while its own event loop stood still is no silence of others.
+    const late = Math.max(0, now - this.#tickedAt - HEARTBEAT);
+    this.#tickedAt = now;
+    if (this.#watched.size > 0) this.#say(PREFIX, { node: this.#node, type: "heartbeat" });
+    for (const [node, heardAt] of this.#heard) {
+      this.#heard.set(node, heardAt + late);
+      if (heardAt + late < now - SILENCE) this.#lose(node);
+    }
+    // Peers without an event for it: a closed one is found here.
+    for (const [leave, { readyState }] of this.#connections) if (readyState !== 1) leave();
+  }
+
+  #lose(node: string): void {
+    this.#heard.delete(node);
+    for (const { members } of this.#watched.values()) members.lose(node);
+  }
+}
+
+/** A subscriber of this process. It takes messages after their delivery, so that it can answer them. */
+function receiver(take: (data: Message) => void): Peer {
+  return { readyState: 1, send: (data) => queueMicrotask(() => take(data)), close() {} };
+}
+
+function parse<State>(data: Message): PresenceMessage<State> | undefined {
+  try {
+    const message = JSON.parse(data as string);
+    return typeof message.node === "string" && typeof message.type === "string"
+      ? message
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits for a time in milliseconds, or for the end. */
+function pause(time: number, signal: AbortSignal): Promise<void> {
+  if (time <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, time);
+    signal.addEventListener("abort", end);
+  });
+}
+
+function difference<State>(
+  before: ReadonlyMap<string, State>,
+  now: ReadonlyMap<string, State>,
+  maxMembers: number,
+): PresenceChange<State> {
+  const joined = new Map<string, State>();
+  const changed = new Map<string, State>();
+  const left: string[] = [];
+  if (now.size <= maxMembers) {
+    for (const [key, state] of now) {
+      if (!before.has(key)) joined.set(key, state);
+      else if (before.get(key) !== state) changed.set(key, state);
+    }
+    for (const key of before.keys()) if (!now.has(key)) left.push(key);
+  }
+  return { joined, changed, left, count: now.size };
+}

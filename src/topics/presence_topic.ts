@@ -1,0 +1,191 @@
+/** What nodes tell each other of the members of a topic. */
+export type PresenceMessage<State> =
+  /** The node is there. */
+  | { node: string; type: "heartbeat" }
+  /** The node ends, and its members leave. */
+  | { node: string; type: "bye" }
+  /** Members of the node that have joined, changed or left since the version before. */
+  | {
+    node: string;
+    type: "diff";
+    version: number;
+    set: [key: string, state: State][];
+    gone: string[];
+  }
+  /** All members of the node. */
+  | { node: string; type: "all"; version: number; set: [key: string, state: State][] }
+  /** A question to all nodes for all of their members, or to one. */
+  | { node: string; type: "ask"; to?: string };
+
+/** A member of this node. */
+interface Member<State> {
+  state: State;
+  readonly connections: Set<symbol>;
+  /** Runs when the member has no connection, and is about to leave. */
+  grace: ReturnType<typeof setTimeout> | undefined;
+  readonly onLeft: (() => void)[];
+}
+
+/** The members of another node. */
+interface OtherNode<State> {
+  version: number;
+  readonly members: Map<string, State>;
+}
+
+/** The members of one topic: those of this node, and what other nodes have said of theirs. */
+export class PresenceTopic<State> {
+  /** Counts the changes of any node. */
+  version = 0;
+  readonly #node: string;
+  readonly #say: (message: PresenceMessage<State>) => void;
+  readonly #own = new Map<string, Member<State>>();
+  readonly #others = new Map<string, OtherNode<State>>();
+  #ownVersion = 0;
+  /** Changes of this turn, which are told together. */
+  readonly #untold = new Set<string>();
+  #waiting: (() => void)[] = [];
+  #isClosed = false;
+
+  constructor(node: string, say: (message: PresenceMessage<State>) => void) {
+    this.#node = node;
+    this.#say = say;
+  }
+
+  /** Adds a connection of a member. */
+  join(key: string, state: State): symbol {
+    const connection = Symbol(key);
+    let member = this.#own.get(key);
+    if (member === undefined) {
+      member = { state, connections: new Set(), grace: undefined, onLeft: [] };
+      this.#own.set(key, member);
+    }
+    clearTimeout(member.grace);
+    member.grace = undefined;
+    member.connections.add(connection);
+    this.update(key, state);
+    return connection;
+  }
+
+  /** Changes the state of a member. */
+  update(key: string, state: State): void {
+    const member = this.#own.get(key);
+    if (member === undefined) return;
+    member.state = state;
+    this.#tell(key);
+  }
+
+  /** Ends a connection of a member, which leaves with the last one after `grace` milliseconds. */
+  leave(key: string, connection: symbol, grace: number, onLeft: () => void): void {
+    const member = this.#own.get(key);
+    if (member === undefined) return onLeft();
+    member.connections.delete(connection);
+    member.onLeft.push(onLeft);
+    if (member.connections.size > 0 || this.#isClosed) return this.#left(member);
+    member.grace = setTimeout(() => {
+      member.grace = undefined;
+      this.#own.delete(key);
+      this.#tell(key);
+      this.#left(member);
+    }, grace);
+  }
+
+  #left(member: Member<State>): void {
+    for (const onLeft of member.onLeft.splice(0)) onLeft();
+  }
+
+  /** All members: of a key that several nodes have, the state of this one counts first. */
+  view(): ReadonlyMap<string, State> {
+    const view = new Map<string, State>();
+    for (const { members } of this.#others.values()) {
+      for (const [key, state] of members) view.set(key, state);
+    }
+    for (const [key, { state }] of this.#own) view.set(key, state);
+    return view;
+  }
+
+  /** Resolves when the version is another one, or at the end. */
+  changed(version: number, signal: AbortSignal): Promise<void> {
+    if (this.version !== version || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      signal.addEventListener("abort", end);
+      this.#waiting.push(end);
+    });
+  }
+
+  /** Asks the other nodes for all of their members, and tells them those of this one. */
+  ask(): void {
+    if (this.#isClosed) return;
+    this.#say({ node: this.#node, type: "ask" });
+    if (this.#own.size > 0) this.#tellAll();
+  }
+
+  /** Takes what another node has said. */
+  take(message: PresenceMessage<State>): void {
+    const { node } = message;
+    if (message.type === "ask") {
+      if (message.to === undefined ? this.#own.size > 0 : message.to === this.#node) {
+        this.#tellAll();
+      }
+    } else if (message.type === "all") {
+      this.#others.set(node, { version: message.version, members: new Map(message.set) });
+      this.#change();
+    } else if (message.type === "diff") {
+      const other = this.#others.get(node) ?? { version: 0, members: new Map<string, State>() };
+      if (message.version <= other.version) return;
+      if (message.version > other.version + 1) {
+        this.#say({ node: this.#node, type: "ask", to: node });
+        return;
+      }
+      other.version = message.version;
+      for (const key of message.gone) other.members.delete(key);
+      for (const [key, state] of message.set) other.members.set(key, state);
+      this.#others.set(node, other);
+      this.#change();
+    }
+  }
+
+  /** Takes that another node is gone, and its members with it. */
+  lose(node: string): void {
+    if (this.#others.delete(node)) this.#change();
+  }
+
+  /** Ends the timers. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { grace } of this.#own.values()) clearTimeout(grace);
+    this.#own.clear();
+  }
+
+  #tell(key: string): void {
+    this.#change();
+    this.#untold.add(key);
+    if (this.#untold.size === 1) queueMicrotask(() => this.#tellDiff());
+  }
+
+  #tellDiff(): void {
+    const set: [string, State][] = [];
+    const gone: string[] = [];
+    for (const key of this.#untold) {
+      const member = this.#own.get(key);
+      if (member === undefined) gone.push(key);
+      else set.push([key, member.state]);
+    }
+    this.#untold.clear();
+    if (this.#isClosed) return;
+    this.#say({ node: this.#node, type: "diff", version: ++this.#ownVersion, set, gone });
+  }
+
+  #tellAll(): void {
+    const set = Array.from(this.#own, ([key, { state }]): [string, State] => [key, state]);
+    this.#say({ node: this.#node, type: "all", version: this.#ownVersion, set });
+  }
+
+  #change(): void {
+    this.version++;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

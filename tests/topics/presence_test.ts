@@ -1,0 +1,177 @@
+import { presence, topics } from "../../src/topics/mod.ts";
+import type { Presence, PresenceChange, Topics } from "../../src/topics/mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertThrows,
+  delay,
+  eventually,
+  onTestEnd,
+  test,
+} from "../harness.ts";
+import { FakePeer, PlainPeer } from "./fake_peer.ts";
+
+interface State {
+  name: string;
+}
+
+function make(options: Parameters<typeof presence>[1] = {}, rooms?: Topics) {
+  const own = rooms ?? topics();
+  const people = presence<State>(own, { interval: 50, grace: 100, ...options });
+  onTestEnd(async () => {
+    await people[Symbol.asyncDispose]();
+    if (rooms === undefined) await own[Symbol.asyncDispose]();
+  });
+  return { rooms: own, people };
+}
+
+/** Collects the changes of a topic until the test ends. */
+function watch(people: Presence<State>, topic: string): PresenceChange<State>[] {
+  const changes: PresenceChange<State>[] = [];
+  const stop = new AbortController();
+  const watching = (async () => {
+    for await (const change of people.changes(topic, { signal: stop.signal })) changes.push(change);
+  })();
+  onTestEnd(async () => {
+    stop.abort();
+    await watching;
+  });
+  return changes;
+}
+
+/** A change in a form that is easy to compare. */
+function shape({ joined, changed, left, count }: PresenceChange<State>) {
+  return [[...joined.keys()].sort(), [...changed.keys()].sort(), [...left].sort(), count];
+}
+
+test("presence tells who is there first, then joins, changes and leaves, gathered", async () => {
+  const { people } = make();
+  const [a, b] = [new FakePeer(), new FakePeer()];
+  const ada = people.join(a, "lobby", "ada", { name: "Ada" });
+  const changes = watch(people, "lobby");
+  await eventually(() => changes.length === 1, 5000, "the members of now");
+  people.join(b, "lobby", "bob", { name: "Bob" });
+  ada.update({ name: "Ada L." });
+  assertEquals(people.count("lobby"), 2);
+  await eventually(() => changes.length === 2, 5000, "a change");
+  b.end();
+  await eventually(() => changes.length === 3, 5000, "the leave");
+  assertEquals(changes.map(shape), [
+    [["ada"], [], [], 1],
+    [["bob"], ["ada"], [], 2],
+    [[], [], ["bob"], 1],
+  ]);
+  assertEquals([...people.members("lobby")], [["ada", { name: "Ada L." }]]);
+});
+
+test("a member is a key: it leaves with its last connection, after the grace", async () => {
+  const { people } = make({ grace: 80 });
+  const changes = watch(people, "x");
+  const [phone, laptop] = [new FakePeer(), new FakePeer()];
+  people.join(phone, "x", "ada", { name: "Ada" });
+  people.join(laptop, "x", "ada", { name: "Ada" });
+  await eventually(() => changes.at(-1)?.count === 1, 5000, "one member");
+  phone.end();
+  await delay(150);
+  assertEquals(people.count("x"), 1);
+  // A reload: the connection is replaced within the grace.
+  laptop.end();
+  people.join(new FakePeer(), "x", "ada", { name: "Ada" });
+  await delay(200);
+  assertEquals(changes.flatMap(({ left }) => left), []);
+  assertEquals(people.count("x"), 1);
+});
+
+test("1,000 members that join and leave within a second are told in three changes at most", async () => {
+  const { people } = make({ interval: 1000, grace: 0 });
+  const changes = watch(people, "x");
+  await delay(0);
+  const peers = Array.from({ length: 1000 }, () => new FakePeer());
+  for (const [n, peer] of peers.entries()) people.join(peer, "x", `${n}`, { name: `${n}` });
+  await delay(500);
+  for (const peer of peers) peer.end();
+  await eventually(() => people.count("x") === 0, 5000, "all have left");
+  await eventually(() => changes.at(-1)?.count === 0, 5000, "the last change");
+  await delay(1100);
+  assert(changes.length <= 3, `${changes.length} changes`);
+});
+
+test("above maxMembers only the count is told", async () => {
+  const { people } = make({ maxMembers: 10 });
+  for (let n = 0; n < 20; n++) people.join(new FakePeer(), "x", `${n}`, { name: "" });
+  const changes = watch(people, "x");
+  await eventually(() => changes.length === 1, 5000, "a change");
+  assertEquals(shape(changes[0]!), [[], [], [], 20]);
+});
+
+test("a peer that says nothing of its end is found, and leave() ends a membership at once", async () => {
+  const { people } = make({ grace: 0 });
+  const silent = new PlainPeer();
+  people.join(silent, "x", "a", { name: "" });
+  const { leave, update } = people.join(new FakePeer(), "x", "b", { name: "" });
+  leave();
+  leave();
+  update({ name: "ignored" });
+  silent.readyState = 3;
+  await eventually(() => people.count("x") === 0, 5000, "nobody is there");
+  assertThrows(() => people.join(silent, "x", "a", { name: "" }), DOMException, "not open");
+  assertThrows(() => presence(topics(), { grace: -1 }), RangeError, "grace");
+});
+
+test("two nodes on the same topics see each other's members, and lose them with the node", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const here = make({ grace: 0 }, rooms).people;
+  const there = presence<State>(rooms, { grace: 0 });
+  there.join(new FakePeer(), "x", "early", { name: "" });
+  const changes = watch(here, "x");
+  await eventually(() => here.count("x") === 1, 5000, "who was there before");
+  const both = new FakePeer();
+  here.join(both, "x", "both", { name: "here" });
+  there.join(new FakePeer(), "x", "both", { name: "there" });
+  await eventually(() => there.count("x") === 2 && here.count("x") === 2, 5000, "two members");
+  both.end();
+  await delay(200);
+  assertEquals(here.members("x").get("both"), { name: "there" });
+  await there[Symbol.asyncDispose]();
+  await eventually(() => here.count("x") === 0, 5000, "none is left");
+  await eventually(() => changes.at(-1)?.count === 0, 5000, "the last change");
+  assertEquals(changes.flatMap(({ left }) => left).sort(), ["both", "early"]);
+});
+
+test("the members of a node that is silent leave within four seconds", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const here = make({ grace: 0 }, rooms).people;
+  watch(here, "x");
+  await delay(10);
+  // What a node that was killed has said.
+  const node = "a0000000-0000-0000-0000-000000000000";
+  const set = [["ghost", { name: "" }]];
+  rooms.publish("\0presence/x", JSON.stringify({ node, type: "all", version: 1, set }));
+  await eventually(() => here.count("x") === 1, 5000, "the member of the other node");
+  const started = performance.now();
+  await eventually(() => here.count("x") === 0, 10_000, "the member has left");
+  const time = performance.now() - started;
+  assert(time > 2000 && time < 4500, `${time} ms`);
+});
+
+test("a diff that is missed is asked for again", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const here = make({ grace: 0 }, rooms).people;
+  watch(here, "x");
+  await delay(10);
+  const asked: unknown[] = [];
+  rooms.subscribe({ readyState: 1, send: (data) => asked.push(data), close() {} }, "\0presence/x");
+  const node = "b0000000-0000-0000-0000-000000000000";
+  const diff = { node, type: "diff", version: 3, set: [["a", { name: "" }]], gone: [] };
+  rooms.publish("\0presence/x", JSON.stringify(diff));
+  const isAsked = () => asked.some((text) => JSON.parse(text as string).to === node);
+  await eventually(isAsked, 5000, "a question to the node");
+  for (const garbage of ["", "{", "[]", "{}", '{"node":1}', '{"node":"a","type":"none"}']) {
+    rooms.publish("\0presence/x", garbage);
+  }
+  await delay(10);
+  assertEquals(here.count("x"), 0);
+});
