@@ -207,7 +207,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * begun again.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
-    return this.#core.queue;
+    return this.#core.readers.queue;
   }
 
   /**
@@ -237,7 +237,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * Cancelling it closes the connection.
    */
   get readable(): ReadableStream<Message> {
-    return this.#core.readable;
+    return this.#core.readers.readable;
   }
 
   /**

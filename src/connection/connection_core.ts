@@ -3,7 +3,6 @@ import { useExtensions } from "../extensions/negotiation.ts";
 import { CloseCode, decodeClosePayload, encodeClosePayload } from "../protocol/close_code.ts";
 import { closeCodeOf, type WebSocketError } from "../protocol/errors.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { Message } from "../protocol/message.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 import { CallbackConsumer } from "./callback_consumer.ts";
@@ -15,13 +14,12 @@ import {
 } from "./close_handshake.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings, ConnectionStart, CoreInit } from "./connection_settings.ts";
+import { ConnectionReaders, type ReadersCore } from "./connection_readers.ts";
 import { Keepalive, type KeepaliveCore } from "./keepalive.ts";
 import { MemoryAccount, type MemoryHolder, STEP } from "./memory_budget.ts";
 import { holdsTooMuch } from "./memory_usage.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
-import { MessageQueue } from "./message_queue.ts";
-import { makeReadable } from "./message_readable.ts";
-import { MessageStreams } from "./message_streams.ts";
+import type { MessageStreams } from "./message_streams.ts";
 import { Writable, type WritableCore, type WritableTarget } from "./message_writable.ts";
 import { notOpen, ReadyState } from "./ready_state.ts";
 import { Receiver, type ReceiverCore } from "./receiver.ts";
@@ -52,6 +50,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     SenderCore,
     CloseHandshakeCore,
     KeepaliveCore,
+    ReadersCore,
     WritableCore,
     MemoryHolder {
   readonly socket: Socket;
@@ -65,15 +64,14 @@ export class ConnectionCore<Socket extends WritableTarget>
   #state: ReadyState = ReadyState.Open;
   /** Why the connection has failed. */
   #failure: unknown;
-  #closeInfo: CloseInfo | undefined;
+  /** How the connection has ended. */
+  closeInfo: CloseInfo | undefined;
   // The parts below are made when they are first needed: an idle connection does without.
   #receiver: Receiver | undefined;
   #consumer: MessageConsumer<Socket> | undefined;
-  #queue: MessageQueue | undefined;
-  #streams: MessageStreams | undefined;
+  #readers: ConnectionReaders | undefined;
   #closeHandshake: CloseHandshake | undefined;
   #account: MemoryAccount | undefined;
-  #readable: ReadableStream<Message> | undefined;
   #writable: Writable | undefined;
   #whenClosed: PromiseWithResolvers<CloseInfo> | undefined;
 
@@ -142,19 +140,14 @@ export class ConnectionCore<Socket extends WritableTarget>
     return this.#receiver ??= new Receiver(this, this.#extensions);
   }
 
-  /** The unread messages, for `for await` and `readable`. */
-  get queue(): MessageQueue {
-    if (this.#queue === undefined) {
-      this.#queue = new MessageQueue(this, this.settings.limits);
-      this.#consumer ??= this.#queue;
-      if (this.isClosed) this.#queue.end();
-    }
-    return this.#queue;
+  /** The ways to pull messages. */
+  get readers(): ConnectionReaders {
+    return this.#readers ??= new ConnectionReaders(this);
   }
 
   /** Receiver: takes the messages; the queue, unless there are callbacks, or streams are read. */
   get consumer(): MessageConsumer<Socket> {
-    return this.#consumer ?? this.queue;
+    return this.#consumer ??= this.readers.queue;
   }
 
   /** As `WebSocketConnection.messageStreams()`. */
@@ -165,19 +158,10 @@ export class ConnectionCore<Socket extends WritableTarget>
         "InvalidStateError",
       );
     }
-    if (this.#streams === undefined) {
-      this.#streams = new MessageStreams(this, this.settings.limits.incomingHighWaterMark);
-      this.#streams.takeOver(this.queue);
-      if (this.#closeInfo !== undefined) this.#streams.onClose(this.#closeInfo);
-      this.#consumer = this.#streams;
-      this.#input.streamMessages(this.#streams);
-    }
-    return this.#streams;
-  }
-
-  /** As `WebSocketConnection.readable`. */
-  get readable(): ReadableStream<Message> {
-    return this.#readable ??= makeReadable(this.queue, this);
+    const { streams } = this.readers;
+    this.#consumer = streams;
+    this.#input.streamMessages(streams);
+    return streams;
   }
 
   /** As `WebSocketConnection.writable`. */
@@ -265,7 +249,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     const isNotOpen = error instanceof DOMException && error.name === "InvalidStateError";
     // Not reported: the use of a connection that the peer has closed meanwhile, and the error that the
     // connection has ended with, which `readable` rejects with and which has been reported.
-    const isEnd = this.#closeInfo !== undefined && error === this.#closeInfo.error;
+    const isEnd = this.closeInfo !== undefined && error === this.closeInfo.error;
     if (!(isNotOpen && !this.isOpen) && !isEnd) {
       if (this.#consumer instanceof CallbackConsumer) this.#consumer.onError(error, this);
       this.reportError(error);
@@ -281,7 +265,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   /** As `WebSocketConnection.closed`. */
   get whenClosed(): Promise<CloseInfo> {
     this.#whenClosed ??= Promise.withResolvers();
-    if (this.#closeInfo !== undefined) this.#whenClosed.resolve(this.#closeInfo);
+    if (this.closeInfo !== undefined) this.#whenClosed.resolve(this.closeInfo);
     return this.#whenClosed.promise;
   }
 
@@ -293,7 +277,7 @@ export class ConnectionCore<Socket extends WritableTarget>
       const received = decodeClosePayload(frame.payload);
       const handshake = this.#startCloseHandshake();
       if (this.#receiver?.isInStream) {
-        this.#streams?.cut(notOpen("The peer has closed inside a message"));
+        this.#consumer?.cut?.(notOpen("The peer has closed inside a message"));
       }
       handshake.receive(received);
     } else if (!this.isClosed) {
@@ -375,20 +359,20 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.#receiver?.discard();
     this.#account?.close();
     this.settings.budget?.leave();
-    this.#closeInfo = info;
+    this.closeInfo = info;
     this.#whenClosed?.resolve(info);
     this.sender.abortStreams();
-    if (this.#queue !== this.#consumer) this.#queue?.end();
+    this.#readers?.onClose(info);
     // Before the callback `close`, in which the server's `connections` does not have the socket.
     this.settings.onClosed?.(this.socket);
-    this.#consumer?.onClose(info, this);
+    this.#consumer?.onClose?.(info, this);
   }
 
   /** The memory usage of the connection, in bytes. */
   get memoryUsage(): number {
     return (this.#receiver?.memoryUsage ?? 0) + this.sender.memoryUsage +
-      (this.#queue?.memoryUsage ?? 0) + (this.#streams?.memoryUsage ?? 0) +
-      this.keepalive.memoryUsage + (this.transport.heldBytes ?? 0);
+      (this.#readers?.memoryUsage ?? 0) + this.keepalive.memoryUsage +
+      (this.transport.heldBytes ?? 0);
   }
 
   /** Reports the memory usage to the budget, and fails the connection if it is over its limit. */

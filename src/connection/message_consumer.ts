@@ -45,5 +45,5 @@ export interface MessageConsumer<Socket = unknown> {
   /** The rest of a message, of which parts have been passed on, will not be received. */
   cut?(error: unknown): void;
   /** The connection is closed. */
-  onClose(info: CloseInfo, connection: ConsumedConnection<Socket>): void;
+  onClose?(info: CloseInfo, connection: ConsumedConnection<Socket>): void;
 }

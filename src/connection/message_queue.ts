@@ -62,11 +62,6 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     return !this.isFull;
   }
 
-  /** The connection is closed: the queue ends after its messages. */
-  onClose(): void {
-    this.end();
-  }
-
   /** Adds a message. */
   override push(message: Message): boolean {
     const isTaken = super.push(message);

@@ -211,8 +211,8 @@ test("ConnectionCore makes its queue when a message or a reader needs it", async
   assertEquals(core.isIdle, true);
   receive(textFrame("one"));
   assertEquals(core.isIdle, false);
-  assertEquals(await core.queue.next(), { done: false, value: "one" });
-  const next = core.queue.next();
+  assertEquals(await core.readers.queue.next(), { done: false, value: "one" });
+  const next = core.readers.queue.next();
   core.transport.abort();
   assertEquals(await next, { done: true, value: undefined });
 });

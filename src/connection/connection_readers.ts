@@ -1,0 +1,63 @@
+import type { Message } from "../protocol/message.ts";
+import type { CloseInfo } from "./close_info.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
+import type { ConsumedConnection } from "./message_consumer.ts";
+import { MessageQueue } from "./message_queue.ts";
+import { makeReadable } from "./message_readable.ts";
+import type { StreamCore } from "./message_readable.ts";
+import { MessageStreams } from "./message_streams.ts";
+
+/** What {@linkcode ConnectionReaders} uses of its connection. */
+export interface ReadersCore extends StreamCore, Pick<ConsumedConnection, "onIdle"> {
+  readonly settings: Pick<ConnectionSettings<unknown>, "limits">;
+  /** How the connection has ended; `undefined` before that. */
+  readonly closeInfo: CloseInfo | undefined;
+}
+
+/** The ways to pull messages from a connection. Each is made when it is first used. */
+export class ConnectionReaders {
+  readonly #core: ReadersCore;
+  #queue: MessageQueue | undefined;
+  #streams: MessageStreams | undefined;
+  #readable: ReadableStream<Message> | undefined;
+
+  constructor(core: ReadersCore) {
+    this.#core = core;
+  }
+
+  /** The unread messages, for `for await` and `readable`. */
+  get queue(): MessageQueue {
+    if (this.#queue === undefined) {
+      this.#queue = new MessageQueue(this.#core, this.#core.settings.limits);
+      if (this.#core.closeInfo !== undefined) this.#queue.end();
+    }
+    return this.#queue;
+  }
+
+  /** The messages as streams: takes over the messages of the queue. */
+  get streams(): MessageStreams {
+    if (this.#streams === undefined) {
+      const { settings, closeInfo } = this.#core;
+      this.#streams = new MessageStreams(this.#core, settings.limits.incomingHighWaterMark);
+      this.#streams.takeOver(this.queue);
+      if (closeInfo !== undefined) this.#streams.onClose(closeInfo);
+    }
+    return this.#streams;
+  }
+
+  /** As `WebSocketConnection.readable`. */
+  get readable(): ReadableStream<Message> {
+    return this.#readable ??= makeReadable(this.queue, this.#core);
+  }
+
+  /** The memory usage of unread messages, in bytes. */
+  get memoryUsage(): number {
+    return (this.#queue?.memoryUsage ?? 0) + (this.#streams?.memoryUsage ?? 0);
+  }
+
+  /** The connection is closed. */
+  onClose(info: CloseInfo): void {
+    this.#queue?.end();
+    this.#streams?.onClose(info);
+  }
+}
