@@ -31,8 +31,11 @@ const folders: Record<string, string[]> = {
   client: ["connection", "extensions", "handshake", "http", "protocol", "transport", "util"],
 };
 
-/** The transports' interface, and the two names a module that chooses among them may have. */
-const transportInterface = "src/transport/transport.ts";
+/** What every transport may import: the interface, and the scheduling on the event loop. */
+const transportShared = ["transport", "event_loop", "turn_budget"].map((name) =>
+  `src/transport/${name}.ts`
+);
+/** The modules that choose among the transports, and may import them all. */
 const transportChoosers = ["src/transport/mod.ts", "src/transport/runtime.ts"];
 
 /** What src/ may import from JSR. */
@@ -119,8 +122,8 @@ function localProblem(path: string, folder: string, target: string): string | un
   const withinTransport = folder === "transport" && !transportChoosers.includes(path);
   // bun_connect.ts and bun_listen.ts may import bun_transport.ts.
   const ownPart = path.replace(/_[^/]*\.ts$/, "_transport.ts");
-  if (withinTransport && target !== transportInterface && target !== ownPart) {
-    return "a transport may import transport.ts alone";
+  if (withinTransport && !transportShared.includes(target) && target !== ownPart) {
+    return "a transport may import no other transport";
   }
   return undefined;
 }

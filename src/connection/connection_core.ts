@@ -5,6 +5,7 @@ import { closeCodeOf, type WebSocketError } from "../protocol/errors.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
+import { type TurnBudget, turnBudget } from "../transport/turn_budget.ts";
 import { CallbackConsumer } from "./callback_consumer.ts";
 import {
   CloseHandshake,
@@ -303,6 +304,20 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.sender.flush();
     if (this.hasReceivedClose && this.isOpen) this.#closeHandshake!.onIdle();
     if (this.#account !== undefined) this.updateMemoryUsage();
+  }
+
+  /** Receiver: the time for received data in one event-loop turn, of all connections. */
+  get turn(): TurnBudget {
+    return turnBudget;
+  }
+
+  /** Receiver: goes on with the pending input, in the next event-loop turn. */
+  onTurn(): void {
+    if (this.isClosed) return;
+    this.sender.cork();
+    this.onIdle();
+    this.sender.scheduleFlush();
+    this.updateMemoryUsage();
   }
 
   /** Sender: the send queue is empty, or below its mark again. */

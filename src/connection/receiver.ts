@@ -10,6 +10,7 @@ import { messageTooBig } from "../protocol/message_sequence.ts";
 import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import { isControl } from "../protocol/opcode.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { TurnBudget } from "../transport/turn_budget.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
@@ -37,6 +38,10 @@ export interface ReceiverCore extends ConsumedConnection {
   fail(error: unknown): void;
   /** The peer has ended its direction of TCP, and everything before that has been decoded. */
   peerEnded(): void;
+  /** The time for received data in one event-loop turn. */
+  readonly turn: Pick<TurnBudget, "slice" | "isSpent" | "wait">;
+  /** Goes on with the pending input, in the next event-loop turn. */
+  onTurn(): void;
 }
 
 /** Takes the parts of messages: `MessageStreams`. */
@@ -57,6 +62,9 @@ export interface PartConsumer {
  * - the consumer is full: the input that it has no room for is kept, undecoded;
  * - the send queue is full, at a server: to read more would be to send more;
  * - the server's memory budget is used up.
+ *
+ * When the event-loop turn has spent its time on received data, the rest of the chunk waits for a later
+ * turn, so that a peer that sends without end keeps no other waiting.
  */
 export class Receiver implements FrameSink {
   readonly #core: ReceiverCore;
@@ -78,6 +86,8 @@ export class Receiver implements FrameSink {
   /** Whether input was pending before the last chunk. */
   #hadPendingInput = false;
   #hasEnded = false;
+  /** The work since the last look at the clock; -1 while the rest waits for the next event-loop turn. */
+  #work = 0;
 
   constructor(core: ReceiverCore, extensions: ExtensionInUse | undefined) {
     this.#core = core;
@@ -147,7 +157,7 @@ export class Receiver implements FrameSink {
   /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */
   resume(): void {
     const core = this.#core;
-    if (this.#isSendQueueFull) return;
+    if (this.#work < 0 || this.#isSendQueueFull) return;
     if (this.hasPendingInput) this.#decodePending();
     if (this.hasPendingInput || core.isClosed) return;
     if (this.#hasEnded) core.peerEnded();
@@ -188,9 +198,9 @@ export class Receiver implements FrameSink {
 
   /** FrameSink: the next frame, as the extensions have changed it. */
   enqueue(frame: Frame): void {
-    if (isControl(frame.opcode)) {
-      this.#core.control(frame);
-    } else if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
+    if (isControl(frame.opcode)) return this.#core.control(frame);
+    this.#countWork(frame.payload.length);
+    if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
       this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
       const assembler = this.#assembler ??= this.#makeAssembler();
@@ -205,7 +215,26 @@ export class Receiver implements FrameSink {
       return this.enqueue(new DecodedFrame(first, size, 0, bytes, start, end));
     }
     if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
+    this.#countWork(size);
     this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
+  }
+
+  /** Counts the work on a frame; if the time of the turn is spent, the frames behind it wait. */
+  #countWork(bytes: number): void {
+    if (this.#work < 0) return;
+    this.#work += 1 + (bytes >>> 12);
+    if (this.#work >= this.#core.turn.slice) this.#look();
+  }
+
+  #look(): void {
+    this.#work = 0;
+    if (!this.#core.turn.isSpent()) return;
+    this.#work = -1;
+    this.#pauseDecoding();
+    this.#core.turn.wait(() => {
+      this.#work = 0;
+      this.#core.onTurn();
+    });
   }
 
   #deliver(message: string | Uint8Array): void {
@@ -257,9 +286,8 @@ export class Receiver implements FrameSink {
    */
   get #isConsumerFull(): boolean {
     const core = this.#core;
-    return this.#parts === undefined
-      ? this.#hadPendingInput && this.hasPendingInput
-      : core.isOpen && core.consumer.isFull;
+    if (this.#hadPendingInput && this.hasPendingInput) return true;
+    return this.#parts !== undefined && core.isOpen && core.consumer.isFull;
   }
 
   /**

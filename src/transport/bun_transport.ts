@@ -1,3 +1,4 @@
+import { nextTurn } from "./event_loop.ts";
 import type { Addr, TcpAddr, Transport, TransportHandler } from "./transport.ts";
 
 /** The members of Bun's `Socket` that are used here. */
@@ -48,6 +49,12 @@ export interface BunSocketHandler {
   error(socket: BunSocket, error: unknown): void;
 }
 
+/**
+ * The size of a chunk after which reading pauses until the next event-loop turn, in bytes. Otherwise Bun
+ * reads one socket again and again in a turn, as long as its peer fills the 512 KiB of each read.
+ */
+const LARGE_READ = 256 * 1024;
+
 /** Whether the runtime is Bun. */
 export const isBun: boolean = (globalThis as { Bun?: unknown }).Bun !== undefined;
 
@@ -76,6 +83,8 @@ export class BunTransport implements Transport {
   /** The bytes of the last write that the kernel has not accepted. */
   #rest: Uint8Array | undefined;
   #isPaused = false;
+  /** Whether reading is paused until the next event-loop turn. */
+  #isYielding = false;
   #isShutdown = false;
   #isClosed = false;
   /** The events that await a handler. */
@@ -123,13 +132,13 @@ export class BunTransport implements Transport {
   pause(): void {
     if (this.#isPaused || this.#isClosed) return;
     this.#isPaused = true;
-    this.#socket.pause();
+    if (!this.#isYielding) this.#socket.pause();
   }
 
   resume(): void {
     if (!this.#isPaused || this.#isClosed) return;
     this.#isPaused = false;
-    this.#socket.resume();
+    if (!this.#isYielding) this.#socket.resume();
   }
 
   shutdown(): void {
@@ -164,6 +173,7 @@ export class BunTransport implements Transport {
   /** Handles the socket's `data`. */
   data(chunk: Uint8Array): void {
     if (this.#isClosed) return;
+    if (chunk.length >= LARGE_READ) this.#yield();
     if (this.#handler !== undefined && this.#early === undefined) return this.#handler.data(chunk);
     if (this.#early === undefined) this.#socket.pause();
     this.#emit((handler) => handler.data(chunk));
@@ -196,6 +206,16 @@ export class BunTransport implements Transport {
     this.#isClosed = true;
     this.#rest = undefined;
     this.#emit((handler) => handler.close(error));
+  }
+
+  #yield(): void {
+    if (this.#isYielding || this.#isPaused) return;
+    this.#isYielding = true;
+    this.#socket.pause();
+    nextTurn(() => {
+      this.#isYielding = false;
+      if (!this.#isPaused && !this.#isClosed && this.#early === undefined) this.#socket.resume();
+    });
   }
 
   #emit(event: (handler: TransportHandler) => void): void {

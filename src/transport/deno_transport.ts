@@ -1,4 +1,5 @@
 import type { Addr, Transport, TransportHandler } from "./transport.ts";
+import { turnBudget } from "./turn_budget.ts";
 
 /** The members of `Deno.Conn` that are used here. */
 export interface DenoConn {
@@ -48,6 +49,11 @@ const HEAD_READ = 1024;
 const MAX_SPARE = 64;
 /** The largest size of a read buffer, in bytes. */
 const MAX_READ = 64 * 1024;
+/**
+ * The size of a read, in bytes, after which the next one may have to wait for the next event-loop turn.
+ * Deno itself would read one socket up to 128 times in a turn, if its peer sends fast enough.
+ */
+const LARGE_READ = MAX_READ / 2;
 /** The number of small reads in a row after which the buffer is replaced by a smaller one. */
 const SMALL_READS = 16;
 
@@ -201,6 +207,7 @@ export class DenoTransport implements Transport {
         // The next handler comes after the request head, which may have been long.
         if (this.#handler !== handler) buffer.reset();
         else buffer.fit(count);
+        if (count >= LARGE_READ && turnBudget.isSpent()) return turnBudget.wait(() => this.#next());
       }
       this.#next();
     } catch (error) {

@@ -14,6 +14,22 @@ export const afterTurn: (run: () => void) => void = Bun !== undefined && setImme
   ? setImmediate
   : queueMicrotask;
 
-/** Calls back in a later event-loop turn, when no microtask is left. */
+/** Calls back when no microtask is left. */
 export const afterMicrotasks: (run: () => void) => void = setImmediate ??
   ((run) => void setTimeout(run, 0));
+
+/**
+ * Calls back in the next event-loop turn, when the sockets have been polled.
+ *
+ * Not by an immediate on Deno: as long as immediates are pending, it polls the sockets only in one of 61
+ * turns. A timer lets it poll them, and costs 1 to 2 ms in which nothing else may happen.
+ */
+export const nextTurn: (run: () => void) => void = Bun !== undefined && setImmediate !== undefined
+  ? setImmediate
+  : (run) => void setTimeout(run, 0);
+
+/**
+ * The time for received data in one event-loop turn, in milliseconds: longer where {@linkcode nextTurn}
+ * costs more.
+ */
+export const TURN_TIME: number = Bun !== undefined ? 8 : 15;

@@ -8,6 +8,9 @@ import type { Frame, Role } from "../../src/protocol/frame.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
 import { makeDeflate } from "../extensions/deflate_helpers.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
+import { deflated, RSV1 } from "../support/deflate.ts";
+import { rawFrame } from "../support/frames.ts";
+import { turns } from "../support/open.ts";
 
 /** A connection that takes what is received, and does as it is told. */
 class FakeCore {
@@ -52,6 +55,20 @@ class FakeCore {
 
   peerEnded(): void {
     this.taken.push("ended");
+  }
+
+  /** Whether the time of the event-loop turn is spent. */
+  isTurnSpent = false;
+
+  readonly turn = {
+    slice: 1,
+    isSpent: () => this.isTurnSpent,
+    wait: (run: () => void) => void setTimeout(run, 0),
+  };
+
+  onTurn(): void {
+    this.taken.push("turn");
+    this.receiver.resume();
   }
 
   onIdle(): void {}
@@ -106,6 +123,48 @@ test("Receiver keeps what a full consumer has no room for, and pauses with the n
   core.receiver.resume();
   assertEquals([core.taken, core.flow], [["a", "b", "c"], ["pause", "resume"]]);
   assertEquals(core.receiver.memoryUsage, 0);
+});
+
+test("Receiver keeps the rest of a chunk for the next turn if the time of this one is spent", async () => {
+  const core = new FakeCore();
+  core.isTurnSpent = true;
+  core.receive(`${A} ${B}`);
+  assertEquals([core.taken, core.flow], [["a"], []]);
+  core.receiver.resume();
+  core.receive(C);
+  core.receiver.end();
+  core.receiver.resume();
+  assertEquals([core.taken, core.flow], [["a"], ["pause"]]);
+  await turns();
+  assertEquals(core.taken, ["a", "turn", "b", "turn", "c", "turn", "ended"]);
+});
+
+test("Receiver goes on in the next turn where the time was spent, also after our Close", async () => {
+  const core = new FakeCore();
+  core.isTurnSpent = true;
+  core.isOpen = false;
+  core.receive(`${A} ${B}`);
+  core.isTurnSpent = false;
+  core.receive(C);
+  assertEquals(core.flow, ["pause"]);
+  await turns();
+  assertEquals([core.taken, core.flow], [["a", "turn", "b", "c"], ["pause", "resume"]]);
+});
+
+test("Receiver stops in the middle of a message that is inflated if the time is spent", async () => {
+  const deflate = makeDeflate({});
+  const core = new FakeCore("client", deflate);
+  core.receiver.streamMessages(core.consumer);
+  core.isTurnSpent = true;
+  const payload = deflated(new Uint8Array(300_000));
+  core.receiver.take(rawFrame({ first: 0x82 | RSV1, payload }, "client"));
+  const first = core.taken.length;
+  assertEquals(first, 1);
+  core.isTurnSpent = false;
+  await turns();
+  const parts = core.taken.filter((part) => part instanceof Uint8Array) as Uint8Array[];
+  assertEquals(parts.reduce((sum, { length }) => sum + length, 0), 300_000);
+  assertEquals(core.taken.includes("turn"), true);
 });
 
 test("Receiver holds nothing back from a full consumer after our Close", () => {

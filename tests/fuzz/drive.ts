@@ -181,6 +181,8 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     control: (frame) => control(frame, driven),
     fail: (error) => void (failure ??= error),
     peerEnded() {},
+    turn: { slice: Infinity, isSpent: () => false, wait() {} },
+    onTurn() {},
     onIdle() {},
     handlerFailed() {},
     reportError() {},
