@@ -227,9 +227,8 @@ class RelayedPresence<State> implements Presence<State> {
   #say(topic: string, message: PresenceMessage<State>): void {
     try {
       this.#topics.publish(topic, JSON.stringify(message));
-    } catch (error) {
-      // The topics may have been disposed before; there is nothing more to say then.
-      if (!this.#ends.signal.aborted) throw error;
+    } catch {
+      // The topics were disposed first: there is nothing more to say.
     }
   }
 
