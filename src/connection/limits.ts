@@ -81,6 +81,28 @@ export interface Limits {
    */
   handshakeTimeout: number;
   /**
+   * The largest body of a request that `fetch()` answers, in bytes. A larger one is answered with 413.
+   *
+   * @default {16777216} 16 MiB
+   */
+  maxBodySize: number;
+  /**
+   * How long `fetch()` may wait for a byte of the request's body, in milliseconds. After that, the
+   * request is answered with 408. The time in which the application does not read the body is not
+   * counted.
+   *
+   * @default {30000} 30 s
+   */
+  bodyTimeout: number;
+  /**
+   * How long a connection may be idle after a response of `fetch()`, in milliseconds, before it is
+   * closed. The default is longer than the 60 s for which proxies usually keep connections, so that
+   * they do not send a request to a connection that is being closed.
+   *
+   * @default {65000} 65 s
+   */
+  keepAliveTimeout: number;
+  /**
    * How long each wait of the closing handshake may take, in milliseconds: the wait for the peer's Close
    * frame, and the wait for its end of the TCP connection. After that, the connection is dropped. While
    * our Close frame waits in the send queue, the time starts again whenever the peer reads a part of
@@ -129,6 +151,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxHeadSize: 16 * 1024,
   maxHeaders: 100,
   handshakeTimeout: 10_000,
+  maxBodySize: 16 * 1024 * 1024,
+  bodyTimeout: 30_000,
+  keepAliveTimeout: 65_000,
   closeTimeout: 5_000,
   pingInterval: 30_000,
   pongTimeout: 20_000,

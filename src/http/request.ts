@@ -22,7 +22,7 @@ export interface ToRequestOptions {
    *
    * @default {null}
    */
-  body?: ReadableStream<Uint8Array<ArrayBuffer>> | null | undefined;
+  body?: ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer> | null | undefined;
 }
 
 /** Methods that `Request` refuses. CONNECT is for proxies, and TRACE would send cookies back. */

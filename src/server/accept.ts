@@ -14,7 +14,8 @@ import type {
   UpgradeResult,
 } from "./accept_options.ts";
 import { reportError } from "./report_error.ts";
-import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
+import { HttpConnection } from "./http_connection.ts";
+import { connectionSettings } from "./http_connection_handler.ts";
 
 /**
  * Makes a WebSocket of a TCP connection from your own listener: performs the opening handshake on it,
@@ -57,7 +58,7 @@ export function accept<Data>(
   const resolved = handler === undefined ? undefined : resolveHandler("accept()", handler);
   const config = resolveAcceptOptions(options);
   return new Promise((resolve, reject) => {
-    new ServerHandshake<Data>(toTransport(conn), config, {
+    const connection = new HttpConnection<Data>(toTransport(conn), config, {
       open(socket, response, early) {
         const start = { answer: response, early };
         if (resolved === undefined) coreOf(socket).start(start);
@@ -80,5 +81,6 @@ export function accept<Data>(
         onClosed: undefined,
       }),
     });
+    connection.start();
   });
 }

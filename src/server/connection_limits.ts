@@ -89,14 +89,19 @@ export class ConnectionLimits {
   /**
    * Counts a connection that has been acquired as one of a client that a proxy has named.
    *
+   * @param previous The client as whose it has been counted so far, if any.
    * @returns The refusal, if there is no room. Otherwise it is counted until `release()`.
    */
-  acquireAddress(clientAddr: Addr): HandshakeError | undefined {
+  acquireAddress(clientAddr: Addr, previous?: Addr): HandshakeError | undefined {
     const key = this.#keyOf(clientAddr);
-    if (key === undefined) return undefined;
-    const count = this.#countByAddress.get(key) ?? 0;
-    if (count >= this.#maxPerAddress) return full(`${key} has ${count} connections`);
-    this.#countByAddress.set(key, count + 1);
+    const previousKey = previous === undefined ? undefined : this.#keyOf(previous);
+    if (key === previousKey) return undefined;
+    if (key !== undefined) {
+      const count = this.#countByAddress.get(key) ?? 0;
+      if (count >= this.#maxPerAddress) return full(`${key} has ${count} connections`);
+      this.#countByAddress.set(key, count + 1);
+    }
+    if (previousKey !== undefined) this.#uncount(previousKey);
     return undefined;
   }
 
@@ -108,7 +113,10 @@ export class ConnectionLimits {
   release(clientAddr: Addr | undefined): void {
     this.#count--;
     const key = clientAddr === undefined ? undefined : this.#keyOf(clientAddr);
-    if (key === undefined) return;
+    if (key !== undefined) this.#uncount(key);
+  }
+
+  #uncount(key: string): void {
     const count = this.#countByAddress.get(key)! - 1;
     if (count > 0) this.#countByAddress.set(key, count);
     else this.#countByAddress.delete(key);

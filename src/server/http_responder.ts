@@ -1,42 +1,60 @@
-import { Timer, timers } from "../util/timers.ts";
+import { Timer, timers as processTimers } from "../util/timers.ts";
+import type { Timers } from "../util/timers.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
 
 /**
- * Writes an HTTP response as the last data of a connection, then closes it.
+ * Writes HTTP responses to a connection, and closes it after the last one.
  *
- * After the response this end of TCP is shut down, and received data is discarded until the peer ends
- * its side. To close with unread data would reset the connection, and the reset can destroy the
+ * After the last response this end of TCP is shut down, and received data is discarded until the peer
+ * ends its side. To close with unread data would reset the connection, and the reset can destroy the
  * response before the peer has read it.
  */
 export class HttpResponder extends Timer implements TransportHandler {
   /** The index in the server's `DenseSet`. */
   index = -1;
-  readonly #transport: Transport;
+  /** Called when the connection is closed while a response is being sent. */
+  onceClosed: (() => void) | undefined;
+  /** The connection. */
+  protected readonly transport: Transport;
+  /** The timers of the connection. */
+  protected readonly timers: Timers;
   readonly #timeout: number;
-  readonly #onClosed: () => void;
+  readonly #onClosed: (error?: unknown) => void;
   #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writingBytes = 0;
   #isWriting = false;
   #isFinishing = false;
   #hasPeerEnded = false;
   #isClosed = false;
-  readonly #closed = Promise.withResolvers<void>();
+  #closed: PromiseWithResolvers<void> | undefined;
   #onWritable: (() => void) | undefined;
 
   /**
-   * Takes over a transport.
+   * Prepares to write to a transport, after `start()`.
    *
-   * @param transport The transport, whose handler this object becomes.
+   * @param transport The transport.
    * @param timeout How long the peer may take to read what is written, and then to end its side, in
    * milliseconds.
    * @param onClosed Called once, when the connection is closed.
    */
-  constructor(transport: Transport, timeout: number, onClosed: () => void) {
+  constructor(
+    transport: Transport,
+    timeout: number,
+    onClosed: (error?: unknown) => void,
+    timers: Timers = processTimers,
+  ) {
     super();
-    this.#transport = transport;
+    this.timers = timers;
+    this.transport = transport;
     this.#timeout = timeout;
     this.#onClosed = onClosed;
-    transport.handler = this;
-    transport.resume();
+  }
+
+  /** Takes over the transport, whose handler this object becomes. */
+  start(): void {
+    this.transport.handler = this;
+    this.transport.resume();
   }
 
   /** Whether the connection is closed. */
@@ -46,35 +64,56 @@ export class HttpResponder extends Timer implements TransportHandler {
 
   /** Resolves when the connection is closed. */
   get closed(): Promise<void> {
+    this.#closed ??= Promise.withResolvers();
+    if (this.#isClosed) this.#closed.resolve();
     return this.#closed.promise;
+  }
+
+  /** Whether `finish()` has been called. */
+  get isFinishing(): boolean {
+    return this.#isFinishing;
+  }
+
+  /** Whether the peer has ended its side. */
+  get hasPeerEnded(): boolean {
+    return this.#hasPeerEnded;
+  }
+
+  /** The bytes that have been written and not been sent. */
+  get queuedBytes(): number {
+    return this.#queuedBytes + this.#writingBytes;
   }
 
   /** Writes bytes; resolves when more can be written, or when the connection is closed. */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+    if (this.#isClosed || bytes.length === 0) return Promise.resolve();
     this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
     this.#flush();
     if (!this.#isWriting) return Promise.resolve();
     return new Promise((resolve) => this.#onWritable = resolve);
   }
 
-  /** Ends the response: nothing is written after this. */
+  /** Ends the last response: nothing is written after this. */
   finish(): void {
+    if (this.#isFinishing) return;
     this.#isFinishing = true;
     this.#flush();
   }
 
   /** Drops the connection. */
   abort(): void {
-    this.#transport.abort();
+    this.transport.abort();
   }
 
   /** Transport: discards received data. */
-  data(): void {}
+  data(_chunk: Uint8Array): void {}
 
   /** Transport: the last write has completed. */
   drain(): void {
+    if (!this.#isWriting) return;
     this.#isWriting = false;
+    this.#writingBytes = 0;
     this.stopTimer();
     this.#flush();
   }
@@ -91,37 +130,45 @@ export class HttpResponder extends Timer implements TransportHandler {
   }
 
   /** Transport: the connection is closed. */
-  close(): void {
+  close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#writingBytes = 0;
     this.stopTimer();
     this.#onWritable?.();
-    this.#closed.resolve();
-    this.#onClosed();
+    this.onceClosed?.();
+    this.#closed?.resolve();
+    this.#onClosed(error);
   }
 
   /** Timer: the peer has not read, or not ended, in time. */
   timeUp(): void {
-    this.#transport.abort();
+    this.transport.abort();
   }
 
   #flush(): void {
     while (!this.#isWriting && !this.#isClosed) {
       const bytes = this.#queue.shift();
       if (bytes === undefined) break;
-      this.#isWriting = !this.#transport.write(bytes) && !this.#isClosed;
-      if (this.#isWriting) this.#startTimer();
+      this.#queuedBytes -= bytes.length;
+      this.#isWriting = !this.transport.write(bytes) && !this.#isClosed;
+      if (!this.#isWriting) continue;
+      this.#writingBytes = bytes.length;
+      this.#startTimer();
     }
     if (this.#isWriting || this.#isClosed) return;
-    this.#onWritable?.();
+    const onWritable = this.#onWritable;
     this.#onWritable = undefined;
+    onWritable?.();
     if (!this.#isFinishing) return;
-    if (this.#hasPeerEnded) return this.#transport.close();
-    this.#transport.shutdown();
+    if (this.#hasPeerEnded) return this.transport.close();
+    this.transport.shutdown();
     this.#startTimer();
   }
 
   #startTimer(): void {
-    timers.start(this, this.#timeout);
+    this.timers.start(this, this.#timeout);
   }
 }

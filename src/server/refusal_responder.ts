@@ -59,6 +59,7 @@ export class RefusalResponder {
       this.#handler.closed(responder);
     });
     this.#handler.responding(responder);
+    responder.start();
     responder.write(writeErrorResponse(error, { date: new Date() }));
     responder.finish();
   }

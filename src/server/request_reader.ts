@@ -1,131 +1,101 @@
-import { HandshakeError } from "../http/errors.ts";
+import { concat, EMPTY } from "../protocol/bytes.ts";
+import type { Limits } from "../connection/limits.ts";
 import { RequestHeadParser } from "../http/request_head_parser.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
-import type { Limits } from "../connection/limits.ts";
-import { concat, EMPTY } from "../protocol/bytes.ts";
-import { Timer, timers } from "../util/timers.ts";
-import type { Transport, TransportHandler } from "../transport/transport.ts";
+import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 
-/** Receives what a {@linkcode RequestReader} reads. */
-export interface RequestHandler {
-  /**
-   * Takes the data in front of the request head: a PROXY protocol header.
-   *
-   * @returns The rest of the chunk, once that header is complete.
-   * @throws {HandshakeError} If the header is malformed.
-   */
-  preface?(chunk: Uint8Array): Uint8Array | undefined;
-  /** The request head is complete. The transport is paused until its handler is replaced. */
-  head(head: RequestHead): void;
-  /** The request is malformed, too large or too late, and is to be answered with this error. */
-  refuse(error: HandshakeError): void;
-  /** The connection has been closed before the request was decided. */
-  closed(error: unknown): void;
-}
-
-/**
- * Reads one HTTP request head from a connection, within `handshakeTimeout`, and keeps the data that
- * arrives after it until the request has been decided.
- */
-export class RequestReader extends Timer implements TransportHandler {
-  /** The data received after the head: the first bytes of the first frames. */
-  early: Uint8Array = EMPTY;
-  readonly #transport: Transport;
+/** Reads the heads of a connection's requests, and keeps received data that is not processed yet. */
+export class RequestReader {
   readonly #limits: Readonly<Limits>;
-  readonly #handler: RequestHandler;
+  readonly #allowHttp10: boolean;
+  #proxiedClient: ProxiedClient | undefined;
   #parser: RequestHeadParser | undefined;
-  #hasHead = false;
-  #isDone = false;
+  /** How many bytes of an incomplete head the parser has. */
+  #headBytes = 0;
+  #input: Uint8Array = EMPTY;
 
-  /** Starts reading from a transport, whose handler this object becomes. */
-  constructor(transport: Transport, limits: Readonly<Limits>, handler: RequestHandler) {
-    super();
-    this.#transport = transport;
+  /**
+   * Prepares to read.
+   *
+   * @param allowHttp10 Whether requests of HTTP/1.0 are accepted.
+   * @param proxiedClient Reads a PROXY header in front of the first request.
+   */
+  constructor(
+    limits: Readonly<Limits>,
+    allowHttp10: boolean,
+    proxiedClient: ProxiedClient | undefined,
+  ) {
     this.#limits = limits;
-    this.#handler = handler;
-    this.#parser = new RequestHeadParser(limits);
-    timers.start(this, limits.handshakeTimeout);
-    transport.handler = this;
+    this.#allowHttp10 = allowHttp10;
+    this.#proxiedClient = proxiedClient;
   }
 
-  /** The head as it was received. Available between `head()` and `release()`. */
+  /** Whether a part of a head has been received. */
+  get hasBegun(): boolean {
+    return this.#parser !== undefined;
+  }
+
+  /** The number of received bytes that have not been processed. */
+  get inputSize(): number {
+    return this.#input.length;
+  }
+
+  /** The memory of what has been received and has not been processed, in bytes. */
+  get memoryUsage(): number {
+    return this.#headBytes + this.#input.length;
+  }
+
+  /** The text of the head that has been read last, until `finishHead()`. */
   get headText(): string {
     return this.#parser!.text;
   }
 
-  /** Whether the request has been decided, or the connection is closed. */
-  get isDone(): boolean {
-    return this.#isDone;
+  /**
+   * Reads data of a head. The data after it is kept.
+   *
+   * @param chunk The data.
+   * @param isOwn Whether the chunk is this object's to keep.
+   * @returns The head, if it is complete.
+   * @throws {HandshakeError} If the head is malformed or too large.
+   */
+  read(chunk: Uint8Array, isOwn: boolean): RequestHead | undefined {
+    let rest = chunk;
+    if (this.#proxiedClient !== undefined) {
+      const afterHeader = this.#proxiedClient.preface(chunk);
+      if (afterHeader === undefined) return undefined;
+      rest = afterHeader;
+    }
+    if (rest.length === 0) return undefined;
+    this.#parser ??= new RequestHeadParser({ ...this.#limits, allowHttp10: this.#allowHttp10 });
+    const used = this.#parser.push(rest);
+    if (used === -1) {
+      this.#headBytes += rest.length;
+      return undefined;
+    }
+    this.#headBytes = 0;
+    this.#proxiedClient = undefined;
+    this.keep(rest.subarray(used), isOwn);
+    return this.#parser.head!;
   }
 
-  /** Ends this reader: the caller sets another handler of the transport at once. */
-  finish(): void {
-    this.#isDone = true;
-    this.stopTimer();
+  /** Keeps data until it is taken. */
+  keep(data: Uint8Array, isOwn: boolean): void {
+    if (data.length === 0) return;
+    // A small rest of a chunk must not keep the whole chunk in memory.
+    const isCompact = isOwn && data.length * 2 >= data.buffer.byteLength;
+    this.#input = this.#input.length === 0 && isCompact ? data : concat(this.#input, data);
   }
 
-  /** Frees the head and the early data, when the request does not become a WebSocket. */
-  release(): void {
+  /** Returns the data that has been kept, which is the caller's. */
+  take(): Uint8Array {
+    const input = this.#input;
+    this.#input = EMPTY;
+    return input;
+  }
+
+  /** Frees the head. */
+  finishHead(): void {
     this.#parser = undefined;
-    this.early = EMPTY;
-  }
-
-  /** Transport: received data. */
-  data(chunk: Uint8Array): void {
-    if (this.#isDone) return;
-    if (this.#hasHead) {
-      this.early = concat(this.early, chunk);
-      return;
-    }
-    try {
-      const rest = this.#handler.preface === undefined ? chunk : this.#handler.preface(chunk);
-      if (rest === undefined) return;
-      const used = this.#parser!.push(rest);
-      if (used === -1) return;
-      // A copy, since the transport may reuse the chunk.
-      if (used < rest.length) this.early = rest.slice(used);
-    } catch (error) {
-      return this.#refuse(error as HandshakeError);
-    }
-    this.#hasHead = true;
-    this.#handler.head(this.#parser!.head!);
-    // The decision takes time: frames that follow the head are not read meanwhile.
-    if (!this.#isDone) this.#transport.pause();
-  }
-
-  /** Transport: never needed, since this object writes nothing. */
-  drain(): void {}
-
-  /** Transport: the peer's FIN. */
-  end(): void {
-    if (!this.#isDone) this.#transport.close();
-  }
-
-  /** Transport: the connection is closed. */
-  close(error?: unknown): void {
-    if (this.#isDone) return;
-    this.finish();
-    this.#handler.closed(error);
-  }
-
-  /** Timer: the request, or the decision, has taken too long. */
-  timeUp(): void {
-    const { handshakeTimeout } = this.#limits;
-    this.#refuse(
-      this.#hasHead
-        ? new HandshakeError(`Cannot answer the request within ${handshakeTimeout} ms`, {
-          code: "ERR_HANDSHAKE_UPGRADE_TIMEOUT",
-          status: 503,
-        })
-        : new HandshakeError(`Cannot wait for the request for more than ${handshakeTimeout} ms`, {
-          code: "ERR_HANDSHAKE_TIMEOUT",
-          status: 408,
-        }),
-    );
-  }
-
-  #refuse(error: HandshakeError): void {
-    this.finish();
-    this.#handler.refuse(error);
+    this.#headBytes = 0;
   }
 }

@@ -1,4 +1,9 @@
+import { concat } from "../protocol/bytes.ts";
+import { ResponseBodyEncoder } from "../http/response_body_encoder.ts";
+import { frameResponse } from "../http/response_framing.ts";
+import type { ResponseFraming } from "../http/response_framing.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
+import { includesToken } from "../http/token_list.ts";
 import { writeResponseHead } from "../http/response_writer.ts";
 import { cancelLater } from "../util/streams.ts";
 import type { HttpResponder } from "./http_responder.ts";
@@ -13,6 +18,7 @@ export interface AnyResponse {
   readonly headers?: HeaderFields;
   readonly body?: unknown;
   readonly bodyUsed?: boolean;
+  readonly url?: string;
 }
 
 /** Whether a value is a `Response` of any class. */
@@ -21,122 +27,272 @@ export function isResponse(value: unknown): value is AnyResponse {
     typeof (value as { status?: unknown }).status === "number";
 }
 
-/** A response whose head has been written, and whose body can be read. */
+/** The parts of a request that determine how its response is sent. */
+export interface ResponseInit {
+  readonly method: string;
+  readonly minorVersion: number;
+}
+
+/** A response that has been checked, and whose body can be read. */
 export interface PreparedResponse {
-  readonly head: Uint8Array<ArrayBuffer>;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** The length of the body that the application announces. */
+  readonly length: number | undefined;
   /** Undefined if the response has no body. */
   readonly body: BodyReader | undefined;
-  readonly isChunked: boolean;
+  /** Whether the application asks to close the connection. */
+  readonly closes: boolean;
+}
+
+/** The result of a read of a stream. */
+interface ReadResult {
+  done?: boolean;
+  value?: unknown;
 }
 
 /** The members of a stream reader that are needed to send a body. */
 interface BodyReader {
-  read(): Promise<{ done?: boolean; value?: unknown }>;
+  read(): Promise<ReadResult>;
   cancel(reason?: unknown): Promise<void>;
 }
 
-/** The statuses whose responses have no body: RFC 9110 §6.4.1. */
-const STATUSES_WITHOUT_BODY = new Set([204, 304]);
+/** How many microtasks a body may take that is there already, but must be read as a stream. */
+const READY_MICROTASKS = 8;
+/** A first piece of the body up to this size, in bytes, is written together with the head. */
+const MAX_JOINED = 16_384;
 
-const CRLF = /* @__PURE__ */ new Uint8Array([13, 10]);
-const LAST_CHUNK = /* @__PURE__ */ new Uint8Array([48, 13, 10, 13, 10]);
-const textEncoder = /* @__PURE__ */ new TextEncoder();
+/** The codings that `fetch()` of the runtimes decodes. */
+const DECODED = /^(?:gzip|x-gzip|deflate|br|zstd)$/i;
 
 /**
- * Prepares a response to be sent.
+ * Checks a response before anything of it is sent.
  *
  * @param response The application's response.
- * @param isHead Whether the request is a HEAD, whose response has no body.
+ * @param init The request that it answers.
  * @throws {TypeError} If the body has been read, or is no stream of bytes, or a field is invalid.
  * @throws {RangeError} If the status is not 200 to 599, as that of `Response.error()`.
  */
-export function prepareResponse(response: AnyResponse, isHead: boolean): PreparedResponse {
-  const { status, statusText = "", bodyUsed } = response;
-  const body = response.body ?? null;
-  const hasBody = body !== null && !isHead && !STATUSES_WITHOUT_BODY.has(status);
+export function prepareResponse(response: AnyResponse, init: ResponseInit): PreparedResponse {
   try {
-    const headers = toPairs(response.headers);
-    // RFC 9112 §6.3: without a length and without chunks, a body that is cut short looks complete.
-    const isChunked = hasBody && !headers.some(([name]) => /^content-length$/i.test(name!));
-    const head = writeResponseHead({ status, statusText, headers }, {
-      date: new Date(),
-      chunked: isChunked,
-      ...(body === null && !isHead ? { contentLength: 0 } : {}),
-    });
-    if (!hasBody) {
-      discardBody(response);
-      return { head, body: undefined, isChunked };
+    const { status, statusText = "", bodyUsed, url = "" } = response;
+    // Before the body: on Bun, a Response derives its Content-Type when its headers are first read.
+    let headers = toPairs(response.headers);
+    const encoding = find(headers, "content-encoding");
+    // The runtime has decoded the body of a response that it has fetched.
+    if (url !== "" && encoding !== undefined && DECODED.test(encoding)) {
+      headers = headers.filter(([name]) => !/^content-(?:encoding|length)$/i.test(name));
     }
-    if (bodyUsed === true) throw new TypeError("Cannot send response: its body has been used");
-    return { head, body: readerOf(body), isChunked };
+    const length = parseLength(find(headers, "content-length"));
+    const closes = includesToken(find(headers, "connection") ?? null, "close");
+    const body = response.body ?? undefined;
+    const framing = frameResponse({ ...init, status, hasBody: body !== undefined, length });
+    // Throws if a field is invalid, while the response can still be replaced by a 500.
+    writeResponseHead({ status, statusText, headers }, { framing });
+    if (!framing.sendsBody) discardBody(response);
+    else if (bodyUsed === true) throw new TypeError("Cannot send response: its body has been used");
+    const reader = framing.sendsBody ? readerOf(body) : undefined;
+    return { status, statusText, headers, length, body: reader, closes };
   } catch (error) {
     discardBody(response);
     throw error;
   }
 }
 
+/** An error before anything of the response has been sent, so that another one can be. */
+export class UnsentError extends Error {}
+
 /**
- * Sends a response as the last data of a connection.
+ * Sends a response.
  *
+ * @param responder The connection.
+ * @param response The response.
+ * @param init The request that it answers.
+ * @param persists Asked when the head is written: whether the connection may persist.
+ * @returns Whether the connection persists.
+ * @throws {UnsentError} If the body fails before anything has been sent; its cause is the error.
  * @throws {unknown} The error of the body's stream. The connection is then dropped, so that the client
  * can see that the body is incomplete.
  */
 export async function sendResponse(
   responder: HttpResponder,
-  { head, body, isChunked }: PreparedResponse,
-): Promise<void> {
-  const written = responder.write(head);
-  if (body !== undefined) {
-    await written;
-    await sendBody(responder, body, isChunked);
+  response: PreparedResponse,
+  init: ResponseInit,
+  persists: () => boolean,
+): Promise<boolean> {
+  const { body } = response;
+  if (body === undefined) {
+    const framing = frameFor(response, init, false, response.length);
+    const { head, isPersistent } = writeHead(response, framing, init, persists);
+    await responder.write(head);
+    return isPersistent;
   }
-  responder.finish();
+  responder.onceClosed = () => cancelLater(body, closedError());
+  try {
+    return await sendWithBody(responder, response, body, init, persists);
+  } catch (error) {
+    if (responder.isClosed) return false; // The application's stream reacts to the cancellation.
+    cancelLater(body, error);
+    if (!(error instanceof UnsentError)) responder.abort();
+    throw error;
+  } finally {
+    responder.onceClosed = undefined;
+  }
+}
+
+async function sendWithBody(
+  responder: HttpResponder,
+  response: PreparedResponse,
+  body: BodyReader,
+  init: ResponseInit,
+  persists: () => boolean,
+): Promise<boolean> {
+  const begun = await beginBody(body, response.length).catch((cause) => {
+    throw new UnsentError("Cannot send response: its body has failed", { cause });
+  });
+  let { reading } = begun;
+  const framing = frameFor(response, init, true, begun.length);
+  const encoder = new ResponseBodyEncoder(framing);
+  const pieces = encodeFirst(encoder, begun.piece);
+  const { head, isPersistent } = writeHead(response, framing, init, persists);
+  const [start] = pieces;
+  if (pieces.length === 1 && start!.length <= MAX_JOINED) {
+    await responder.write(concat(head, start!));
+  } else {
+    responder.write(head);
+    await writeAll(responder, pieces);
+  }
+  while (!responder.isClosed) {
+    const { done, value } = await reading;
+    if (done) {
+      await responder.write(encoder.finish());
+      return isPersistent;
+    }
+    await writeAll(responder, encoder.encode(toBytes(value)));
+    // After the write: a closed connection has no use of the next piece.
+    if (!responder.isClosed) reading = body.read();
+  }
+  return false;
+}
+
+function encodeFirst(
+  encoder: ResponseBodyEncoder,
+  piece: Uint8Array | undefined,
+): readonly Uint8Array[] {
+  try {
+    return piece === undefined ? [] : encoder.encode(piece);
+  } catch (cause) {
+    throw new UnsentError("Cannot send response: its body is too long", { cause });
+  }
+}
+
+/**
+ * Reads the first piece of a body, if it is there: the head must not wait for the first data of a
+ * stream, such as of server-sent events.
+ */
+async function beginBody(body: BodyReader, announced: number | undefined): Promise<{
+  piece: Uint8Array | undefined;
+  reading: Promise<ReadResult>;
+  length: number | undefined;
+}> {
+  const reading = body.read();
+  const first = await settledSoon(reading);
+  if (first === undefined) return { piece: undefined, reading, length: announced };
+  if (first.done) return { piece: undefined, reading, length: announced ?? 0 };
+  const piece = toBytes(first.value);
+  const next = body.read();
+  next.catch(() => {}); // It is awaited after the first piece has been written.
+  // A body that ends with its first piece, as one made of a string, is sent with its length.
+  const second = announced === undefined ? await settledSoon(next) : undefined;
+  return { piece, reading: next, length: second?.done ? piece.length : announced };
 }
 
 /** Cancels the body of a response that is not sent. */
 export function discardBody(response: unknown): void {
   if (!isResponse(response)) return;
   const body = response.body as Partial<ReadableStream> & { destroy?: () => void } | null;
-  if (typeof body?.cancel === "function" && body.locked !== true) {
-    cancelLater(body as ReadableStream, closedError());
+  if (typeof body?.cancel === "function") {
+    if (body.locked !== true) cancelLater(body as ReadableStream, closedError());
   } else if (typeof body?.destroy === "function") {
     body.destroy(); // A node:stream.
   }
 }
 
-async function sendBody(
-  responder: HttpResponder,
-  reader: BodyReader,
-  isChunked: boolean,
-): Promise<void> {
-  // The next write would notice a closed connection, but an idle body does not write.
-  responder.closed.then(() => cancelLater(reader, closedError()));
-  try {
-    while (!responder.isClosed) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (!ArrayBuffer.isView(value)) {
-        throw new TypeError("Cannot send body: expected a stream of Uint8Array");
-      }
-      const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-      // RFC 9112 §7.1: a chunk of no bytes would be the last one.
-      if (bytes.length > 0) await responder.write(isChunked ? toChunk(bytes) : bytes);
-    }
-    if (isChunked) await responder.write(LAST_CHUNK);
-  } catch (error) {
-    if (responder.isClosed) return; // The application's stream reacts to the cancellation.
-    responder.abort();
-    cancelLater(reader, error);
-    throw error;
-  }
-}
-
-function closedError(): DOMException {
+/** The reason of a signal and of a cancellation when the client has left. */
+export function closedError(): DOMException {
   return new DOMException("The client has closed the connection", "AbortError");
 }
 
-function toPairs(fields: HeaderFields = []): (readonly string[])[] {
-  return Symbol.iterator in fields ? [...fields] : Object.entries(fields);
+function frameFor(
+  { status }: PreparedResponse,
+  { method, minorVersion }: ResponseInit,
+  hasBody: boolean,
+  length: number | undefined,
+): ResponseFraming {
+  return frameResponse({ method, minorVersion, status, hasBody, length });
+}
+
+function writeHead(
+  { status, statusText, headers, closes }: PreparedResponse,
+  framing: ResponseFraming,
+  { minorVersion }: ResponseInit,
+  persists: () => boolean,
+): { head: Uint8Array<ArrayBuffer>; isPersistent: boolean } {
+  const isPersistent = !framing.endsByClose && !closes && persists();
+  const head = writeResponseHead({ status, statusText, headers }, {
+    date: new Date(),
+    framing,
+    // RFC 9112 §9.3: HTTP/1.1 persists by default, HTTP/1.0 with "keep-alive" only.
+    connection: !isPersistent ? "close" : minorVersion === 0 ? "keep-alive" : "",
+  });
+  return { head, isPersistent };
+}
+
+function writeAll(responder: HttpResponder, pieces: readonly Uint8Array[]): Promise<void> {
+  let written: Promise<void> = Promise.resolve();
+  for (const piece of pieces) written = responder.write(piece);
+  return written;
+}
+
+/** Returns the result of a promise that settles within a few microtasks, otherwise `undefined`. */
+async function settledSoon(reading: Promise<ReadResult>): Promise<ReadResult | undefined> {
+  let result: ReadResult | undefined;
+  let isRejected = false;
+  reading.then((value) => result = value, () => isRejected = true);
+  for (let i = 0; i < READY_MICROTASKS && result === undefined && !isRejected; i++) await null;
+  return isRejected ? await reading : result;
+}
+
+function toBytes(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (!ArrayBuffer.isView(value)) {
+    throw new TypeError("Cannot send body: expected a stream of Uint8Array");
+  }
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+function toPairs(fields: HeaderFields = []): (readonly [name: string, value: string])[] {
+  const list = Symbol.iterator in fields ? [...fields] : Object.entries(fields);
+  return list.map((pair) => {
+    if (pair.length === 2) return [String(pair[0]), String(pair[1])] as const;
+    throw new TypeError(`Cannot send response: a header of ${pair.length} items`);
+  });
+}
+
+function find(
+  headers: readonly (readonly [name: string, value: string])[],
+  name: string,
+): string | undefined {
+  return headers.find(([other]) => other.length === name.length && other.toLowerCase() === name)
+    ?.[1];
+}
+
+function parseLength(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const length = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(length)) return length;
+  throw new TypeError(`Cannot send response: Content-Length "${text}", expected digits`);
 }
 
 function readerOf(body: unknown): BodyReader {
@@ -155,15 +311,4 @@ function readerOf(body: unknown): BodyReader {
     read: () => iterator.next(),
     cancel: async () => void await iterator.return?.(),
   };
-}
-
-/** RFC 9112 §7.1: `chunk = chunk-size CRLF chunk-data CRLF`. */
-function toChunk(bytes: Uint8Array): Uint8Array {
-  const size = textEncoder.encode(bytes.length.toString(16));
-  const chunk = new Uint8Array(size.length + bytes.length + 4);
-  chunk.set(size);
-  chunk.set(CRLF, size.length);
-  chunk.set(bytes, size.length + 2);
-  chunk.set(CRLF, chunk.length - 2);
-  return chunk;
 }

@@ -37,8 +37,14 @@ export interface ServeOptions<Data = unknown>
    */
   maxMemory?: number;
   /**
-   * Answers a plain HTTP request, GET or HEAD, so that a page and a health check can come from the same
-   * port. The connection is closed after the response.
+   * Answers plain HTTP (HTTP/1.1 and HTTP/1.0) on the same port: a page, a form, a health check. All
+   * methods except CONNECT and TRACE, request bodies as streams, and persistent connections are
+   * supported.
+   *
+   * `request.signal` aborts when the client leaves. If `fetch()` throws, or returns something else than
+   * a `Response`, the client gets a 500. A body of the request that is not read is not received: the
+   * connection is then closed after the response. See `maxBodySize`, `bodyTimeout` and
+   * `keepAliveTimeout` of `limits`.
    *
    * @default {undefined} plain HTTP is answered with 426
    */

@@ -1,4 +1,3 @@
-import type { RequestHead } from "../http/request_head_parser.ts";
 import { listen } from "../transport/runtime.ts";
 import type {
   Addr,
@@ -8,35 +7,31 @@ import type {
   Transport,
 } from "../transport/transport.ts";
 import { resolveAcceptOptions } from "./accept_options.ts";
-import type {
-  AcceptConfig,
-  RequestInfo,
-  UpgradeData,
-  UpgradeHandler,
-  UpgradeResult,
-} from "./accept_options.ts";
-import { connectionSettings, ServerHandshake } from "./server_handshake.ts";
-import type { HandshakeHandler } from "./server_handshake.ts";
-import { MemoryBudget } from "../connection/memory_budget.ts";
+import type { AcceptConfig, UpgradeData, UpgradeHandler, UpgradeResult } from "./accept_options.ts";
+import { HttpConnection } from "./http_connection.ts";
+import { connectionSettings } from "./http_connection_handler.ts";
+import type { HttpConnectionHandler } from "./http_connection_handler.ts";
+import { ReadyState } from "../connection/ready_state.ts";
+import { MemoryAccount, MemoryBudget } from "../connection/memory_budget.ts";
 import { timers } from "../util/timers.ts";
 import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { resolveHandler, startWithHandler } from "../connection/handler.ts";
 import type { Handler, ResolvedHandler } from "../connection/handler.ts";
 import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts";
-import { answerWithFetch } from "./fetch_handler.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { reportError } from "./report_error.ts";
 import type { RunningServer } from "./running_server.ts";
 import { serveOptionChecks } from "./serve_options.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import { DenseSet, indexAccess } from "../util/dense_set.ts";
-import type { Indexed } from "../util/dense_set.ts";
 import { checkOptions } from "../util/options.ts";
 import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { RefusalResponder } from "./refusal_responder.ts";
 
+/** The largest head of a request, in bytes, that counts as a part of the connection's object. */
+const UNCOUNTED_HEAD = 1024;
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
 
@@ -59,7 +54,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   readonly #handler: ResolvedHandler<Data>;
   readonly #listener: Listener;
   readonly #budget: MemoryBudget;
-  readonly #handshakeHandler: HandshakeHandler<Data>;
+  readonly #connectionHandler: HttpConnectionHandler<Data>;
   readonly #connections = new DenseSet<WebSocketConnection<Data>>({
     get: (socket) => coreOf(socket).index,
     set: (socket, index) => {
@@ -69,7 +64,13 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   /** A copy of `#connections`, made when `connections` is first read. */
   #connectionSet: Set<WebSocketConnection<Data>> | undefined;
   /** The TCP connections that are not, or not yet, WebSockets. */
-  readonly #others = new DenseSet<Indexed & { abort(): void }>(indexAccess);
+  readonly #others = new DenseSet<HttpResponder>(indexAccess);
+  /** The WebSockets that are open, though their handler functions have returned. */
+  readonly #returned = new WeakSet<WebSocketConnection<Data>>();
+  /** The sizes of the large heads that sockets keep, and their sum, in bytes. */
+  readonly #headSizes = new Map<WebSocketConnection<Data>, number>();
+  readonly #headAccount: MemoryAccount;
+  #headBytes = 0;
   readonly #limits: ConnectionLimits;
   readonly #refusals: RefusalResponder;
   readonly #onFinished: () => void;
@@ -89,6 +90,8 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     });
     const { maxMemory = MAX_MEMORY } = options;
     this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout, timers);
+    // Heads are not freed by not reading, nor one by one.
+    this.#headAccount = new MemoryAccount({ regulate() {}, evict() {} }, this.#budget);
     if (options.proxyProtocol && options.tls !== undefined) {
       throw new TypeError(
         "Cannot use the PROXY protocol: TLS would have to begin after its header",
@@ -107,7 +110,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
       },
       refused: (error) => this.#report(error),
     });
-    this.#handshakeHandler = this.#makeHandshakeHandler();
+    this.#connectionHandler = this.#makeConnectionHandler();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#onFinished = resolve;
@@ -154,7 +157,8 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
 
   /**
    * Stops listening, drops connections that are not WebSockets yet, and closes all WebSockets after
-   * sending what is queued on them. Handlers are not waited for.
+   * sending what is queued on them. HTTP connections are closed after the response that is being sent.
+   * Handlers of WebSockets are not waited for.
    *
    * A second call can only speed it up: connections that are still open are closed with the new
    * options, the earlier deadline holds, and without `drain` the server stops listening.
@@ -198,7 +202,10 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
         this.#checkFinished();
       });
     }
-    for (const other of this.#others) other.abort();
+    for (const other of this.#others) {
+      if (other instanceof HttpConnection) other.shutDown();
+      else other.abort();
+    }
   }
 
   #accept(transport: Transport): void {
@@ -210,52 +217,48 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
       const isSilent = this.#config.proxies?.expectsHeader(transport.remoteAddr);
       return this.#refusals.refuse(transport, refusal, isSilent);
     }
-    this.#others.add(new ServerHandshake<Data>(transport, this.#config, this.#handshakeHandler));
+    const connection = new HttpConnection<Data>(transport, this.#config, this.#connectionHandler);
+    this.#others.add(connection);
+    connection.start();
   }
 
   /** Makes one object for all connections, since closures of each would live as long as it does. */
-  #makeHandshakeHandler(): HandshakeHandler<Data> {
+  #makeConnectionHandler(): HttpConnectionHandler<Data> {
     const { fetch } = this.#options;
-    const report = (error: unknown) => this.#report(error);
     return {
+      fetch: fetch && ((request, info) => fetch(request, { ...info, server: this })),
       connectionSettings: connectionSettings(this.#config, {
         budget: this.#budget,
         onError: (error, socket) => this.#report(error, socket),
         onClosed: (socket) => {
           this.#connections.delete(socket);
           this.#connectionSet?.delete(socket);
-          this.#release(socket);
+          this.#uncountHead(socket);
+          // A handler function that still runs holds the place of its connection.
+          if (typeof this.#handler !== "function" || this.#returned.has(socket)) {
+            this.#release(socket);
+          }
           this.#checkFinished();
         },
       }),
-      open: (socket, response, early, handshake) => {
-        this.#others.delete(handshake);
+      open: (socket, response, early, connection) => {
+        this.#others.delete(connection);
+        this.#countHead(socket, connection.headSize);
         this.#open(socket, response, early);
       },
       refused: (error) => {
         if (error.code === "ERR_HANDSHAKE_REFUSED") return; // The application's decision.
         this.#report(error.code === "ERR_HANDSHAKE_INTERNAL" ? error.cause : error);
       },
-      closed: (_error, handshake) => {
-        this.#others.delete(handshake);
-        this.#release(handshake);
+      failed: (error) => this.#report(error),
+      mayPersist: () => !this.isDraining,
+      closed: (_error, connection) => {
+        this.#others.delete(connection);
         this.#checkFinished();
       },
-      identified: (clientAddr) => this.#limits.acquireAddress(clientAddr),
+      released: (connection) => this.#release(connection),
+      identified: (clientAddr, previous) => this.#limits.acquireAddress(clientAddr, previous),
       checkUpgrade: () => this.#limits.checkUpgrade(),
-      ...(fetch === undefined ? {} : {
-        fetch: (head: RequestHead, responder: HttpResponder, info: RequestInfo) => {
-          const { scheme } = this.#config;
-          answerWithFetch({
-            fetch,
-            head,
-            responder,
-            info: { ...info, server: this },
-            scheme,
-            report,
-          });
-        },
-      }),
     };
   }
 
@@ -270,8 +273,28 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   ): void {
     this.#connections.add(socket);
     this.#connectionSet?.add(socket);
-    startWithHandler(socket, { answer: response, early }, this.#handler);
+    startWithHandler(socket, { answer: response, early }, this.#handler, this.#onReturned);
   }
+
+  /** Counts the memory of large heads, which sockets keep for their `request`. */
+  #countHead(socket: WebSocketConnection<Data>, size: number): void {
+    if (size > UNCOUNTED_HEAD) this.#headSizes.set(socket, size);
+    this.#headBytes += size > UNCOUNTED_HEAD ? size : 0;
+    this.#headAccount.report(this.#headBytes);
+  }
+
+  #uncountHead(socket: WebSocketConnection<Data>): void {
+    const size = this.#headSizes.get(socket);
+    if (size === undefined) return;
+    this.#headSizes.delete(socket);
+    this.#headBytes -= size;
+    this.#headAccount.report(this.#headBytes);
+  }
+
+  readonly #onReturned = (socket: WebSocketConnection<Data>): void => {
+    if (socket.readyState === ReadyState.Closed) this.#release(socket);
+    else this.#returned.add(socket);
+  };
 
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
     reportError(this.#options.onError, error, socket);

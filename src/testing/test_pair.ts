@@ -13,7 +13,8 @@ import type {
   UpgradeHandler,
   UpgradeResult,
 } from "../server/accept_options.ts";
-import { connectionSettings, ServerHandshake } from "../server/server_handshake.ts";
+import { HttpConnection } from "../server/http_connection.ts";
+import { connectionSettings } from "../server/http_connection_handler.ts";
 import { afterTurn } from "../transport/event_loop.ts";
 import { memoryPair } from "../transport/memory_transport.ts";
 import type { MemoryOptions } from "../transport/memory_transport.ts";
@@ -158,7 +159,7 @@ function acceptWith<Data>(
   const resolved = handler === undefined ? undefined : resolveHandler("testPair()", handler);
   const config = { ...resolveAcceptOptions(options), ...timers };
   return new Promise((resolve, reject) => {
-    new ServerHandshake<Data>(transport, config, {
+    const connection = new HttpConnection<Data>(transport, config, {
       open(socket, response, early) {
         const start = { answer: response, early };
         if (resolved === undefined) coreOf(socket).start(start);
@@ -179,6 +180,7 @@ function acceptWith<Data>(
         onClosed: undefined,
       }),
     });
+    connection.start();
   });
 }
 

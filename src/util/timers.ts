@@ -71,6 +71,22 @@ export abstract class Timer {
   }
 }
 
+/** A timer that calls a function, for an object that needs a second one. */
+export class CallbackTimer extends Timer {
+  readonly #onTimeUp: () => void;
+
+  /** Makes a timer that does not wait yet. */
+  constructor(onTimeUp: () => void) {
+    super();
+    this.#onTimeUp = onTimeUp;
+  }
+
+  /** Calls the function. */
+  timeUp(): void {
+    this.#onTimeUp();
+  }
+}
+
 /** The head of a ring of timers. */
 class Ring extends Timer {
   override timeUp(): void {}

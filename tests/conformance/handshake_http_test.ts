@@ -243,6 +243,8 @@ test("RFC 6455 §4.2.1: upgrade() is not asked about a request that is refused",
 });
 
 const PLAIN = "/page HTTP/1.1\r\nHost: a\r\n";
+const CLOSE = "Connection: close\r\n";
+
 const page: TestOptions = {
   fetch: (request) => new Response(`${request.method} ${request.url}`, { headers: { "X-A": "b" } }),
 };
@@ -255,7 +257,7 @@ test("RFC 6455 §4.2: plain GET and HEAD are for fetch()", async () => {
   assertEquals(await get.text(), `GET ${url}`);
   const head = await fetch(url, { method: "HEAD" });
   assertEquals([head.status, head.headers.get("x-a"), await head.text()], [200, "b", ""]);
-  const raw = await exchange(server, `GET ${PLAIN}Content-Length: 0\r\n\r\n`);
+  const raw = await exchange(server, `GET ${PLAIN}${CLOSE}Content-Length: 0\r\n\r\n`);
   assertEquals([raw.statusLine, raw.body], ["HTTP/1.1 200 OK", "GET http://a/page"]);
   assertEquals(fieldsOf(raw, "connection"), ["close"]);
 });
@@ -267,16 +269,16 @@ test("RFC 6455 §4.2: fetch() may send any length, and none", async () => {
         ? new Response(new Uint8Array(3_000_000).fill(0x61))
         : new Response(null, { status: 204 }),
   });
-  const long = await exchange(server, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+  const long = await exchange(server, `GET /long HTTP/1.1\r\nHost: a\r\n${CLOSE}\r\n`);
   assertEquals([long.status, long.body.length], [200, 3_000_000]);
-  const none = await exchange(server, `GET ${PLAIN}\r\n`);
+  const none = await exchange(server, `GET ${PLAIN}${CLOSE}\r\n`);
   assertEquals([none.status, none.body], [204, ""]);
   assertEquals(fieldsOf(none, "content-length"), []);
 });
 
 test("RFC 6455 §4.2: a fetch() that throws is 500, and onError is told", async () => {
   await using server = echo("callbacks", { fetch: () => Promise.reject(BOOM) });
-  const response = await exchange(server, `GET ${PLAIN}\r\n`);
+  const response = await exchange(server, `GET ${PLAIN}${CLOSE}\r\n`);
   assertEquals(response.status, 500);
   assert(!response.body.includes("secret"));
   assertEquals(server.errors, [BOOM]);
@@ -286,10 +288,10 @@ const plain = [
   ["GET without fetch()", `GET ${PLAIN}\r\n`, 426, {}],
   ["HEAD without fetch()", `HEAD ${PLAIN}\r\n`, 426, {}],
   ["POST without fetch()", `POST ${PLAIN}\r\n`, 405, {}],
-  ["POST", `POST ${PLAIN}\r\n`, 405, page],
   ["GET with a body", `GET ${PLAIN}Content-Length: 1\r\n\r\nx`, 400, page],
   ["GET with chunks", `GET ${PLAIN}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, page],
-  ["GET of HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", 505, page],
+  ["GET of HTTP/1.0 without fetch()", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", 505, {}],
+  ["TRACE", `TRACE ${PLAIN}\r\n`, 501, page],
   ["GET without a Host", "GET / HTTP/1.1\r\n\r\n", 400, page],
 ] as const;
 

@@ -2,7 +2,8 @@
 
 import { accept } from "../../src/server/accept.ts";
 import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
-import { connectionSettings, ServerHandshake } from "../../src/server/server_handshake.ts";
+import { HttpConnection } from "../../src/server/http_connection.ts";
+import { connectionSettings } from "../../src/server/http_connection_handler.ts";
 import { connectOver } from "../../src/client/connect.ts";
 import { CallbackConsumer } from "../../src/connection/callback_consumer.ts";
 import { coreOf } from "../../src/connection/connection.ts";
@@ -87,12 +88,12 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
   const { app, counted } = subject;
   const compression = isCompressed ? { threshold: 0 } : false;
   const settings = resolveAcceptOptions<unknown>({ compression, limits });
-  const handshake = new ServerHandshake<unknown>(
+  const connection = new HttpConnection<unknown>(
     transport,
     settings,
     {
-      open(socket, response, early, handshake) {
-        counted.delete(handshake);
+      open(socket, response, early, connection) {
+        counted.delete(connection);
         counted.add(socket);
         subject.open(socket);
         if (use === "serve with callbacks") {
@@ -114,8 +115,8 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
         coreOf(socket).start({ answer: response, early, opened });
       },
       refused() {},
-      closed(error, handshake) {
-        counted.delete(handshake);
+      closed(error, connection) {
+        counted.delete(connection);
         subject.failed(error);
       },
       connectionSettings: connectionSettings(settings, {
@@ -125,5 +126,6 @@ function serveOne(transport: Transport, subject: Subject, options: SubjectOption
       }),
     },
   );
-  if (subject.handshakeError === undefined) counted.add(handshake);
+  if (subject.handshakeError === undefined) counted.add(connection);
+  connection.start();
 }

@@ -9,6 +9,7 @@ function makeResponder(timeout = 1000) {
   const transport = new FakeTransport();
   const onClosed = { count: 0 };
   const responder = new HttpResponder(transport, timeout, () => onClosed.count++);
+  responder.start();
   return { transport, responder, onClosed };
 }
 
@@ -129,6 +130,7 @@ test("HttpResponder leaves no timer if the transport fails within a write", asyn
     return false;
   };
   const responder = new HttpResponder(transport, 60_000, () => {});
+  responder.start();
   await deadline(responder.write(new Uint8Array(1)), 1000, "the write");
   responder.finish();
   await deadline(responder.closed, 1000, "the end");

@@ -1,86 +1,46 @@
-import type { HandshakeError } from "../../src/http/errors.ts";
-import type { RequestHead } from "../../src/http/request_head_parser.ts";
 import { RequestReader } from "../../src/server/request_reader.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
-import type { Limits } from "../../src/connection/limits.ts";
-import { assertEquals, delay, test } from "../harness.ts";
+import { HandshakeError } from "../../src/http/errors.ts";
+import { assertEquals, assertThrows, test } from "../harness.ts";
 import { latin1 as bytes } from "../support/bytes.ts";
-import { FakeTransport } from "../support/fake_transport.ts";
-import { upgradeRequest } from "../support/http.ts";
 
-/** Makes a reader over a fake transport, and logs the calls of its handler. */
-function makeReader(limits: Partial<Limits> = {}) {
-  const transport = new FakeTransport();
-  const log: string[] = [];
-  const reader = new RequestReader(transport, resolveLimits(limits), {
-    head: (head: RequestHead) => log.push(`head ${head.target}`),
-    refuse: (error: HandshakeError) => log.push(`refuse ${error.status}`),
-    closed: (error) => log.push(`closed ${error}`),
-  });
-  return { transport, reader, log, handler: transport.handler! };
-}
+const makeReader = () => new RequestReader(resolveLimits(), false, undefined);
 
-test("RequestReader reads the head, pauses, and keeps the data after it", () => {
-  const { transport, reader, log, handler } = makeReader();
-  const request = bytes(upgradeRequest());
-  handler.data(request.slice(0, 30));
-  assertEquals([log, transport.calls], [[], []]);
-  const chunk = bytes(upgradeRequest().slice(30) + "one");
-  handler.data(chunk);
+test("RequestReader reads a head, and keeps the data after it", () => {
+  const reader = makeReader();
+  assertEquals(reader.hasBegun, false);
+  assertEquals(reader.read(bytes("GET /one HTTP/1.1\r\n"), false), undefined);
+  assertEquals([reader.hasBegun, reader.memoryUsage, reader.inputSize], [true, 19, 0]);
+  const chunk = bytes("Host: a\r\n\r\nrest");
+  const head = reader.read(chunk, false);
   chunk.fill(0); // As a transport does that reuses its chunks.
-  assertEquals([log, transport.calls], [["head /chat"], ["pause"]]);
-  // A transport may deliver a chunk whose read began before the pause.
-  handler.data(bytes(" two"));
-  handler.drain();
-  assertEquals(reader.early, bytes("one two"));
-  assertEquals(reader.isDone, false);
-  reader.finish();
-  assertEquals(reader.isDone, true);
+  assertEquals(head?.target, "/one");
+  assertEquals(reader.headText, "GET /one HTTP/1.1\r\nHost: a\r\n\r\n");
+  assertEquals([reader.inputSize, reader.memoryUsage], [4, 4]);
+  reader.keep(bytes(" more"), false);
+  assertEquals(reader.take(), bytes("rest more"));
+  assertEquals([reader.inputSize, reader.memoryUsage], [0, 0]);
 });
 
-test("RequestReader ignores data after release()", () => {
-  const { reader, log, handler } = makeReader();
-  handler.data(bytes(upgradeRequest() + "early"));
-  reader.finish();
-  reader.release();
-  assertEquals(reader.early, bytes(""));
-  handler.data(bytes("\0"));
-  handler.end();
-  assertEquals(log, ["head /chat"]);
-});
-
-test("RequestReader calls nothing after finish()", async () => {
-  const { transport, reader, log, handler } = makeReader({ handshakeTimeout: 10 });
-  reader.finish();
-  handler.data(bytes("\0"));
-  handler.end();
-  handler.close();
-  await delay(20);
-  assertEquals([log, transport.calls], [[], []]);
-});
-
-test("RequestReader refuses a malformed head, once", () => {
-  const { log, handler } = makeReader();
-  handler.data(bytes("\0"));
-  handler.data(bytes("\0"));
-  assertEquals(log, ["refuse 400"]);
-});
-
-test("RequestReader refuses a head that is late with 408, a decision with 503", async () => {
-  for (const [sent, status] of [["GET /", 408], [upgradeRequest(), 503]] as const) {
-    const { log, handler } = makeReader({ handshakeTimeout: 10 });
-    handler.data(bytes(sent));
-    await delay(30);
-    assertEquals(log.at(-1), `refuse ${status}`);
+test("RequestReader reads the next head after finishHead()", () => {
+  const reader = makeReader();
+  const text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (let i = 0; i < 3; i++) {
+    assertEquals(reader.read(bytes(text), true)?.method, "GET");
+    reader.finishHead();
+    assertEquals([reader.hasBegun, reader.memoryUsage], [false, 0]);
   }
 });
 
-test("RequestReader reports a closed connection", () => {
-  const { transport, log, handler } = makeReader();
-  handler.end();
-  assertEquals(transport.calls, ["close"]);
-  assertEquals(log, ["closed undefined"]);
-  const lost = makeReader();
-  lost.transport.gone(new Error("reset"));
-  assertEquals(lost.log, ["closed Error: reset"]);
+test("RequestReader keeps no large chunk for a small rest of it", () => {
+  const reader = makeReader();
+  reader.keep(bytes("x".repeat(1000)).subarray(990), true);
+  assertEquals(reader.take().buffer.byteLength, 10);
+  const own = bytes("x".repeat(1000));
+  reader.keep(own, true);
+  assertEquals(reader.take().buffer === own.buffer, true);
+});
+
+test("RequestReader throws for a malformed head", () => {
+  assertThrows(() => makeReader().read(bytes("\0"), true), HandshakeError);
 });

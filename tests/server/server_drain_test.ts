@@ -129,7 +129,10 @@ test("shutdown checks its times", () => {
 });
 
 /** Sends a plain HTTP request. */
-async function responseTo(server: WebSocketServer, request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n") {
+async function responseTo(
+  server: WebSocketServer,
+  request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+) {
   const client = await tcpConnect(server.addr);
   client.write(request);
   const text = await client.untilEnd();

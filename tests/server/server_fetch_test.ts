@@ -15,7 +15,7 @@ async function responseTo(
 ): Promise<{ text: string; head: string; body: string; isWhole: boolean; errors: unknown[] }> {
   const { server, errors } = serving({}, { fetch });
   const client = await tcpConnect(server.addr);
-  client.write(`${startLine}\r\nHost: example.com\r\n\r\n`);
+  client.write(`${startLine}\r\nHost: example.com\r\nConnection: close\r\n\r\n`);
   const text = await client.untilEnd();
   client.end();
   await client.untilClosed();
@@ -125,24 +125,39 @@ for (
   });
 }
 
-for (
-  const [what, body] of [
-    ["fails", () =>
-      new ReadableStream({
-        start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
-        pull() {
-          throw new Error("oops");
-        },
-      })],
-    ["is not of bytes", () => streamOf(["text"])],
-  ] as const
-) {
-  test(`fetch's body that ${what} drops the connection, and is reported`, async () => {
-    const answer = await responseTo(() => new Response(body() as ReadableStream));
-    const { body: sent, isWhole, errors } = answer;
-    assert(sent === "" || sent === "begin", sent);
-    assertEquals(isWhole, false);
+const failing: [what: string, body: () => ReadableStream, isSent: boolean][] = [
+  ["fails at once", () =>
+    new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
+      pull() {
+        throw new Error("oops");
+      },
+    }), false],
+  ["is not of bytes", () => streamOf(["text"]) as ReadableStream, false],
+  ["fails after its first data", () =>
+    new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
+      pull: () => delay(10).then(() => Promise.reject(new Error("oops"))),
+    }), true],
+  ["is of bytes only at first", () => {
+    async function* parts() {
+      yield new TextEncoder().encode("begin");
+      await delay(10);
+      yield "text";
+    }
+    return streamOf(parts()) as ReadableStream;
+  }, true],
+];
+for (const [what, body, isSent] of failing) {
+  const outcome = isSent ? "drops the connection" : "is answered with 500";
+  test(`fetch's body that ${what} ${outcome}, and is reported`, async () => {
+    const answer = await responseTo(() => new Response(body()));
+    const { head, body: sent, isWhole, errors } = answer;
+    assertMatch(head, isSent ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 500 /);
+    if (isSent) assertEquals(sent, "begin");
+    assertEquals(isWhole, !isSent);
     assertEquals(errors.length, 1);
+    assert(errors[0] instanceof Error && errors[0].name !== "UnsentError");
   });
 }
 
@@ -221,7 +236,8 @@ test("fetch's idle body is cancelled when the client leaves", async () => {
 
 for (
   const [request, status] of [
-    ["POST / HTTP/1.1\r\nContent-Length: 3", 405],
+    ["TRACE / HTTP/1.1", 501],
+    ["CONNECT a:1 HTTP/1.1", 501],
     ["GET / HTTP/1.1\r\nContent-Length: 3", 400],
     ["GET / HTTP/1.1\r\nTransfer-Encoding: chunked", 400],
   ] as const

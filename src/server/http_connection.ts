@@ -1,0 +1,420 @@
+import { WebSocketConnection } from "../connection/connection.ts";
+import type { MemoryHolder } from "../connection/memory_budget.ts";
+import { isUpgrade, upgradeRequired, validateHttpRequest } from "../handshake/upgrade_request.ts";
+import { HandshakeError, internalServerError } from "../http/errors.ts";
+import { isPersistent } from "../http/persistence.ts";
+import { validateRequest } from "../http/request.ts";
+import { requestBodyLength } from "../http/request_body.ts";
+import type { RequestHead } from "../http/request_head_parser.ts";
+import { writeErrorResponse } from "../http/response_writer.ts";
+import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
+import type { Addr, Transport } from "../transport/transport.ts";
+import { CallbackTimer } from "../util/timers.ts";
+import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
+import { FetchHandler } from "./fetch_handler.ts";
+import type { FetchConnection } from "./fetch_handler.ts";
+import type { ClientConnection, HttpConnectionHandler } from "./http_connection_handler.ts";
+import { HttpMemory } from "./http_memory.ts";
+import { HttpResponder } from "./http_responder.ts";
+import type { RequestBody, RequestBodySource } from "./request_body.ts";
+import {
+  expectsContinue,
+  incompleteBody,
+  lateBody,
+  lateHead,
+  lateUpgrade,
+  refusedByUpgrade,
+  unexpectedBody,
+} from "./request_errors.ts";
+import { RequestReader } from "./request_reader.ts";
+import { closedError, prepareResponse, sendResponse, UnsentError } from "./response_sender.ts";
+import type { AnyResponse } from "./response_sender.ts";
+import { ServerHandshake } from "./server_handshake.ts";
+import type { AcceptedHandshake, HandshakeConnection } from "./server_handshake.ts";
+
+/** Reading pauses while as much received data waits, in bytes, for the request before it to be answered. */
+const MAX_INPUT = 65_536;
+/** How long a response may be idle after the client has ended its side, in milliseconds. */
+const HALF_CLOSED_PATIENCE = 1500;
+const CONTINUE = /* @__PURE__ */ new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+/**
+ * A server's HTTP connection, from TCP's accept until it is closed or becomes a WebSocket.
+ *
+ * ```
+ * reading    waits for a request head: handshakeTimeout for the first and for an incomplete one,
+ *            keepAliveTimeout for the first byte of another
+ *   -> upgrading   upgrade() decides on a WebSocket: what is left of handshakeTimeout
+ *   -> answering   fetch() answers; the request's body is read as fast as the application reads it
+ * upgrading  -> a WebSocket, or finishing
+ * answering  -> reading, if the connection persists, otherwise finishing
+ * finishing  the last response is sent, and received data is discarded until the peer's FIN
+ * ```
+ *
+ * Requests are answered one after the other. Data of the next ones is kept, at most 64 KiB and a chunk.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-9 RFC 9112 §9}
+ */
+export class HttpConnection<Data> extends HttpResponder
+  implements
+    ClientConnection,
+    HandshakeConnection<Data>,
+    FetchConnection,
+    RequestBodySource,
+    MemoryHolder {
+  /** The size in bytes of the head that has opened a WebSocket. */
+  headSize = 0;
+  readonly #config: AcceptConfig<Data>;
+  readonly #handler: HttpConnectionHandler<Data>;
+  /** Set if a proxy names the client. */
+  readonly #proxiedClient: ProxiedClient | undefined;
+  readonly #readTimer: CallbackTimer;
+  #clientAddr: Addr | undefined;
+  readonly #reader: RequestReader;
+  /** The request that is being upgraded or answered. */
+  #head: RequestHead | undefined;
+  #handshake: ServerHandshake<Data> | undefined;
+  #fetching: FetchHandler | undefined;
+  #isFirst = true;
+  /** Whether the client waits for a 100 before it sends the body. */
+  #expectsContinue = false;
+  #isPaused = false;
+  #isOpened = false;
+  #isShuttingDown = false;
+  #pendingCalls = 0;
+  readonly #memory: HttpMemory;
+
+  /** Prepares to read requests from a transport, after `start()`. */
+  constructor(
+    transport: Transport,
+    config: AcceptConfig<Data>,
+    handler: HttpConnectionHandler<Data>,
+  ) {
+    const { limits, timers } = config;
+    super(transport, limits.closeTimeout, (error) => handler.closed(error, this), timers);
+    this.#config = config;
+    this.#handler = handler;
+    this.#proxiedClient = config.proxies?.clientBehind(transport.remoteAddr);
+    this.#readTimer = new CallbackTimer(() => this.#readTimeUp());
+    this.#memory = new HttpMemory(this, handler.connectionSettings.budget);
+    const allowHttp10 = handler.fetch !== undefined;
+    this.#reader = new RequestReader(limits, allowHttp10, this.#proxiedClient);
+  }
+
+  /** The client; `undefined` until a proxy has named it, and if it has been refused for its address. */
+  get clientAddr(): Addr | undefined {
+    return this.#proxiedClient === undefined ? this.transport.remoteAddr : this.#clientAddr;
+  }
+
+  /** Takes over the transport. */
+  override start(): void {
+    this.timers.start(this.#readTimer, this.#config.limits.handshakeTimeout);
+    super.start();
+  }
+
+  /** Closes the connection after the response that is being sent, or at once if there is none. */
+  shutDown(): void {
+    this.#isShuttingDown = true;
+    if (this.#fetching !== undefined || this.queuedBytes > 0) return;
+    const isIdle = !this.#isFirst && !this.#reader.hasBegun;
+    if (isIdle || this.isFinishing) this.transport.close();
+    else this.abort();
+  }
+
+  /** Transport: received data. */
+  override data(chunk: Uint8Array): void {
+    if (this.isFinishing || this.isClosed || this.#isOpened) return;
+    const isOwn = !this.transport.lendsChunks;
+    const body = this.#fetching?.body;
+    if (body?.isWanted) this.#receiveBody(body, chunk, isOwn);
+    else if (this.#head !== undefined) this.#reader.keep(chunk, isOwn);
+    else this.#readHead(chunk, isOwn);
+    this.#update();
+  }
+
+  /** Transport: the peer's FIN. */
+  override end(): void {
+    super.end();
+    if (this.isFinishing || this.isClosed || this.#isOpened) return;
+    if (this.#head === undefined) return this.transport.close();
+    if (this.#fetching?.body?.isComplete === false && this.#reader.inputSize === 0) {
+      return this.refuse(incompleteBody());
+    }
+    // The peer may only have ended its side: a request, or frames and a Close, may be all that it sends.
+    this.#startHalfClosedTimer();
+  }
+
+  /** Transport: the last write has completed. */
+  override drain(): void {
+    super.drain();
+    this.#update();
+  }
+
+  /** Transport: the connection is closed. */
+  override close(error?: unknown): void {
+    if (this.isClosed || this.#isOpened) return;
+    this.#reset(closedError());
+    super.close(error);
+    this.#memory.close();
+    if (this.#pendingCalls === 0) this.#handler.released?.(this);
+  }
+
+  /** Ends the last response: received data is discarded after this. */
+  override finish(): void {
+    super.finish();
+    this.#reader.take();
+    this.#update();
+  }
+
+  /** Writes bytes of a response; resolves when more can be written. */
+  override write(bytes: Uint8Array): Promise<void> {
+    const written = super.write(bytes);
+    if (this.hasPeerEnded && this.#fetching !== undefined) this.#startHalfClosedTimer();
+    this.#update();
+    return written;
+  }
+
+  /** FetchConnection: whether the connection may persist after the response. */
+  mayPersist(): boolean {
+    return !this.#isShuttingDown && !this.hasPeerEnded && this.#handler.mayPersist?.() !== false;
+  }
+
+  /** FetchConnection: the response has been sent. */
+  responded(isPersistent: boolean): void {
+    this.#fetching = undefined;
+    this.#head = undefined;
+    this.#expectsContinue = false;
+    this.#readTimer.stopTimer();
+    if (!isPersistent || this.#isShuttingDown) {
+      this.finish();
+    } else if (this.#reader.inputSize > 0) {
+      this.#readHead(this.#reader.take(), true);
+    } else {
+      this.timers.start(this.#readTimer, this.#config.limits.keepAliveTimeout);
+    }
+    // What follows the last whole request is incomplete for good.
+    if (this.hasPeerEnded && this.#head === undefined && !this.#isOpened) this.finish();
+    this.#update();
+  }
+
+  /** RequestBodySource: the application reads the body. */
+  bodyWanted(): void {
+    const body = this.#fetching?.body;
+    if (body === undefined) return;
+    // RFC 9110 §10.1.1: the 100 says "that the server wishes to receive the request content".
+    if (this.#expectsContinue && !this.#fetching!.hasResponded) this.write(CONTINUE);
+    this.#expectsContinue = false;
+    if (this.#reader.inputSize > 0) {
+      this.#receiveBody(body, this.#reader.take(), true);
+    } else {
+      this.timers.start(this.#readTimer, this.#config.limits.bodyTimeout);
+    }
+    if (body.isWanted && this.hasPeerEnded) return this.refuse(incompleteBody());
+    this.#update();
+  }
+
+  /** RequestBodySource: the application has cancelled the body. */
+  bodyCancelled(): void {
+    if (!this.hasPeerEnded) this.#readTimer.stopTimer();
+  }
+
+  /** A call of `upgrade()` or `fetch()` is pending. It is counted as a connection. */
+  callBegan(): void {
+    this.#pendingCalls++;
+  }
+
+  /** That call has settled. */
+  callEnded(): void {
+    if (--this.#pendingCalls === 0 && this.isClosed) this.#handler.released?.(this);
+  }
+
+  /** HandshakeConnection: makes a WebSocket of the connection. */
+  open(accepted: AcceptedHandshake<Data>): void {
+    const { response, ...agreed } = accepted;
+    this.#readTimer.stopTimer();
+    this.#memory.close();
+    this.#isOpened = true;
+    const { headText } = this.#reader;
+    this.headSize = headText.length;
+    const socket = new WebSocketConnection<Data>({
+      ...agreed,
+      settings: this.#handler.connectionSettings,
+      transport: this.transport,
+      clientAddr: this.#clientAddr,
+      headText,
+    });
+    const early = this.#reader.take();
+    this.#reader.finishHead();
+    this.#head = undefined;
+    this.#handler.open(socket, response, early, this);
+    if (this.hasPeerEnded) this.transport.handler?.end();
+  }
+
+  /** Refuses the request, or what should be one, and closes the connection. */
+  refuse(error: HandshakeError): void {
+    if (this.isFinishing || this.isClosed || this.#isOpened) return;
+    const omitBody = this.#head?.method === "HEAD";
+    const hasResponded = this.#fetching?.hasResponded === true;
+    this.#reset(error);
+    // Only after its PROXY header is a proxy known to relay HTTP. A begun response cannot be replaced.
+    if (this.#proxiedClient?.expectsHeader === true || hasResponded) {
+      this.#handler.refused(error);
+      return this.abort();
+    }
+    this.write(writeErrorResponse(error, { date: new Date(), omitBody }));
+    this.finish();
+    this.#handler.refused(error);
+  }
+
+  /** HandshakeConnection: refuses the request by the response of `upgrade()`. */
+  refuseWith(response: AnyResponse): void {
+    const head = this.#head!;
+    const prepared = prepareResponse(response, head); // Throws before anything is sent.
+    this.#readTimer.stopTimer();
+    this.#handshake = undefined;
+    this.#handler.refused(refusedByUpgrade(response.status));
+    sendResponse(this, prepared, head, () => false).then(
+      () => this.finish(),
+      (error) => {
+        this.abort();
+        const cause: unknown = error instanceof UnsentError ? error.cause : error;
+        this.#handler.refused(internalServerError(cause));
+      },
+    );
+  }
+
+  /** MemoryHolder: reads, or pauses reading while the connection has too much received data. */
+  regulate(): void {
+    if (this.isClosed || this.#isOpened) return;
+    const isFull = this.#reader.inputSize >= MAX_INPUT || this.#memory.isStopped;
+    const isPaused = isFull && !this.isFinishing;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.transport.pause();
+    else this.transport.resume();
+  }
+
+  /** MemoryHolder: frees the memory. */
+  evict(): void {
+    this.abort();
+  }
+
+  #readHead(chunk: Uint8Array, isOwn: boolean): void {
+    const hadBegun = this.#reader.hasBegun;
+    try {
+      const head = this.#reader.read(chunk, isOwn);
+      if (!this.#isFirst && !hadBegun && this.#reader.hasBegun) {
+        this.timers.start(this.#readTimer, this.#config.limits.handshakeTimeout);
+      }
+      if (head === undefined) return;
+      this.#head = head;
+    } catch (error) {
+      return this.refuse(error as HandshakeError);
+    }
+    this.#begin(this.#head);
+  }
+
+  #begin(head: RequestHead): void {
+    try {
+      this.#identify(head);
+      this.#isFirst = false;
+      if (isUpgrade(head)) {
+        this.#handshake = new ServerHandshake(this.#config, this, this.#handler);
+        this.#handshake.begin(head, this.#info);
+      } else {
+        this.#fetch(head);
+      }
+    } catch (error) {
+      this.refuse(error instanceof HandshakeError ? error : internalServerError(error));
+    }
+  }
+
+  #fetch(head: RequestHead): void {
+    const { fetch } = this.#handler;
+    if (fetch === undefined) {
+      validateHttpRequest(head);
+      throw upgradeRequired();
+    }
+    validateRequest(head);
+    const bodyLength = requestBodyLength(head);
+    if (bodyLength !== 0 && /^(?:GET|HEAD)$/.test(head.method)) throw unexpectedBody(head.method);
+    this.#expectsContinue = expectsContinue(head);
+    this.#fetching = new FetchHandler({
+      head,
+      bodyLength,
+      isPersistent: isPersistent(head),
+      limits: this.#config.limits,
+      connection: this,
+      handler: this.#handler,
+    });
+    this.#readTimer.stopTimer();
+    this.#reader.finishHead();
+    const input = this.#reader.take();
+    const rest = this.#fetching.begin(fetch, this.#info, input, this.#config.scheme);
+    this.#reader.keep(rest, true);
+  }
+
+  #receiveBody(body: RequestBody, chunk: Uint8Array, isOwn: boolean): void {
+    try {
+      this.#reader.keep(body.receive(chunk, isOwn), isOwn);
+    } catch (error) {
+      return this.refuse(error as HandshakeError);
+    }
+    if (this.hasPeerEnded) this.#startHalfClosedTimer();
+    else if (body.isWanted) this.timers.start(this.#readTimer, this.#config.limits.bodyTimeout);
+    else this.#readTimer.stopTimer();
+  }
+
+  get #info(): RequestInfo {
+    return { remoteAddr: this.transport.remoteAddr, clientAddr: this.clientAddr! };
+  }
+
+  #identify({ headers }: RequestHead): void {
+    if (this.#proxiedClient === undefined) return;
+    const addr = this.#proxiedClient.find(headers);
+    const refusal = this.#handler.identified?.(addr, this.#clientAddr);
+    if (refusal !== undefined) throw refusal;
+    this.#clientAddr = addr;
+  }
+
+  /** Ends whatever is pending, and frees the request. */
+  #reset(reason: unknown): void {
+    this.#readTimer.stopTimer();
+    const handshake = this.#handshake;
+    const fetching = this.#fetching;
+    this.#handshake = undefined;
+    this.#fetching = undefined;
+    this.#reader.finishHead();
+    this.#reader.take();
+    this.#head = undefined;
+    handshake?.cancel(reason);
+    fetching?.cancel(reason);
+  }
+
+  #startHalfClosedTimer(): void {
+    const { closeTimeout } = this.#config.limits;
+    const isSending = this.#fetching?.hasResponded === true;
+    const patience = isSending ? Math.min(HALF_CLOSED_PATIENCE, closeTimeout) : closeTimeout;
+    this.timers.start(this.#readTimer, patience);
+  }
+
+  #readTimeUp(): void {
+    const { handshakeTimeout, bodyTimeout } = this.#config.limits;
+    // While the peer reads slowly, the time to write counts.
+    if (this.hasPeerEnded && this.queuedBytes > 0) return this.#startHalfClosedTimer();
+    if (this.hasPeerEnded) return this.abort();
+    if (this.#fetching !== undefined) return this.refuse(lateBody(bodyTimeout));
+    if (this.#handshake !== undefined) return this.refuse(lateUpgrade(handshakeTimeout));
+    const isIdle = !this.#isFirst && !this.#reader.hasBegun;
+    if (isIdle) this.finish();
+    else this.refuse(lateHead(handshakeTimeout));
+  }
+
+  /** Updates the memory usage, and reads or pauses reading. */
+  #update(): void {
+    if (this.isClosed || this.#isOpened) return;
+    const buffered = this.#fetching?.body?.bufferedBytes ?? 0;
+    this.#memory.report(this.#reader.memoryUsage + this.queuedBytes + buffered);
+    this.regulate();
+  }
+}
