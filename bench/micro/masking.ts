@@ -23,7 +23,7 @@ export function masking(): void {
       const bytes = new Uint8Array(size + 8);
       const kernel = simdKernel()!;
       bench(`words ${size} B`, () => maskByWords(bytes, 6, 6 + size, KEY));
-      bench(`SIMD ${size} B`, () => kernel.mask(bytes, 6, 6 + size, KEY));
+      bench(`SIMD ${size} B`, () => kernel.mask(bytes, 6, 6 + size, KEY, bytes, 6));
     });
   }
 }

@@ -259,22 +259,28 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const last = offset + (stop - start) === length;
     // A header at the end of a chunk is passed on with an empty payload, so that a length over a limit
     // is known before the peer sends the payload.
-    if (key !== 0) mask(bytes, start, stop, rotateKey(key, offset));
+    const rotated = rotateKey(key, offset);
+    const isWhole = last && offset === 0;
+    const opcode = first & 0x0f;
+    // The part of a message is unmasked by its consumer, which may copy it in the same step.
+    const isLazy = !isWhole && !isControl(opcode);
+    if (rotated !== 0 && !isLazy) mask(bytes, start, stop, rotated);
     this.#offset = offset + (stop - start);
     if (last) header.reset();
-    const opcode = first & 0x0f;
     if (isControl(opcode)) {
       this.#readControl(first, bytes, start, stop, last, sink);
       return stop;
     }
-    const isWhole = last && offset === 0;
     const isCopied = isWhole && this.#isLent && opcode === Opcode.Binary;
     const payload = isCopied ? new Uint8Array(bytes.subarray(start, stop)) : bytes;
     const from = isCopied ? 0 : start;
     const to = from + (stop - start);
     // A frame whose header was passed on with an empty part is not delivered as a whole one.
     if (isWhole && isNew) deliverFrame(first, payload, from, to, sink);
-    else sink.enqueue(new DecodedFrame(first, length, offset, payload, from, to));
+    else {
+      const key = isLazy ? rotated : 0;
+      sink.enqueue(new DecodedFrame(first, length, offset, payload, from, to, key));
+    }
     return stop;
   }
 

@@ -55,8 +55,28 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number)
     return;
   }
   const kernel = length >= SIMD_FROM ? simdKernel() : undefined;
-  if (kernel !== undefined) kernel.mask(bytes, start, end, key);
+  if (kernel !== undefined) kernel.mask(bytes, start, end, key, bytes, start);
   else maskByWords(bytes, start, end, key);
+}
+
+/**
+ * Copies a range of bytes to `target` and unmasks the copy. A long range is read and written once; the
+ * others are unmasked in place first.
+ *
+ * @param at The position in `target`.
+ */
+export function unmaskTo(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  key: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  const kernel = end - start >= SIMD_FROM ? simdKernel() : undefined;
+  if (kernel !== undefined) return kernel.mask(bytes, start, end, key, target, at);
+  mask(bytes, start, end, key);
+  target.set(bytes.subarray(start, end), at);
 }
 
 /** Masks a range of bytes as {@linkcode mask} does, without SIMD. */

@@ -1,4 +1,6 @@
 import { EMPTY, viewOf } from "./bytes.ts";
+import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
+import type { Frame } from "./frame.ts";
 import { MessageSequence } from "./message_sequence.ts";
 import type { MessageOptions, MessageSink } from "./message_sequence.ts";
 import type { Message } from "./message.ts";
@@ -82,15 +84,17 @@ export class MessageAssembler extends MessageSequence<Message> {
   /** Handles the next bytes of a message. */
   protected override part(
     text: boolean,
-    payload: Uint8Array,
+    frame: Frame,
     fin: boolean,
-    announced: number,
     sink: MessageSink<Message>,
   ): void {
-    if (text && !(this.#utf8 ??= new Utf8Validator()).push(payload)) throw invalidText();
-    this.#reserve(payload.length, announced);
-    this.#buffer.set(payload, this.#length);
-    this.#length += payload.length;
+    const start = this.#length;
+    const end = start + payloadSize(frame);
+    this.#reserve(end - start, frame.payloadLength - frame.payloadOffset);
+    if (frame instanceof DecodedFrame) frame.moveTo(this.#buffer, start);
+    else this.#buffer.set(frame.payload, start);
+    this.#length = end;
+    if (text) this.#validate(start, end);
     if (!fin) return;
     if (text && !this.#utf8!.isComplete) throw invalidText();
     const buffer = this.#buffer;
@@ -99,6 +103,11 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#length = 0;
     this.#utf8 = undefined;
     sink.enqueue(text ? decodeText(buffer, 0, length) : fit(buffer, length));
+  }
+
+  #validate(start: number, end: number): void {
+    const utf8 = this.#utf8 ??= new Utf8Validator();
+    if (!utf8.push(viewOf(this.#buffer, start, end))) throw invalidText();
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Frame } from "./frame.ts";
 import { MessageSequence } from "./message_sequence.ts";
 import type { MessageSink } from "./message_sequence.ts";
 import type { MessagePart } from "./message.ts";
@@ -42,15 +43,23 @@ export class MessagePartDecoder extends MessageSequence<MessagePart> {
     end: number,
     sink: MessageSink<MessagePart>,
   ): void {
-    this.part(text, bytes.subarray(start, end), true, end - start, sink);
+    this.#enqueue(text, bytes.subarray(start, end), true, sink);
   }
 
   /** Handles the next bytes of a message. */
   protected override part(
     text: boolean,
+    frame: Frame,
+    fin: boolean,
+    sink: MessageSink<MessagePart>,
+  ): void {
+    this.#enqueue(text, frame.payload, fin, sink);
+  }
+
+  #enqueue(
+    text: boolean,
     payload: Uint8Array,
     fin: boolean,
-    _announced: number,
     sink: MessageSink<MessagePart>,
   ): void {
     if (!text) {

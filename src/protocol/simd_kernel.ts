@@ -44,15 +44,26 @@ export class SimdKernel {
     }
   }
 
-  /** Masks a range of bytes in place, as `mask()` does. */
-  mask(bytes: Uint8Array, start: number, end: number, key: number): void {
+  /**
+   * Copies a range of bytes to `target` and masks the copy, which may be the range itself.
+   *
+   * @param at The position in `target`.
+   */
+  mask(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    key: number,
+    target: Uint8Array,
+    at: number,
+  ): void {
     const memory = this.#memory;
-    for (let at = start; at < end; at += PIECE_SIZE) {
+    for (let from = start; from < end; from += PIECE_SIZE) {
       // A piece has a multiple of 4 bytes, except the last: the same key applies to all.
-      const piece = bytes.subarray(at, Math.min(at + PIECE_SIZE, end));
-      memory.set(piece);
-      this.#functions.mask(0, piece.length, key);
-      piece.set(memory.subarray(0, piece.length));
+      const length = Math.min(PIECE_SIZE, end - from);
+      memory.set(bytes.subarray(from, from + length));
+      this.#functions.mask(0, length, key);
+      target.set(memory.subarray(0, length), at + from - start);
     }
   }
 

@@ -107,7 +107,7 @@ export const masking: Target = {
     ensure(same(range, expected), () => "masked otherwise");
     mask(range, start, end, octets);
     ensure(same(range, bytes), () => "masked twice, it's another");
-    simdKernel()!.mask(range, start, end, octets);
+    simdKernel()!.mask(range, start, end, octets, range, start);
     ensure(same(range, expected), () => "masked otherwise with SIMD");
     if (end - start >= 32) maskByWords(range, start, end, octets);
     else mask(range, start, end, octets);

@@ -38,7 +38,7 @@ test("SimdKernel.mask masks like TypeScript, for 32 to 300 bytes at every alignm
       const bytes = randomBytes(start + size + 20, size);
       const expected = bytes.slice();
       maskByWords(expected, start, start + size, KEY);
-      kernel.mask(bytes, start, start + size, KEY);
+      kernel.mask(bytes, start, start + size, KEY, bytes, start);
       assert(sameBytes(bytes, expected), `${size} bytes from ${start}`);
     }
   }
