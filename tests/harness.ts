@@ -1,5 +1,5 @@
 /**
- * What a test file imports: one `test` for both runtimes, the assertions, hex, deadlines and child
+ * What a test file imports: one `test` for both runtimes, assertions, hex, deadlines and child
  * processes.
  */
 
@@ -37,13 +37,13 @@ const deno = (globalThis as { Deno?: DenoTests }).Deno;
 /** The runtime that runs this test. */
 export const runtime: "deno" | "bun" = deno === undefined ? "bun" : "deno";
 
-// Not a literal in the import() below: Deno would look for it.
+// A variable, since Deno would resolve a literal in the import() below.
 const bunTestModule = "bun:test";
 const bunTest: BunTests | undefined = deno === undefined
   ? (await import(bunTestModule)).test
   : undefined;
 
-/** Declares a test. All of Deno's sanitizers are on: what a test opens, it closes. */
+/** Declares a test. Deno's sanitizers are on: a test closes what it opens. */
 export function test(name: string, fn: TestFunction): void {
   const body = () => withCleanup(fn);
   // Deno's sanitizers are off unless they are asked for.
@@ -53,11 +53,11 @@ export function test(name: string, fn: TestFunction): void {
 }
 
 /**
- * Declares a test that needs something this machine may lack.
+ * Declares a test that needs a program or a feature that the machine may lack.
  *
  * `condition` is `true`, or the reason why the test cannot run (see {@linkcode canRun}): then it is
- * skipped and its name tells why. Where the environment has `CI=true` it fails instead, so that a
- * machine that should have everything cannot quietly run less.
+ * skipped, and its name contains the reason. If the environment has `CI=true` it fails instead, so that
+ * CI never runs fewer tests unnoticed.
  */
 export function testIf(condition: true | string, name: string, fn: TestFunction): void {
   if (condition === true) return test(name, fn);
@@ -67,7 +67,7 @@ export function testIf(condition: true | string, name: string, fn: TestFunction)
   else bunTest!.skip(skipped, fn);
 }
 
-/** For {@linkcode testIf}: `true` if the command runs and exits with 0, else the reason. */
+/** A condition for {@linkcode testIf}: `true` if the command exits with 0, else the reason. */
 export function canRun(command: string, args: string[] = ["--version"]): true | string {
   const { error, status } = spawnSync(command, args, { stdio: "ignore", timeout: 30_000 });
   if (error !== undefined) return `${command} is not on this machine`;
@@ -76,7 +76,7 @@ export function canRun(command: string, args: string[] = ["--version"]): true | 
 
 let cleanups: AsyncDisposableStack | undefined;
 
-/** Runs `fn` when the current test ends, however it ends; the last one given runs first. */
+/** Runs `fn` when the current test ends; functions run in reverse order. */
 export function onTestEnd(fn: () => void | Promise<void>): void {
   if (cleanups === undefined) throw new TypeError("onTestEnd() was called outside of a test");
   cleanups.defer(fn);
@@ -92,7 +92,7 @@ async function withCleanup(fn: TestFunction): Promise<void> {
   }
 }
 
-/** The promise's own outcome, or a failure that names `what` after `ms` milliseconds. */
+/** Settles as the promise does, or rejects after `ms` milliseconds with an error that names `what`. */
 export async function deadline<T>(promise: PromiseLike<T>, ms: number, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -113,7 +113,7 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Resolves once the condition holds, of which nothing tells: it's looked at every millisecond. */
+/** Resolves once a condition holds that no event reports: it is evaluated every millisecond. */
 export async function eventually(
   condition: () => boolean,
   ms: number,
@@ -126,17 +126,17 @@ export async function eventually(
   }
 }
 
-/** How a child process is started. */
+/** Options of {@linkcode spawn}. */
 export interface SpawnOptions {
   /** The working directory. */
   cwd?: string;
-  /** Set on top of this process's own environment. */
+  /** Variables in addition to this process's environment. */
   env?: Record<string, string>;
-  /** Text for standard input, which is closed after it. */
+  /** The whole standard input. */
   input?: string;
 }
 
-/** How a child process ended. */
+/** The result of a child process. */
 export interface Exit {
   /** The exit code, or `null` if a signal ended it. */
   code: number | null;
@@ -146,19 +146,19 @@ export interface Exit {
   stderr: string;
 }
 
-/** A child process, which does not outlive the test that started it. */
+/** A child process, which is killed at the end of the test that started it. */
 export interface Child {
   /** The process id. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended and its output is read; rejects if it could not start. */
   readonly exited: Promise<Exit>;
-  /** Resolves to the match of the first line, of either output, that matches. */
+  /** Resolves to the match of the first line of output that matches. */
   waitForLine(pattern: RegExp, ms?: number): Promise<RegExpMatchArray>;
-  /** Ends the process, and waits until it has ended. */
+  /** Kills the process, and waits for its end. */
   kill(signal?: "SIGTERM" | "SIGKILL" | "SIGINT"): Promise<void>;
 }
 
-/** Starts a child process; {@linkcode run} waits for its end. */
+/** Starts a child process. See {@linkcode run}, which waits for its end. */
 export function spawn(command: string, args: string[], options: SpawnOptions = {}): Child {
   const { cwd, env, input = "" } = options;
   const child = spawnProcess(command, args, {
@@ -185,7 +185,7 @@ export function spawn(command: string, args: string[], options: SpawnOptions = {
     running = false;
     changed.dispatchEvent(new Event("output"));
   });
-  exited.catch(() => {}); // Not every test asks how a child ended.
+  exited.catch(() => {}); // Not every test awaits the end of a child.
   child.stdin.on("error", () => {}); // The child may end without reading its input.
   child.stdin.end(input);
 

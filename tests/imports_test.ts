@@ -1,11 +1,12 @@
-// The plan of the house, enforced: imports point one way, and only src/transport/ knows the runtime.
+// Enforces the layers of src/: imports between folders point one way, there is no import cycle, and only
+// src/transport/ uses the runtime's own API.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, test } from "./harness.ts";
 
-/** The folders of src/, each with the folders that its files may import from beside its own. */
+/** The folders of src/, each with the other folders that its files may import from. */
 const folders: Record<string, string[]> = {
   util: [],
   protocol: [],
@@ -38,20 +39,20 @@ const transportShared = ["transport", "event_loop", "turn_budget"].map((name) =>
 /** The modules that choose among the transports, and may import them all. */
 const transportChoosers = ["src/transport/mod.ts", "src/transport/runtime.ts"];
 
-/** What src/ may import from JSR. */
+/** The packages of JSR that src/ may import. */
 const packages = /^@std\/(crypto|encoding)(\/|$)/;
 
-/** The one file of src/handshake/ that has something to digest. */
+/** The only file of src/handshake/ that may import node:crypto. */
 const digest = "src/handshake/accept_key.ts";
 
-/** The folder of a file of src/, or undefined if it lies in none that is known. */
+/** Returns the folder of a file of src/; undefined if the folder is unknown. */
 function folderOf(path: string): string | undefined {
   const [root, folder, ...rest] = path.split("/");
   const isKnown = root === "src" && rest.length > 0 && Object.hasOwn(folders, folder!);
   return isKnown ? folder : undefined;
 }
 
-/** The source without its comments. Text, templates and regular expressions stay as they are. */
+/** Returns the source without its comments; text, templates and regular expressions are unchanged. */
 function withoutComments(source: string): string {
   const token =
     /(["'])(?:\\.|(?!\1)[^\\\n])*\1|`(?:\\[^]|[^`\\])*`|(?<=(?:[(,=:[!&|?{};]|\breturn|=>)\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/|\/\/[^\n]*|\/\*[^]*?\*\//g;
@@ -61,14 +62,14 @@ function withoutComments(source: string): string {
   );
 }
 
-/** What a file imports and re-exports, types included. */
+/** Returns the modules that a file imports and re-exports, types included. */
 function specifiersOf(code: string): string[] {
   const specifiers =
     /\b(?:import|export)\b[^;"'`()]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
   return [...code.matchAll(specifiers)].map(([, from, alone]) => from ?? alone ?? "");
 }
 
-/** The import cycles among `sources`, by path: each as the paths from a file back to itself. */
+/** Returns the import cycles among `sources`, each as the paths from a file back to itself. */
 function cyclesOf(sources: Map<string, string>): string[] {
   const state = new Map<string, "open" | "done">();
   const trail: string[] = [];
@@ -92,7 +93,7 @@ function cyclesOf(sources: Map<string, string>): string[] {
   return cycles;
 }
 
-/** What the rules have against the file at `path`, which begins with "src/". */
+/** Returns the violations of the rules by the file at `path`, which starts with "src/". */
 function problemsOf(path: string, source: string): string[] {
   const folder = folderOf(path);
   if (folder === undefined) return [`${path} is in no folder that the rules know`];
@@ -138,7 +139,7 @@ function packageProblem(path: string, folder: string, specifier: string): string
   return packages.test(specifier) ? undefined : "it is none of the packages that src/ may import";
 }
 
-/** The files of src/ with their text. */
+/** The files of src/ and their text. */
 function readSources(): Map<string, string> {
   let root = fileURLToPath(new URL("..", import.meta.url));
   if (process.platform === "win32") root = root.replaceAll("\\", "/");

@@ -1,4 +1,4 @@
-// The stand-ins in offline/std on known vectors. `deno task test:jsr` runs the same on JSR's own.
+// The stand-ins in offline/std, on known vectors. `deno task test:jsr` runs them on JSR's packages.
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import { decodeHex, encodeHex } from "@std/encoding/hex";

@@ -1,4 +1,4 @@
-// `npm run coverage`: the line coverage of both suites together, and the least that we accept.
+// `npm run coverage`: the line coverage of both suites together, and the least that is accepted.
 //
 // The runtimes do not agree on which lines can run: Deno counts every line that V8 has a range for,
 // Bun leaves out most declarations and closing braces. The lines that count are Deno's; a line is
@@ -42,7 +42,7 @@ for (
   console.log(output);
 }
 
-/** The hits of each line of each file under src/: file -> line -> hits. */
+/** Returns the hits of each line of each file under src/: file -> line -> hits. */
 function readLcov(path) {
   const files = new Map();
   let lines;
@@ -62,7 +62,7 @@ function readLcov(path) {
 const deno = readLcov("coverage/deno.lcov");
 const bun = readLcov("coverage/bun/lcov.info");
 
-/** For each file: how many lines count, how many of them each runtime ran, which none ran. */
+/** For each file: the number of counted lines, of those that each runtime ran, and those that none ran. */
 const report = new Map();
 for (const entry of readdirSync(join(root, "src"), { recursive: true })) {
   const file = `src/${entry.replaceAll(sep, "/")}`;
@@ -72,7 +72,7 @@ for (const entry of readdirSync(join(root, "src"), { recursive: true })) {
   const counted = file.startsWith("src/transport/bun_") ? bunHits : denoHits ?? bunHits;
   const lines = [...(counted ?? new Map()).keys()];
   if (denoHits === undefined && bunHits === undefined) {
-    // Types alone leave nothing to run. Anything else is code that no test loads.
+    // A file of types has no code to run. Any other file is code that no test loads.
     const { output } = await run("bun", ["build", "--no-bundle", file]);
     if (output.trim() !== "") lines.push(1);
   }

@@ -1,4 +1,4 @@
-// What the other tools share. They need Node and npm, and get the rest from package-lock.json.
+// Helpers of the other tools. They need Node and npm, and install the rest from package-lock.json.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { constants } from "node:os";
@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** The checkout's top folder. */
+/** The root folder of the checkout. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const windows = process.platform === "win32";
@@ -35,8 +35,8 @@ export function setUp() {
 }
 
 /**
- * Runs a command to its end and gives its exit code and output. `show` lets the output through as
- * it comes; after `minutes` the command is ended.
+ * Runs a command to its end and returns its exit code and output. `show` prints the output at once;
+ * after `minutes` the command is killed.
  */
 export function run(command, args, { show = false, minutes = 30, extraEnv = {} } = {}) {
   return new Promise((resolve) => {
@@ -67,13 +67,13 @@ export function run(command, args, { show = false, minutes = 30, extraEnv = {} }
   });
 }
 
-/** Runs a command in the foreground, as if it were this process: terminal, signals and exit code. */
+/** Runs a command in place of this process, with its terminal, signals and exit code. */
 export function become(command, args) {
   const child = spawn(command, args, { cwd: root, env, stdio: "inherit", shell: windows });
-  // A terminal sends its SIGINT to the child too; the rest is passed on. The child decides.
+  // A terminal sends SIGINT to the child, too; other signals are passed on. The child decides.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  // The shell that npm puts in between does not pass signals on: it is just gone.
+  // The shell that npm starts in between does not pass signals on: it just ends.
   const parent = process.ppid;
   setInterval(() => process.ppid === parent || child.kill("SIGTERM"), 500).unref();
   child.on("error", (error) => {

@@ -6,8 +6,7 @@ const main = "examples/chat/main.ts";
 const args = process.argv.slice(2);
 
 if (process.env.npm_config_user_agent?.startsWith("bun/")) {
-  // The example needs no package, and a person who has only Bun has no npm. Where Node is missing
-  // too, Bun runs this file itself.
+  // The example needs no package, and npm may be missing. If Node is missing, too, Bun runs this file.
   const bun = process.versions.bun ? process.execPath : process.env.npm_execpath ?? "bun";
   become(bun, [main, ...args]);
 } else {

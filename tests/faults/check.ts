@@ -1,4 +1,4 @@
-/** What must hold after a session, whatever has gone wrong in it. */
+/** What must hold after a session, whatever fault it had. */
 
 import type { CloseInfo } from "../../src/connection/close_info.ts";
 import { ReadyState } from "../../src/connection/ready_state.ts";
@@ -11,7 +11,7 @@ import { headEnd } from "./sessions.ts";
 import type { FaultTransport } from "../support/fault_transport.ts";
 import type { Played, Session } from "./sessions.ts";
 
-/** Fails unless a session has ended as it should, and has left nothing. */
+/** Fails unless a session has ended correctly and has left nothing behind. */
 export async function check(session: Session, played: Played, info: CloseInfo): Promise<void> {
   const { subject, transport } = played;
   const { app } = subject;
@@ -41,17 +41,17 @@ export async function check(session: Session, played: Played, info: CloseInfo): 
     assertEquals([app.told[0], app.told.at(-1)], ["open", `close ${info.closeCode}`]);
     assertEquals(app.told.filter((event) => event !== "error").length, 2, "callbacks");
   }
-  // Whoever comes late is told as well.
+  // A late caller gets the same answers.
   await socket.ready;
   assertEquals(await socket.send("late").catch(({ name }) => name), "InvalidStateError");
   assertEquals(await socket.ping().catch(({ name }) => name), "InvalidStateError");
   assertEquals(await socket.close(1000), info);
 }
 
-/** Nothing rejects but for the connection's end. */
+/** Promises reject only because the connection has ended. */
 function checkRejections({ subject, transport }: Played, info: CloseInfo): void {
   for (const { name, error } of subject.app.promises.rejected) {
-    // What a stream says whose other end is gone is the platform's.
+    // The error of a stream whose other end is closed is the platform's.
     if (name === "the handshake" || name.startsWith("the echo")) continue;
     const isEnd = error === transport.error || error === info.error ||
       error === subject.app.readError ||
@@ -61,17 +61,17 @@ function checkRejections({ subject, transport }: Played, info: CloseInfo): void 
   }
 }
 
-/** How many messages' last byte has come. */
+/** Returns how many messages were received to their last byte. */
 export function messagesCome(session: Session, transport: FaultTransport): number {
   return session.messageEnds.filter((end) => end <= transport.received).length;
 }
 
-/** The messages are those of which the last byte has come, and what has come of the next is its start. */
+/** Checks that the complete messages were received, and the start of the next one. */
 function checkMessages(session: Session, { subject, transport }: Played): void {
   const { messages, parts } = subject.app;
   const count = messagesCome(session, transport);
   const { kind } = transport.fault ?? {};
-  // A loop that waits for an echo to go out does not come to the messages behind.
+  // A loop that awaits its echo does not reach the messages after it.
   const isExact = kind === undefined || kind === "cut" || kind === "stall" ||
     session.use === "serve with callbacks";
   assert(

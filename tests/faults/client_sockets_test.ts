@@ -1,4 +1,4 @@
-// A server that leaves after any byte, over real sockets: connect() and WebSocketStream.
+// connect() and WebSocketStream with a server that leaves after any byte, over real sockets.
 import { connect, WebSocketStream } from "../../mod.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { assert, assertEquals, deadline, test } from "../harness.ts";
@@ -26,11 +26,11 @@ const FRAMES = [
 ].map((frame) => rawFrame(frame));
 const HEAD = switching("Sec-WebSocket-Key: x\r\n").length;
 const LENGTH = HEAD + join(...FRAMES).length;
-/** Where the messages end. */
+/** The end offset of the messages. */
 const ENDS = [0, 3].map((i) => HEAD + join(...FRAMES.slice(0, i + 1)).length);
 const MESSAGES: Message[] = ["Hello", "fragments"];
 
-/** Leaves as the path of the request says: `/cut/57`. */
+/** Leaves as the path of the request specifies: `/cut/57`. */
 async function behave(connection: RawTcp): Promise<void> {
   const head = await connection.head();
   const [, way, at] = /^GET \/(\w+)\/(\d+) /.exec(head)!;
@@ -43,7 +43,7 @@ async function behave(connection: RawTcp): Promise<void> {
   await connection.untilGone();
 }
 
-/** What a client has seen. */
+/** The observations of a client. */
 interface Seen {
   readonly messages: Message[];
   readonly promises: PromiseWatch;
@@ -70,7 +70,7 @@ async function useStream(url: string, signal: AbortSignal, seen: Seen): Promise<
       messages.push(value);
     }
   } catch {
-    // That's what `closed` is for.
+    // `closed` reports it.
   }
   await closed.then(() => seen.wasClean = true, () => {});
 }
@@ -109,7 +109,7 @@ for (const [name, use] of [["WebSocketStream", useStream], ["connect()", useConn
       assertEquals(seen.promises.pending, [], what);
       assertEquals(counted.listeners, 0, what);
       const come = MESSAGES.slice(0, ENDS.filter((end) => end <= at).length);
-      // A reset may overtake what came before it.
+      // A reset may overtake the bytes before it.
       if (way === "reset") assert(seen.messages.length <= come.length, what);
       assertEquals(seen.messages, come.slice(0, way === "cut" ? undefined : seen.messages.length));
       if (way === "cut") {

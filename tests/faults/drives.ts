@@ -1,4 +1,4 @@
-/** The ways to use a connection, each as an application that echoes, and asks for everything else. */
+/** The ways to use a connection, each as an application that echoes and uses the rest of the API. */
 
 import type { CloseInfo } from "../../src/connection/close_info.ts";
 import type { SocketHandler, WebSocketConnection } from "../../src/connection/connection.ts";
@@ -9,26 +9,26 @@ import { PromiseWatch } from "../support/leaks.ts";
 /** The message after which the application closes. */
 export const QUIT = "quit";
 
-/** What an application has seen, and what it waits for. */
+/** The observations of an application, and the promises that it awaits. */
 export class App {
   readonly promises: PromiseWatch = new PromiseWatch();
-  /** The messages that have come whole. */
+  /** The messages that were received completely. */
   readonly messages: Message[] = [];
-  /** What has come of one that has not. */
+  /** The received part of an incomplete message. */
   parts: Message[] = [];
-  /** What its callbacks have been told, in order, without messages. */
+  /** The calls of its callbacks in order, except messages. */
   readonly told: string[] = [];
-  /** What its reading has failed with. */
+  /** The error of its reading. */
   readError: unknown;
 
-  /** Says hello, and pings. */
+  /** Sends a greeting and a Ping. */
   opened(socket: WebSocketConnection): void {
     this.promises.watch("ping()", socket.ping());
     this.promises.watch("send()", socket.send("hi"));
     this.promises.watch("ready", socket.ready);
   }
 
-  /** Takes a message, and answers it with itself. */
+  /** Receives a message and echoes it. */
   async took(socket: WebSocketConnection, message: Message): Promise<void> {
     this.messages.push(message);
     if (message !== QUIT) {
@@ -37,7 +37,7 @@ export class App {
     await this.goOn(socket, this.messages.length, message);
   }
 
-  /** What follows a message: a stream after the first one, a Close after the last. */
+  /** Sends a stream after the first message, and closes after the last. */
   async goOn(socket: WebSocketConnection, count: number, message: Message): Promise<void> {
     if (message === QUIT) {
       this.promises.watch("close()", socket.close(1000, "done"));
@@ -53,7 +53,7 @@ export class App {
   }
 }
 
-/** A function that is the life of a connection. */
+/** A handler function. */
 export type Drive = (socket: WebSocketConnection, app: App) => Promise<void>;
 
 async function iterate(socket: WebSocketConnection, app: App): Promise<void> {
@@ -89,7 +89,7 @@ async function stream(socket: WebSocketConnection, app: App): Promise<void> {
 async function streamMessages(socket: WebSocketConnection, app: App): Promise<void> {
   app.opened(socket);
   for await (const { type, readable } of socket.messageStreams()) {
-    // The echo, as it comes: where that fails, what has come can be read all the same.
+    // Echoes while it is received. If that fails, the received part can still be read.
     const echo = new TransformStream<Message, Message>();
     const writer = echo.writable.getWriter();
     const sent = app.promises.watch("send()", socket.send(echo.readable as ReadableStream<string>));
@@ -113,19 +113,19 @@ async function streamMessages(socket: WebSocketConnection, app: App): Promise<vo
   }
 }
 
-/** The parts of a message in one. */
+/** Joins the parts of a message. */
 export function joined(type: "text" | "binary", parts: readonly Message[]): Message {
   return type === "text" ? parts.join("") : join(...parts as Uint8Array[]);
 }
 
-/** Those that a connection of either role has. */
+/** The ways that both roles have. */
 export const DRIVES: Readonly<Record<string, Drive>> = {
   "for await": iterate,
   "readable and writable": stream,
   "messageStreams": streamMessages,
 };
 
-/** The callbacks, of which only a server's connection has any. */
+/** The callbacks, which only a server's connection has. */
 export function callbacks(app: App): SocketHandler<unknown> {
   return {
     open(socket) {

@@ -1,4 +1,4 @@
-// Sessions, recorded, then played again with a fault at every byte.
+// Recorded sessions, replayed with a fault at every byte.
 import { test } from "../harness.ts";
 import type { Fault, FaultKind } from "../support/fault_transport.ts";
 import { playAll } from "./play_all.ts";
@@ -9,7 +9,7 @@ const MESSAGES = ["Hello", "fragm\u00e9nts", new Uint8Array(126).fill(7)];
 const READ_FAULTS: readonly FaultKind[] = ["cut", "reset", "stall"];
 const WRITE_FAULTS: readonly FaultKind[] = ["write error", "write stall"];
 
-/** A fault of each kind at every offset of the peer's bytes, and of ours. */
+/** A fault of each kind at every offset of the bytes of the peer, and of this end. */
 function everywhere(session: Session, withHandshake: boolean): Fault[] {
   const faults: Fault[] = [];
   for (const kind of READ_FAULTS) {
@@ -36,7 +36,7 @@ const PLANS: readonly [SessionPlan["role"], SessionPlan["use"], readonly Closer[
   ["client", "readable and writable", ["peer", "subject"]],
   ["client", "messageStreams", ["peer", "subject"]],
 ];
-/** How each kind of handshake is made: by serve(), accept() and connectOver(). */
+/** The kinds of handshakes: of serve(), accept() and connectOver(). */
 const HANDSHAKES = ["serve with callbacks", "for await"];
 
 for (const [role, use, closers] of PLANS) {

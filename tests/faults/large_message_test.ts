@@ -1,4 +1,4 @@
-// Messages that are larger than every queue, with a fault around each frame, and here and there.
+// Messages that are larger than every queue, with a fault around each frame, and at some other bytes.
 import { test } from "../harness.ts";
 import { random, randomBytes } from "../protocol/frames.ts";
 import type { Fault } from "../support/fault_transport.ts";
@@ -7,10 +7,10 @@ import { record } from "./sessions.ts";
 import type { Session, SessionPlan } from "./sessions.ts";
 
 const SIZE = 64 * 1024;
-/** Small queues, so that either direction is held back. */
+/** Small queues, so that backpressure applies in both directions. */
 const LIMITS = { outgoingHighWaterMark: 1000, incomingHighWaterMark: 1000 };
 
-/** Where something happens: the bytes before and behind the end of a frame, and some others. */
+/** The offsets of the faults: before and after the end of each frame, and some others. */
 function offsets(session: Session): number[] {
   const next = random(session.length);
   const around = session.frameEnds.flatMap((end) => [end - 1, end, end + 1, end + 3, end + 9]);

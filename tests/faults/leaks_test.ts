@@ -1,4 +1,4 @@
-// The instruments of this folder's tests: that each of them sees what it's there to see.
+// Tests of the helpers of this folder: each detects its kind of leak.
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { assertEquals, assertRejects, delay, test } from "../harness.ts";
 import { watch } from "../support/events.ts";
@@ -40,7 +40,7 @@ test("CountedSignal counts listeners", () => {
   assertEquals(counted.listeners, 0);
 });
 
-/** What a transport with a fault tells, of 4 bytes that come and 4 that go, and what has come out. */
+/** Returns the events of a transport with a fault, for 4 bytes each way, and the written bytes. */
 async function told(fault: Fault | undefined, writesByteByByte = false) {
   const [here, there] = memoryPair();
   const transport = new FaultTransport(here, { fault, writesByteByByte });

@@ -1,4 +1,4 @@
-/** Many sessions at the same time, and what they leave together. */
+/** Replays many sessions at the same time, and checks what they leave behind together. */
 
 import { assert, assertEquals, deadline, fail } from "../harness.ts";
 import type { Fault } from "../support/fault_transport.ts";
@@ -7,14 +7,14 @@ import { check, messagesCome } from "./check.ts";
 import { play } from "./sessions.ts";
 import type { Played, PlayOptions, Session } from "./sessions.ts";
 
-/** What ends a stall. */
+/** The limits that end a stall. */
 const SHORT = { closeTimeout: 20, handshakeTimeout: 30 };
-/** Where nothing stalls, nothing has to wait: a timer that is left is seen. */
+/** Without a stall nothing has to wait, and a timer that is left is detected. */
 const LONG = { closeTimeout: 60_000, handshakeTimeout: 60_000 };
-/** How many failures are told of. */
+/** How many failures are reported. */
 const ENOUGH = 10;
 
-/** Plays a session with each of the faults, all at the same time, and checks what comes of each. */
+/** Replays a session with each of the faults at the same time, and checks each result. */
 export async function playAll(
   session: Session,
   faults: readonly (Fault | undefined)[],
@@ -31,7 +31,7 @@ export async function playAll(
     return play(session, { limits, ...options, memory, fault, signal: signal.signal });
   });
   await struck(session, all);
-  // What has stalled is ended by whoever uses it.
+  // A stalled connection is ended by its application.
   for (const { subject } of all) {
     const { app, socket } = subject;
     if (socket !== undefined) app.promises.watch("close()", socket.close(1001, "given up"));
@@ -61,8 +61,8 @@ export async function playAll(
 }
 
 /**
- * Resolves once each session is over, or has met its fault and, where that is the peer's silence, taken
- * what had come: on a busy machine that takes longer than `closeTimeout` would wait.
+ * Resolves once each session is over, or has met its fault; if the fault is a stall, once it has also
+ * read what was received before. On a busy machine that takes longer than `closeTimeout`.
  */
 async function struck(session: Session, all: readonly Played[]): Promise<void> {
   const since = performance.now();
@@ -77,7 +77,7 @@ async function struck(session: Session, all: readonly Played[]): Promise<void> {
   }
 }
 
-/** Lets everything happen that follows the end: what is refused is answered, and heard out. */
+/** Waits for what follows the end, such as a response to a refused request. */
 async function settled({ subject, transport }: Played): Promise<void> {
   const isDone = () => transport.isGone && subject.app.promises.pending.length === 0;
   for (let i = 0; i < 100 && !isDone(); i++) await unwatchedDelay(i >> 3);

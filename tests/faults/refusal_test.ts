@@ -11,7 +11,7 @@ const SHORT = { closeTimeout: 20, handshakeTimeout: 30 };
 const LONG = { closeTimeout: 60_000, handshakeTimeout: 60_000 };
 const REQUEST = new TextEncoder().encode(upgradeRequest());
 
-/** A body, and whether somebody has read it to its end, or has cancelled it. */
+/** A body, and whether it was read to its end or cancelled. */
 function body(endless: boolean) {
   const state = { isOver: false, hasBegun: false };
   let left = 3;
@@ -28,7 +28,7 @@ function body(endless: boolean) {
   return { state, stream };
 }
 
-/** Asks, and is refused with a body; leaves when the answer has ended. */
+/** Sends a request, is refused with a body, and leaves when the response has ended. */
 function refuse(fault: Fault | undefined, endless: boolean) {
   const promises = new PromiseWatch();
   const [here, there] = memoryPair();
@@ -47,7 +47,7 @@ async function playAll(faults: readonly (Fault | undefined)[], endless: boolean)
   watchRejections();
   const all = faults.map((fault) => refuse(fault, endless));
   await unwatchedDelay(5);
-  // Nobody waits for a body without an end.
+  // A body without an end is not waited for.
   if (endless) { for (const { there } of all) there.abort(); }
   for (const [i, { promises, transport, state }] of all.entries()) {
     const fault = faults[i];

@@ -1,4 +1,4 @@
-/** Whole sessions, recorded from two connections that talk to each other, to be played again. */
+/** Records whole sessions between two connections, and replays the peer's side of them. */
 
 import { accept } from "../../src/server/accept.ts";
 import { connectOver } from "../../src/client/connect.ts";
@@ -17,40 +17,40 @@ import { QUIT } from "./drives.ts";
 import { startSubject } from "./subject.ts";
 import type { Subject, Use } from "./subject.ts";
 
-/** What is recorded. */
+/** The plan of a session. */
 export interface SessionPlan {
   readonly role: Role;
   readonly use: Use;
   readonly isCompressed: boolean;
-  /** Who sends its Close first. */
+  /** Which end sends its Close first. */
   readonly closer: "peer" | "subject";
-  /** What the peer sends; its second message in fragments, with a Ping in between. */
+  /** The peer's messages; the second one is sent in fragments, with a Ping in between. */
   readonly messages: readonly Message[];
   readonly limits?: Partial<Limits>;
 }
 
-/** Some of the peer's bytes, and how many of ours must have come before. */
+/** Bytes of the peer, and how many of ours it must have received before it sends them. */
 interface Step {
   readonly after: number;
   readonly bytes: Uint8Array;
 }
 
-/** What came of a plan. */
+/** A recorded session. */
 export interface Session extends SessionPlan {
   readonly name: string;
-  /** The peer's part of it. */
+  /** What the peer sends, and when. */
   readonly steps: readonly Step[];
-  /** How many bytes the peer sends, and how many of them are the handshake's. */
+  /** The number of bytes that the peer sends, and the number of those of its handshake. */
   readonly length: number;
   readonly headLength: number;
-  /** The same of what we send. */
+  /** The same numbers for this end. */
   readonly sentLength: number;
   readonly sentHeadLength: number;
-  /** All that the peer sends in messages: that which makes us close is one. */
+  /** The peer's messages, including the one after which this end closes. */
   readonly messages: readonly Message[];
-  /** Where each frame of the peer's ends. */
+  /** The end offset of each frame of the peer. */
   readonly frameEnds: readonly number[];
-  /** Where each message of the peer's ends, and the peer's Close. */
+  /** The end offset of each message of the peer, and of its Close. */
   readonly messageEnds: readonly number[];
   readonly closeEnd: number;
 }
@@ -81,7 +81,7 @@ function nameOf({ role, use, isCompressed, closer }: SessionPlan): string {
   return `${role}, ${use}${extension}, ${closer === "peer" ? "closed by the peer" : "closes"}`;
 }
 
-/** What the peer does: a message, a message in fragments around a Ping, and the others. */
+/** The peer: sends a message, a message in fragments around a Ping, and the others. */
 async function talk(
   peer: WebSocketConnection,
   messages: readonly Message[],
@@ -91,7 +91,7 @@ async function talk(
   const counting = (async () => {
     for await (const _ of peer) count++;
   })();
-  /** Each message is echoed, the first one with another; a greeting came before. */
+  /** Each message is echoed; a second one follows the first echo, and a greeting precedes it. */
   const echoed = async (index: number) => {
     while (count < index + 3) await delay(0);
   };
@@ -115,7 +115,7 @@ async function talk(
   await counting;
 }
 
-/** What has passed, as the peer's part, and where in it things end. */
+/** Returns the recorded bytes as the peer's part, with the offsets in it. */
 function analyze(transport: FaultTransport, messages: readonly Message[]) {
   const steps: Step[] = [];
   let after = 0;
@@ -152,29 +152,29 @@ function analyze(transport: FaultTransport, messages: readonly Message[]) {
   };
 }
 
-/** Where the head of an HTTP message ends; 0 where it doesn't. */
+/** Returns the end offset of the head of an HTTP message; 0 if it is incomplete. */
 export function headEnd(bytes: Uint8Array): number {
   return latin1.decode(bytes.subarray(0, 1024)).indexOf("\r\n\r\n") + 4;
 }
 
 const latin1 = new TextDecoder("latin1");
 
-/** How a session is played. */
+/** Options of a replay. */
 export interface PlayOptions extends FaultOptions {
-  /** Whether the peer waits for nothing but the handshake. */
+  /** Whether the peer waits for the handshake only. */
   readonly isEager?: boolean;
   readonly memory?: MemoryOptions;
   readonly limits: Partial<Limits>;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A session that is played. */
+/** A session that is being replayed. */
 export interface Played {
   readonly transport: FaultTransport;
   readonly subject: Subject;
 }
 
-/** Plays a session's peer to a new connection. */
+/** Replays the peer of a session to a new connection. */
 export function play(session: Session, options: PlayOptions): Played {
   const { memory = {}, limits, signal } = options;
   const { role, use, isCompressed } = session;
@@ -191,7 +191,7 @@ export function play(session: Session, options: PlayOptions): Played {
   return { transport, subject };
 }
 
-/** The peer's end: it says its part. */
+/** The peer's end: sends its part. */
 class Player {
   readonly #transport: MemoryTransport;
   readonly #session: Session;
@@ -200,7 +200,7 @@ class Player {
   #received = 0;
   #hasEnded = false;
   #isWriting = false;
-  /** The request, for a client's key is always another. */
+  /** The request, since each client has another key. */
   #request = "";
 
   constructor(transport: MemoryTransport, session: Session, isEager: boolean) {

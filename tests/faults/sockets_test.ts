@@ -41,7 +41,7 @@ function watched(drive: SocketFunction) {
   return { ...served, ended, isRunning: () => running > 0 };
 }
 
-/** Takes one message, and no other: the rest is not read. */
+/** Reads one message only. */
 const stuck: SocketFunction = async (socket) => {
   for await (const _ of socket) await socket.closed;
 };
@@ -76,7 +76,7 @@ for (const [name, drive, leave, ends] of DEPARTURES) {
     client.send(textFrame("hi"));
     if (drive === echo) await client.received("hi");
     leave(client);
-    // A stuck application notices a reset when it writes, or closes.
+    // A stuck application notices a reset only when it writes or closes.
     if (drive === stuck) {
       await client.tcp.untilClosed();
       await delay(20);
@@ -93,7 +93,7 @@ for (const [name, drive, leave, ends] of DEPARTURES) {
 testIf(canCount, "clients that leave inside of the TLS handshake leave nothing", async () => {
   const served = serving(echo, { tls: { cert: good.cert, key: good.key }, limits: LIMITS });
   const before = countDescriptors();
-  // The start of a ClientHello: RFC 8446 §4.1.2, in a record of 512 bytes that never comes whole.
+  // The start of a ClientHello: RFC 8446 §4.1.2, in a record of 512 bytes that is never completed.
   const hello = new Uint8Array([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]);
   for (let length = 0; length <= hello.length; length++) {
     for (const way of ["end", "reset"] as const) {
@@ -113,7 +113,7 @@ testIf(canCount, "clients that leave inside of the TLS handshake leave nothing",
   await assertDescriptors(before);
 });
 
-/** All that a client of the next test would say. */
+/** Everything that a client of the next test would send. */
 const SESSION = join(
   new TextEncoder().encode(upgradeRequest()),
   rawFrame(textFrame("Hello"), "server"),
@@ -154,7 +154,7 @@ for (const [name, handler] of [["a function", echo], ["callbacks", callbacks]] a
       if (way === 0) client.end();
       else if (way === 1) client.reset();
       else if (way === 2) client.socket.destroy();
-      // Else it's the server that gives up, or has closed.
+      // Otherwise the server gives up, or has closed.
       else await Promise.race([client.untilEnd(), delay(50)]);
       if (way === 0) await client.untilEnd();
       client.socket.destroy();

@@ -1,4 +1,4 @@
-/** A connection under test, from its handshake to its end, and whatever it leaves behind. */
+/** A connection under test, from its handshake to its end, and what it leaves behind. */
 
 import { accept } from "../../src/server/accept.ts";
 import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
@@ -14,7 +14,7 @@ import type { Limits } from "../../src/connection/limits.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { App, callbacks, DRIVES } from "./drives.ts";
 
-/** How the connection comes to be, and is used: `serve` is a handshake as `serve()` does it. */
+/** How the connection is made and used; `serve` is the handshake of `serve()`. */
 export type Use =
   | "serve with callbacks"
   | "serve with a function"
@@ -22,7 +22,7 @@ export type Use =
   | "readable and writable"
   | "messageStreams";
 
-/** What a subject is made with. */
+/** Options of a subject. */
 export interface SubjectOptions {
   readonly role: Role;
   readonly use: Use;
@@ -34,14 +34,14 @@ export interface SubjectOptions {
 /** A connection under test. */
 export class Subject {
   readonly app: App = new App();
-  /** Those that `serve()` would count. */
+  /** The connections that `serve()` would count. */
   readonly counted: Set<unknown> = new Set();
   socket: WebSocketConnection | undefined;
-  /** What the handshake has failed with. */
+  /** The error of the handshake. */
   handshakeError: unknown;
   readonly #over: PromiseWithResolvers<CloseInfo> = Promise.withResolvers();
 
-  /** Resolves when it has ended; where it never opened, to a code of 0. */
+  /** Resolves when it is closed; to a code of 0 if it never opened. */
   get over(): Promise<CloseInfo> {
     return this.#over.promise;
   }
@@ -82,7 +82,7 @@ export function startSubject(transport: Transport, options: SubjectOptions): Sub
   return subject;
 }
 
-/** What `serve()` does with one connection. */
+/** Does what `serve()` does with one connection. */
 function serveOne(transport: Transport, subject: Subject, options: SubjectOptions): void {
   const { use, isCompressed, limits } = options;
   const { app, counted } = subject;

@@ -5,7 +5,7 @@ import { assertEquals, assertRejects } from "../harness.ts";
 import { HttpPeer } from "./http_peer.ts";
 import { turns } from "./open.ts";
 
-/** Asserts that the handshake is refused: what the caller is told, and what the client. */
+/** Asserts that the handshake is refused, with this error for the caller and this response. */
 export async function assertRefused(
   request: string,
   options: AcceptOptions,

@@ -1,4 +1,4 @@
-/** Certificates, made on the spot: X.509 (RFC 5280) written by hand, keys and signatures by node:crypto. */
+/** Makes X.509 certificates (RFC 5280), with keys and signatures of node:crypto. */
 
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
@@ -6,17 +6,17 @@ import type { KeyObject } from "node:crypto";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What a certificate says. */
+/** The fields of a certificate. */
 export interface CertificateOptions {
-  /** The subject's common name; no client looks at it for a server's name any more. */
+  /** The subject's common name, which clients no longer compare with the host. */
   subject: string;
-  /** The DNS names and IPv4 addresses that it is for; none for an authority. */
+  /** The DNS names and IPv4 addresses of the server; none for an authority. */
   names?: string[];
-  /** When it becomes valid; yesterday where left out. */
+  /** The start of its validity. Default: yesterday. */
   notBefore?: Date;
-  /** When it ends; tomorrow where left out. */
+  /** The end of its validity. Default: tomorrow. */
   notAfter?: Date;
-  /** Who signs it; an authority signs itself where left out. */
+  /** The issuer. Default: the certificate signs itself. */
   issuer?: Certificate;
 }
 
@@ -30,7 +30,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** Makes a certificate: an authority's where it has no names, else a server's. */
+/** Makes a certificate: a server's if there are names, else an authority's. */
 export function certificate(options: CertificateOptions): Certificate {
   const { subject, names = [], issuer } = options;
   const { notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + DAY) } = options;

@@ -1,4 +1,4 @@
-/** What the tests of compression share: open pairs, and messages compressed by node:zlib alone. */
+/** Helpers for compression: open pairs, and messages that node:zlib alone compresses. */
 
 import { deflateRawSync } from "node:zlib";
 import { accept, connect, connectOver } from "../../mod.ts";
@@ -20,10 +20,10 @@ import { serving } from "./server.ts";
 /** RSV1 of a frame's first byte: the "Per-Message Compressed" bit. */
 export const RSV1 = 0x40;
 
-/** What every client offers that has permessage-deflate at all. */
+/** The usual offer of a client. */
 export const OFFER = "permessage-deflate; client_max_window_bits";
 
-/** A message compressed, without the four bytes that RFC 7692 §7.2.1 has removed. */
+/** A compressed message, without the four bytes that RFC 7692 §7.2.1 removes. */
 export function deflated(message: string | Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = typeof message === "string" ? utf8(message) : message;
   return new Uint8Array(deflateRawSync(bytes, { finishFlush: 2 }).subarray(0, -4));
@@ -42,20 +42,20 @@ export function compressedFrames(
   }));
 }
 
-/** Where two ends meet. */
+/** How two ends are connected. */
 export type Way = "memory" | "TCP";
 export const WAYS: readonly Way[] = ["memory", "TCP"];
 
-/** What either end has for `compression`. */
+/** The option `compression` of each end. */
 export type Compression = boolean | PerMessageDeflateOptions | undefined;
 
-/** Both ends of one connection, each of ours; dropped at the end of the test. */
+/** Opens a connection between two ends of this library; it is dropped at the end of the test. */
 export async function openPair(
   way: Way,
   atServer: Compression,
   atClient: Compression,
 ): Promise<{ server: WebSocketConnection; client: WebSocketConnection }> {
-  // `exactOptionalPropertyTypes`: left out is not the same as `undefined`.
+  // `exactOptionalPropertyTypes`: a missing option is not `undefined`.
   const serverOptions: AcceptOptions = atServer === undefined ? {} : { compression: atServer };
   const clientOptions: ConnectOptions = atClient === undefined ? {} : { compression: atClient };
   const [server, client] =
@@ -87,7 +87,7 @@ async function overTcp(atServer: AcceptOptions, atClient: ConnectOptions): Promi
   return [await promise, client];
 }
 
-/** A server's end, and a client of raw frames at the other. */
+/** Opens a connection between a server and a client of raw frames. */
 export async function acceptRaw(
   options: AcceptOptions,
   offer: string = OFFER,

@@ -3,15 +3,15 @@ import { assert, delay } from "../harness.ts";
 
 const FOLDER = "/proc/self/fd";
 
-/** For `testIf`: whether file descriptors can be counted here. */
+/** A condition for `testIf`: file descriptors can be counted. */
 export const canCount: true | string = existsSync(FOLDER) ? true : `there is no ${FOLDER}`;
 
-/** How many file descriptors this process has. */
+/** Returns the number of open file descriptors of this process. */
 export function countDescriptors(): number {
   return readdirSync(FOLDER).length;
 }
 
-/** Fails unless there are no more of them than that, before long. */
+/** Waits until there are at most so many; fails after a while. */
 export async function assertDescriptors(most: number): Promise<void> {
   const since = performance.now();
   while (countDescriptors() > most && performance.now() - since < 10_000) await delay(10);

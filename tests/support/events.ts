@@ -2,19 +2,19 @@ import { toHex } from "../harness.ts";
 import type { Transport, TransportHandler } from "../../src/transport/transport.ts";
 import { Changes } from "./changes.ts";
 
-/** A handler that writes down, in words, what a transport tells of. */
+/** A handler that logs the events of a transport in words. */
 export class Events implements TransportHandler {
   /** `data 01 02`, `drain`, `end`, `close`, `close Error: why`. */
   readonly log: string[] = [];
-  /** How many bytes have come. */
+  /** The number of received bytes. */
   received = 0;
-  /** How often a part of a write has gone out. */
+  /** The number of `progress()` events. */
   parts = 0;
   /** Called after each event. */
   onEvent: (event: string) => void = () => {};
   readonly #changes = new Changes();
 
-  /** @param isQuiet Whether data is counted and not written down. */
+  /** @param isQuiet Whether data is counted instead of logged. */
   constructor(readonly isQuiet = false) {}
 
   data(chunk: Uint8Array): void {
@@ -39,22 +39,22 @@ export class Events implements TransportHandler {
     this.#add(error === undefined ? "close" : `close ${error}`);
   }
 
-  /** What has been told but for `drain`, which may be told without need. */
+  /** The log without `drain`, which a transport may report without need. */
   get told(): string[] {
     return this.log.filter((event) => event !== "drain");
   }
 
-  /** Resolves once an event has been told that begins so. */
+  /** Resolves once an event that starts with this text is logged. */
   async until(start: string): Promise<void> {
     await this.untilTrue(() => this.log.some((event) => event.startsWith(start)), start);
   }
 
-  /** Resolves once so many bytes have come. */
+  /** Resolves once so many bytes are received. */
   async untilReceived(count: number): Promise<void> {
     await this.untilTrue(() => this.received >= count, `${count} bytes`);
   }
 
-  /** Resolves once the condition holds; it's looked at after each event. */
+  /** Resolves once the condition holds; evaluates it after each event. */
   async untilTrue(condition: () => boolean, what: string): Promise<void> {
     await this.#changes.until(condition, 10_000, what);
   }
@@ -66,7 +66,7 @@ export class Events implements TransportHandler {
   }
 }
 
-/** Gives a transport a handler that writes down. */
+/** Gives a transport a handler that logs. */
 export function watch(transport: Transport, isQuiet = false): Events {
   const events = new Events(isQuiet);
   transport.handler = events;

@@ -1,16 +1,16 @@
 import type { Addr, Transport, TransportHandler } from "../../src/transport/transport.ts";
 
-/** A transport that goes nowhere, and writes down what is asked of it. */
+/** A transport without a peer, which logs the calls. */
 export class FakeTransport implements Transport {
   readonly lendsChunks = false;
   readonly localAddr: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
   readonly remoteAddr: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 2 };
   handler: TransportHandler | undefined;
-  /** What was written, a copy of each buffer. */
+  /** A copy of each written buffer. */
   readonly writes: Uint8Array[] = [];
   /** The other calls, in order. */
   readonly calls: string[] = [];
-  /** Whether `write()` takes the bytes at once; else it keeps them until `drained()`. */
+  /** Whether `write()` accepts the bytes at once; otherwise it keeps them until `drained()`. */
   takes = true;
   #isWriting = false;
   #isClosed = false;
@@ -22,7 +22,7 @@ export class FakeTransport implements Transport {
     return this.takes;
   }
 
-  /** Ends the write under way. */
+  /** Ends the pending write. */
   drained(): void {
     this.#isWriting = false;
     this.handler?.drain();
@@ -50,7 +50,7 @@ export class FakeTransport implements Transport {
     this.gone();
   }
 
-  /** The connection is gone, by whoever. */
+  /** Closes the connection, from either side. */
   gone(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -1,57 +1,57 @@
 import type { Addr, Transport, TransportHandler } from "../../src/transport/transport.ts";
 
-/** What goes wrong, and after how many bytes: `at` counts the peer's bytes, or ours for a write's. */
+/** A fault and its position: `at` counts the peer's bytes, or, for a write, this end's. */
 export interface Fault {
   readonly kind: FaultKind;
   readonly at: number;
 }
 
 /**
- * `cut`: the peer's FIN. `reset`: the transport is gone, with an error. `stall`: nothing more comes.
- * `write error`: the transport fails over a write. `write stall`: it takes nothing more.
+ * `cut`: the peer's FIN. `reset`: the transport closes with an error. `stall`: nothing more is received.
+ * `write error`: a write closes the transport with an error. `write stall`: nothing more is written.
  */
 export type FaultKind = "cut" | "reset" | "stall" | "write error" | "write stall";
 
-/** How a {@linkcode FaultTransport} behaves beside its fault. */
+/** The behaviour of a {@linkcode FaultTransport}, apart from its fault. */
 export interface FaultOptions {
   readonly fault?: Fault | undefined;
-  /** Whether it takes one byte at a time of what is written. */
+  /** Whether it writes one byte at a time. */
   readonly writesByteByByte?: boolean;
 }
 
-/** Something that has passed a {@linkcode FaultTransport}. */
+/** Bytes, or an end, that passed a {@linkcode FaultTransport}. */
 export type Passed =
   | { readonly type: "in"; readonly bytes: Uint8Array }
   | { readonly type: "out"; readonly bytes: Uint8Array }
   | { readonly type: "end" };
 
-/** A transport with a fault: everything passes, up to a byte. */
+/** A transport that passes everything up to the position of its fault. */
 export class FaultTransport implements Transport {
   readonly localAddr: Addr;
   readonly remoteAddr: Addr;
   readonly lendsChunks: boolean;
-  /** What has passed, in order. */
+  /** Everything that has passed, in order. */
   readonly passed: Passed[] = [];
-  /** How many bytes of the peer's have been handed over. */
+  /** The number of bytes received from the peer. */
   received = 0;
-  /** How many bytes of ours have been taken. */
+  /** The number of bytes written. */
   sent = 0;
   /** Whether the fault has happened. */
   isHit = false;
-  /** Whether the connection is gone. */
+  /** Whether the connection is closed. */
   isGone = false;
   readonly #inner: Transport;
-  /** What goes wrong. */
+  /** The fault. */
   readonly fault: Fault | undefined;
   readonly #byteByByte: boolean;
   #handler: TransportHandler | undefined;
   #isPaused = false;
-  /** Whether nothing of the peer's is handed over any more. */
+  /** Whether nothing more is received from the peer. */
   #isDeaf = false;
   #hasEnd = false;
   #isEnded = false;
   #isShutdown = false;
-  /** What is left of a write that goes out byte by byte. */
+  /** The rest of a write that is written byte by byte. */
   #rest: Uint8Array | undefined;
 
   constructor(inner: Transport, { fault, writesByteByByte = false }: FaultOptions = {}) {
@@ -63,7 +63,7 @@ export class FaultTransport implements Transport {
     this.lendsChunks = inner.lendsChunks;
   }
 
-  /** The error that a `reset` or a `write error` tells. */
+  /** The error of a `reset` or a `write error`. */
   readonly error: Error = new Error("the fault");
 
   get handler(): TransportHandler | undefined {
@@ -78,7 +78,7 @@ export class FaultTransport implements Transport {
       data: (chunk) => this.#take(chunk),
       drain: () => this.#drained(),
       end: () => this.#end(),
-      // A network that is cut silently tells nothing at all.
+      // A silent network reports nothing.
       close: (error) => (this.isHit && this.fault?.kind === "stall") || this.#gone(error),
     };
     queueMicrotask(() => this.#strike());
@@ -129,7 +129,7 @@ export class FaultTransport implements Transport {
     this.#gone();
   }
 
-  /** All that has gone one way. */
+  /** Everything that passed in one direction. */
   bytes(type: "in" | "out"): Uint8Array<ArrayBuffer> {
     const all = new Uint8Array(type === "in" ? this.received : this.sent);
     let position = 0;
@@ -154,7 +154,7 @@ export class FaultTransport implements Transport {
     this.#strike();
   }
 
-  /** Does what a fault on the peer's side does, when it's time. */
+  /** Applies the fault once its position among the peer's bytes is reached. */
   #strike(): void {
     const { kind, at } = this.fault ?? {};
     if (this.isHit || this.isGone || this.received !== at) return;
@@ -173,7 +173,7 @@ export class FaultTransport implements Transport {
     this.#tellEnd();
   }
 
-  /** The peer's FIN comes behind what is not read while reading is paused. */
+  /** The peer's FIN follows the unread bytes while reading is paused. */
   #tellEnd(): void {
     if (!this.#hasEnd || this.#isEnded || this.#isPaused || this.isGone) return;
     this.#isEnded = true;
@@ -212,7 +212,7 @@ export class FaultTransport implements Transport {
   #failWrite(kind: FaultKind): void {
     this.isHit = true;
     if (kind !== "write error") return;
-    // Runtimes differ in when they tell: within the call, after it, or in another turn.
+    // Runtimes report it within the call, after it, or in a later turn.
     if (this.sent % 3 === 0) this.#fail();
     else if (this.sent % 3 === 1) queueMicrotask(() => this.#fail());
     else setTimeout(() => this.#fail(), 0);

@@ -1,4 +1,4 @@
-// Listens, greets whoever connects, and says where, and when it can't accept.
+// Listens, greets each client, and prints its port, and when it cannot accept.
 import process from "node:process";
 import { listen } from "../../src/transport/runtime.ts";
 import type { TcpAddr } from "../../src/transport/transport.ts";

@@ -1,7 +1,7 @@
-/** Collects this process's garbage, in whichever runtime; V8 has to be told to expose that. */
+/** Collects this process's garbage. V8 needs the flag --expose-gc. */
 export function collectGarbage(): void {
   const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(force: boolean): void } };
-  // Twice: V8 frees the buffers of the first in the background, and waits for that in the second.
+  // Twice: V8 frees the buffers of the first in the background; the second waits for that.
   for (let i = 0; i < 2; i++) {
     if (Bun === undefined) gc?.();
     else Bun.gc(true);

@@ -4,12 +4,12 @@ import { onTestEnd } from "../harness.ts";
 import { latin1 } from "./bytes.ts";
 import { Changes } from "./changes.ts";
 
-/** An HTTP client over memory, to one connection of a server's. */
+/** An HTTP client on one connection in memory. */
 export class HttpPeer {
   /** The server's end. */
   readonly conn: MemoryTransport;
   readonly transport: MemoryTransport;
-  /** All that has come, a character for each byte. */
+  /** All received bytes as text, a character for each byte. */
   text = "";
   hasEnded = false;
   isClosed = false;
@@ -38,12 +38,12 @@ export class HttpPeer {
     });
   }
 
-  /** The status of the answer; 0 where there is none. */
+  /** The status of the response; 0 before there is one. */
   get status(): number {
     return Number(/^HTTP\/1\.1 (\d+) /.exec(this.text)?.[1] ?? 0);
   }
 
-  /** What came after the head of the answer. */
+  /** The bytes after the head of the response. */
   get body(): string {
     return this.text.slice(this.text.indexOf("\r\n\r\n") + 4);
   }
@@ -58,14 +58,14 @@ export class HttpPeer {
     await this.#changes.until(condition, 5000, what);
   }
 
-  /** Resolves once the whole answer is there, then ends as well. */
+  /** Resolves once the response has ended, and ends this side. */
   async answered(): Promise<number> {
     await this.until(() => this.hasEnded || this.isClosed, "the end of the answer");
     this.transport.close();
     return this.status;
   }
 
-  /** Resolves once the head of the answer is there. */
+  /** Resolves once the head of the response is complete. */
   async headed(): Promise<number> {
     await this.until(() => this.text.includes("\r\n\r\n"), "the head of the answer");
     return this.status;

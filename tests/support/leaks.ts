@@ -1,11 +1,11 @@
-/** What must not be left of a connection: timers, promises, listeners, rejections that nobody sees. */
+/** Detects what a connection must not leave behind: timers, promises, listeners, unhandled rejections. */
 
 import process from "node:process";
 import { assertEquals, fail, onTestEnd } from "../harness.ts";
 
 const { setTimeout: realSetTimeout } = globalThis;
 
-/** How long a timer that is shared by many may outlive them, in milliseconds. */
+/** How long a timer that connections share may outlive them, in milliseconds. */
 const PATIENCE = 3000;
 
 /** The functions that set timers, of either runtime. */
@@ -16,11 +16,11 @@ interface Timers {
   clearInterval(id: unknown): void;
 }
 
-/** Counts the timers that are set until the end of the test. */
+/** Records the timers that are set until the end of the test. */
 export class TimerWatch {
-  /** Those that have neither fired nor been cleared, each in words. */
+  /** The timers that have neither fired nor been cleared, in words. */
   readonly live: Map<unknown, string> = new Map();
-  /** How many have been set. */
+  /** The number of timers that have been set. */
   count = 0;
 
   constructor() {
@@ -56,7 +56,7 @@ export class TimerWatch {
     });
   }
 
-  /** Fails unless every timer has fired or is cleared, before long. */
+  /** Waits until every timer has fired or is cleared; fails after a while. */
   async assertNone(what: string, ms: number = PATIENCE): Promise<void> {
     const since = performance.now();
     while (this.live.size > 0) {
@@ -68,18 +68,18 @@ export class TimerWatch {
   }
 }
 
-/** A timer that a {@linkcode TimerWatch} does not see. */
+/** Waits with a timer that a {@linkcode TimerWatch} does not record. */
 export function unwatchedDelay(ms: number): Promise<void> {
   return new Promise((resolve) => realSetTimeout(resolve, ms));
 }
 
-/** The promises that somebody waits for, each with a name: all have to settle. */
+/** Promises by name, all of which must settle. */
 export class PromiseWatch {
   readonly #pending = new Map<number, string>();
   readonly #rejected: { name: string; error: unknown }[] = [];
   #nextId = 0;
 
-  /** Watches a promise; a rejection of it is seen to. */
+  /** Watches a promise and handles its rejection. */
   watch<Value>(name: string, promise: Promise<Value>): Promise<Value> {
     const id = this.#nextId++;
     this.#pending.set(id, name);
@@ -93,21 +93,21 @@ export class PromiseWatch {
     return promise;
   }
 
-  /** The names of those that have not settled. */
+  /** The names of the pending promises. */
   get pending(): string[] {
     return [...this.#pending.values()];
   }
 
-  /** Those that have rejected. */
+  /** The names of the rejected promises. */
   get rejected(): readonly { name: string; error: unknown }[] {
     return this.#rejected;
   }
 }
 
-/** A signal whose listeners are counted. */
+/** An abort signal that counts its listeners. */
 export class CountedSignal {
   readonly signal: AbortSignal = new AbortController().signal;
-  /** How many listeners there are. */
+  /** The number of listeners. */
   listeners = 0;
 
   constructor() {
@@ -125,7 +125,7 @@ export class CountedSignal {
   }
 }
 
-/** Collects the rejections that nobody sees to, until the end of the test, which then fails. */
+/** Fails the test at its end if a rejection was not handled. */
 export function watchRejections(): unknown[] {
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
@@ -133,7 +133,7 @@ export function watchRejections(): unknown[] {
   onTestEnd(async () => {
     await unwatchedDelay(1);
     process.off("unhandledRejection", onError);
-    assertEquals(errors, [], "rejections that nobody sees to");
+    assertEquals(errors, [], "unhandled rejections");
   });
   return errors;
 }

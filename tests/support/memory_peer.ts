@@ -5,7 +5,7 @@ import { closePayload, frameWords, rawFrame, wholeFrames } from "./frames.ts";
 import type { ParsedFrame, RawFrame } from "./frames.ts";
 import { Changes } from "./changes.ts";
 
-/** How long to wait for what should come at once, in milliseconds. */
+/** How long to wait for an event that is due at once, in milliseconds. */
 const PATIENCE = 5000;
 
 /** First bytes of frames: FIN and opcode, or the opcode alone. */
@@ -20,7 +20,7 @@ export const First = {
   ContinuationEnd: 0x80,
 } as const;
 
-/** A Close frame; without a code where it's left out. */
+/** A Close frame; without a code if none is given. */
 export function closeFrame(code?: number, reason = ""): RawFrame {
   return { first: First.Close, payload: code === undefined ? "" : closePayload(code, reason) };
 }
@@ -30,16 +30,16 @@ export function textFrame(payload: string): RawFrame {
   return { first: First.Text, payload };
 }
 
-/** The other end of a connection under test: raw frames over memory. It answers nothing by itself. */
+/** The other end of a connection under test: raw frames in memory. It answers nothing by itself. */
 export class MemoryPeer {
   readonly transport: MemoryTransport;
-  /** The frames that have come. */
+  /** The received frames. */
   readonly frames: ParsedFrame[] = [];
   /** Whether the connection under test has ended its direction. */
   hasEnded = false;
-  /** Whether the connection is gone. */
+  /** Whether the connection is closed. */
   isClosed = false;
-  /** What the transport said of that. */
+  /** The error that the transport closed with. */
   error: unknown;
   readonly #role: Role;
   #rest: Uint8Array = new Uint8Array(0);
@@ -49,8 +49,8 @@ export class MemoryPeer {
   readonly #changes = new Changes();
 
   /**
-   * @param role What it is.
-   * @param skip How many bytes to skip: the answer to the opening handshake.
+   * @param role The role of the peer.
+   * @param skip The length of the response to the opening handshake, which is skipped, in bytes.
    */
   constructor(transport: MemoryTransport, role: Role, skip = 0) {
     this.transport = transport;
@@ -75,17 +75,17 @@ export class MemoryPeer {
     };
   }
 
-  /** The frames that have come, in words. */
+  /** The received frames in words. */
   get words(): string[] {
     return this.frames.map(frameWords);
   }
 
-  /** Whether the connection under test has not taken all that was sent. */
+  /** Whether sent bytes wait for the connection under test. */
   get isStuck(): boolean {
     return this.#isWriting;
   }
 
-  /** Sends frames, as the role has it, in one write. */
+  /** Sends frames in one write, masked if the peer is a client. */
   send(...frames: RawFrame[]): void {
     const to = this.#role === "client" ? "server" : "client";
     this.sendBytes(join(...frames.map((frame) => rawFrame(frame, to))));
@@ -97,7 +97,7 @@ export class MemoryPeer {
     this.#flush();
   }
 
-  /** Answers the Close frame, once it has come, and ends TCP as its role has it. */
+  /** Waits for the Close frame, answers it, and ends TCP in the order of the roles. */
   async closeBack(): Promise<void> {
     const isClose = ({ first }: ParsedFrame) => first === First.Close;
     await this.until(() => this.frames.some(isClose), "a Close frame");
@@ -113,7 +113,7 @@ export class MemoryPeer {
     this.transport.close();
   }
 
-  /** From now on, takes no more than so many bytes in a millisecond. */
+  /** From now on, reads at most so many bytes a millisecond. */
   readSlowly(bytes: number): void {
     const handler = this.transport.handler!;
     const { data } = handler;
@@ -124,12 +124,12 @@ export class MemoryPeer {
     };
   }
 
-  /** Resolves once the condition holds; it's looked at whenever something comes. */
+  /** Resolves once the condition holds; evaluates it after each event. */
   async until(condition: () => boolean, what: string): Promise<void> {
     await this.#changes.until(condition, PATIENCE, what);
   }
 
-  /** Waits for as many frames, and gives all that have come, in words. */
+  /** Waits for so many frames, and returns all received ones in words. */
   async received(count: number): Promise<string[]> {
     await this.until(() => this.frames.length >= count, `frame ${count}`);
     return this.words;

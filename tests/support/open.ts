@@ -14,39 +14,39 @@ import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_
 import { deadline, delay, onTestEnd } from "../harness.ts";
 import { MemoryPeer } from "./memory_peer.ts";
 
-/** How a connection under test is made. */
+/** Options of {@linkcode open}. */
 export interface OpenOptions {
-  /** Its role; a server where left out. */
+  /** @default {"server"} */
   role?: Role;
   limits?: Partial<Limits>;
   timers?: Timers;
   overflow?: Overflow;
   budget?: MemoryBudget;
-  /** The extensions that have been agreed to; none where left out. */
+  /** The negotiated extensions. Default: none. */
   agreements?: readonly ExtensionAgreement[];
   handler?: SocketHandler<string>;
   opened?: (socket: WebSocketConnection<string>) => void;
-  /** Bytes that came with the opening handshake. */
+  /** Bytes that were received with the opening handshake. */
   early?: Uint8Array;
-  /** How both ends of the memory behave. */
+  /** The behaviour of both ends of the memory transport. */
   memory?: MemoryOptions;
-  /** How the peer's end does, where that is another way. */
+  /** The behaviour of the peer's end, if it differs. */
   peerMemory?: MemoryOptions;
 }
 
-/** A connection under test, and what is known of it. */
+/** A connection under test, and its surroundings. */
 export interface Opened {
   readonly socket: WebSocketConnection<string>;
   readonly peer: MemoryPeer;
-  /** The connection's end of the memory. */
+  /** The connection's transport. */
   readonly transport: MemoryTransport;
-  /** What `onError` was told. */
+  /** The errors that `onError` was called with. */
   readonly errors: unknown[];
-  /** How many bytes each write of the connection has had. */
+  /** The size of each write of the connection. */
   readonly writes: number[];
 }
 
-/** Opens a connection over memory; it's dropped at the end of the test. */
+/** Opens a connection in memory; it is dropped at the end of the test. */
 export function open(options: OpenOptions = {}): Opened {
   const { role = "server", handler, opened, early = new Uint8Array(0), memory = {} } = options;
   const [transport, there] = memoryPair(memory, options.peerMemory ?? memory);
@@ -87,12 +87,12 @@ export function open(options: OpenOptions = {}): Opened {
   return { socket, peer, transport, errors, writes };
 }
 
-/** Lets everything happen that is under way and takes no time. */
+/** Waits for some turns of the event loop. */
 export async function turns(count = 3): Promise<void> {
   for (let i = 0; i < count; i++) await delay(0);
 }
 
-/** Resolves with the messages as a loop takes them; the loop ends with the connection. */
+/** Reads all messages in a loop, which ends with the connection. */
 export async function collect(
   socket: AsyncIterable<string | Uint8Array>,
 ): Promise<(string | Uint8Array)[]> {
@@ -101,7 +101,7 @@ export async function collect(
   return messages;
 }
 
-/** Sends messages, each when the one before has gone, and resolves with as many at the other end. */
+/** Sends messages, awaiting each, and resolves to as many that the other end receives. */
 export async function exchange(
   messages: readonly (string | Uint8Array)[],
   from: WebSocketConnection,

@@ -1,4 +1,4 @@
-/** A ReconnectingWebSocket whose delays take no time, and its events in words. */
+/** A ReconnectingWebSocket without real delays, and its events in words. */
 
 import { ReconnectingWebSocket } from "../../mod.ts";
 import type { PerAttempt, ReconnectEvent, ReconnectOptions } from "../../mod.ts";

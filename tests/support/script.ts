@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 import { runtime } from "../harness.ts";
 
 /**
- * The command that runs a script of this checkout with the runtime under test.
+ * Returns the command that runs a script of this checkout on the runtime under test.
  *
- * @param path Where it is, from the top of the checkout.
- * @param flags What Deno is told besides.
+ * @param path Its path from the root of the checkout.
+ * @param flags Flags for Deno.
  */
 export function scriptCommand(
   path: string,

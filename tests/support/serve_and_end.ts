@@ -1,4 +1,4 @@
-// Serves, is connected to, shuts down by all means, and has nothing left that would keep it running.
+// Serves a client and shuts down with all options. Nothing may then keep the process running.
 import { connect, serve } from "../../mod.ts";
 import type { TcpAddr } from "../../mod.ts";
 

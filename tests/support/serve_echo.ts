@@ -1,4 +1,4 @@
-// Serves an echo, at most so many as the first argument says, and says where, and what goes wrong.
+// Serves an echo to at most as many clients as the first argument says; prints its port and errors.
 import process from "node:process";
 import { serve } from "../../mod.ts";
 import type { TcpAddr } from "../../mod.ts";

@@ -15,7 +15,7 @@ import { upgradeRequest } from "./http.ts";
 import { tcpConnect } from "./raw_tcp.ts";
 import type { RawTcp } from "./raw_tcp.ts";
 
-/** A server under test, and what `onError` was told. */
+/** A server under test, and the errors that `onError` was called with. */
 export interface Served<Data> {
   server: WebSocketServer<Data>;
   url: string;
@@ -27,7 +27,7 @@ export const echo: SocketFunction = async (socket) => {
   for await (const message of socket) await socket.send(message);
 };
 
-/** Serves at a free port of the loopback until the end of the test. */
+/** Serves at a free local port until the end of the test. */
 export function serving<Data = unknown>(
   handler: SocketFunction<Data> | SocketHandler<Data>,
   options: ServeOptions<Data> = {},
@@ -47,7 +47,7 @@ export function serving<Data = unknown>(
   return { server, url: `ws://127.0.0.1:${(server.addr as TcpAddr).port}`, errors };
 }
 
-/** Opens a WebSocket by hand: the client is past the handshake. */
+/** Opens a WebSocket over raw TCP, past the handshake. */
 export async function openRaw<Data>(
   server: WebSocketServer<Data>,
   fields: Record<string, string> = {},
@@ -58,7 +58,7 @@ export async function openRaw<Data>(
   return new RawWebSocket(client);
 }
 
-/** A client past its handshake, which answers nothing by itself. */
+/** A client of raw frames, past the handshake. It answers nothing by itself. */
 export class RawWebSocket {
   constructor(readonly tcp: RawTcp) {}
 
@@ -67,18 +67,18 @@ export class RawWebSocket {
     for (const frame of frames) this.tcp.write(rawFrame(frame, "server"));
   }
 
-  /** What came after the answer to the handshake, as text. */
+  /** The bytes after the response to the handshake, as text. */
   get text(): string {
     return this.tcp.text.slice(this.tcp.text.indexOf("\r\n\r\n") + 4);
   }
 
-  /** Resolves once this has come, a character for each byte. */
+  /** Resolves once this text is received, a character for each byte. */
   async received(text: string): Promise<void> {
     await this.tcp.until(() => this.text.includes(text), JSON.stringify(text));
   }
 }
 
-/** The platform's own WebSocket to a server, with events as promises. */
+/** The runtime's own WebSocket as a client, with its events as promises. */
 export class PlatformClient {
   readonly socket: WebSocket;
   readonly opened: Promise<Event>;
@@ -105,7 +105,7 @@ export class PlatformClient {
     });
   }
 
-  /** Waits for so many messages, and gives all that have come. */
+  /** Waits for so many messages, and returns all received ones. */
   async received(count: number): Promise<(string | ArrayBuffer)[]> {
     await this.#changes.until(() => this.messages.length >= count, 10_000, `message ${count}`);
     return this.messages;

@@ -1,5 +1,5 @@
-// A server that is told to stall: its event loop does not turn for so many milliseconds. It says how
-// many connections it has lost, and how many have answered a Ping.
+// A server that blocks its event loop for so many milliseconds on request. It prints how many
+// connections it has lost, and how many have answered a Ping.
 import process from "node:process";
 import { serve } from "../../mod.ts";
 import type { TcpAddr, WebSocketError } from "../../mod.ts";

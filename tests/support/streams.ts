@@ -1,4 +1,4 @@
-/** What `ReadableStream.from()` does, which TypeScript's own types lack. */
+/** Does what `ReadableStream.from()` does, which TypeScript's types lack. */
 export function streamOf<T>(items: Iterable<T> | AsyncIterable<T>): ReadableStream<T> {
   const iterator = Symbol.asyncIterator in items
     ? items[Symbol.asyncIterator]()
@@ -12,7 +12,7 @@ export function streamOf<T>(items: Iterable<T> | AsyncIterable<T>): ReadableStre
   });
 }
 
-/** A stream that is fed by hand, with chunks of any type, and what became of it. */
+/** A stream that the test feeds, with chunks of any type, and its state. */
 export function manual() {
   let controller!: ReadableStreamDefaultController<unknown>;
   const state = { pulls: 0, cancelled: undefined as unknown };

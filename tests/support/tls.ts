@@ -1,4 +1,4 @@
-/** Certificates of all sorts, made here, and servers that show them. */
+/** Valid and invalid certificates, and servers that use them. */
 
 import type { ConnectOptions, ServeOptions, SocketFunction, TcpAddr } from "../../mod.ts";
 import { certificate } from "./certificates.ts";
@@ -12,32 +12,32 @@ export const ca: Certificate = certificate({ subject: "Test CA" });
 /** An authority that signs nothing. */
 export const otherCa: Certificate = certificate({ subject: "Other CA" });
 const names = ["localhost", "127.0.0.1"];
-/** For this host. */
+/** A certificate for this host. */
 export const good: Certificate = certificate({ subject: "good", names, issuer: ca });
-/** For another name. */
+/** A certificate for another name. */
 export const elsewhere: Certificate = certificate({
   subject: "localhost",
   names: ["elsewhere.test"],
   issuer: ca,
 });
-/** No longer valid. */
+/** An expired certificate. */
 export const expired: Certificate = certificate({
   subject: "expired",
   names,
   issuer: ca,
   notAfter: new Date(Date.now() - HOUR),
 });
-/** Not valid yet. */
+/** A certificate that is not valid yet. */
 export const future: Certificate = certificate({
   subject: "future",
   names,
   issuer: ca,
   notBefore: new Date(Date.now() + HOUR),
 });
-/** Signed by itself. */
+/** A self-signed certificate. */
 export const selfSigned: Certificate = certificate({ subject: "self", names });
 
-/** Serves over TLS; its URL is `wss:`, by address. */
+/** Serves over TLS; the URL is `wss:` with an address. */
 export function servingTls(
   handler: SocketFunction = echo,
   { cert, key } = good,
@@ -48,5 +48,5 @@ export function servingTls(
   return { ...served, port, url: `wss://127.0.0.1:${port}/` };
 }
 
-/** What makes a client trust `ca`. */
+/** Options with which a client trusts `ca`. */
 export const trust: ConnectOptions = { tls: { caCerts: [ca.cert] } };

@@ -1,4 +1,4 @@
-// The chat example by itself: its rooms, and how long its page waits.
+// Parts of the chat example: its rooms, and the delays of its page.
 import {
   BadMessage,
   cleanName,
@@ -113,7 +113,7 @@ for (const [what, json] of bad) {
   });
 }
 
-// Not a literal in the import() below: it is the page's, and has no types.
+// A variable, since the script of the page has no types.
 const link = new URL("../../examples/chat/page/link.js", import.meta.url).href;
 
 test("backoff doubles up to 30 s, with full jitter", async () => {

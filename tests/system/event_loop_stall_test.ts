@@ -1,5 +1,5 @@
-// A server whose event loop stalls closes nobody, though all of its timers are late. Its clients live
-// in this process, and answer all the while.
+// A server whose event loop stalls closes no connection, although all of its timers are late. Its
+// clients are in this process, and answer all the time.
 import { connect } from "../../mod.ts";
 import type { WebSocketConnection } from "../../mod.ts";
 import { assert, assertEquals, deadline, delay, onTestEnd, spawn, test } from "../harness.ts";
@@ -28,7 +28,7 @@ async function ask(socket: WebSocketConnection, command: string): Promise<string
   return `${value}`;
 }
 
-test("a stalled event loop loses none of 1,000 connections, and then who is gone", async () => {
+test("a stalled event loop loses none of 1,000 connections, and detects a dead peer after that", async () => {
   const child = spawn(...scriptCommand("tests/support/stalling_server.ts", "--no-check"));
   const [, port] = await child.waitForLine(/^port (\d+)$/);
   const url = `ws://127.0.0.1:${port}/`;
@@ -50,7 +50,7 @@ test("a stalled event loop loses none of 1,000 connections, and then who is gone
   await deadline(everyone(), 20_000, "every client's Pong");
 
   for (let i = 1; i <= 2; i++) {
-    // No Ping of that time is answered before the stall begins; all are before it ends.
+    // The Pings are answered after the stall begins, and before it ends.
     block(250);
     assertEquals(await ask(control, `stall ${STALL / i}`), "stalled");
     await delay(400);
@@ -59,7 +59,7 @@ test("a stalled event loop loses none of 1,000 connections, and then who is gone
   const { open, lost } = await report();
   assertEquals({ open, lost }, { open: sockets.length, lost: [] });
 
-  // The same server finds who doesn't answer.
+  // The same server detects a peer that does not answer.
   const silent = await tcpConnect({ transport: "tcp", hostname: "127.0.0.1", port: Number(port) });
   silent.write(upgradeRequest());
   await silent.untilEnd();

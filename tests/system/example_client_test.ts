@@ -1,4 +1,4 @@
-// The command-line client, as a process whose standard input is a test's.
+// The command-line client as a process, with a standard input of the test.
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assertEquals, deadline, run, runtime, test } from "../harness.ts";
@@ -38,7 +38,7 @@ test("client.ts prints what comes until the server closes", async () => {
   });
   const { code, stdout, stderr } = await client([url], "go\n");
   assertEquals([code, stdout], [0, "text\n(3 bytes)\n"]);
-  // The end of the input and the server's Close meet.
+  // The end of the input and the server's Close cross each other.
   assertEquals(stderr.replace(/4000 enough|1000/, "code"), `Connected to ${url}\nClosed: code\n`);
 });
 

@@ -1,4 +1,4 @@
-/** Runs the examples as their users do: as a process of the runtime that runs the tests. */
+/** Runs the examples as users do: as a process of the runtime that runs the tests. */
 
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -6,8 +6,8 @@ import { runtime, spawn } from "../harness.ts";
 import type { Child } from "../harness.ts";
 
 /**
- * Sends the process a signal, as a shell does. Not by the child's own `kill()`: on Deno, who has used
- * that is told that the signal ended the process, even where it exited with a code.
+ * Sends the process a signal, as a shell does. The child's own `kill()` is not used: after it, Deno
+ * reports that the signal ended the process, even if it exited with a code.
  */
 export function signal({ child }: Example, name: "SIGTERM" | "SIGINT"): void {
   process.kill(child.pid!, name);
@@ -17,11 +17,11 @@ export function signal({ child }: Example, name: "SIGTERM" | "SIGINT"): void {
 export interface Example {
   /** Its process. */
   child: Child;
-  /** The port that its first line names. */
+  /** The port in its first line of output. */
   port: number;
 }
 
-/** Starts the example at `path` under examples/, on a free port unless told otherwise. */
+/** Starts the example at `path` under examples/. The default port is any that is free. */
 export async function startExample(path: string, port = 0): Promise<Example> {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const args = runtime === "deno" ? ["run", "-A"] : [];

@@ -1,9 +1,9 @@
-// The examples, each as a process that is talked to by the runtime's own WebSocket.
+// The examples, each as a process, with the runtime's own WebSocket as the client.
 import type { ServerMessage } from "../../examples/chat/chat.ts";
 import { signal, startExample } from "./example_process.ts";
 import { assert, assertEquals, deadline, onTestEnd, test } from "../harness.ts";
 
-/** The runtime's own WebSocket, with what it receives in a queue. */
+/** The runtime's own WebSocket, with its messages in a queue. */
 class Client {
   readonly socket: WebSocket;
   readonly closed: Promise<CloseEvent>;
@@ -104,7 +104,7 @@ test("the chat's server keeps rooms apart, tells who comes and goes, and ends wi
   assertEquals({ ...joined, at: 0 }, { type: "joined", name: "Ann (2)", at: 0 });
 
   second.say("b1", "Me");
-  second.say("b1", "Me"); // Sent again, as after a lost connection: nobody sees it twice.
+  second.say("b1", "Me"); // Sent again, as after a lost connection: it is not shown twice.
   second.say("b2", "Again");
   const texts: string[] = [];
   for (let n = 0; n < 2; n++) {
@@ -117,7 +117,7 @@ test("the chat's server keeps rooms apart, tells who comes and goes, and ends wi
   const left = await ann.read();
   assertEquals({ ...left, at: 0 }, { type: "left", name: "Ann (2)", at: 0 });
 
-  // What was said in the other room would have come to Eve before the answer to this.
+  // A message of the other room would have reached Eve before the answer to this.
   assert((await eve.read()).type === "welcome");
   eve.say("e1", "Echo");
   const heard = await eve.read();
@@ -178,7 +178,7 @@ test("the chat's server refuses a visit without a name, a room or its subprotoco
     await deadline(closed, 5_000, "the close");
     assertEquals(wasOpen, false, `${url} ${protocols}`);
   }
-  // Each was refused by rule, none by an error.
+  // Each was refused by a rule, none because of an error.
   signal(example, "SIGTERM");
   assertEquals((await deadline(child.exited, 5_000, "the end of the chat")).stderr, "");
 });
@@ -202,7 +202,7 @@ test("the chat's server serves the page, its files and nothing else", async () =
   assert(page.body.startsWith("<!doctype html>"));
   assertEquals((await get("/r/lobby", "HEAD")).body, "");
 
-  // The page is whole: each file that it, or one of its scripts, names is there.
+  // The page is complete: each file that it, or one of its scripts, refers to exists.
   const files = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path!);
   assertEquals(files.length, 3);
   for (const path of files) {

@@ -1,6 +1,6 @@
 /**
- * A message of a gibibyte each way, with the process under test on its own and a peer by hand on Node:
- * what it grows by, from the open connection to its largest, and how fast it goes.
+ * A message of a gibibyte each way, between a process under test and a raw peer on Node: the largest
+ * growth of the process, compared with an open connection, and the speed.
  */
 
 import { existsSync } from "node:fs";
@@ -13,11 +13,10 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const canMeasure = existsSync("/proc/self/status") ? canRun("node") : "there is no /proc";
 
 /**
- * How much the process may grow by, in MiB. What it sends comes out of buffers that are used again, and
- * what a BYOB reader reads goes into the reader's own. What other readers read becomes garbage that the
- * runtime collects when it likes: so the limit for them tells a message that is held from one that is
- * not, and no more. On Bun that is so for all, since each chunk of the network's is a buffer of its own:
- * a server that does nothing but drop them grows by 42 to 58 MiB.
+ * The largest growth of the process, in MiB. Sent data uses buffers again, and a BYOB reader has its own
+ * buffer. The data of other readers becomes garbage, which the runtime collects at any time: their limit
+ * only shows that the message is not held as a whole. On Bun that applies to all readers, since each
+ * received chunk is a new buffer: a server that drops all chunks grows by 42 to 58 MiB.
  */
 const GARBAGE = MIB / 2;
 const LIMITS = { read: 40, byob: runtime === "deno" ? 32 : GARBAGE, others: GARBAGE };

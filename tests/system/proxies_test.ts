@@ -45,7 +45,7 @@ async function startBehind(start: Start, options: ServeOptions = {}): Promise<Pr
   return { child: start(port, (server.addr as TcpAddr).port), port, sockets, requests };
 }
 
-/** Talks to the server through the proxy, as a browser whose own proxy has named it 192.0.2.7. */
+/** Connects to the server through the proxy, as a browser behind a proxy that has reported 192.0.2.7. */
 async function converse({ child, port, sockets }: Proxied): Promise<WebSocketConnection> {
   const client = await connectToChild(child, port, {
     origin: `http://127.0.0.1:${port}`,

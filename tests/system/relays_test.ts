@@ -13,7 +13,7 @@ import {
 import { brokers, clients, relayOver } from "../support/brokers.ts";
 import type { ClientName } from "../support/brokers.ts";
 
-/** A subscriber that keeps a ledger: what it got of each publisher, and what it was told is lost. */
+/** A subscriber that keeps a ledger: the messages of each publisher, and those reported as lost. */
 class Ledger {
   readyState = 1;
   readonly received = new Map<string, number[]>();

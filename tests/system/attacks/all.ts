@@ -10,7 +10,7 @@ import { frames } from "./cases/frames.ts";
 import { handshakes } from "./cases/handshakes.ts";
 import { hostileRequests } from "./cases/requests.ts";
 
-/** See the module. */
+/** The attacks. */
 export const attacks: readonly Attack[] = [
   ...handshakes,
   ...hostileRequests,

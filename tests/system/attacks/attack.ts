@@ -1,14 +1,14 @@
-/** What an attack is, and what it has at hand. */
+/** The definition of an attack, and the means that it has. */
 
 import type { Limits } from "../../../mod.ts";
 import { Attacker } from "./attacker.ts";
 import type { Tally } from "./attacker.ts";
 import type { RequestParts } from "./wire.ts";
 
-/** How the victim echoes, at a port for each. `slow` takes a second for a message. */
+/** The ways in which the victim echoes, each on its own port. `slow` takes a second for a message. */
 export type Form = "callbacks" | "await" | "pipe" | "slow" | "compressed" | "tls";
 
-/** What the victim is told to connect with, as a client. */
+/** The order to the victim to connect as a client. */
 export interface ConnectOrder {
   url: string;
   protocols?: string[];
@@ -17,50 +17,50 @@ export interface ConnectOrder {
   compression?: boolean;
 }
 
-/** The limits of the victim that an attack's timing or size depends on. */
+/** The limits of the victim on which the time or size of an attack depends. */
 export type VictimLimits =
   & Pick<Limits, "handshakeTimeout" | "closeTimeout" | "maxMessageSize" | "maxFragments">
   & { pingInterval: number; pongTimeout: number };
 
-/** Who is attacked. */
+/** The victim of an attack. */
 export interface Target {
   readonly ports: Readonly<Record<Form, number>>;
   readonly limits: Readonly<VictimLimits>;
-  /** Has it connect as a client; resolves to `refused`, or to the close code that it found right. */
+  /** Has it connect as a client; resolves to `refused`, or to its close code. */
   connect(order: ConnectOrder): Promise<string>;
-  /** How many connections its servers have. */
+  /** The number of connections of its servers. */
   connections(): Promise<number>;
 }
 
-/** An attack that is known under a name of its own, or isn't. */
+/** An attack. */
 export interface Attack {
-  /** What the attacker does. */
+  /** The name, which says what the attacker does. */
   name: string;
-  /** The advisories of others for it. */
+  /** Advisories of other projects for it. */
   known?: readonly string[];
-  /** The answers that are right, of which each connection gets one. */
+  /** The correct answers, of which each connection gets one. */
   expected: readonly string[];
-  /** The most that the victim's memory may grow by, at full size, in MiB. */
+  /** The largest growth of the victim's memory at full size, in MiB. */
   maxGrowth: number;
   /**
-   * The most that the victim's heap may hold more when the attack is over and garbage is collected, in
-   * MiB. V8 lets some 64 MiB of garbage lie before it looks, and keeps the room: where `maxGrowth` has
-   * to allow for that, this tells what is held from what isn't.
+   * The largest growth of the victim's heap after the attack and a garbage collection, in MiB. V8 keeps
+   * about 64 MiB of garbage before it collects, which `maxGrowth` has to allow for: this limit shows what
+   * is really held.
    */
   maxHeld?: number;
-  /** What its heap may hold more for each connection, when the attack calls `hold()`, in KiB. */
+  /** The largest growth of its heap for each connection when the attack calls `hold()`, in KiB. */
   maxHeldEach?: number;
-  /** Whether the victim's handler is busy with what came for long after the attacker is gone. */
+  /** Whether the victim's handler is busy long after the attacker has left. */
   isSlow?: boolean;
-  /** Does it; resolves to the answers. */
+  /** Runs the attack; resolves to the answers. */
   run(context: Context): Promise<string[]>;
 }
 
-/** What an attack has at hand. */
+/** The means of an attack. */
 export class Context implements Tally {
-  /** How many bytes have been sent to the victim. */
+  /** The number of bytes sent to the victim. */
   sent = 0;
-  /** How many connections the victim had before: honest ones. */
+  /** The number of honest connections of the victim before the attack. */
   before = 0;
   readonly target: Target;
   readonly #isFull: boolean;
@@ -68,8 +68,8 @@ export class Context implements Tally {
   readonly #peers: Attacker[] = [];
 
   /**
-   * @param isFull Whether the attack is to be run at its full size, or in a second or two.
-   * @param held Measures the victim, while it holds so many connections.
+   * @param isFull Whether the attack runs at full size, or in a second or two.
+   * @param held Measures the victim while it holds so many connections.
    */
   constructor(
     target: Target,
@@ -81,27 +81,27 @@ export class Context implements Tally {
     this.#held = held;
   }
 
-  /** The first at full size, else the second. */
+  /** Returns the first at full size, else the second. */
   size(full: number, small: number): number {
     return this.#isFull ? full : small;
   }
 
-  /** The victim now holds so many connections as the attack wants it to. */
+  /** Reports that the victim now holds so many connections of the attack. */
   hold(connections: number): Promise<void> {
     return this.#held(connections);
   }
 
-  /** A TCP connection. */
+  /** Opens a TCP connection. */
   async connect(form: Form = "callbacks"): Promise<Attacker> {
     return this.keep(await Attacker.connect(this.target.ports[form], this));
   }
 
-  /** A connection that has asked for a WebSocket and has got an answer. */
+  /** Opens a connection that has requested a WebSocket and has an answer. */
   async open(form: Form = "callbacks", parts: RequestParts = {}): Promise<Attacker> {
     return this.keep(await Attacker.open(this.target.ports[form], this, parts));
   }
 
-  /** A connection that has agreed to permessage-deflate. */
+  /** Opens a connection with permessage-deflate. */
   async openCompressed(): Promise<Attacker> {
     const fields = { "Sec-WebSocket-Extensions": "permessage-deflate" };
     const peer = await this.open("compressed", { fields });
@@ -111,7 +111,7 @@ export class Context implements Tally {
     return peer;
   }
 
-  /** So many of the same, some at a time: more would overflow the victim's backlog. */
+  /** Opens so many connections, a few at a time: more would overflow the victim's backlog. */
   async many<T>(count: number, make: (index: number) => Promise<T>, atOnce = 100): Promise<T[]> {
     const all: T[] = [];
     while (all.length < count) {
@@ -121,7 +121,7 @@ export class Context implements Tally {
     return all;
   }
 
-  /** Sends one request on a connection of its own; resolves to the answer, once TCP has ended. */
+  /** Sends a request on a connection of its own; resolves to the answer once TCP has ended. */
   async ask(data: string | Uint8Array): Promise<Attacker> {
     const peer = await this.connect();
     peer.write(data);
@@ -130,20 +130,20 @@ export class Context implements Tally {
     return peer;
   }
 
-  /** Whether an echo comes back. */
+  /** Resolves to whether a message is echoed. */
   async echoes(peer: Attacker, send: (text: string) => Uint8Array): Promise<boolean> {
     peer.write(send("still there?"));
     return await peer.until(() => peer.reader.last === "still there?" || peer.isGone, 10_000) &&
       !peer.isGone;
   }
 
-  /** Keeps a connection of the attack's, to be dropped at its end. */
+  /** Has a connection dropped at the end of the attack. */
   keep(peer: Attacker): Attacker {
     this.#peers.push(peer);
     return peer;
   }
 
-  /** Drops the connections that are left; resolves when they are closed on this side. */
+  /** Drops the remaining connections; resolves when they are closed on this side. */
   async end(): Promise<void> {
     await Promise.all(
       this.#peers.splice(0).map((peer) => {

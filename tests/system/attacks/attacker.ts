@@ -1,4 +1,4 @@
-/** One connection of an attacker's: bytes out, and what is left of the answer. */
+/** One connection of an attacker: sends bytes, and reads the answer. */
 
 import { connect } from "node:net";
 import type { Socket } from "node:net";
@@ -7,20 +7,20 @@ import { latin1 } from "../../support/bytes.ts";
 import { request } from "./wire.ts";
 import type { RequestParts } from "./wire.ts";
 
-/** How many bytes have been sent, by all of an attack's connections. */
+/** The number of bytes sent by all connections of an attack. */
 export interface Tally {
   sent: number;
 }
 
-/** See the module. */
+/** A connection to a victim. */
 export class Attacker {
   readonly socket: Socket;
   readonly reader: AnswerReader;
   /** How the victim ended TCP. */
   ended: "FIN" | "RST" | undefined;
-  /** Whether what comes is read as an answer, or as frames. */
+  /** Whether received bytes are read. */
   readsFrames = true;
-  /** How many bytes the kernel has taken. */
+  /** The number of bytes that the kernel has taken. */
   sent = 0;
   readonly #tally: Tally;
   #changed: (() => void)[] = [];
@@ -44,7 +44,7 @@ export class Attacker {
   /** Connects. */
   static connect(port: number, tally: Tally): Promise<Attacker> {
     return new Promise((resolve, reject) => {
-      // Half-open: our end is ours to send, whatever the victim does.
+      // Half-open: this end is not closed when the victim ends its direction.
       const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
       socket.once("error", reject);
       socket.once("connect", () => {
@@ -54,7 +54,7 @@ export class Attacker {
     });
   }
 
-  /** Connects and asks for a WebSocket; resolves when there is an answer. */
+  /** Connects and requests a WebSocket; resolves when there is an answer. */
   static async open(port: number, tally: Tally, parts: RequestParts = {}): Promise<Attacker> {
     const peer = await Attacker.connect(port, tally);
     peer.write(request(parts));
@@ -64,7 +64,7 @@ export class Attacker {
     return peer;
   }
 
-  /** How it went so far: the status of a refusal, the code of a Close, `dropped`, or `open`. */
+  /** The answer so far: the status of a refusal, the code of a Close, `dropped`, or `open`. */
   get answer(): string {
     const { status, closeCode } = this.reader;
     if (status !== 0 && status !== 101) return String(status);
@@ -72,12 +72,12 @@ export class Attacker {
     return this.ended === undefined ? "open" : "dropped";
   }
 
-  /** Whether the victim has ended TCP, one way or another. */
+  /** Whether the victim has ended or reset TCP. */
   get isGone(): boolean {
     return this.ended !== undefined;
   }
 
-  /** Sends bytes; `false` where they wait in this process. */
+  /** Sends bytes; returns `false` if they wait in this process. */
   write(data: string | Uint8Array): boolean {
     const bytes = typeof data === "string" ? latin1(data) : data;
     if (this.socket.destroyed || !this.socket.writable) return false;
@@ -89,8 +89,8 @@ export class Attacker {
   }
 
   /**
-   * Sends the same bytes again and again: until there is an answer, for so many milliseconds, until
-   * `most` bytes have been sent, or until nothing more has gone out for `stall` milliseconds.
+   * Sends the same bytes repeatedly: until there is an answer, `ms` milliseconds have passed, `most`
+   * bytes are sent, or nothing is written for `stall` milliseconds.
    */
   async flood(bytes: Uint8Array, ms: number, most = Infinity, stall = ms): Promise<void> {
     const until = performance.now() + ms;
@@ -99,7 +99,7 @@ export class Attacker {
     while (performance.now() < until && this.answer === "open" && sent < most) {
       sent += bytes.length;
       if (this.write(bytes)) {
-        // What is refused and answered is read in between.
+        // Answers are read in between.
         await new Promise<void>((resolve) => setTimeout(resolve, 0));
       } else if (
         !await this.until(hasMoved, Math.max(0, Math.min(stall, until - performance.now())))
@@ -109,7 +109,7 @@ export class Attacker {
     }
   }
 
-  /** Resolves to whether the condition has come true within so many milliseconds. */
+  /** Resolves to whether the condition holds within `ms` milliseconds. */
   async until(condition: () => boolean, ms: number): Promise<boolean> {
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, Math.max(0, ms));
@@ -127,13 +127,13 @@ export class Attacker {
     }
   }
 
-  /** The answer, once there is one, or `open` after so many milliseconds. */
+  /** Resolves to the answer, or to `open` after `ms` milliseconds. */
   async answered(ms: number): Promise<string> {
     await this.until(() => this.answer !== "open", ms);
     return this.answer;
   }
 
-  /** Whether the victim ends TCP within so many milliseconds. */
+  /** Resolves to whether the victim ends TCP within `ms` milliseconds. */
   gone(ms: number): Promise<boolean> {
     return this.until(() => this.isGone, ms);
   }

@@ -1,5 +1,5 @@
-// Every attack, scaled down to a second or two: its answers, and that others are served after it. At
-// full size, with the victim's memory: `deno task attacks`, `bun run attacks`.
+// Every attack, scaled down to a second or two: its answers are correct, and other clients are served
+// after it. `deno task attacks` and `bun run attacks` run them at full size and measure the memory.
 import { assert, assertEquals, deadline, onTestEnd, test } from "../../harness.ts";
 import { attacks } from "./all.ts";
 import { Context } from "./attack.ts";
@@ -7,7 +7,7 @@ import type { VictimLimits } from "./attack.ts";
 import { startVictim } from "./victim.ts";
 import { frame } from "../../support/frames.ts";
 
-/** Times that a test can wait for. */
+/** Limits that are short enough for a test. */
 const limits: VictimLimits = {
   handshakeTimeout: 500,
   closeTimeout: 250,

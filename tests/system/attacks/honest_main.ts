@@ -1,5 +1,5 @@
-// An honest client in a process of its own: `honest_main.ts PORT`. Sends a message, waits for its echo,
-// waits a moment, and again; for each line on stdin it tells what it has seen since the last.
+// An honest client in a process of its own: `honest_main.ts PORT`. Sends a message, waits for its echo
+// and for a pause, and repeats. For each line on stdin it prints its measurements since the last one.
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { pause } from "./attack.ts";
@@ -15,7 +15,7 @@ let times: number[] = [];
 let sentAt = 0;
 
 function report(): void {
-  // What has not come yet counts as well, as long as it has taken so far.
+  // An echo that is still missing counts, with the time so far.
   const all = [...times, performance.now() - sentAt].sort((a, b) => a - b);
   const at = (part: number) => all[Math.min(all.length - 1, Math.floor(all.length * part))]!;
   console.log(JSON.stringify({ count: times.length, p50: at(0.5), p99: at(0.99), max: at(1) }));

@@ -1,24 +1,24 @@
-/** A server that attacks whoever connects. */
+/** A server that attacks its clients. */
 
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { Context } from "./attack.ts";
 import { Attacker } from "./attacker.ts";
 
-/** What it does with a connection, whose request is there. */
+/** The behaviour towards a connection whose request has been received. */
 export type Behaviour = (peer: Attacker, head: string) => void | Promise<void>;
 
-/** How the victim ended: by its own account, and as the attacker saw it. */
+/** How the victim ended: its own report, and what the attacker received. */
 export interface ClientOutcome {
-  /** What the victim's `connect()` came to. */
+  /** The result of the victim's `connect()`. */
   told: string;
-  /** What was on the wire: see `Attacker.answer`. */
+  /** The answer on the wire: see `Attacker.answer`. */
   answer: string;
   /** The request. */
   head: string;
 }
 
-/** Has the victim connect to a server that behaves so, and waits for its end. */
+/** Has the victim connect to a server with this behaviour, and waits for its end. */
 export async function attackClient(
   context: Context,
   behave: Behaviour,
@@ -45,7 +45,7 @@ export async function attackClient(
   try {
     const { port } = server.address() as AddressInfo;
     const told = await context.target.connect(order(port));
-    // It may have refused to send a request at all.
+    // It may have refused to send a request.
     if (head.includes("\r\n\r\n")) await behaved.promise;
     await peer?.answered(1000);
     return { told, answer: peer?.answer ?? "dropped", head };

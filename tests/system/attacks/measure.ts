@@ -1,4 +1,4 @@
-/** Runs one attack on a victim in a process of its own, and measures that. */
+/** Runs one attack on a victim in a process of its own, and measures the victim. */
 
 import { Context, pause } from "./attack.ts";
 import type { Attack } from "./attack.ts";
@@ -8,39 +8,39 @@ import { frame } from "../../support/frames.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** For how long at least the honest client is measured, in milliseconds. */
+/** The shortest measurement of the honest client, in milliseconds. */
 const LEAST = 700;
-/** How long the victim may take to close what the attacker has left, in milliseconds. */
+/** How long the victim may take to close the remaining connections, in milliseconds. */
 const LET_GO = 15_000;
 
-/** What came of an attack. */
+/** The result of an attack. */
 export interface Measured {
   name: string;
   known: readonly string[];
   expected: readonly string[];
-  /** Each answer, and how many connections got it. */
+  /** The answers, each with the number of connections that got it. */
   answers: Record<string, number>;
-  /** What the victim's memory grew by at most, in bytes. */
+  /** The largest growth of the victim's memory, in bytes. */
   growth: number;
-  /** What the victim held for each connection, in bytes, where that was measured. */
+  /** The victim's memory for each connection, in bytes, if it was measured. */
   perConnection: number | undefined;
-  /** What the victim's heap held more at the end, garbage not counted, in bytes. */
+  /** The growth of the victim's heap at the end, without garbage, in bytes. */
   held: number;
-  /** What it held for each connection, where that was measured. */
+  /** The heap for each connection, if it was measured. */
   heldEach: number | undefined;
-  /** How many bytes the attacker sent. */
+  /** The number of bytes that the attacker sent. */
   sent: number;
   /** How long it took, in milliseconds. */
   time: number;
   /** The honest client, meanwhile. */
   honest: Latencies;
-  /** How many more sockets the victim had open after it than before. */
+  /** How many more sockets the victim had open after the attack than before. */
   sockets: number;
-  /** What is wrong, if anything. */
+  /** The problems; none if the attack has failed. */
   problems: string[];
 }
 
-/** See the module. */
+/** Measures an attack. */
 export async function measure(attack: Attack, isFull: boolean): Promise<Measured> {
   const victim = await VictimProcess.start();
   let honest: HonestProcess | undefined;
@@ -86,7 +86,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
       );
     }
     problems.push(...tooMuch(attack, held, heldEach));
-    if (!await serves(context)) problems.push("serves nobody any more");
+    if (!await serves(context)) problems.push("serves no other client any more");
     await context.end();
     const left = await socketsLeft(victim, sockets);
     if (left > 0 && !attack.isSlow) problems.push(`${left} sockets left open`);
@@ -111,7 +111,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
   }
 }
 
-/** What the heap holds above the attack's bounds, garbage not counted. */
+/** Returns how the heap exceeds the limits of the attack, without garbage. */
 function tooMuch(attack: Attack, held: number, heldEach: number | undefined): string[] {
   const { maxHeld = Infinity, maxHeldEach = Infinity } = attack;
   const problems: string[] = [];
@@ -124,7 +124,7 @@ function tooMuch(attack: Attack, held: number, heldEach: number | undefined): st
   return problems;
 }
 
-/** Has the victim compile what it needs, and its heap grow to what it is in use. */
+/** Warms the victim up, so that its code is compiled and its heap has its normal size. */
 async function warmUp(victim: VictimProcess): Promise<void> {
   const context = new Context(victim, true);
   const message = frame({ opcode: 1, payload: "Hello".repeat(20) });
@@ -138,7 +138,7 @@ async function warmUp(victim: VictimProcess): Promise<void> {
   await context.end();
 }
 
-/** Whether somebody new is served. */
+/** Resolves to whether a new client is served. */
 async function serves(context: Context): Promise<boolean> {
   try {
     const peer = await context.open("await");
@@ -148,7 +148,7 @@ async function serves(context: Context): Promise<boolean> {
   }
 }
 
-/** How many more sockets than before are open, once the victim has had time to close them. */
+/** Resolves to the number of additional sockets, after the time that the victim has to close them. */
 async function socketsLeft(victim: VictimProcess, before: number): Promise<number> {
   const until = performance.now() + LET_GO;
   while (performance.now() < until && victim.sockets > before) await pause(50);

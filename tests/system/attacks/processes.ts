@@ -1,4 +1,4 @@
-/** The processes of a run at full size: the victim, and an honest client; and what they hold. */
+/** The processes of a run at full size: the victim and an honest client, with their memory usage. */
 
 import { writeFileSync } from "node:fs";
 import type { ConnectOrder, Form, Target, VictimLimits } from "./attack.ts";
@@ -32,7 +32,7 @@ export class VictimProcess implements Target {
     return new VictimProcess(talker, await talker.read());
   }
 
-  /** Whether it has ended by itself. */
+  /** Whether it has ended on its own. */
   get hasEnded(): boolean {
     return this.#talker.hasEnded;
   }
@@ -45,27 +45,27 @@ export class VictimProcess implements Target {
     return this.#ask({ what: "connections" });
   }
 
-  /** Has it collect its garbage; resolves to what its heap, and buffers beside it, still hold, in bytes. */
+  /** Has it collect its garbage; resolves to the memory of its heap and buffers after that, in bytes. */
   collect(): Promise<number> {
     return this.#ask({ what: "collect" });
   }
 
-  /** How much of it is in memory, in bytes. */
+  /** The resident memory, in bytes. */
   get memory(): number {
     return memoryOf(this.#talker.pid, "VmRSS");
   }
 
-  /** The most of it that has been in memory since `resetPeak()`, in bytes. */
+  /** The largest resident memory since `resetPeak()`, in bytes. */
   get peak(): number {
     return memoryOf(this.#talker.pid, "VmHWM");
   }
 
-  /** Forgets the peak: proc(5), clear_refs. */
+  /** Resets the peak: proc(5), clear_refs. */
   resetPeak(): void {
     writeFileSync(`/proc/${this.#talker.pid}/clear_refs`, "5");
   }
 
-  /** How many sockets it has open. */
+  /** The number of open sockets. */
   get sockets(): number {
     return socketsOf(this.#talker.pid);
   }
@@ -93,12 +93,12 @@ export class VictimProcess implements Target {
         this.#orders.delete(id);
       }
     } catch {
-      // It has ended, or been ended.
+      // It has ended, or has been killed.
     }
   }
 }
 
-/** What an honest client has seen, in milliseconds. */
+/** The measurements of an honest client, in milliseconds. */
 export interface Latencies {
   count: number;
   p50: number;
@@ -106,7 +106,7 @@ export interface Latencies {
   max: number;
 }
 
-/** An honest client in a process of its own, which sends a message, waits for its echo, and again. */
+/** An honest client in a process of its own, which sends messages and waits for each echo. */
 export class HonestProcess {
   readonly #talker: Talker;
 
@@ -121,7 +121,7 @@ export class HonestProcess {
     return new HonestProcess(talker);
   }
 
-  /** What it has seen since the last time. */
+  /** Its measurements since the last call. */
   async latencies(): Promise<Latencies> {
     this.#talker.write("report");
     return await this.#talker.read();

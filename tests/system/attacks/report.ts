@@ -1,4 +1,4 @@
-/** The table of the attacks, a line at a time. */
+/** The table of the attacks, line by line. */
 
 import type { Measured } from "./measure.ts";
 
@@ -20,7 +20,7 @@ export function header(): string {
   return `${line(COLUMNS.map(([name]) => name))}\n${line(rule)}`;
 }
 
-/** One attack's line. */
+/** Returns the line of an attack. */
 export function row(measured: Measured): string {
   const { answers, growth, perConnection, sent, time, honest, problems } = measured;
   const texts = Object.entries(answers).map(([answer, times]) =>
@@ -37,7 +37,7 @@ export function row(measured: Measured): string {
   ]);
 }
 
-/** A number of bytes, for people. */
+/** Returns a number of bytes with its unit. */
 export function bytes(count: number): string {
   if (count < 1024) return `${Math.round(count)} B`;
   if (count < 1024 * 1024) return `${(count / 1024).toFixed(1)} KiB`;

@@ -1,4 +1,4 @@
-/** Child processes of this runtime that are talked to in lines of JSON; and what they hold. */
+/** Child processes of this runtime that exchange lines of JSON, and their memory and sockets. */
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -11,7 +11,7 @@ import { runtime } from "./attack.ts";
 /** How long a process may take to start, or to answer, in milliseconds. */
 const PATIENCE = 30_000;
 
-/** A child process of this runtime that is talked to in lines of JSON. */
+/** A child process of this runtime that exchanges lines of JSON. */
 export class Talker {
   /** The process. */
   readonly child: ChildProcess;
@@ -25,7 +25,7 @@ export class Talker {
     const command = runtime === "deno"
       ? [process.execPath, "run", "-A", "--no-check", "--v8-flags=--expose-gc", path, ...args]
       : [process.execPath, path, ...args];
-    // Thousands of connections want as many files: the soft limit is often lower than it has to be.
+    // Thousands of connections need as many files: the soft limit may be lower than the hard one.
     const raised = 'ulimit -n "$(ulimit -Hn)"; exec "$@"';
     this.child = spawn("/bin/sh", ["-c", raised, "sh", ...command], {
       stdio: ["pipe", "pipe", "inherit"],
@@ -44,7 +44,7 @@ export class Talker {
     return this.child.pid!;
   }
 
-  /** Whether it has ended by itself. */
+  /** Whether it has ended on its own. */
   get hasEnded(): boolean {
     return this.#exit !== undefined;
   }
@@ -54,7 +54,7 @@ export class Talker {
     this.child.stdin!.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** The next line. */
+  /** Resolves to the next line. */
   async read<T>(ms = PATIENCE): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const timer = setTimeout(() => reject(new Error(`No answer within ${ms} ms`)), ms);
@@ -86,7 +86,7 @@ export function memoryOf(pid: number, name: "VmRSS" | "VmHWM"): number {
   return Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(status)?.[1]) * 1024;
 }
 
-/** How many TCP sockets a process has open; a runtime opens other files when it likes. */
+/** Returns the number of open TCP sockets of a process; other files of the runtime do not count. */
 export function socketsOf(pid: number): number {
   const tcp = new Set<string>();
   for (const table of ["tcp", "tcp6"]) {
@@ -98,7 +98,7 @@ export function socketsOf(pid: number): number {
     try {
       return tcp.has(readlinkSync(`${folder}/${name}`));
     } catch {
-      return false; // It has been closed meanwhile.
+      return false; // It has been closed in the meantime.
     }
   }).length;
 }

@@ -1,4 +1,4 @@
-/** The victim: a server for each way to echo, and a client on order. In a test's process or its own. */
+/** The victim: a server for each way to echo, and a client. In the process of a test, or in its own. */
 
 import { connect, serve, WebSocketError } from "../../../mod.ts";
 import type {
@@ -18,7 +18,7 @@ const SLOW = 1000;
 
 const callbacks: SocketHandler = {
   open(socket) {
-    // A server that closes first, with a reason that came from outside.
+    // A server that closes first, with a reason that the client chose.
     const reason = new URL(socket.request!.url).searchParams.get("reason");
     if (reason !== null) socket.close(1000, reason);
   },
@@ -31,7 +31,7 @@ const echo: SocketFunction = async (socket) => {
   for await (const message of socket) await socket.send(message);
 };
 
-/** @param stopped When the victim ends: a busy handler does not outlive it. */
+/** @param stopped Aborts when the victim ends, so that a busy handler does not outlive it. */
 function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFunction> {
   return {
     callbacks,
@@ -49,7 +49,7 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
   };
 }
 
-/** Resolves after as long as `slow` takes for a message, or at once where it's stopped. */
+/** Resolves after the time that `slow` takes for a message, or at once if it is stopped. */
 function busy(stopped: AbortSignal): Promise<void> {
   if (stopped.aborted) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -62,7 +62,7 @@ function busy(stopped: AbortSignal): Promise<void> {
   return promise.finally(() => stopped.removeEventListener("abort", stop));
 }
 
-/** What `upgrade()` does with a request: it trusts it where nobody should. */
+/** The `upgrade()` of the victim, which uses input that it should not trust. */
 const upgrade = (request: Request): UpgradeOptions => {
   const { searchParams } = new URL(request.url);
   const header = searchParams.get("header");
@@ -73,16 +73,16 @@ const upgrade = (request: Request): UpgradeOptions => {
   };
 };
 
-/** A victim that runs. */
+/** A running victim. */
 export interface Victim extends Target {
   /** Ends it. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts it.
+ * Starts a victim.
  *
- * @param limits Other limits than the defaults.
+ * @param limits Limits that differ from the defaults.
  */
 export function startVictim(limits: VictimLimits): Victim {
   const { cert, key } = certificate({
@@ -97,7 +97,7 @@ export function startVictim(limits: VictimLimits): Victim {
     upgrade,
     fetch: () => new Response("Hello"),
     limits: limits as Partial<Limits>,
-    onError() {}, // That there are errors is what it's here for.
+    onError() {}, // Errors are expected.
   };
   const stopped = new AbortController();
   const forms = makeForms(stopped.signal);

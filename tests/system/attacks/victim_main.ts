@@ -1,5 +1,5 @@
-// The victim in a process of its own: `victim_main.ts`. Tells its ports on stdout, then takes orders
-// on stdin, a line of JSON each, and answers each with a line.
+// The victim in a process of its own: `victim_main.ts`. Prints its ports, then reads orders from stdin, a
+// line of JSON each, and answers each with a line.
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { DEFAULT_LIMITS } from "../../../mod.ts";
@@ -7,13 +7,13 @@ import { collectGarbage } from "../../support/garbage.ts";
 import type { ConnectOrder, VictimLimits } from "./attack.ts";
 import { startVictim } from "./victim.ts";
 
-/** What the victim is asked for. */
+/** An order to the victim. */
 export type Order =
   | { id: number; what: "connect"; order: ConnectOrder }
   | { id: number; what: "connections" }
   | { id: number; what: "collect" };
 
-// The defaults are what is attacked; the heartbeat's are named for those that have to wait for them.
+// The attacks are on the default limits. Those of the heartbeat are explicit, since attacks wait for them.
 const limits: VictimLimits = Object.assign(
   { pingInterval: 30_000, pongTimeout: 20_000 },
   DEFAULT_LIMITS,
@@ -29,7 +29,7 @@ async function obey(order: Order): Promise<unknown> {
 }
 
 console.log(JSON.stringify({ ports: victim.ports, limits }));
-// Whoever started it is gone, or done with it.
+// The process that started it has ended, or has closed its input.
 createInterface({ input: process.stdin })
   .on("line", async (line) => {
     const order: Order = JSON.parse(line);

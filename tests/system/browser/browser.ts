@@ -1,4 +1,4 @@
-// Debian's Chromium, headless, for as long as a test runs.
+// Debian's Chromium, headless, for the duration of a test.
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
 import { canRun, onTestEnd } from "../../harness.ts";
@@ -14,7 +14,7 @@ const args = [
   "--disable-component-update",
   "--disable-sync",
 ];
-/** `true`, or why the browser can't be started: for `testIf()`. */
+/** A condition for `testIf()`: `true`, or why the browser cannot be started. */
 export const browserIsHere = canRun(executablePath);
 
 /** Starts the browser; it ends with the test. */

@@ -23,19 +23,19 @@ function testPage(name: string, fn: TestFunction): void {
   if (runtime === "deno") testIf(browserIsHere, name, fn);
 }
 
-/** How long the page may take to show something, in milliseconds; its waits are random. */
+/** How long the page may take to show something, in milliseconds; its delays are random. */
 const PATIENCE = 20_000;
 
 /** A visitor's page. Each has a browser profile of its own, and so a name of its own. */
 class Visitor {
-  /** What went wrong in the page, scripts that the policy has blocked included. */
+  /** The errors of the page, including scripts that the policy has blocked. */
   readonly problems: string[] = [];
 
   private constructor(readonly page: Page) {
     page.setDefaultTimeout(PATIENCE);
     page.on("pageerror", (error) => this.problems.push(String(error)));
     page.on("console", (message) => {
-      // The browser's own word on a connection that could not be made is expected here.
+      // The browser's own message about a failed connection is expected here.
       const isNetwork = /^WebSocket connection to/.test(message.text());
       if (message.type() === "error" && !isNetwork) this.problems.push(message.text());
     });
@@ -76,7 +76,7 @@ class Visitor {
     return this.page.locator(".entry .text").allTextContents();
   }
 
-  /** Waits until these are the people that the page says are here. */
+  /** Waits until the page shows these visitors. */
   async people(...names: string[]): Promise<void> {
     const wanted = names.toSorted();
     const end = Date.now() + PATIENCE;
@@ -113,12 +113,12 @@ testPage("the chat's page talks within its room, and only there", async () => {
   assertEquals(await ann.page.locator(".entry.own").count(), 2);
   assertEquals(await bob.page.locator(".entry.own").count(), 1);
 
-  // What was said elsewhere would have reached Eve before her own word.
+  // A message of another room would have reached Eve before her own.
   await eve.say("Is anybody here?");
   await eve.sees("Is anybody here?");
   assertEquals(await eve.messages(), ["Is anybody here?"]);
 
-  // Who comes back sees the history, and what was their own.
+  // A visitor that returns sees the history, and their own messages in it.
   const room = ann.page.url();
   await ann.page.goto("about:blank");
   await bob.people("Bob");

@@ -1,4 +1,4 @@
-// The echo example, asked by the WebSocket of a real browser.
+// The echo example, with the WebSocket of a real browser.
 import { startExample } from "../example_process.ts";
 import { assertEquals, testIf } from "../../harness.ts";
 import { browserIsHere, launch } from "./browser.ts";
@@ -6,7 +6,7 @@ import { browserIsHere, launch } from "./browser.ts";
 testIf(browserIsHere, "Chromium gets each message back from the echo, with its type", async () => {
   const { port } = await startExample("echo.ts");
   const page = await (await launch()).newPage();
-  // A page of the same host, if only the one that says that this is a WebSocket server.
+  // A page of the same host: the one that explains that this is a WebSocket server.
   await page.goto(`http://localhost:${port}/`);
   const report = await page.evaluate(async (url) => {
     const socket = new WebSocket(url);

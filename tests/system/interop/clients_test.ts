@@ -1,11 +1,11 @@
-// Clients that we did not write, against a server of ours.
+// Clients of others, with a server of this library.
 import { assertEquals, testIf } from "../../harness.ts";
 import { assertCloses, CLIENTS, interopServer } from "./interop.ts";
 import type { Client, Drive } from "./interop.ts";
 
 const DRIVES: readonly Drive[] = ["callbacks", "for await", "pipeTo"];
 
-/** The drives that a client is tried with: all of them, or one, so that all are used. */
+/** The forms of reading that a client is tested with: all of them, or one in turn. */
 function drivesFor(client: Client, index: number): readonly Drive[] {
   return client.name.includes("ws") ? DRIVES : [DRIVES[index % DRIVES.length]];
 }

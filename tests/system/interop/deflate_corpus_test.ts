@@ -1,5 +1,5 @@
 // A corpus goes through `ws` and back with every combination of permessage-deflate's four parameters,
-// in either role, asked for by either end.
+// in both roles, requested by either end.
 import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
 import { connect } from "../../../mod.ts";
@@ -16,7 +16,7 @@ const LIMITS = { maxMessageSize: 8 * MIB };
 /** How long all of the combinations may take, in milliseconds. */
 const PATIENCE = 50_000;
 
-/** What one end asks for. */
+/** The parameters that one end requests. */
 type Asked = Pick<
   PerMessageDeflateOptions,
   | "serverNoContextTakeover"
@@ -39,7 +39,7 @@ const COMBINATIONS: readonly Asked[] = [false, true].flatMap((serverNoContextTak
   )
 );
 
-/** So many sizes, from `least` to `most`. */
+/** Returns `count` sizes from `least` to `most`. */
 function sizes(count: number, least: number, most: number): number[] {
   const next = random(count + most);
   return Array.from({ length: count }, () => least + next() % (most - least + 1));
@@ -58,7 +58,7 @@ function messagesFor(index: number): (string | Uint8Array)[] {
   return messages;
 }
 
-/** Sends all of them, and has them back. */
+/** Sends the messages, and compares their echoes. */
 async function roundTrip(socket: WebSocketConnection, index: number): Promise<void> {
   const messages = messagesFor(index);
   const sending = (async () => {
@@ -77,7 +77,7 @@ async function roundTrip(socket: WebSocketConnection, index: number): Promise<vo
   assertEquals(count, messages.length);
 }
 
-/** Asserts that what has been asked for is kept to. */
+/** Asserts that the agreement has the requested parameters. */
 function assertAgreed({ extensions }: WebSocketConnection, asked: Asked): void {
   const [agreed] = parseExtensions(extensions);
   assertEquals(agreed?.name, "permessage-deflate");
@@ -91,7 +91,7 @@ function assertAgreed({ extensions }: WebSocketConnection, asked: Asked): void {
   }
 }
 
-/** Whether we are to ask for it, or `ws` is. */
+/** The end that requests the parameters. */
 const ASKERS = ["we", "ws"] as const;
 
 for (const asker of ASKERS) {
@@ -123,7 +123,7 @@ for (const asker of ASKERS) {
       const query = encodeURIComponent(JSON.stringify(asker === "ws" ? asked : {}));
       const socket = await connect(`ws://127.0.0.1:${port}/?${query}`, {
         limits: LIMITS,
-        // `ws` answers with the window that it wants, whatever is offered: so all of it is.
+        // `ws` answers with its own window, whatever is offered, so the largest is offered.
         compression: { threshold: 0, ...(asker === "we" ? asked : { clientMaxWindowBits: 15 }) },
       });
       assertAgreed(socket, asked);

@@ -1,4 +1,4 @@
-// Clients that we did not write, against examples/echo.ts in a process of its own.
+// Clients of others, with examples/echo.ts in a process of its own.
 import process from "node:process";
 import { assertEquals, spawn, testIf } from "../../harness.ts";
 import { scriptCommand } from "../../support/script.ts";

@@ -1,4 +1,4 @@
-/** What the interop tests share: the server, what its clients should report, and the clients. */
+/** Helpers of the interop tests: the server, the reports expected of its clients, and the clients. */
 
 import { existsSync } from "node:fs";
 import process from "node:process";
@@ -23,10 +23,10 @@ const SIZES = [0, 1, 125, 126, 65535, 65536, 1024 * 1024];
 /** The three ways to read a connection. */
 export type Drive = "callbacks" | "for await" | "pipeTo";
 
-/** What a client reports: what became of each exchange. */
+/** The report of a client: the result of each exchange. */
 export type Report = Record<string, unknown>;
 
-/** What `upgrade()` attaches: the path, and the request's header fields. */
+/** The data that `upgrade()` attaches: the path, and the request's header fields. */
 interface Data {
   path: string;
   headers: Record<string, string>;
@@ -34,7 +34,7 @@ interface Data {
 
 type Socket = WebSocketConnection<Data>;
 
-/** A handler that echoes, once it has done what the path asks for. */
+/** A handler that does what the path requests, and then echoes. */
 function makeHandler(
   drive: Drive,
   greet: (socket: Socket) => void,
@@ -55,16 +55,16 @@ function makeHandler(
   }
 }
 
-/** A server for a client to try, and what became of the clients' connections. */
+/** A server for clients, and the results of their connections. */
 export interface InteropServer {
   url: string;
-  /** How each ended. */
+  /** How each connection ended. */
   closes: CloseInfo[];
-  /** What `extensions` was, of each. */
+  /** The `extensions` of each connection. */
   extensions: string[];
 }
 
-/** Starts one; it ends with the test. */
+/** Starts a server; it ends with the test. */
 export function interopServer(drive: Drive, options: ServeOptions<Data> = {}): InteropServer {
   const closes: CloseInfo[] = [];
   const extensions: string[] = [];
@@ -92,7 +92,7 @@ export function interopServer(drive: Drive, options: ServeOptions<Data> = {}): I
   return { url, closes, extensions };
 }
 
-/** Asserts that the server has seen the client's close, and nothing unclean but what it should. */
+/** Asserts that the server has seen the client's close, and no unclean end except the expected ones. */
 export async function assertCloses(closes: readonly CloseInfo[]): Promise<void> {
   const isSeen = () => closes.some(({ closeCode }) => closeCode === 4321);
   await eventually(isSeen, 5000, "the client's close");
@@ -106,7 +106,7 @@ export async function assertCloses(closes: readonly CloseInfo[]): Promise<void> 
   );
 }
 
-/** What every client should report of a server that echoes. */
+/** The report expected of every client of an echo server. */
 const ECHOES: Report = {
   ...Object.fromEntries(
     SIZES.flatMap((size) => [[`text of ${size} bytes`, true], [`binary of ${size} bytes`, true]]),
@@ -117,14 +117,14 @@ const ECHOES: Report = {
   "the client's close": { code: 4321, reason: "" },
 };
 
-/** What those that can ping, and send fragments, should report as well. */
+/** The further report expected of clients that can ping and send fragments. */
 const PINGS_AND_FRAGMENTS: Report = {
   "the client's ping": "are you there?",
   "text in fragments": "Hello wörld",
   "binary in fragments": [1, 2, 3],
 };
 
-/** What every client should report of {@linkcode interopServer}. */
+/** The report expected of every client of {@linkcode interopServer}. */
 const MORE: Report = {
   "extensions in use": "",
   "subprotocol, none offered": "",
@@ -137,23 +137,23 @@ const MORE: Report = {
   "a handshake refused with 403": "refused",
 };
 
-/** What those that can set header fields should report as well. */
+/** The further report expected of clients that can set header fields. */
 const HEADERS: Report = {
   "a request header": "of the client",
   "the extension offered": "permessage-deflate",
 };
 
-/** A client that we did not write. */
+/** A client of another library. */
 export interface Client {
-  /** What it's called. */
+  /** Its name. */
   name: string;
-  /** Whether this machine has it. */
+  /** `true`, or why it cannot run here. */
   condition: true | string;
-  /** Runs its exchanges with a server, all of them or the echoes alone, and gives its report. */
+  /** Runs its exchanges with a server, all of them or the echoes only, and returns its report. */
   run(url: string, only: "echoes" | "all"): Promise<Report>;
-  /** Why it can't compress, where it can't. */
+  /** Why it cannot compress, if so. */
   declines?: string;
-  /** What it should report. */
+  /** The expected report. */
   expected: Record<"echoes" | "all", Report>;
 }
 
@@ -169,7 +169,7 @@ function child(command: string, args: string[]): Client["run"] {
   };
 }
 
-/** Where a runtime's executable is; its bare name where it has to be in the PATH. */
+/** Returns the path of a runtime's executable, or its name, to be found in the PATH. */
 export function executable(name: "deno" | "bun"): string {
   if (runtime === name) return process.execPath;
   const local = fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url));
@@ -179,7 +179,7 @@ export function executable(name: "deno" | "bun"): string {
 const declines = (name: string) =>
   name === "deno" ? { declines: "Deno's WebSocket has no permessage-deflate" } : {};
 const other = runtime === "deno" ? "bun" : "deno";
-/** Debian's, which has its packages. */
+/** Debian's Python, which has Debian's packages. */
 export const python = "/usr/bin/python3";
 const platform = { echoes: ECHOES, all: { ...ECHOES, ...MORE } };
 const full = {
@@ -187,7 +187,7 @@ const full = {
   all: { ...ECHOES, ...PINGS_AND_FRAGMENTS, ...MORE, ...HEADERS },
 };
 
-/** All of them. */
+/** All clients. */
 export const CLIENTS: readonly Client[] = [
   {
     name: "the `ws` package on Node",

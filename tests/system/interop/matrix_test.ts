@@ -1,4 +1,4 @@
-// Both roles against whoever speaks WebSocket on this machine, plain and over TLS, with and without
+// Both roles with all WebSocket peers on this machine, plain and over TLS, with and without
 // permessage-deflate. The last test prints the matrix.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,10 +23,10 @@ const COLUMNS: readonly Column[] = [
   { name: "TLS+deflate", isSecure: true, compresses: true },
 ];
 
-/** What a cell may say. */
+/** The text of a cell. */
 type Cell = "ok" | "not offered by the peer";
 
-/** For each peer, in its role, what became of each column. */
+/** The result of each column, for each peer in its role. */
 const matrix = new Map<string, Map<string, Cell>>();
 const notes = new Set<string>();
 
@@ -36,7 +36,7 @@ function row(name: string): Map<string, Cell> {
   return cells;
 }
 
-/** What the cell of a test that has passed says, from the extensions that its connections had. */
+/** Returns the cell of a test that has passed, from the extensions of its connections. */
 function judge(column: Column, extensions: readonly string[], declines?: string): Cell {
   const count = extensions.filter((value) => /^permessage-deflate\b/.test(value)).length;
   const expected = column.compresses && declines === undefined ? extensions.length : 0;
@@ -47,7 +47,7 @@ function judge(column: Column, extensions: readonly string[], declines?: string)
   return "not offered by the peer";
 }
 
-/** Has the child processes of this test trust the authority, each in its own way. */
+/** Returns the environment in which child processes trust the authority. */
 async function trustAuthority(): Promise<void> {
   const folder = await mkdtemp(`${tmpdir()}/sluice-`);
   await writeFile(`${folder}/ca.pem`, ca.cert);
@@ -63,7 +63,7 @@ async function trustAuthority(): Promise<void> {
   });
 }
 
-/** A process can't be told whom to trust while it runs: this very runtime is another process too. */
+/** A running process cannot change its trusted authorities, so this runtime is started again, too. */
 function inChild(client: Client): Client {
   if (!client.name.includes("this very")) return client;
   return {
@@ -78,7 +78,7 @@ function inChild(client: Client): Client {
   };
 }
 
-/** A client's exchanges with a server of ours. */
+/** Runs a client's exchanges with a server of this library. */
 async function tryClient(client: Client, column: Column): Promise<Cell> {
   const { isSecure, compresses } = column;
   if (isSecure) await trustAuthority();
@@ -87,7 +87,7 @@ async function tryClient(client: Client, column: Column): Promise<Cell> {
     ...(compresses ? { compression: { threshold: 0 } } : {}),
   });
   const report = await client.run(url, "all");
-  // Each client words it in its own way: the server knows.
+  // Each client reports it in its own words, so the server's result is used.
   const inUse = "extensions in use";
   const { [inUse]: reported, ...rest } = report;
   const { [inUse]: none, ...expected } = client.expected.all;
@@ -97,7 +97,7 @@ async function tryClient(client: Client, column: Column): Promise<Cell> {
   return judge(column, extensions, client.declines);
 }
 
-/** Our client's exchanges with a server. */
+/** Runs the exchanges of this library's client with a server. */
 async function tryServer(server: Server, column: Column): Promise<Cell> {
   const { url, options } = await startServer(server, column.isSecure);
   const compression = column.compresses ? { compression: { threshold: 0 } } : {};

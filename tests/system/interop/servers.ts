@@ -1,4 +1,4 @@
-/** Servers for our client to try, most of which we did not write, and what it does with each. */
+/** Servers, most of them of other libraries, and the exchanges of this library's client with them. */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,21 +23,21 @@ const SIZES = [0, 1, 125, 126, 65535, 65536, 1024 * 1024];
 
 /** A server in a process of its own. */
 export interface Server {
-  /** What it's called. */
+  /** Its name. */
   name: string;
-  /** Whether this machine has it. */
+  /** `true`, or why it cannot run here. */
   condition: true | string;
-  /** What starts it. */
+  /** The command that starts it. */
   command: [command: string, ...args: string[]];
   /** Whether it can ping, and send fragments. */
   isFull: boolean;
-  /** Why it can't compress, where it can't. */
+  /** Why it cannot compress, if so. */
   declines?: string;
 }
 
 const script = (file: string) => fileURLToPath(new URL(`./peers/${file}`, import.meta.url));
 
-/** All of them. */
+/** All servers. */
 export const SERVERS: readonly Server[] = [
   {
     name: "`ws` on Node",
@@ -80,7 +80,7 @@ export const SERVERS: readonly Server[] = [
   },
 ];
 
-/** Starts a server; gives its URL, and what it takes to connect to it. */
+/** Starts a server; returns its URL, and the options to connect to it. */
 export async function startServer(
   { command: [command, ...args] }: Server,
   isSecure: boolean,
@@ -101,7 +101,7 @@ export async function startServer(
   };
 }
 
-/** Sends all of them, and takes as many back. */
+/** Sends the messages, and receives as many. */
 async function echoed(
   url: string,
   options: ConnectOptions,
@@ -110,12 +110,12 @@ async function echoed(
   const socket = await connect(url, options);
   const got = await exchange(messages, socket);
   const { closeCode, reason, wasClean } = await socket.close(4321, "client says bye");
-  // Whether the reason comes back is the server's choice.
+  // A server need not echo the reason.
   assertEquals([closeCode, wasClean], [4321, true], reason);
   return got;
 }
 
-/** Sends text and bytes in fragments, a Ping in between, and takes what comes back. */
+/** Sends text and bytes in fragments, with a Ping in between, and receives the echoes. */
 async function fragmented(
   url: string,
   options: ConnectOptions,
@@ -131,9 +131,9 @@ async function fragmented(
 }
 
 /**
- * All that our client does with a server.
+ * Runs all exchanges with a server.
  *
- * @returns the extensions in use.
+ * @returns The extensions in use.
  */
 export async function exerciseServer(
   url: string,
@@ -161,7 +161,7 @@ export async function exerciseServer(
   assertEquals(plain.protocol, "");
   assert(await plain.ping() >= 0);
   const { closeCode, wasClean } = await plain.close();
-  // A Close without a code comes back without one, or with 1000.
+  // A Close without a code is answered without one, or with 1000.
   assert(closeCode === 1005 || closeCode === 1000, String(closeCode));
   assertEquals(wasClean, true);
   assertEquals(

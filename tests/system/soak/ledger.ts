@@ -1,9 +1,9 @@
-/** What became of every message: echoed in its turn, or lost with its connection, for a reason. */
+/** Accounts for every message: echoed in order, or lost with its connection for a known reason. */
 
-/** How a connection's life ends. */
+/** The endings of a connection. */
 export type Ending = "close" | "server's close" | "reset" | "end without Close" | "garbage";
 
-/** How the server answers each ending; `undefined` where it can't. */
+/** The server's answer to each ending; `undefined` if it cannot answer. */
 export const ANSWERS: Readonly<Record<Ending, number | undefined>> = {
   "close": 1000,
   "server's close": 1000,
@@ -12,7 +12,7 @@ export const ANSWERS: Readonly<Record<Ending, number | undefined>> = {
   "garbage": 1002,
 };
 
-/** See the module. */
+/** The ledger of all connections. */
 export class Ledger {
   sent = 0;
   echoed = 0;
@@ -22,25 +22,25 @@ export class Ledger {
   connections = 0;
   halfHandshakes = 0;
   stalls = 0;
-  /** How many connections ended so. */
+  /** The number of connections for each ending. */
   readonly endings: Partial<Record<Ending, number>> = {};
-  /** How many messages were sent and not echoed, by how their connection ended. */
+  /** The number of messages that were sent and not echoed, for each ending. */
   readonly lost: Partial<Record<Ending, number>> = {};
-  /** What should not have been; the first hundred. */
+  /** The first hundred problems. */
   readonly problems: string[] = [];
 
-  /** Something is wrong. */
+  /** Reports a problem. */
   problem(text: string): void {
     if (this.problems.length < 100) this.problems.push(text);
   }
 
-  /** A connection has ended, with so many messages sent and not echoed. */
+  /** Counts a connection that has ended, and its messages that were sent and not echoed. */
   ended(ending: Ending, lost: number): void {
     this.endings[ending] = (this.endings[ending] ?? 0) + 1;
     this.lost[ending] = (this.lost[ending] ?? 0) + lost;
   }
 
-  /** How many messages were lost, for whatever reason. */
+  /** The number of lost messages. */
   get allLost(): number {
     return Object.values(this.lost).reduce((sum, count) => sum + count, 0);
   }

@@ -1,4 +1,4 @@
-/** The life of one connection: messages, idles, stalls, and one of many ends. */
+/** The life of one connection: messages, pauses, stalls, and one of many endings. */
 
 import type { Buffer } from "node:buffer";
 import { connect } from "node:net";
@@ -13,9 +13,9 @@ import { MessageReader } from "./message_reader.ts";
 import { between, payloadOf, someSize } from "./payloads.ts";
 import type { Chance, Sent } from "./payloads.ts";
 
-/** How long the server may take for what it has to do at once, in milliseconds. */
+/** How long the server may take for a response that is due at once, in milliseconds. */
 const PATIENCE = 30_000;
-/** Up to how many messages wait for their echo before no further one is sent. */
+/** The most messages that may wait for their echo. */
 const MOST_UNECHOED = 50;
 
 const ENDINGS: readonly [Ending, number][] = [
@@ -26,17 +26,17 @@ const ENDINGS: readonly [Ending, number][] = [
   ["garbage", 0.1],
 ];
 
-/** What all connections share. */
+/** What all connections have in common. */
 export interface World {
   ports: readonly number[];
   ledger: Ledger;
-  /** How long a connection waits between its messages, in milliseconds, on the average. */
+  /** The mean time between the messages of a connection, in milliseconds. */
   interval: number;
-  /** Aborts when it's time to come to an end. */
+  /** Aborts at the end of the soak. */
   signal: AbortSignal;
 }
 
-/** See the module. */
+/** A connection, from its start to its end. */
 export class Life {
   readonly #world: World;
   readonly #id: number;
@@ -48,7 +48,7 @@ export class Life {
   #sequence = 0;
   #code: number | undefined;
   #isGone = false;
-  /** Whether what became of its messages has been counted. */
+  /** Whether its messages have been accounted for. */
   #isOver = false;
   #hasFailed = false;
   #wake: (() => void)[] = [];
@@ -62,7 +62,7 @@ export class Life {
     this.#ending = ENDINGS.find(([, part]) => (left -= part) < 0)?.[0] ?? "close";
   }
 
-  /** Lives it to its end. */
+  /** Runs it to its end. */
   async live(): Promise<void> {
     const { ledger } = this.#world;
     try {
@@ -115,7 +115,7 @@ export class Life {
       }
       this.#tell();
     });
-    // Without the server's context each message can be inflated by itself.
+    // Without context takeover each message can be inflated by itself.
     const offer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     socket.write(
       request({ fields: this.#isCompressed ? { "Sec-WebSocket-Extensions": offer } : {} }),
@@ -142,7 +142,7 @@ export class Life {
     return socket;
   }
 
-  /** A message or a burst of them, perhaps a ping, a stall, an idle. */
+  /** Sends a message or a burst; sometimes a Ping, a stall or a pause. */
   async #act(): Promise<void> {
     const { ledger, interval } = this.#world;
     const chance = this.#chance;
@@ -154,7 +154,7 @@ export class Life {
       await this.#sleep(between(chance, 500, 3000));
       this.#socket!.resume();
     }
-    // Around the mean, whatever the burst: half of it at least, and one and a half at most.
+    // Between half and one and a half of the mean, whatever the size of the burst.
     await this.#sleep(interval * burst * (0.5 + chance()));
     if (this.#waiting.length < MOST_UNECHOED) return;
     const wait = this.#until(() => this.#waiting.length < MOST_UNECHOED || this.#isGone);
@@ -220,7 +220,7 @@ export class Life {
     if (ending === "garbage") socket.write(frame({ opcode: 3, payload: "garbage" }));
     if (ending === "server's close") {
       this.#send(true);
-      // What comes after it may be lost, and has to be told of.
+      // Later messages may be lost, and are counted.
       if (this.#chance() < 0.5) this.#send(false);
     }
     const closed = this.#until(() => this.#isGone);
@@ -228,7 +228,7 @@ export class Life {
     if (this.#code !== ANSWERS[ending]) {
       this.#problem(`was closed with ${this.#code}, not ${ANSWERS[ending]}`);
     }
-    // What was sent before a Close is echoed; where the server was asked to, up to that message.
+    // Messages before a Close are echoed; if the server was asked to close, those up to that message.
     const lost = this.#waiting[0]?.sequence ?? Infinity;
     const last = ending === "server's close" ? sequence : this.#sequence - 1;
     const isClean = ending === "close" || ending === "server's close";
@@ -261,7 +261,7 @@ export class Life {
     while (!condition()) await new Promise<void>((resolve) => this.#wake.push(resolve));
   }
 
-  /** Sleeps, but not longer than the soak lasts, or the connection. */
+  /** Sleeps, at most until the end of the soak or of the connection. */
   async #sleep(ms: number): Promise<void> {
     const { signal } = this.#world;
     const until = performance.now() + ms;

@@ -18,14 +18,14 @@ const USAGE = `Options:
   --rate N          how many messages all of them send in a second (1000)
   --seed N          what chance starts from (the time)`;
 
-/** How often the memory is looked at, in seconds. */
+/** The interval of the memory measurements, in seconds. */
 const EVERY = 10;
-/** From how many minutes on growth is a failure, and by which part. */
+/** The least duration, in minutes, from which on growth is a failure, and the largest growth. */
 const JUDGED = 20;
 const MOST_GROWTH = 0.05;
-/** Within how many seconds from the start the first connections are opened. */
+/** The period in which the first connections are opened, in seconds. */
 const RAMP = 20;
-/** How long the server may take to let go of all, in milliseconds. */
+/** How long the server may take to close all connections, in milliseconds. */
 const LET_GO = 20_000;
 
 function parseOptions() {
@@ -69,7 +69,7 @@ const startedAt = performance.now();
 const elapsed = (): number => (performance.now() - startedAt) / 1000;
 let lives = 0;
 
-/** One place among the connections: a life after the other, each with chances of its own. */
+/** Runs one connection after the other, each with random numbers of its own. */
 async function liveOn(place: number): Promise<void> {
   await pause(1000 * Math.min(RAMP, seconds / 4) * chanceOf(seed + place)());
   while (!stop.signal.aborted && ledger.problems.length < 100) {

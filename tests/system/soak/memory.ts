@@ -1,19 +1,19 @@
 /** The memory of the server over time, and whether it has grown. */
 
-/** What was seen at one time. */
+/** A measurement. */
 export interface Sample {
   /** Seconds since the start. */
   at: number;
-  /** What of the process is in memory, in bytes. */
+  /** The resident memory of the process, in bytes. */
   rss: number;
-  /** What of the heap is in use, after a collection, in bytes. */
+  /** The used heap after a garbage collection, in bytes. */
   heap: number;
   connections: number;
 }
 
 /** The memory at the beginning and at the end. */
 export interface Growth {
-  /** Which part of the run the first is of, and the last, in seconds. */
+  /** The periods of the first and the last measurements, in seconds. */
   first: [from: number, to: number];
   last: [from: number, to: number];
   rss: [first: number, last: number];
@@ -30,7 +30,7 @@ export function growthOf(samples: readonly Sample[], seconds: number): Growth {
   const first: Growth["first"] = [fifth, fifth + width];
   const last: Growth["last"] = [seconds - width, seconds];
   const middle = ([from, to]: [number, number], of: (sample: Sample) => number): number => {
-    // Where samples are few, the one that is nearest.
+    // With few samples, the nearest one.
     const inside = samples.filter(({ at }) => at >= from && at <= to);
     const nearest = [...samples].sort((a, b) => Math.abs(a.at - to) - Math.abs(b.at - to));
     const values = (inside.length > 0 ? inside : nearest.slice(0, 1)).map(of).sort((a, b) => a - b);

@@ -1,14 +1,14 @@
-/** Messages that tell who sent them, and as which of how many; and the chance that makes them. */
+/** Messages that name their connection and their number, and the random numbers that choose them. */
 
 import { Buffer } from "node:buffer";
 
-/** What a text or a binary message starts with, where it asks the server to close. */
+/** The start of a text or binary message that requests a close. */
 const CLOSE = "close me ";
 
 /** The largest message, in bytes. */
 const LARGEST = 256 * 1024;
 
-/** The same numbers from 0 to 1 for the same seed. */
+/** Returns numbers from 0 to 1, the same for the same seed. */
 export type Chance = () => number;
 
 /** Makes a {@linkcode Chance}, by xorshift32. */
@@ -32,7 +32,7 @@ export function between(chance: Chance, least: number, most: number): number {
 /** A size from 0 to 256 KiB, mostly small: each power of two is about as likely. */
 export function someSize(chance: Chance): number {
   const size = 2 ** (chance() * Math.log2(LARGEST + 1)) - 1;
-  // Most of the bytes would be those of a few: one large message of four is enough.
+  // A few large messages would make up most of the bytes: only one in four is that large.
   return Math.floor(size > 16384 && chance() < 0.75 ? size / 64 : size);
 }
 
@@ -53,7 +53,7 @@ const patterns = {
   ),
 };
 
-/** The payload: who sent it and as which, and then filler of the size, cut between characters. */
+/** The payload: its connection and number, then a filler of the size, cut between characters. */
 export function payloadOf({ isText, connection, sequence, size, isLast }: Sent): Buffer {
   const head = Buffer.from(`${isLast ? CLOSE : ""}${connection}:${sequence} `);
   if (!isText) {

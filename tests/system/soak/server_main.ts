@@ -1,5 +1,5 @@
-// The server that is soaked, in a process of its own: one for each way to read. Tells its ports on
-// stdout; for each line on stdin it collects its garbage and tells what it holds.
+// The server of the soak, in a process of its own: one for each way to read. Prints its ports; for each
+// line on stdin it collects the garbage and prints its memory usage.
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { serve, WebSocketError } from "../../../mod.ts";
@@ -14,15 +14,15 @@ import type {
 import { collectGarbage } from "../../support/garbage.ts";
 import { asksForClose } from "./payloads.ts";
 
-/** What the server tells of itself. */
+/** The report of the server. */
 export interface Stats {
-  /** What the runtime's heap has in use, in bytes. */
+  /** The used part of the runtime's heap, in bytes. */
   heap: number;
   connections: number;
-  /** How many messages have come, and how many echoes were given to `send()`. */
+  /** The number of received messages, and of sent echoes. */
   received: number;
   sent: number;
-  /** What `onError` was told that is not a peer's fault. */
+  /** The errors of `onError` that are not a peer's fault. */
   errors: string[];
 }
 
@@ -30,7 +30,7 @@ let received = 0;
 let sent = 0;
 const errors: string[] = [];
 
-/** What is to be done with a message, besides its echo. */
+/** Counts a message; returns whether it requests a close. */
 function took(message: Message): boolean {
   received++;
   return asksForClose(message);
@@ -63,7 +63,7 @@ const pipe: SocketFunction = async (socket) => {
       if (isLast) controller.terminate();
     },
   });
-  // A pipe that is ended in its middle rejects; the one that ends the connection closes it with 1000.
+  // The pipe that is terminated in its middle rejects; the other one closes the connection with 1000.
   const reading = socket.readable.pipeTo(counter.writable).catch(() => {});
   await counter.readable.pipeTo(socket.writable).catch(() => {});
   await reading;

@@ -1,4 +1,4 @@
-/** Attacks by a server, on those who connect to it. */
+/** Attacks by a server on its clients. */
 
 import type { Attack, Context } from "../attack.ts";
 import { switching } from "../../../support/http.ts";
@@ -8,10 +8,10 @@ import { frame } from "../../../support/frames.ts";
 import { latin1 } from "../../../support/bytes.ts";
 import { repeat } from "../wire.ts";
 
-/** A server's frames have no mask. */
+/** A server's frame, which has no mask. */
 const bare = (parts: Parameters<typeof frame>[0]): Uint8Array => frame({ mask: null, ...parts });
 
-/** Opens, then sends without end, up to 100 MiB or an answer. */
+/** Opens, then sends without end, until 100 MiB are sent or there is an answer. */
 function sendsWithoutEnd(bytes: Uint8Array, first?: Uint8Array): Behaviour {
   const all = repeat(bytes);
   return async (peer, head) => {
@@ -23,13 +23,13 @@ function sendsWithoutEnd(bytes: Uint8Array, first?: Uint8Array): Behaviour {
   };
 }
 
-/** The victim's answer on the wire to one behaviour. */
+/** Returns the victim's answer to a behaviour. */
 async function answerTo(context: Context, behave: Behaviour): Promise<string[]> {
   const { answer } = await attackClient(context, behave);
   return [answer];
 }
 
-/** See the module. */
+/** The attacks. */
 export const clients: readonly Attack[] = [
   {
     name: "client: endless head of the answer",

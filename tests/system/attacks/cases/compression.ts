@@ -1,4 +1,4 @@
-/** Attacks by permessage-deflate: little on the wire, much in memory. */
+/** Attacks on permessage-deflate: little data on the wire, much in memory. */
 
 import { constants, createDeflateRaw, deflateRawSync } from "node:zlib";
 import type { Attack, Context } from "../attack.ts";
@@ -9,13 +9,13 @@ import { frame } from "../../../support/frames.ts";
 const MIB = 1024 * 1024;
 const { Z_SYNC_FLUSH } = constants;
 
-/** What a sender of RFC 7692 makes of a payload: deflated, without the last four bytes. */
+/** A payload compressed by RFC 7692: deflated, without the last four bytes. */
 function deflate(payload: Uint8Array): Uint8Array {
   const bytes = deflateRawSync(payload, { level: 9, finishFlush: Z_SYNC_FLUSH });
   return bytes.subarray(0, -4);
 }
 
-/** So many MiB of zeros, deflated a thousand times smaller, without ever being in memory here. */
+/** Compressed zeros of a size in MiB, a thousandth of it on the wire, made without holding them. */
 async function bomb(mebibytes: number): Promise<Uint8Array> {
   const stream = createDeflateRaw({ level: 9 });
   const chunks: Uint8Array[] = [];
@@ -56,7 +56,7 @@ async function drop(
   }));
 }
 
-/** See the module. */
+/** The attacks. */
 export const compression: readonly Attack[] = [
   {
     name: "deflate bomb of 1 GiB, whole",
@@ -89,7 +89,7 @@ export const compression: readonly Attack[] = [
     name: "deflate bombs on 50 connections at once",
     known: KNOWN,
     expected: ["1009"],
-    // Where they inflate at once, each has at most its message's limit.
+    // If all are inflated at once, each has at most the limit of a message.
     maxGrowth: 128,
     run: (context) =>
       drop(context, context.size(50, 3), (peer, payload) => {
@@ -100,7 +100,8 @@ export const compression: readonly Attack[] = [
     name: "messages that inflate to just the limit, without end, no echo read",
     known: KNOWN,
     expected: ["held back"],
-    // A read of 64 KiB is 64 messages, each garbage when its echo is deflated: V8 lets 64 MiB of it lie.
+    // A read of 64 KiB has 64 messages, which become garbage when their echoes are compressed. V8 keeps up
+    // to 64 MiB of garbage.
     maxGrowth: 120,
     maxHeld: 24,
     maxHeldEach: 24 * 1024,
@@ -112,7 +113,7 @@ export const compression: readonly Attack[] = [
       await peer.flood(bytes, context.size(10_000, 1000), Infinity, context.size(2000, 300));
       await context.hold(1);
       if (peer.answer !== "open") return [peer.answer];
-      // A thousand times as much has to be inflated: it's taken as fast as that goes, and no faster.
+      // A thousand times as much has to be inflated: it is read only as fast as that.
       return [peer.sent < 32 * MIB ? "held back" : "let through"];
     },
   },

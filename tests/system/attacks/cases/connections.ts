@@ -1,4 +1,4 @@
-/** Attacks by connections: many, silent, half closed, reset. */
+/** Attacks by connections: many, silent, half-closed, reset. */
 
 import type { Attack, Context } from "../attack.ts";
 import { pause, runtime } from "../attack.ts";
@@ -6,7 +6,7 @@ import { closeFrame, frame } from "../../../support/frames.ts";
 import { latin1 } from "../../../support/bytes.ts";
 import { request, text } from "../wire.ts";
 
-/** Whether the victim has let go of all connections, within so many milliseconds. */
+/** Returns whether the victim has closed all connections within so many milliseconds. */
 async function areLetGo(context: Context, ms: number): Promise<boolean> {
   const until = performance.now() + ms;
   while (performance.now() < until) {
@@ -16,17 +16,17 @@ async function areLetGo(context: Context, ms: number): Promise<boolean> {
   return false;
 }
 
-/** What became of it, and whether the victim still holds the connection. */
+/** Returns the answer, and whether the victim still holds the connection. */
 async function outcome(context: Context, answer: string, ms: number): Promise<string> {
   return await areLetGo(context, ms) ? `${answer}, let go` : `${answer}, still held`;
 }
 
-/** See the module. */
+/** The attacks. */
 export const connections: readonly Attack[] = [
   {
     name: "connects and resets, before, within and after the handshake",
     expected: ["let go"],
-    // V8's young generation grows to its size once, by 73 MiB: done again, this adds next to nothing.
+    // V8's young generation grows to its size once, by 73 MiB; a second run adds almost nothing.
     maxGrowth: 88,
     maxHeld: 8,
     async run(context) {
@@ -83,7 +83,7 @@ export const connections: readonly Attack[] = [
         return peer;
       });
       const [answer] = new Set(peers.map((peer) => peer.answer));
-      // At once: nothing is waited for.
+      // At once: nothing delays it.
       return [await outcome(context, answer!, Math.min(2000, context.target.limits.closeTimeout))];
     },
   },
@@ -100,7 +100,7 @@ export const connections: readonly Attack[] = [
   {
     name: "no answer to the server's Close, but messages without end",
     expected: ["1000, let go"],
-    // Of messages that are dropped as they come, V8 collects the buffers when they are 64 MiB.
+    // V8 collects the buffers of dropped messages when they are 64 MiB.
     maxGrowth: 80,
     maxHeld: 6,
     maxHeldEach: 24 * 1024,
@@ -134,7 +134,7 @@ export const connections: readonly Attack[] = [
         peer.write(request({ method: "POST" }));
         return peer;
       });
-      // It's been answered and half closed: then it's reset, which who writes finds out.
+      // The victim has answered and ended its direction. It then resets, which a writer notices.
       const until = performance.now() + context.target.limits.closeTimeout + 5000;
       while (performance.now() < until && peers.some((peer) => !peer.socket.destroyed)) {
         await pause(50);
@@ -145,7 +145,7 @@ export const connections: readonly Attack[] = [
   },
   {
     name: "half of a TLS ClientHello, many at once",
-    // Deno goes on waiting for the handshake after close(): it finishes it in order to say goodbye.
+    // Deno waits for the TLS handshake even after close(), in order to end it properly.
     expected: ["let go", "closed, but not by Deno"],
     maxGrowth: 48,
     async run(context) {

@@ -1,4 +1,4 @@
-/** Floods of control frames, and peers that say nothing: what the limits of rate and silence answer. */
+/** Floods of control frames, and silent peers. */
 
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
@@ -7,17 +7,17 @@ import { attackClient } from "../hostile_server.ts";
 import { frame } from "../../../support/frames.ts";
 import { repeat } from "../wire.ts";
 
-/** Sends control frames without end; what they are answered with is read then, or only after that. */
+/** Sends control frames without end; the answers are read meanwhile, or only after that. */
 async function flood(context: Context, bytes: Uint8Array, reads: boolean): Promise<string[]> {
   const peer = await context.open();
   if (!reads) peer.socket.pause();
-  // Who does not read for closeTimeout is dropped, and does not see why.
+  // A peer that does not read for closeTimeout is dropped, and does not receive the Close.
   await peer.flood(repeat(bytes), reads ? context.size(5000, 500) : context.size(2000, 100));
   peer.socket.resume();
   return [await peer.answered(5000)];
 }
 
-/** See the module. */
+/** The attacks. */
 export const controlFloods: readonly Attack[] = [
   {
     name: "ping flood, no Pong read",
@@ -53,7 +53,7 @@ export const controlFloods: readonly Attack[] = [
   {
     name: "open WebSockets that say nothing, and answer no Ping",
     expected: ["dropped"],
-    // 20 KiB each on Deno, of which a good half is its own; what was dropped must not be held.
+    // 20 KiB each on Deno, of which more than half is Deno's; dropped data must not be held.
     maxGrowth: 120,
     maxHeld: 12,
     maxHeldEach: 12,

@@ -1,4 +1,4 @@
-/** Attacks by more than is read: of answers that nobody wants, of work that nobody can do. */
+/** Floods: more data than is read, and more work than can be done. */
 
 import type { Attack, Context, Form } from "../attack.ts";
 import { pause, runtime } from "../attack.ts";
@@ -7,12 +7,12 @@ import { frame } from "../../../support/frames.ts";
 import { repeat, text } from "../wire.ts";
 
 /**
- * The most that may be under way of what has been sent, in bytes: the kernel's buffers, four of them at
- * their largest, and what the victim may hold. A flood that was let through is many times as much.
+ * The most sent data that may be on the way, in bytes: four buffers of the kernel at their largest, and
+ * the limits of the victim. A flood that is not held back is many times as much.
  */
 const UNDER_WAY = 32 * 1024 * 1024;
 
-/** Sends without end, and reads nothing until then. */
+/** Sends without end, and reads nothing until the end. */
 async function unread(
   context: Context,
   peer: Attacker,
@@ -25,16 +25,16 @@ async function unread(
   return peer.sent < UNDER_WAY ? "held back" : "let through";
 }
 
-/** The same on many connections at once. */
+/** Does the same on many connections at once. */
 function unreadByMany(form: Form, name: string, count: number, bytes: () => Uint8Array): Attack {
   return {
     name,
     known: ["RUSTSEC-2020-0043"],
     expected: ["held back"],
-    // What the kernel does not take, at most: a read, and the echoes of what was in it; with many, as much
-    // garbage as V8 lets lie, 64 MiB of buffers.
+    // At most one read and its echoes, which the kernel has not taken; with many connections, also the
+    // 64 MiB of garbage that V8 keeps.
     maxGrowth: count * 1.4 + (count === 1 ? 24 : 64),
-    // Once it's collected: a read of Bun's is up to 512 KiB, and waits to be sent.
+    // After a garbage collection: a read of Bun is up to 512 KiB, and waits to be sent.
     maxHeld: 12 + (runtime === "bun" ? count * 0.7 : 0),
     isSlow: form === "slow",
     async run(context) {
@@ -50,7 +50,7 @@ function unreadByMany(form: Form, name: string, count: number, bytes: () => Uint
 const kilobyte = (): Uint8Array => frame({ opcode: 2, payload: new Uint8Array(1024) });
 const small = (): Uint8Array => frame({ opcode: 1, payload: "x" });
 
-/** See the module. */
+/** The attacks. */
 export const floods: readonly Attack[] = [
   unreadByMany("callbacks", "messages without end, no echo read: callbacks", 1, kilobyte),
   unreadByMany("await", "messages without end, no echo read: for await", 1, kilobyte),
@@ -94,7 +94,7 @@ export const floods: readonly Attack[] = [
       reading.abort();
       await read;
       if (peer.answer !== "open") return [peer.answer];
-      // What the attacker's own process has not given to its kernel is no burden of anybody else's.
+      // Data that the attacker's own process has not written is not counted.
       const underWay = peer.sent - peer.socket.writableLength - peer.socket.bytesRead;
       return [underWay < UNDER_WAY ? "held back" : "let through"];
     },

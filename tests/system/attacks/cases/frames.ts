@@ -1,4 +1,4 @@
-/** Attacks by single frames, and by what messages are made of. */
+/** Attacks by single frames, and by the fragments of messages. */
 
 import type { Attack } from "../attack.ts";
 import { pause } from "../attack.ts";
@@ -44,7 +44,7 @@ const KNOWN_LENGTHS = [
   "CVE-2026-54466",
 ];
 
-/** Each as a text, as binary, and as a later fragment; on many connections, which it leaves open. */
+/** Sends each as text, as binary and as a later fragment, on many connections that stay open. */
 const lengths: Attack[] = edges.map(({ what, claims, lengthForm, answer }) => ({
   name: `length of ${what}`,
   known: KNOWN_LENGTHS,
@@ -63,7 +63,7 @@ const lengths: Attack[] = edges.map(({ what, claims, lengthForm, answer }) => ({
   },
 }));
 
-/** See the module. */
+/** The attacks. */
 export const frames: readonly Attack[] = [
   ...lengths,
   {
@@ -175,7 +175,7 @@ export const frames: readonly Attack[] = [
   {
     name: "text of 1 MiB that is no UTF-8 at its last byte",
     expected: ["1007"],
-    // Twenty of them, one after the other: what came is garbage until it's collected.
+    // Twenty of them, one after the other: received data is garbage until it is collected.
     maxGrowth: 48,
     async run(context) {
       const payload = new Uint8Array(context.target.limits.maxMessageSize).fill(0x61);
@@ -197,7 +197,7 @@ export const frames: readonly Attack[] = [
       peer.write(closeFrame(1000));
       const until = performance.now() + context.target.limits.closeTimeout + 3000;
       const payload = new Uint8Array(MIB / 16);
-      // Whoever has had the answer may go on writing; nobody has to keep it.
+      // After the answer, the peer may write on; none of that has to be kept.
       while (performance.now() < until && !peer.socket.destroyed) {
         peer.write(frame({ opcode: 2, payload }));
         await pause(1);

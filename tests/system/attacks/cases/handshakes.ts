@@ -1,11 +1,11 @@
-/** Attacks on the reading of the request's head: its time, its size, its parsers. */
+/** Attacks on the request head: its time, its size, its parsers. */
 
 import type { Attack, Context } from "../attack.ts";
 import { pause } from "../attack.ts";
 import { latin1 } from "../../../support/bytes.ts";
 import { request, text } from "../wire.ts";
 
-/** Many connections, each of which sends the head a byte at a time. */
+/** Opens many connections, each of which sends the head a byte at a time. */
 async function slowly(context: Context, head: Uint8Array): Promise<string[]> {
   const { handshakeTimeout } = context.target.limits;
   const count = context.size(1000, 20);
@@ -21,7 +21,7 @@ async function slowly(context: Context, head: Uint8Array): Promise<string[]> {
   return peers.map((peer) => peer.answer);
 }
 
-/** Sends a beginning, then the same again and again, until it's answered. */
+/** Sends a start, then the same bytes repeatedly, until there is an answer. */
 async function endlessly(context: Context, start: string, more: string): Promise<string[]> {
   const count = context.size(100, 5);
   return await context.many(count, async () => {
@@ -41,7 +41,7 @@ async function often(context: Context, data: string): Promise<string[]> {
 const REQUEST = request();
 const START = REQUEST.slice(0, -2);
 
-/** See the module. */
+/** The attacks. */
 export const handshakes: readonly Attack[] = [
   {
     name: "slow handshake, a byte a second",
@@ -71,7 +71,7 @@ export const handshakes: readonly Attack[] = [
     async run(context) {
       const peer = await context.connect();
       peer.write(`${START}X-Header: `);
-      // Whoever parses from the start for each piece takes the square of the time.
+      // A parser that restarts for each piece would take quadratic time.
       for (let i = 0; i < 20_000 && peer.answer === "open"; i++) {
         peer.write("a".repeat(context.size(1, 16)));
         if (i % context.size(8, 64) === 0) await pause(0);
@@ -102,7 +102,7 @@ export const handshakes: readonly Attack[] = [
     known: ["CVE-2020-7662", "CVE-2020-7663"],
     expected: ["400"],
     maxGrowth: 32,
-    // A read buffer of 16 KiB for each, until its sender leaves; not its request.
+    // A read buffer of 16 KiB for each, until the sender leaves, and not the request.
     maxHeld: 13,
     run: (context) =>
       often(

@@ -1,4 +1,4 @@
-/** Attacks by what a request says: smuggling, injection, other people's pages. */
+/** Attacks by the content of a request: smuggling, injection, cross-site requests. */
 
 import type { Attack, Context } from "../attack.ts";
 import { request, text } from "../wire.ts";
@@ -6,7 +6,7 @@ import type { RequestParts } from "../wire.ts";
 
 const SECOND = "GET /admin HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
-/** Sends each request on its own; `right` where all are answered so. */
+/** Sends each request on its own connection; returns `right` if all are answered correctly. */
 async function all(
   context: Context,
   requests: Record<string, string>,
@@ -20,17 +20,17 @@ async function all(
   return answers;
 }
 
-/** An upgrade, by what is other in it. */
+/** Upgrade requests, each by its difference from a correct one. */
 function requests(parts: Record<string, RequestParts>): Record<string, string> {
   return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, request(part)]));
 }
 
-/** Sends each upgrade on its own. */
+/** Sends each upgrade request on its own connection. */
 function upgrades(parts: Record<string, RequestParts>, right: string): Attack["run"] {
   return (context) => all(context, requests(parts), right);
 }
 
-/** What came of a header, a subprotocol or a reason that has a line's end in it. */
+/** Returns the result of a header, a subprotocol or a reason with a line break in it. */
 async function injected(context: Context, target: string): Promise<string> {
   const peer = await context.open("callbacks", {
     target,
@@ -42,7 +42,7 @@ async function injected(context: Context, target: string): Promise<string> {
   return peer.answer;
 }
 
-/** See the module. */
+/** The attacks. */
 export const hostileRequests: readonly Attack[] = [
   {
     name: "body on the upgrade request, by length and in chunks",
@@ -165,7 +165,7 @@ export const hostileRequests: readonly Attack[] = [
     name: "CR, LF and NUL in the reason of a Close",
     expected: ["1000, as it was"],
     maxGrowth: 16,
-    // A frame has a length: nothing in it ends a line.
+    // A frame has a length, so a line break in it has no meaning.
     async run(context) {
       const peer = await context.open("callbacks", { target: "/?reason=a%0d%0aEvil:%201%00" });
       const answer = await peer.answered(5000);

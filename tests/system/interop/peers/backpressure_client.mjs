@@ -1,8 +1,8 @@
-// A peer by hand, on Node, that sends to an echo without end, and reads nothing or little of what comes
-// back; and a second one that has one short message echoed after the other. It prints what the echo's
-// process grows by meanwhile, how much it took, and how long the second one waited.
-// Arguments: the port; how many bytes a second to read, or 0; how many seconds; the size of a message, in
-// bytes; how many MiB a third one that reads everything has echoed first, and in messages of which size.
+// A raw peer on Node that sends to an echo without end, and reads nothing or little of the echoes; and a
+// second one that sends short messages one after the other. It prints the growth of the echo's process,
+// how much it read, and how long the second peer waited.
+// Arguments: the port; how many bytes a second to read; for how many seconds; the size of a message in
+// bytes; how many MiB a third peer that reads everything sends first, and in messages of which size.
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
@@ -10,7 +10,7 @@ import process from "node:process";
 
 const [port, rate, seconds, size, warmUp, warmUpSize] = process.argv.slice(2).map(Number);
 const MIB = 1024 * 1024;
-/** How many times a second the slow reader reads. */
+/** How often the slow reader reads, a second. */
 const TICKS = 20;
 
 function frame(payload) {
@@ -39,7 +39,7 @@ async function open() {
   return socket;
 }
 
-/** What the echo's process says that it holds, in MiB. */
+/** The memory usage that the echo's process reports, in MiB. */
 async function memory() {
   const answer = await fetch(`http://127.0.0.1:${port}/`);
   const { live, rss, held } = await answer.json();
@@ -49,7 +49,7 @@ async function memory() {
 const latencies = [];
 let isDone = false;
 
-/** One message at a time, until all is done. */
+/** Sends one message at a time, until the end. */
 async function converse(socket) {
   const message = frame(Buffer.alloc(32, 7));
   while (!isDone) {
@@ -64,7 +64,7 @@ async function converse(socket) {
   }
 }
 
-/** Sends messages of a size without end; gives back how many bytes the kernel has taken. */
+/** Sends messages of a size without end; returns how many bytes the kernel has taken. */
 function sendTo(socket, size) {
   const message = frame(Buffer.alloc(size, 42));
   const block = Buffer.concat(Array(Math.max(1, Math.floor(64 * 1024 / size))).fill(message));
@@ -80,8 +80,8 @@ function sendTo(socket, size) {
 const other = await open();
 const conversation = converse(other);
 
-// First a peer that reads all of it: what a runtime grows by when it first has something to do, and the
-// garbage that it lets lie, are not what is to be measured.
+// First a peer that reads everything: the initial growth of a runtime, and the garbage that it has not
+// collected yet, are not measured.
 if (warmUp > 0) {
   const healthy = await open();
   let left = warmUp * MIB;
@@ -102,7 +102,7 @@ const watching = (async () => {
   while (!isDone) {
     const now = await memory();
     for (const key in peak) peak[key] = Math.max(peak[key], now[key]);
-    // To collect garbage keeps the others waiting.
+    // Collecting the garbage blocks the other connections.
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 })();

@@ -1,7 +1,7 @@
 /**
- * An echo in a process of its own, so that its memory can be measured: with callbacks, a loop or pipes,
- * as its first argument says; "slow" is a handler that takes a message and never the next. Who asks it
- * by HTTP is told what it holds, once the garbage is collected.
+ * An echo in a process of its own, so that its memory can be measured. Its first argument is the form:
+ * callbacks, a loop, pipes, or "slow", a handler that reads one message only. An HTTP request collects
+ * the garbage and returns the memory usage.
  */
 
 import process from "node:process";

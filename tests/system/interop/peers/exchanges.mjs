@@ -1,4 +1,4 @@
-// What every JavaScript client does with the server, whichever WebSocket it has.
+// The exchanges of a JavaScript client with the server, with any class WebSocket.
 
 const MIB = 1024 * 1024;
 const SIZES = [0, 1, 125, 126, 65535, 65536, MIB];
@@ -7,7 +7,7 @@ const PIPELINED = 2000;
 /** An open WebSocket: its messages one by one, and how it closed. */
 class Client {
   constructor(url, { WebSocket, protocols, options }) {
-    // Not every WebSocket takes a third argument.
+    // Not every class WebSocket accepts a third argument.
     this.socket = options === undefined
       ? new WebSocket(url, protocols ?? [])
       : new WebSocket(url, protocols ?? [], options);
@@ -54,7 +54,7 @@ function isSame(actual, expected) {
   return expected.every((byte, i) => bytes[i] === byte);
 }
 
-/** Echoes of every size, and many at a time. */
+/** Echoes of every size, and many at once. */
 export async function exchangeEchoes(url, kit) {
   const client = await new Client(url, kit).opened;
   const results = {};
@@ -79,7 +79,7 @@ export async function exchangeEchoes(url, kit) {
   return results;
 }
 
-/** What takes a server that knows the paths: ../server.ts. */
+/** The exchanges that need the paths of interopServer() in ../interop.ts. */
 export async function exchangeMore(url, kit) {
   const results = {};
   const open = (path, more = {}) => new Client(`${url}${path}`, { ...kit, ...more }).opened;

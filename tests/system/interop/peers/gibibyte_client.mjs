@@ -1,6 +1,6 @@
-// A client by hand, on Node, that sends a message of a gibibyte, or reads one.
-// Arguments: the port; "send" or "read"; "text" or "binary"; how many MiB; "deflate", where the
-// message is to be compressed. It prints what it has read, and the Close frame's code.
+// A raw client on Node that sends or reads a message of a gibibyte.
+// Arguments: the port; "send" or "read"; "text" or "binary"; the size in MiB; "deflate" to compress the
+// message. It prints what it has read, and the code of the Close frame.
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
 import process from "node:process";
@@ -23,7 +23,7 @@ function frame(first, payload) {
   return Buffer.concat([header, key, payload.map((byte, i) => byte ^ key[i % 4])]);
 }
 
-/** The payload of one frame: text of all lengths of UTF-8, or all bytes. */
+/** The payload of one frame: text with characters of all UTF-8 lengths, or all bytes. */
 function block() {
   const payload = Buffer.alloc(FRAME);
   if (type !== "text") return payload.map((_, i) => (i * 7 + (i >> 8)) & 0xff);

@@ -1,6 +1,6 @@
 /**
- * A server, in a process of its own so that its memory can be measured: it reads the message that a
- * client sends to /send/..., or sends one of as many MiB as its first argument says to /read/....
+ * A server in a process of its own, so that its memory can be measured. It reads the message that a
+ * client sends to /send/..., or sends a message to /read/..., of the size in MiB in its first argument.
  */
 
 import { readFileSync } from "node:fs";
@@ -27,7 +27,7 @@ function look(count: number): void {
   peak = Math.max(peak, rss());
 }
 
-/** Reads a message: into one buffer again and again, or into whatever comes. */
+/** Reads a message: into one buffer repeatedly, or in the chunks that the stream provides. */
 async function read(socket: WebSocketConnection, isByob: boolean): Promise<number> {
   let count = 0;
   for await (const { type, readable } of socket.messageStreams()) {

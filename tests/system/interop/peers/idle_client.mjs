@@ -1,4 +1,4 @@
-// The `ws` package on Node: connects to URL, says nothing, and answers pings until the server closes.
+// The `ws` package on Node: connects to URL, sends nothing, and answers pings until the server closes.
 import process from "node:process";
 import { WebSocket } from "ws";
 

@@ -1,4 +1,4 @@
-// The runtime's own WebSocket: URL, and "echoes" where the server only echoes.
+// The runtime's own WebSocket. Arguments: the URL; "echoes" if the server only echoes.
 import process from "node:process";
 import { exchangeEchoes, exchangeMore } from "./exchanges.mjs";
 

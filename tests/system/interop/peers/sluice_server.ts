@@ -1,5 +1,5 @@
-// A server of ours, in a process, and perhaps a runtime, of its own. Arguments: files of a certificate
-// and a key, for TLS.
+// A server of this library in a process of its own, on either runtime. Arguments: the files of a
+// certificate and a key, for TLS.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { serve, type ServeOptions, type SocketHandler, type TcpAddr } from "../../../../mod.ts";

@@ -1,4 +1,4 @@
-// The `ws` package on Node: URL, and "echoes" where the server only echoes.
+// The `ws` package on Node. Arguments: the URL; "echoes" if the server only echoes.
 import process from "node:process";
 import { once } from "node:events";
 import { WebSocket } from "ws";
@@ -13,7 +13,7 @@ if (only !== "echoes") {
 }
 console.log(JSON.stringify(results));
 
-/** What the platform's WebSocket can't do. */
+/** The exchanges that the platform's WebSocket cannot do. */
 async function pingAndFragments() {
   const socket = new WebSocket(`${url}/echo`);
   await once(socket, "open");

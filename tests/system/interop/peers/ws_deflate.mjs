@@ -1,6 +1,6 @@
-// The `ws` package on Node, which echoes with the permessage-deflate that it's told to use. As a
-// server (no argument), the query of the URL has its options; as a client ("client"), standard input
-// is a JSON list of [url, options], to be connected to one after the other.
+// The `ws` package on Node, which echoes with the given options of permessage-deflate. As a server (no
+// argument), it takes them from the query of the URL; as a client ("client"), from standard input, a
+// JSON list of [url, options], to which it connects one after the other.
 import { once } from "node:events";
 import http from "node:http";
 import process from "node:process";

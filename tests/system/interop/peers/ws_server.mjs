@@ -1,4 +1,4 @@
-// A server by the `ws` package on Node. Arguments: files of a certificate and a key, for TLS.
+// A server of the `ws` package on Node. Arguments: the files of a certificate and a key, for TLS.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
