@@ -1,6 +1,6 @@
-import { CallbackConsumer } from "../connection/callback_consumer.ts";
 import { coreOf, WebSocketConnection } from "../connection/connection.ts";
-import type { SocketHandler } from "../connection/connection.ts";
+import { startWithHandler } from "../connection/handler.ts";
+import type { ResolvedHandler } from "../connection/handler.ts";
 import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
 import { acceptResponses } from "../extensions/negotiation.ts";
 import { serializeExtensions } from "../handshake/extensions_header.ts";
@@ -23,7 +23,7 @@ export function openWebSocket(
   transport: Transport,
   plan: HandshakePlan,
   signal: AbortSignal,
-  handler?: SocketHandler,
+  handler?: ResolvedHandler<unknown>,
 ): Promise<WebSocketConnection> {
   const { url, key, protocols, extensions, offers, fields, overflow, limits } = plan;
   const { timers = processTimers } = plan;
@@ -60,11 +60,9 @@ export function openWebSocket(
         data: undefined,
         headText: "",
       });
-      coreOf(socket).start({
-        answer: new Uint8Array(0),
-        early,
-        consumer: handler && new CallbackConsumer(handler),
-      });
+      const start = { answer: new Uint8Array(0), early };
+      if (handler === undefined) coreOf(socket).start(start);
+      else startWithHandler(socket, start, handler);
       return socket;
     },
     refuse: upgradeRefused,

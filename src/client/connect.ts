@@ -1,8 +1,12 @@
-import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import { resolveHandler } from "../connection/handler.ts";
+import type { Handler, ResolvedHandler } from "../connection/handler.ts";
 import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
 import { withTimeout } from "../util/abort.ts";
+import { checkOptions } from "../util/options.ts";
 import { openWebSocket } from "./client_handshake.ts";
+import { connectOptionChecks, handshakeOptionChecks } from "./connect_options.ts";
 import type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
 import { makeConnectPlan, makeHandshakePlan } from "./connect_plan.ts";
 import { dial } from "./dial.ts";
@@ -16,8 +20,10 @@ import { dial } from "./dial.ts";
  * @param url The URL: `ws:` or `wss:`, or `http:` or `https:`, which mean the same. User information in
  * it is sent as `Authorization: Basic`.
  * @param options See {@linkcode ConnectOptions}.
- * @param handler Callbacks, the fastest way to receive messages. Without them, read the connection: a
- * message that is not read stops the reading of all later ones, see {@linkcode WebSocketConnection}.
+ * @param handler Callbacks, the fastest way to receive messages, or a function that serves the
+ * connection, as for {@linkcode serve}. Without a handler, read the connection: it stops reading when its
+ * queue of unread messages is full, and then receives neither messages nor the server's Close. A client
+ * that only sends sets `discardMessages`.
  * @returns The connection, when it is open.
  * @throws {HandshakeError} If the server, or the proxy, answers with something other than a WebSocket.
  * It has the `status`, the `headers` and the first 4 KiB of the `body` of the response.
@@ -55,10 +61,12 @@ import { dial } from "./dial.ts";
 export async function connect(
   url: string | URL,
   options: ConnectOptions = {},
-  handler?: SocketHandler,
+  handler?: Handler,
 ): Promise<WebSocketConnection> {
+  checkOptions<ConnectOptions>("connect()", options, connectOptionChecks);
   const plan = makeConnectPlan(url, options);
-  return await withTimeout(options, (signal) => dial(plan, signal, handler));
+  const resolved = resolve("connect()", options, handler);
+  return await withTimeout(options, (signal) => dial(plan, signal, resolved));
 }
 
 /**
@@ -68,7 +76,7 @@ export async function connect(
  * @param conn A `Deno.Conn`, or a {@linkcode Transport}. It is closed if the handshake fails.
  * @param url The URL to request from the server.
  * @param options The options of {@linkcode connect} that concern the handshake.
- * @param handler Callbacks, as for {@linkcode connect}.
+ * @param handler Callbacks or a function, as for {@linkcode connect}.
  * @returns The connection, when it is open.
  * @throws {HandshakeError} If the server answers with something other than a WebSocket.
  * {@linkcode connect} lists what else is thrown.
@@ -91,11 +99,28 @@ export async function connectOver(
   conn: Conn,
   url: string | URL,
   options: HandshakeOptions = {},
-  handler?: SocketHandler,
+  handler?: Handler,
 ): Promise<WebSocketConnection> {
+  checkOptions<HandshakeOptions>("connectOver()", options, handshakeOptionChecks);
   const plan = makeHandshakePlan(url, options);
+  const resolved = resolve("connectOver()", options, handler);
   return await withTimeout(
     options,
-    (signal) => openWebSocket(toTransport(conn), plan, signal, handler),
+    (signal) => openWebSocket(toTransport(conn), plan, signal, resolved),
   );
+}
+
+/** Checks the handler; one that takes no messages discards them. */
+function resolve(
+  owner: string,
+  { discardMessages = false }: HandshakeOptions,
+  handler: Handler | undefined,
+): ResolvedHandler<unknown> | undefined {
+  if (!discardMessages) return handler && resolveHandler(owner, handler);
+  if (handler !== undefined && (typeof handler === "function" || handler.message !== undefined)) {
+    throw new TypeError(
+      `Cannot use discardMessages of ${owner}: expected a handler without a callback for messages`,
+    );
+  }
+  return resolveHandler(owner, handler ?? {});
 }

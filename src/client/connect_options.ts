@@ -1,6 +1,17 @@
+import { connectionOptionChecks } from "../connection/connection_options.ts";
 import type { ConnectionOptions } from "../connection/connection_options.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import type { ClientTls } from "../transport/transport.ts";
+import {
+  aBoolean,
+  aListOf,
+  anOptionsObject,
+  anything,
+  aSignal,
+  aString,
+  either,
+} from "../util/options.ts";
+import type { OptionCheck, OptionChecks } from "../util/options.ts";
 
 /** Options of {@linkcode connectOver}; {@linkcode connect} has them, too. */
 export interface HandshakeOptions extends ConnectionOptions {
@@ -40,14 +51,23 @@ export interface HandshakeOptions extends ConnectionOptions {
    * @default {30000} 30 s
    */
   timeout?: number;
+  /**
+   * Whether to drop all received messages, for a client that only sends. Control frames are still
+   * handled. Without it, a client that does not read is sent no more than its queue holds, and it does
+   * not learn of the server's Close behind messages that it has not read.
+   *
+   * @default {false}
+   */
+  discardMessages?: boolean;
 }
 
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions extends HandshakeOptions {
   /**
-   * The certificates to trust, for `wss:`. The certificate's chain, dates and name are always verified.
+   * The certificates to trust, and the client's own certificate, for `wss:`. The chain, the dates and the
+   * name of the server's certificate are always verified.
    *
-   * @default {{}} those that the runtime trusts, for the host of the URL
+   * @default {{}} the certificates that the runtime trusts, for the host of the URL; none of the client
    */
   tls?: ClientTls;
   /**
@@ -64,4 +84,65 @@ export interface ConnectOptions extends HandshakeOptions {
    * @default {undefined} none
    */
   proxy?: string | URL;
+}
+
+const isString = (value: unknown) => typeof value === "string";
+
+/** The check of `protocols`; whether they are tokens is checked elsewhere, with a `SyntaxError`. */
+export const areProtocols: OptionCheck = either(aString, aListOf("strings", isString));
+
+/** The check of `headers`; the fields are checked elsewhere. */
+export const areHeaders: OptionCheck = (value) =>
+  typeof value === "object" && value !== null ? undefined : "header fields";
+
+/** The checks of the options of {@linkcode connectOver}; `timeout` is a `RangeError` elsewhere. */
+export const handshakeOptionChecks: OptionChecks<HandshakeOptions> = {
+  ...connectionOptionChecks,
+  protocols: areProtocols,
+  headers: areHeaders,
+  origin: aString,
+  signal: aSignal,
+  timeout: anything,
+  discardMessages: aBoolean,
+};
+
+const aCertificate: OptionCheck = (value) =>
+  isPem(value, "CERTIFICATE") ? undefined : "a certificate in PEM";
+
+const clientTlsChecks: OptionChecks<ClientTls> = {
+  caCerts: aListOf("certificates in PEM", (item) => isPem(item, "CERTIFICATE")),
+  serverName: aString,
+  cert: aCertificate,
+  key: (value, path) => {
+    if (isPem(value, "PRIVATE KEY")) return undefined;
+    // The message must not contain a key.
+    throw new TypeError(`Cannot use option ${path}: expected a private key in PEM`);
+  },
+};
+
+const aClientTls: OptionCheck = (value, path) => {
+  const expected = anOptionsObject(clientTlsChecks)(value, path);
+  if (expected !== undefined) return expected;
+  // Without its key, a certificate would not be sent.
+  const { cert, key } = value as ClientTls;
+  const isPair = (cert === undefined) === (key === undefined);
+  // A variable of the environment that is not set is a mistake, and no reason to connect without it.
+  const hasUnset = ["cert", "key"].some((name) =>
+    name in (value as ClientTls) && (value as ClientTls)[name as "cert" | "key"] === undefined
+  );
+  return isPair && !hasUnset ? undefined : "cert and key, both in PEM";
+};
+
+/** The checks of the options of {@linkcode connect}. */
+export const connectOptionChecks: OptionChecks<ConnectOptions> = {
+  ...handshakeOptionChecks,
+  tls: aClientTls,
+  path: aString,
+  proxy: (value) => isString(value) || value instanceof URL ? undefined : "a URL",
+};
+
+/** Returns whether a value is text with at least one whole PEM block of a kind (RFC 7468). */
+function isPem(value: unknown, kind: string): boolean {
+  const block = new RegExp(`-----BEGIN ([A-Z0-9 ]*${kind})-----[^-]+-----END \\1-----`);
+  return typeof value === "string" && block.test(value);
 }

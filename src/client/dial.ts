@@ -1,4 +1,5 @@
-import type { SocketHandler, WebSocketConnection } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { ResolvedHandler } from "../connection/handler.ts";
 import { DuplicateExtensionError } from "../handshake/upgrade_response.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
@@ -18,7 +19,7 @@ import { openProxyTunnel } from "./proxy_tunnel.ts";
 export async function dial(
   plan: ConnectPlan,
   signal: AbortSignal,
-  handler?: SocketHandler,
+  handler?: ResolvedHandler<unknown>,
 ): Promise<WebSocketConnection> {
   try {
     return await openWebSocket(await reachServer(plan, signal), plan, signal, handler);

@@ -5,6 +5,7 @@ import type { Sendable } from "../connection/sendable.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import { toBytes } from "../connection/sendable.ts";
 import { abortable, sleep, withTimeout } from "../util/abort.ts";
+import { checkOptions } from "../util/options.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { makeConnectPlan } from "./connect_plan.ts";
 import { dial } from "./dial.ts";
@@ -12,6 +13,7 @@ import { resolvePerAttempt } from "./per_attempt.ts";
 import type { PerAttempt } from "./per_attempt.ts";
 import { Backoff, isFinalClose } from "./reconnect_backoff.ts";
 import { ReconnectEvents } from "./reconnect_events.ts";
+import { reconnectOptionChecks } from "./reconnect_options.ts";
 import type { ReconnectOptions } from "./reconnect_options.ts";
 import { ReconnectQueue } from "./reconnect_queue.ts";
 import { retryAfterOf } from "./retry_after.ts";
@@ -60,6 +62,7 @@ export class ReconnectCore {
     options: ReconnectOptions,
     clock: ReconnectClock = systemClock,
   ) {
+    checkOptions<ReconnectOptions>("ReconnectingWebSocket", options, reconnectOptionChecks);
     this.#url = url;
     this.#options = options;
     this.#clock = clock;

@@ -1,13 +1,16 @@
 import type { HeaderFields } from "../http/header_writer.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
+import { aFunction, anything, either } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
+import { areHeaders, areProtocols, connectOptionChecks } from "./connect_options.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import type { PerAttempt } from "./per_attempt.ts";
 import type { BackoffOptions } from "./reconnect_backoff.ts";
 
 /** Options of {@linkcode ReconnectingWebSocket}, in addition to those of each attempt. */
 export interface ReconnectOptions
-  extends Omit<ConnectOptions, "headers" | "protocols">, BackoffOptions {
+  extends Omit<ConnectOptions, "headers" | "protocols" | "discardMessages">, BackoffOptions {
   /**
    * Header fields to add to the request. A function is called for each attempt, so that it can refresh
    * a token.
@@ -53,3 +56,20 @@ export interface ReconnectOptions
    */
   signal?: AbortSignal;
 }
+
+const { discardMessages: _, ...attemptChecks } = connectOptionChecks;
+
+/** The checks of these options; numbers that are out of range are a `RangeError` elsewhere. */
+export const reconnectOptionChecks: OptionChecks<ReconnectOptions> = {
+  ...attemptChecks,
+  headers: either(aFunction, areHeaders),
+  protocols: either(aFunction, areProtocols),
+  firstMessage: anything,
+  isFinal: aFunction,
+  maxQueueSize: anything,
+  initialDelay: anything,
+  factor: anything,
+  maxDelay: anything,
+  maxAttempts: anything,
+  stableAfter: anything,
+};

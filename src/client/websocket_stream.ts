@@ -6,7 +6,9 @@ import { applicationClose } from "../protocol/close_info_init.ts";
 import type { ApplicationClose } from "../protocol/close_info_init.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import type { Message } from "../protocol/message.ts";
-import { withTimeout } from "../util/abort.ts";
+import { checkTimeout, withTimeout } from "../util/abort.ts";
+import { checkOptions } from "../util/options.ts";
+import { connectOptionChecks } from "./connect_options.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { makeConnectPlan } from "./connect_plan.ts";
 import type { ConnectPlan } from "./connect_plan.ts";
@@ -16,7 +18,8 @@ import { WebSocketStreamSource } from "./websocket_stream_source.ts";
 import type { StreamEnd } from "./websocket_stream_source.ts";
 
 /** Options of {@linkcode WebSocketStream}: those of the standard, and those of {@linkcode connect}. */
-export interface WebSocketStreamOptions extends Omit<ConnectOptions, "protocols"> {
+export interface WebSocketStreamOptions
+  extends Omit<ConnectOptions, "protocols" | "discardMessages"> {
   /**
    * The subprotocols to offer, in order of preference. If there are any, the connection is opened only
    * if the server chooses one of them.
@@ -65,8 +68,9 @@ export interface WebSocketCloseInfo {
  * and a write waits while the server does not read. Ignoring a promise is safe: its rejection is never
  * reported as unhandled.
  *
- * It follows the standard's text, with these differences: it takes all options of {@linkcode connect};
- * the URL must be absolute, and `url` has no user information; {@linkcode WebSocketError} is an `Error`
+ * It follows the standard's text, with these differences: it takes all options of {@linkcode connect},
+ * and an unknown option is a `TypeError`; a message may be as large as `limits.maxBufferedAmount`; the
+ * URL must be absolute, and `url` has no user information; {@linkcode WebSocketError} is an `Error`
  * with a string as its `code`, not a `DOMException`, and has a `cause`, such as the
  * {@linkcode HandshakeError} of a refusal; a write after `close()` rejects, and is not dropped in
  * silence.
@@ -115,6 +119,8 @@ export class WebSocketStream {
     // Web IDL: "constructor(USVString url, optional WebSocketStreamOptions options = {})".
     if (url === undefined) throw new TypeError("Cannot create a WebSocketStream: expected a URL");
     const { protocols, signal, ...rest } = toOptions(options);
+    checkOptions("WebSocketStream", { ...rest, protocols }, streamOptionChecks);
+    checkTimeout(rest.timeout);
     // "Let urlRecord be the result of getting a URL record given url and baseURL." "If any of the values
     // in protocols occur more than once or otherwise fail to match the requirements [...], then throw a
     // "SyntaxError" DOMException."
@@ -255,6 +261,8 @@ export class WebSocketStream {
     this.#close(info);
   }
 }
+
+const { discardMessages: _, ...streamOptionChecks } = connectOptionChecks;
 
 /** Web IDL: converts the options. */
 function toOptions(options: unknown): ConnectOptions & { protocols: string[] } {

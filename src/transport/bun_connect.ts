@@ -70,7 +70,7 @@ export async function startTlsBun(
 async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
   // Imported here, since loading it costs time and memory on Deno, where this is never called.
   const { checkServerIdentity, rootCertificates } = await import("node:tls");
-  const { caCerts = [], serverName = hostname } = tls;
+  const { caCerts = [], serverName = hostname, cert, key } = tls;
   return {
     options: {
       serverName,
@@ -78,6 +78,7 @@ async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
       rejectUnauthorized: true,
       // Bun replaces its own certificates by these.
       ...(caCerts.length === 0 ? {} : { ca: [...rootCertificates, ...caCerts] }),
+      ...(cert === undefined ? {} : { cert, key }),
     },
     check(socket) {
       type Peer = Parameters<typeof checkServerIdentity>[1];

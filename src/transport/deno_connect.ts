@@ -11,6 +11,7 @@ interface DenoTlsConn extends DenoConn {
 /** The members of the `Deno` namespace that are used here, declared for the checkers of other runtimes. */
 interface DenoNamespace {
   connect(options: Record<string, unknown>): Promise<DenoConn>;
+  connectTls(options: Record<string, unknown>): Promise<DenoTlsConn>;
   startTls(conn: DenoConn, options: Record<string, unknown>): Promise<DenoTlsConn>;
 }
 
@@ -22,6 +23,7 @@ export async function connectDeno(
   signal: AbortSignal,
 ): Promise<Transport> {
   const { hostname, port, path, tls } = target;
+  if (tls?.cert !== undefined) return await connectWithCertificate(hostname, port, tls, signal);
   const conn = path === undefined
     ? await connectTcp(hostname, port, signal)
     : await Deno!.connect({ transport: "unix", path });
@@ -55,6 +57,38 @@ async function connectTcp(
   signal.addEventListener("abort", onAbort);
   try {
     return await Deno!.connect({ hostname, port, signal: stop.signal });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
+ * Connects with a certificate of the client, which `Deno.startTls` does not take. `Deno.connectTls` takes
+ * neither a signal nor a server name: an attempt that is aborted ends in the background.
+ */
+async function connectWithCertificate(
+  hostname: string,
+  port: number,
+  { caCerts = [], cert, key }: ClientTls,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const aborted = Promise.withResolvers<never>();
+  let conn: DenoTlsConn | undefined;
+  const onAbort = () => {
+    if (conn !== undefined) closeQuietly(conn);
+    aborted.reject(signal.reason);
+  };
+  signal.addEventListener("abort", onAbort);
+  try {
+    const attempt = Deno!.connectTls({ hostname, port, caCerts: [...caCerts], cert, key });
+    attempt.then((late) => signal.aborted && closeQuietly(late), () => {});
+    conn = await Promise.race([attempt, aborted.promise]);
+    await conn.handshake();
+    return new DenoTransport(conn);
+  } catch (cause) {
+    if (conn === undefined || signal.aborted) throw cause;
+    closeQuietly(conn);
+    throw new TlsError(`Cannot start TLS: ${(cause as Error).message}`, { cause });
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -29,6 +29,18 @@ export function listen(options: ListenOptions, handler: ListenHandler): Listener
 }
 
 /**
+ * Checks that this runtime can use the TLS options of a client.
+ *
+ * @param isTunnel Whether TLS is started on a connection through a proxy.
+ * @throws {TypeError} If it can't.
+ */
+export function checkClientTls({ cert, serverName }: ClientTls, isTunnel: boolean): void {
+  if (!isDeno || cert === undefined || (serverName === undefined && !isTunnel)) return;
+  const other = isTunnel ? "a proxy" : "serverName";
+  throw new TypeError(`Cannot use cert of tls: Deno can't use it together with ${other}`);
+}
+
+/**
  * Connects with the runtime's own sockets: to TCP or a Unix socket, with TLS on top of TCP.
  *
  * @param target The address, and the TLS options.

@@ -107,6 +107,20 @@ export interface ClientTls {
    * @default {undefined} the host to connect to
    */
   serverName?: string | undefined;
+  /**
+   * The certificate of the client, followed by those of the intermediate authorities, in PEM; for a
+   * server that asks for one. It needs `key`. On Deno, it can't be used together with a proxy or with
+   * `serverName`.
+   *
+   * @default {undefined} none
+   */
+  cert?: string | undefined;
+  /**
+   * The private key of the client's certificate, in PEM. It needs `cert`.
+   *
+   * @default {undefined} none
+   */
+  key?: string | undefined;
 }
 
 /** TLS can't be established: the certificate is not trusted, or the peer does not use TLS. */

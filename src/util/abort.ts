@@ -24,9 +24,7 @@ export async function withTimeout<Result>(
   { signal, timeout = 30_000 }: AttemptLimits,
   attempt: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  if (typeof timeout !== "number" || !(timeout > 0)) {
-    throw new RangeError(`Cannot use timeout: expected a number above 0, got ${timeout}`);
-  }
+  checkTimeout(timeout);
   signal?.throwIfAborted();
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal!.reason);
@@ -41,6 +39,16 @@ export async function withTimeout<Result>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/**
+ * Checks a timeout.
+ *
+ * @throws {RangeError} If it is not a number above 0.
+ */
+export function checkTimeout(timeout = 30_000): void {
+  if (typeof timeout === "number" && timeout > 0) return;
+  throw new RangeError(`Cannot use timeout: expected a number above 0, got ${timeout}`);
 }
 
 /**

@@ -142,9 +142,10 @@ test("connect refuses a server without TLS, and certificates that are not PEM", 
   );
   assertEquals(plain.code, "ERR_TLS");
   const tls = servingTls();
-  for (const pem of ["nonsense", ca.cert.slice(0, 200)]) {
-    await assertRejects(() => connect(tls.url, { tls: { caCerts: [pem] } }), WebSocketError);
+  for (const pem of ["nonsense", "", ca.cert.slice(0, 200)]) {
+    await assertRejects(() => connect(tls.url, { tls: { caCerts: [pem] } }), TypeError, "caCerts");
   }
+  await assertRejects(() => connect(tls.url, { tls: { serverName: "" } }), TypeError, "serverName");
 });
 
 test("connect without TLS to a TLS server rejects", async () => {
