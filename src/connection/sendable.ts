@@ -30,10 +30,15 @@ export function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   );
 }
 
+/** Returns the size of a message in bytes. Text is encoded to find out. */
+export function byteLengthOf(message: Message): number {
+  return typeof message === "string" ? new TextEncoder().encode(message).length : message.length;
+}
+
 /** Returns whether a message has more than `max` bytes. Text is encoded only if it could have. */
 export function isLonger(message: Message, max: number): boolean {
   if (message.length > max || typeof message !== "string") return message.length > max;
-  return message.length * 3 > max && new TextEncoder().encode(message).length > max;
+  return message.length * 3 > max && byteLengthOf(message) > max;
 }
 
 function describe(value: unknown): string {

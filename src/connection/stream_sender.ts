@@ -6,7 +6,7 @@ import { Opcode } from "../protocol/opcode.ts";
 import { Timer } from "../util/timers.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { notOpen } from "./ready_state.ts";
-import { toBytes } from "./sendable.ts";
+import { byteLengthOf, toBytes } from "./sendable.ts";
 
 /** The most bytes of a chunk in one frame: a control frame can be sent between two frames. */
 const FRAME_SIZE = 64 * 1024;
@@ -113,9 +113,10 @@ export class StreamSender {
   /** Sends a message, after the streams before it. The bytes are copied. */
   sendMessage(message: Message, options?: ExtensionSendOptions): Promise<void> {
     const own = typeof message === "string" ? message : message.slice();
-    this.#waitingBytes += own.length;
+    const size = byteLengthOf(own);
+    this.#waitingBytes += size;
     return this.#after(() => {
-      this.#waitingBytes -= own.length;
+      this.#waitingBytes -= size;
       if (this.#aborted !== undefined || !this.#target.isOpen) throw notOpen("Cannot send");
       this.#target.sendMessage(own, options);
       return this.#target.queueReady;

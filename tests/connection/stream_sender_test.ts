@@ -139,6 +139,16 @@ test("StreamSender keeps messages and further streams until the stream has ended
   assertEquals([streams.waitingBytes, streams.memoryUsage], [0, 0]);
 });
 
+test("StreamSender counts the UTF-8 bytes of the text that waits", async () => {
+  const { streams } = makeStreamSender();
+  const { stream, controller } = manual();
+  const sent = [streams.sendStream(stream), streams.sendMessage("\u20ac\u{1f600}x")];
+  assertEquals(streams.waitingBytes, 8);
+  controller.close();
+  await Promise.all(sent);
+  assertEquals(streams.waitingBytes, 0);
+});
+
 test("StreamSender waits for room in the send queue after each fragment", async () => {
   const { target, streams } = makeStreamSender();
   const { promise, resolve } = Promise.withResolvers<void>();
