@@ -1,8 +1,9 @@
-// A proxy's access rules and the application must read the same path. Requests with generated targets
-// go through nginx and HAProxy, which deny /admin. None of them may arrive at the application with a
-// path below /admin, or with another path than the one that the proxy has read.
+// A proxy's access rules and the application must read the same path and host. Requests with generated
+// targets and hosts go through nginx and HAProxy, which deny /admin and admin.example. None of them may
+// arrive at the application with a path below /admin, with the host admin.example, or with another path
+// or host than the one that was sent.
 import type { TcpAddr } from "../../mod.ts";
-import { assert, assertEquals, canRun, deadline, delay, testIf } from "../harness.ts";
+import { assert, assertEquals, canRun, deadline, delay, onTestEnd, testIf } from "../harness.ts";
 import type { Child } from "../harness.ts";
 import { Random } from "../fuzz/random.ts";
 import { freePort } from "../support/ports.ts";
@@ -37,6 +38,44 @@ const CASES = [
   "/pub/x",
 ];
 
+const HOST_PIECES = [
+  ...["admin.example", "admin.example", "admin", "example", ".", "%2e", "%61dmin", "%41", "ADMIN"],
+  ...[
+    ":80",
+    ":",
+    "pub.example",
+    "@",
+    "1",
+    "127.1",
+    "0x7f",
+    "[::1]",
+    " ",
+    "\t",
+    ",",
+    "/",
+    "\\",
+    "\0",
+  ],
+];
+
+const HOST_CASES = [
+  "%61dmin.example",
+  "admin%2eexample",
+  "admin.example",
+  "ADMIN.example:80",
+  "admin.example.",
+  "pub.example@admin.example",
+  "admin.example@pub.example",
+  "pub.example, admin.example",
+  "pub.example",
+];
+
+function generateHost(random: Random): string {
+  let host = "";
+  for (let count = 1 + random.small(4); count > 0; count--) host += random.pick(HOST_PIECES);
+  return host;
+}
+
 function generate(random: Random): string {
   let path = random.once(4) ? "/pub" : "";
   for (let count = 1 + random.small(7); count > 0; count--) path += random.pick(PIECES);
@@ -44,18 +83,22 @@ function generate(random: Random): string {
   return random.once(10) ? `http://127.0.0.1${path}` : path;
 }
 
-/** A proxy in front of a server that counts the requests which it lets through. */
-async function run(start: (proxyPort: number, serverPort: number) => Child): Promise<void> {
-  /** The path of each request that arrives, by its number. */
-  const arrived = new Map<string, string>();
+/** Sends all requests through a proxy, which may keep the Host as it was sent, and checks the arrived. */
+async function run(
+  start: (proxyPort: number, serverPort: number) => Child,
+  keepsHost: boolean,
+): Promise<void> {
+  /** The URL of each request that arrives, by its number. */
+  const arrived = new Map<string, URL>();
   const { server } = serving({}, {
     fetch: (request) => {
-      arrived.set(request.headers.get("x-case")!, new URL(request.url).pathname);
+      arrived.set(request.headers.get("x-case")!, new URL(request.url));
       return new Response("ok");
     },
   });
   const port = await freePort();
   const child = start(port, (server.addr as TcpAddr).port);
+  onTestEnd(async () => void await child.kill("SIGTERM"));
   const addr: TcpAddr = { transport: "tcp", hostname: "127.0.0.1", port };
   const waiting = (async () => {
     while (!await canConnect(addr)) await delay(20);
@@ -63,11 +106,10 @@ async function run(start: (proxyPort: number, serverPort: number) => Child): Pro
   await deadline(waiting, 20_000, "the proxy");
   const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
   const targets = Array.from({ length: TARGETS }, (_, i) => generate(new Random(seed, i)));
-  targets.push(...CASES);
   let passed = 0;
-  for (const [i, target] of targets.entries()) {
-    const status = await send(addr, `GET ${target}`, `X-Case: ${i}`);
-    const path = arrived.get(String(i));
+  for (const [i, target] of [...CASES, ...targets].entries()) {
+    const status = await send(addr, target, "127.0.0.1", `path ${i}`);
+    const path = arrived.get(`path ${i}`)?.pathname;
     const what = `${target} (seed ${seed}): status ${status}, path ${path}`;
     assert(status !== 200 || path !== undefined, what);
     if (path === undefined) continue;
@@ -76,10 +118,25 @@ async function run(start: (proxyPort: number, serverPort: number) => Child): Pro
     const [sent] = target.replace(/^http:\/\/[^/]*/, "").split("?");
     assertEquals(path, sent || "/", what);
   }
+  const hosts = Array.from({ length: TARGETS / 2 }, (_, i) => generateHost(new Random(seed, i)));
+  for (const [i, host] of [...HOST_CASES, ...hosts].entries()) {
+    const targets = ["/x", `http://${host}/x`, "http://pub.example/x"];
+    for (const [j, target] of targets.entries()) {
+      const status = await send(addr, target, host, `host ${i} ${j}`);
+      const url = arrived.get(`host ${i} ${j}`);
+      const what = `${target}, Host ${host} (seed ${seed}): status ${status}, URL ${url}`;
+      if (url === undefined) continue;
+      passed++;
+      assert(url.hostname !== "admin.example", what);
+      if (keepsHost && j === 0 && !host.startsWith("[")) {
+        assertEquals(url.hostname, host.trim().replace(/:\d*$/, "").toLowerCase(), what);
+      }
+    }
+  }
   assert(passed > 50, `${passed} requests have passed`);
-  assertEquals(await send(addr, "GET /admin/x", "X-Case: denied"), 403);
-  assertEquals(await send(addr, "GET /pub/x", "X-Case: allowed"), 200);
-  await child.kill("SIGTERM");
+  assertEquals(await send(addr, "/admin/x", "pub.example", "denied"), 403);
+  assertEquals(await send(addr, "/pub/x", "admin.example", "denied"), 403);
+  assertEquals(await send(addr, "/pub/x", "pub.example", "allowed"), 200);
 }
 
 async function canConnect(addr: TcpAddr): Promise<boolean> {
@@ -93,9 +150,11 @@ async function canConnect(addr: TcpAddr): Promise<boolean> {
 }
 
 /** Sends a request on a connection of its own. Returns the status, or 0 if there is no response. */
-async function send(addr: TcpAddr, start: string, field: string): Promise<number> {
+async function send(addr: TcpAddr, target: string, host: string, name: string): Promise<number> {
   const client: RawTcp = await tcpConnect(addr);
-  client.write(`${start} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${field}\r\n\r\n`);
+  client.write(
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nX-Case: ${name}\r\n\r\n`,
+  );
   const text = await client.untilEnd();
   client.socket.destroy();
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0);
@@ -103,7 +162,7 @@ async function send(addr: TcpAddr, start: string, field: string): Promise<number
 
 testIf(
   canRun("nginx", ["-v"]),
-  "no target passes an access rule of nginx as another path",
+  "no request passes an access rule of nginx as another path or host",
   () =>
     run((proxyPort, serverPort) =>
       startNginx(`
@@ -112,16 +171,21 @@ testIf(
         location / {
           proxy_pass http://127.0.0.1:${serverPort};
           proxy_http_version 1.1;
-          proxy_set_header Host $http_host;
+          proxy_set_header Host $host; # With $http_host, not the host that nginx has routed by.
         }
         location /admin { return 403; }
+      }
+      server {
+        listen 127.0.0.1:${proxyPort};
+        server_name admin.example;
+        return 403;
       }`)
     ),
 );
 
 testIf(
   canRun("haproxy", ["-v"]),
-  "no target passes an access rule of HAProxy as another path",
+  "no request passes an access rule of HAProxy as another path or host",
   () =>
     run((proxyPort, serverPort) =>
       startHaproxy(`
@@ -133,6 +197,7 @@ defaults
 frontend web
   bind 127.0.0.1:${proxyPort}
   http-request deny if { path_beg /admin }
+  http-request deny if { hdr(host),field(1,:) -i admin.example }
   default_backend sluice
 backend sluice
   server one 127.0.0.1:${serverPort}
