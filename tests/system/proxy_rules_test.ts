@@ -179,8 +179,7 @@ testIf(
         listen 127.0.0.1:${proxyPort};
         server_name admin.example;
         return 403;
-      }`)
-    ),
+      }`), false),
 );
 
 testIf(
@@ -201,6 +200,5 @@ frontend web
   default_backend sluice
 backend sluice
   server one 127.0.0.1:${serverPort}
-`)
-    ),
+`), true),
 );
