@@ -1,5 +1,6 @@
 import { openWebSocket } from "../client/client_handshake.ts";
 import { makeHandshakePlan } from "../client/connect_plan.ts";
+import { handshakeOptionChecks } from "../client/connect_options.ts";
 import type { HandshakeOptions } from "../client/connect_options.ts";
 import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
@@ -19,7 +20,7 @@ import { afterTurn } from "../transport/event_loop.ts";
 import { memoryPair } from "../transport/memory_transport.ts";
 import type { MemoryOptions } from "../transport/memory_transport.ts";
 import type { Transport } from "../transport/transport.ts";
-import { aBoolean, anything, checkOptions } from "../util/options.ts";
+import { aBoolean, anOptionsObject, anything, checkOptions } from "../util/options.ts";
 import { Timers } from "../util/timers.ts";
 import { FakeClock } from "./fake_clock.ts";
 
@@ -120,7 +121,7 @@ export async function testPair<
   type Own = UpgradeData<Result, Data>;
   checkOptions<TestPairOptions>("testPair()", options, {
     ...acceptOptionChecks,
-    client: anything,
+    client: anOptionsObject({ ...handshakeOptionChecks, url: anything }),
     transport: anything,
     fakeTime: aBoolean,
   });

@@ -21,6 +21,8 @@ import {
 import type { Child } from "../harness.ts";
 import { anchorsOf, blocksOf, documents, linksOf, read, root } from "../support/markdown.ts";
 import type { Block } from "../support/markdown.ts";
+import { connectOptionChecks } from "../../src/client/connect_options.ts";
+import { reconnectOptionChecks } from "../../src/client/reconnect_options.ts";
 import { resolveDeflateOptions } from "../../src/extensions/deflate_options.ts";
 import { serveOptionChecks } from "../../src/server/serve_options.ts";
 import { connectToChild, freePort } from "../support/ports.ts";
@@ -174,6 +176,8 @@ test("the documents name each option and limit", () => {
   const text = documents().filter((path) => path !== "CHANGELOG.md").map(read).join("\n");
   const names = [
     ...Object.keys(serveOptionChecks),
+    ...Object.keys(connectOptionChecks),
+    ...Object.keys(reconnectOptionChecks),
     ...Object.keys(DEFAULT_LIMITS),
     ...Object.keys(resolveDeflateOptions({})),
   ];

@@ -71,6 +71,9 @@ test("testPair() rejects an unknown option with a TypeError that names it", asyn
   const options = { maxPayload: 5 } as object;
   const error = await assertRejects(() => testPair({}, options), TypeError);
   assert(error.message.includes("maxPayload of testPair()"), error.message);
+  const client = { client: { cookie: "a=b" } } as object;
+  const other = await assertRejects(() => testPair({}, client), TypeError);
+  assert(other.message.includes("cookie of client of testPair()"), other.message);
 });
 
 test("testPair() collects the errors of the handler, and closes with 1011", async () => {
