@@ -8,12 +8,14 @@ import { controlFloods } from "./cases/control_floods.ts";
 import { floods } from "./cases/floods.ts";
 import { frames } from "./cases/frames.ts";
 import { handshakes } from "./cases/handshakes.ts";
+import { http } from "./cases/http.ts";
 import { hostileRequests } from "./cases/requests.ts";
 
 /** The attacks. */
 export const attacks: readonly Attack[] = [
   ...handshakes,
   ...hostileRequests,
+  ...http,
   ...frames,
   ...floods,
   ...controlFloods,

@@ -79,6 +79,16 @@ export interface Victim extends Target {
   stop(): Promise<void>;
 }
 
+/** The largest body of a request, in bytes. */
+const MAX_BODY = 1024 * 1024;
+
+/** Answers with the size of the body, except at `/ignore`, and with 1 MiB at `/large`. */
+async function answer(request: Request): Promise<Response> {
+  if (request.url.endsWith("/large")) return new Response(new Uint8Array(MAX_BODY));
+  if (request.method !== "POST" || request.url.endsWith("/ignore")) return new Response("Hello");
+  return new Response(`${(await request.arrayBuffer()).byteLength}`);
+}
+
 /**
  * Starts a victim.
  *
@@ -95,8 +105,13 @@ export function startVictim(limits: VictimLimits): Victim {
     port: 0,
     protocols: ["chat"],
     upgrade,
-    fetch: () => new Response("Hello"),
-    limits: limits as Partial<Limits>,
+    fetch: answer,
+    limits: {
+      ...limits as Partial<Limits>,
+      bodyTimeout: limits.handshakeTimeout,
+      keepAliveTimeout: limits.handshakeTimeout,
+      maxBodySize: MAX_BODY,
+    },
     onError() {}, // Errors are expected.
   };
   const stopped = new AbortController();

@@ -166,7 +166,7 @@ export const handshakes: readonly Attack[] = [
       return [
         await right("TLS", latin1("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "400"),
         await right("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"),
-        await right("HTTP/1.0", REQUEST.replace("HTTP/1.1", "HTTP/1.0"), "505"),
+        await right("HTTP/1.0", REQUEST.replace("HTTP/1.1", "HTTP/1.0"), "200"),
         await right("HTTP/0.9", "GET /\r\n", "400"),
         await right("zeros", new Uint8Array(64), "400"),
         await right("a frame", text("Hello"), "400"),

@@ -1,0 +1,103 @@
+// Handlers that still run after their connection is closed hold its place, and what sockets keep counts.
+import { assert, assertEquals, delay, eventually, test } from "../harness.ts";
+import { upgradeRequest } from "../support/http.ts";
+import { RawHttpClient } from "../support/http_client.ts";
+import { openRaw, serving } from "../support/server.ts";
+
+/** The status of the response to a WebSocket request, retried until it is not 503. */
+async function statusOfNext(addr: Parameters<typeof RawHttpClient.connect>[0]): Promise<number> {
+  for (let i = 0; i < 100; i++) {
+    const client = await RawHttpClient.connect(addr);
+    client.send(upgradeRequest());
+    const { status } = await client.response();
+    client.tcp.reset();
+    if (status !== 503) return status;
+    await delay(10);
+  }
+  return 503;
+}
+
+for (
+  const [name, options] of [
+    ["maxConnections", { maxConnections: 2 }],
+    ["maxConnectionsPerAddress", { maxConnectionsPerAddress: 2 }],
+  ] as const
+) {
+  test(`${name}: a handler function that still runs holds the place of its connection`, async () => {
+    const release = Promise.withResolvers<void>();
+    let running = 0;
+    const { server } = serving(async (socket) => {
+      running++;
+      await socket.closed;
+      await release.promise;
+      running--;
+    }, options);
+    for (let i = 0; i < 2; i++) (await openRaw(server)).tcp.reset();
+    await eventually(() => server.connections.size === 0, 5000, "the ends");
+    assertEquals(running, 2);
+    const refused = await RawHttpClient.connect(server.addr);
+    assertEquals((await refused.response()).status, 503);
+    refused.tcp.end();
+    release.resolve();
+    assertEquals(await statusOfNext(server.addr), 101);
+  });
+
+  test(`${name}: a handler function that returns early gives its place back at the end`, async () => {
+    const { server } = serving(() => {}, options);
+    for (let i = 0; i < 6; i++) {
+      const client = await openRaw(server);
+      await client.received("\x88\x02\x03\xe8");
+      client.tcp.reset();
+      await eventually(() => server.connections.size === 0, 5000, "the end");
+    }
+    assertEquals(await statusOfNext(server.addr), 101);
+  });
+
+  test(`${name}: a pending upgrade() holds the place of its connection`, async () => {
+    const release = Promise.withResolvers<void>();
+    const { server } = serving({}, { ...options, upgrade: () => release.promise });
+    for (let i = 0; i < 2; i++) {
+      const client = await RawHttpClient.connect(server.addr);
+      client.send(upgradeRequest());
+      await delay(10);
+      client.tcp.reset();
+    }
+    await delay(30);
+    const refused = await RawHttpClient.connect(server.addr);
+    assertEquals((await refused.response()).status, 503);
+    refused.tcp.end();
+    release.resolve();
+    assertEquals(await statusOfNext(server.addr), 101);
+  });
+}
+
+test("maxMemory counts what is received while upgrade() is pending", async () => {
+  const release = Promise.withResolvers<void>();
+  const { server } = serving({}, { upgrade: () => release.promise });
+  const client = await RawHttpClient.connect(server.addr);
+  client.send(upgradeRequest(), new Uint8Array(60_000));
+  await eventually(() => server.heldBytes >= 50_000, 5000, "the count");
+  client.tcp.reset();
+  await eventually(() => server.heldBytes === 0, 5000, "nothing held");
+  release.resolve();
+});
+
+test("maxMemory counts the large heads that sockets keep", async () => {
+  const { server } = serving({});
+  const large = { Cookie: "x".repeat(12_000) };
+  const clients = [];
+  for (let i = 0; i < 10; i++) clients.push(await openRaw(server, large));
+  assert(server.heldBytes >= 100_000, `${server.heldBytes} bytes`);
+  for (const client of clients) client.tcp.reset();
+  await eventually(() => server.heldBytes === 0, 5000, "nothing held");
+});
+
+test("maxMemory counts responses that wait for the client to read", async () => {
+  const { server } = serving({}, { fetch: () => new Response(new Uint8Array(8_000_000)) });
+  const client = await RawHttpClient.connect(server.addr);
+  client.tcp.socket.pause();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await eventually(() => server.heldBytes > 1_000_000, 5000, "the count");
+  client.tcp.reset();
+  await eventually(() => server.heldBytes === 0, 5000, "nothing held");
+});
