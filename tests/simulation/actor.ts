@@ -214,6 +214,10 @@ export class SocketActor {
   closeInfo: CloseInfo | undefined;
   /** Whether this end has asked for the close. */
   hasClosed = false;
+  /** The codes of its calls of `close()`. */
+  readonly codes: number[] = [];
+  /** Whether it has ended the connection in another way than by `close()`. */
+  #hasFailed = false;
   /** Whether it reads everything that is received. */
   isAuto = false;
   /** Whether its reader has been told of the end, or its `close` callback was called. */
@@ -305,7 +309,7 @@ export class SocketActor {
     const wasOpen = this.socket.readyState === 1;
     const promise = this.socket.send(content);
     // The send queue has no room, with `overflow: "close"`.
-    if (wasOpen && this.socket.readyState !== 1) this.hasClosed = true;
+    if (wasOpen && this.socket.readyState !== 1) this.#fail();
     if (!isAttended) {
       this.out.add("send", content, { state: "unattended" });
       return;
@@ -371,7 +375,7 @@ export class SocketActor {
     if (feed === undefined) return;
     feed.isOpen = false;
     // A message that has begun cannot be taken back: the connection closes.
-    this.hasClosed = true;
+    this.#fail();
     feed.controller.error(new Error("The source has failed"));
   }
 
@@ -397,12 +401,13 @@ export class SocketActor {
 
   close(code: number | undefined, reason: string): void {
     this.hasClosed = true;
+    this.codes.push(code ?? 1005);
     const promise = code === undefined ? this.socket.close() : this.socket.close(code, reason);
     this.#track("close()", promise);
   }
 
   abort(): void {
-    this.hasClosed = true;
+    this.#fail();
     this.socket.abort();
   }
 
@@ -593,7 +598,7 @@ export class SocketActor {
   }
 
   /** What holds once the connection is closed and everything has been read. */
-  checkClosed(): void {
+  checkClosed(peer: SocketActor | undefined): void {
     if (this.#socket === undefined) return;
     const { closeInfo } = this;
     if (closeInfo === undefined) throw new Violation("a connection closes in the end", this.name);
@@ -604,8 +609,16 @@ export class SocketActor {
         `${this.name} ${this.streams.finished}, closed with ${closeInfo.closeCode}`,
       );
     }
-    const hasClosed = this.hasClosed || this.streams.hasClosed;
-    if (wasClean && !hasClosed) this.checkComplete("a clean close");
+    if (wasClean && !this.#hasAskedToClose) this.checkComplete("a clean close");
+    // RFC 6455 §5.5.1: the answer "typically echos the status code it received".
+    const codes = [...this.codes, ...peer?.codes ?? []];
+    const isByCode = codes.length > 0 && this.closesByCode && peer?.closesByCode;
+    if (wasClean && isByCode && !codes.includes(closeInfo.closeCode)) {
+      throw new Violation(
+        "a clean close has the code of one end",
+        `${this.name}: ${closeInfo.closeCode}, of ${codes}`,
+      );
+    }
   }
 
   /** Every message that was accepted has been received. */
@@ -619,6 +632,21 @@ export class SocketActor {
         }`,
       );
     }
+  }
+
+  get #hasAskedToClose(): boolean {
+    return this.hasClosed || this.streams.hasClosed;
+  }
+
+  /** Whether it has closed by calls of `close()` alone, if at all. */
+  get closesByCode(): boolean {
+    // A stream that makes no progress is given up, with 1011.
+    return !this.#hasFailed && !this.streams.hasClosed && this.#feeds.length === 0;
+  }
+
+  #fail(): void {
+    this.hasClosed = true;
+    this.#hasFailed = true;
   }
 
   get #isFull(): boolean {

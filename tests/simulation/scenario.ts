@@ -407,9 +407,10 @@ export class Scenario implements Stage {
     if (pendingTimers > 0) {
       fail("no timer is left", `${pendingTimers}: ${this.time.timerPlaces.join("\n")}`);
     }
+    const [first, second] = this.config.kind === "pair" ? this.actors : [];
     for (const actor of this.actors) {
       actor.check();
-      actor.checkClosed();
+      actor.checkClosed(actor === first ? second : first);
     }
     const server = this.#server;
     if (server !== undefined) {
