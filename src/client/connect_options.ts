@@ -39,9 +39,7 @@ export interface HandshakeOptions extends ConnectionOptions {
   /**
    * Ends the attempt at any point, and frees its resources. It has no effect on an open connection.
    *
-   * Two resources are not freed at once by the runtimes: on Bun, a TCP connection that the kernel is
-   * still establishing; on Deno, a connection during its TLS handshake, which is kept until the server
-   * answers or disconnects.
+   * On Deno, a connection during its TLS handshake is kept until the server answers or disconnects.
    */
   signal?: AbortSignal;
   /**

@@ -18,6 +18,14 @@ interface BunClientSocket extends BunSocket {
   getPeerCertificate(): unknown;
 }
 
+/** The members of a socket of `node:net` that are used here. */
+interface NodeSocket {
+  /** The Bun socket below it; not documented. */
+  readonly _handle?: BunClientSocket & { reload?(options: { socket: BunSocketHandler }): void };
+  once(event: "error" | "connect", listener: (error: Error) => void): void;
+  destroy(): void;
+}
+
 /** The callbacks of a socket that connects. */
 interface ConnectHandler extends BunSocketHandler {
   connectError(socket: BunSocket, error: unknown): void;
@@ -35,6 +43,13 @@ export async function connectBun(target: ConnectTarget, signal: AbortSignal): Pr
   const { hostname, port, path, tls } = target;
   const trust = tls === undefined ? undefined : await trustOf(tls, hostname);
   signal.throwIfAborted();
+  if (path === undefined) {
+    const { connect } = await import("node:net");
+    signal.throwIfAborted();
+    const socket = connect({ host: hostname, port, allowHalfOpen: true }) as unknown as NodeSocket;
+    if (typeof socket._handle?.reload === "function") return await adopt(socket, trust, signal);
+    socket.destroy();
+  }
   const attempt = new Attempt(trust, signal, path);
   const options = {
     ...(path === undefined ? { hostname, port } : { unix: path }),
@@ -44,6 +59,31 @@ export async function connectBun(target: ConnectTarget, signal: AbortSignal): Pr
   };
   // It may also throw at once, for an invalid option.
   Promise.try(() => Bun!.connect(options)).catch((error) => attempt.fail(error));
+  return await attempt.done;
+}
+
+/**
+ * Takes the Bun socket of a socket of `node:net` when that has connected. `Bun.connect` itself can't be
+ * cancelled: an attempt that the network does not answer keeps the process alive until the kernel gives
+ * up, after minutes. `node:net` can cancel it.
+ */
+async function adopt(
+  socket: NodeSocket,
+  trust: Trust | undefined,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const attempt = new Attempt(trust, signal);
+  attempt.done.catch(() => socket.destroy());
+  socket.once("error", (error) => attempt.fail(error));
+  socket.once("connect", () => {
+    const handle = socket._handle!;
+    if (trust === undefined) {
+      handle.reload!({ socket: attempt.handler });
+      attempt.handler.open(handle);
+    } else {
+      handle.upgradeTLS({ tls: trust.options, socket: attempt.handler });
+    }
+  });
   return await attempt.done;
 }
 

@@ -1,6 +1,8 @@
 // The client over real sockets: TCP, Unix sockets, and servers that end or reset the TCP connection.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { connect, HandshakeError, WebSocketError } from "../../mod.ts";
 import type { TcpAddr, WebSocketConnection } from "../../mod.ts";
 import {
@@ -203,8 +205,28 @@ testIf(canRun("python3"), "connect ends an attempt while TCP is being connected"
   setTimeout(() => stop.abort("enough"), 20);
   assertEquals(await assertRejects(() => attempt), "enough");
   await child.kill();
-  // Bun can't cancel an attempt of the kernel: it ends when the next SYN finds no listener.
-  if (runtime === "bun") await delay(1200);
+});
+
+testIf(canRun("python3"), "connect that times out does not keep the process alive", async () => {
+  const full = spawn("python3", ["-c", FULL]);
+  onTestEnd(() => full.kill());
+  const url = `ws://127.0.0.1:${(await full.waitForLine(/^port (\d+)$/))[1]}/`;
+  const folder = await mkdtemp(`${tmpdir()}/sluice-`);
+  onTestEnd(() => rm(folder, { recursive: true }));
+  const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+  await writeFile(
+    `${folder}/script.ts`,
+    `import { connect } from ${JSON.stringify(path("mod.ts"))};
+    await connect("${url}", { timeout: 50 }).catch((error) => console.log(error.name));`,
+  );
+  const flags = ["run", "-A", "--no-check", "--config", path("deno.json")];
+  const child = spawn(process.execPath, [
+    ...(runtime === "deno" ? flags : []),
+    `${folder}/script.ts`,
+  ]);
+  onTestEnd(() => child.kill());
+  const { code, stdout } = await deadline(child.exited, 10_000, "the exit of the process");
+  assertEquals([code, stdout], [0, "TimeoutError\n"]);
 });
 
 test("connect takes bytes that follow the response for the first frames", async () => {
