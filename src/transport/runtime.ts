@@ -44,8 +44,7 @@ export function checkClientTls({ cert, serverName }: ClientTls, isTunnel: boolea
  * Connects with the runtime's own sockets: to TCP or a Unix socket, with TLS on top of TCP.
  *
  * @param target The address, and the TLS options.
- * @param signal Ends the attempt and frees its resources. Bun can't end an attempt to connect to TCP
- * before the kernel does, so a connection that it establishes after that is closed.
+ * @param signal Ends the attempt and frees its resources.
  * @throws {Error} The runtime's error, if the connection can't be established.
  * @throws {TlsError} If TLS can't be established on it.
  * @throws {unknown} The signal's reason, if it aborts.
