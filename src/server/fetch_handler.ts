@@ -159,8 +159,10 @@ export class FetchHandler {
       try {
         return await sendResponse(connection, prepareResponse(response, head), head, persists);
       } catch (error) {
-        if (this.#hasResponded || this.#isDone) throw error;
-        handler.failed?.(error instanceof UnsentError ? error.cause : error);
+        const isUnsent = error instanceof UnsentError;
+        if (this.#isDone || (this.#hasResponded && !isUnsent)) throw error;
+        this.#hasResponded = false;
+        handler.failed?.(isUnsent ? error.cause : error);
       }
     }
     const prepared = prepareResponse(internalResponse(), head);

@@ -276,9 +276,8 @@ export class HttpConnection<Data> extends HttpResponder
     sendResponse(this, prepared, head, () => false).then(
       () => this.finish(),
       (error) => {
-        this.abort();
-        const cause: unknown = error instanceof UnsentError ? error.cause : error;
-        this.#handler.refused(internalServerError(cause));
+        if (error instanceof UnsentError) return this.refuse(internalServerError(error.cause));
+        this.#handler.refused(internalServerError(error));
       },
     );
   }

@@ -71,25 +71,37 @@ const DECODED = /^(?:gzip|x-gzip|deflate|br|zstd)$/i;
  *
  * @param response The application's response.
  * @param init The request that it answers.
- * @throws {TypeError} If the body has been read, or is no stream of bytes, or a field is invalid.
+ * @throws {TypeError} If the body has been read, or is no stream.
  * @throws {RangeError} If the status is not 200 to 599, as that of `Response.error()`.
  */
 export function prepareResponse(response: AnyResponse, init: ResponseInit): PreparedResponse {
   try {
     const { status, statusText = "", bodyUsed, url = "" } = response;
+    if (!(Number.isInteger(status) && status >= 200 && status <= 599)) {
+      throw new RangeError(`Cannot send response: status ${status}, expected 200 to 599`);
+    }
     // Before the body: on Bun, a Response derives its Content-Type when its headers are first read.
     let headers = toPairs(response.headers);
-    const encoding = find(headers, "content-encoding");
-    // The runtime has decoded the body of a response that it has fetched.
-    if (url !== "" && encoding !== undefined && DECODED.test(encoding)) {
-      headers = headers.filter(([name]) => !/^content-(?:encoding|length)$/i.test(name));
+    let length: number | undefined;
+    let closes = false;
+    let isDecoded = false;
+    for (const [name, value] of headers) {
+      // All three names have a length of their own among the usual fields, which is cheap to compare.
+      if (name.length === 14 && name.toLowerCase() === "content-length") {
+        length = parseLength(value);
+      } else if (name.length === 10 && name.toLowerCase() === "connection") {
+        closes ||= includesToken(value, "close");
+      } else if (name.length === 16 && name.toLowerCase() === "content-encoding") {
+        // The runtime has decoded the body of a response that it has fetched.
+        isDecoded = url !== "" && DECODED.test(value);
+      }
     }
-    const length = parseLength(find(headers, "content-length"));
-    const closes = includesToken(find(headers, "connection") ?? null, "close");
+    if (isDecoded) {
+      headers = headers.filter(([name]) => !/^content-(?:encoding|length)$/i.test(name));
+      length = undefined;
+    }
     const body = response.body ?? undefined;
     const framing = frameResponse({ ...init, status, hasBody: body !== undefined, length });
-    // Throws if a field is invalid, while the response can still be replaced by a 500.
-    writeResponseHead({ status, statusText, headers }, { framing });
     if (!framing.sendsBody) discardBody(response);
     else if (bodyUsed === true) throw new TypeError("Cannot send response: its body has been used");
     const reader = framing.sendsBody ? readerOf(body) : undefined;
@@ -111,7 +123,8 @@ export class UnsentError extends Error {}
  * @param init The request that it answers.
  * @param persists Asked when the head is written: whether the connection may persist.
  * @returns Whether the connection persists.
- * @throws {UnsentError} If the body fails before anything has been sent; its cause is the error.
+ * @throws {UnsentError} If the body fails before anything has been sent, or a field is invalid; its
+ * cause is the error.
  * @throws {unknown} The error of the body's stream. The connection is then dropped, so that the client
  * can see that the body is incomplete.
  */
@@ -240,13 +253,14 @@ function writeHead(
   persists: () => boolean,
 ): { head: Uint8Array<ArrayBuffer>; isPersistent: boolean } {
   const isPersistent = !framing.endsByClose && !closes && persists();
-  const head = writeResponseHead({ status, statusText, headers }, {
-    date: new Date(),
-    framing,
-    // RFC 9112 §9.3: HTTP/1.1 persists by default, HTTP/1.0 with "keep-alive" only.
-    connection: !isPersistent ? "close" : minorVersion === 0 ? "keep-alive" : "",
-  });
-  return { head, isPersistent };
+  // RFC 9112 §9.3: HTTP/1.1 persists by default, HTTP/1.0 with "keep-alive" only.
+  const connection = !isPersistent ? "close" : minorVersion === 0 ? "keep-alive" : "";
+  try {
+    const options = { date: new Date(), framing, connection } as const;
+    return { head: writeResponseHead({ status, statusText, headers }, options), isPersistent };
+  } catch (cause) {
+    throw new UnsentError("Cannot send response: its head is invalid", { cause });
+  }
 }
 
 function writeAll(responder: HttpResponder, pieces: readonly Uint8Array[]): Promise<void> {
@@ -280,16 +294,7 @@ function toPairs(fields: HeaderFields = []): (readonly [name: string, value: str
   });
 }
 
-function find(
-  headers: readonly (readonly [name: string, value: string])[],
-  name: string,
-): string | undefined {
-  return headers.find(([other]) => other.length === name.length && other.toLowerCase() === name)
-    ?.[1];
-}
-
-function parseLength(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+function parseLength(text: string): number {
   const length = /^\d+$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(length)) return length;
   throw new TypeError(`Cannot send response: Content-Length "${text}", expected digits`);

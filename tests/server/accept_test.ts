@@ -155,21 +155,27 @@ for (const isAsync of [false, true]) {
   });
 }
 
-test("accept drops the connection if the body of upgrade()'s Response fails", async () => {
-  const response = new Response(
-    new ReadableStream({
-      pull() {
-        throw new Error("oops");
-      },
-    }),
-  );
-  const peer = new HttpPeer();
-  const accepting = accept(peer.conn, { upgrade: () => response });
-  peer.send(upgradeRequest());
-  const error = await assertRejects(() => accepting, HandshakeError);
-  assertEquals(error.code, "ERR_HANDSHAKE_REFUSED");
-  await peer.until(() => peer.isClosed, "the reset");
-});
+for (const when of ["at once", "later"]) {
+  const outcome = when === "at once" ? "answers 500" : "drops the connection";
+  test(`accept ${outcome} if the body of upgrade()'s Response fails ${when}`, async () => {
+    const response = new Response(
+      new ReadableStream({
+        async pull() {
+          if (when === "later") await delay(10);
+          throw new Error("oops");
+        },
+      }),
+    );
+    const peer = new HttpPeer();
+    const accepting = accept(peer.conn, { upgrade: () => response });
+    peer.send(upgradeRequest());
+    const error = await assertRejects(() => accepting, HandshakeError);
+    assertEquals(error.code, "ERR_HANDSHAKE_REFUSED");
+    if (when === "at once") assertEquals(await peer.answered(), 500);
+    else await peer.until(() => peer.isClosed, "the reset");
+    peer.transport.shutdown();
+  });
+}
 
 test("accept answers 500 if upgrade()'s Response cannot be sent", async () => {
   const upgrade = () => Response.error();
