@@ -12,6 +12,7 @@ export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
   readonly isFull = false;
   /** A callback is done with a message when it returns: its promise is not awaited. */
   readonly isIdle = true;
+  readonly mayReply = false;
   readonly memoryUsage = 0;
   readonly #callbacks: Callbacks<Socket>;
 
@@ -21,7 +22,7 @@ export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
 
   message(message: Message, connection: ConsumedConnection<Socket>): true {
     const callbacks = this.#callbacks;
-    if (callbacks.message === undefined) return true;
+    if (callbacks.message === undefined || connection.isClosing) return true;
     try {
       const result = callbacks.message(connection.socket, message);
       if (result instanceof Promise) result.catch((error) => connection.handlerFailed(error));

@@ -1,3 +1,4 @@
+import { EMPTY } from "../protocol/bytes.ts";
 import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { ClosePayload } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
@@ -13,8 +14,9 @@ import type { ConnectionSettings } from "./connection_settings.ts";
  *
  * | phase             | begins when                           | ends when                 | then               | timeout |
  * | ----------------- | ------------------------------------- | ------------------------- | ------------------ | ------- |
- * | awaiting-consumer | the peer's Close is received, and the | the consumer is idle at   | we send our Close  | answers |
- * |                   | consumer has messages to process      | the end of a turn         |                    |         |
+ * | awaiting-consumer | the peer's Close, or a broken rule,   | the consumer is done at   | we send our Close  | the     |
+ * |                   | is received while the consumer        | the end of a turn         |                    | same    |
+ * |                   | processes a message                   |                           |                    |         |
  * | flushing          | our Close is queued                   | the send queue is written | see below          | aborts  |
  * | awaiting-close    | our Close is written, the peer's has  | the peer's is received    | see below          | aborts  |
  * |                   | not been received                     |                           |                    |         |
@@ -27,13 +29,22 @@ import type { ConnectionSettings } from "./connection_settings.ts";
  */
 export type ClosePhase = "awaiting-consumer" | "flushing" | "awaiting-close" | "awaiting-eof";
 
+/** What the peer has not done when a phase takes too long. */
+const MISSING = {
+  "flushing": "read our Close frame",
+  "awaiting-close": "answered our Close frame",
+  "awaiting-eof": "ended the TCP connection after its Close frame",
+};
+
 /** What a {@linkcode CloseHandshake} uses of its connection. */
 export interface CloseHandshakeCore {
   readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "timers">;
   readonly transport: Pick<Transport, "shutdown" | "close" | "abort">;
   readonly sender: { readonly queuedBytes: number; enqueue(frame: FrameInit): void };
-  /** Whether the consumer has processed all messages, so that the peer's Close may be answered. */
+  /** Whether the consumer has processed all messages. */
   readonly isIdle: boolean;
+  /** Whether the consumer processes a message, and may still reply to it. */
+  readonly mayReply: boolean;
   /** Whether the connection has failed: the peer's Close is not waited for. */
   readonly hasFailed: boolean;
   /** Whether the peer has ended its direction of TCP. */
@@ -52,6 +63,9 @@ export class CloseHandshake extends Timer {
   readonly #core: CloseHandshakeCore;
   #phase: ClosePhase = "awaiting-consumer";
   #received: ClosePayload | undefined;
+  /** The payload of our Close frame, while it waits for the consumer. */
+  #reply: Uint8Array = EMPTY;
+  #timeout: WebSocketError | undefined;
   #isSent = false;
   #isShutdown = false;
   /** Runs at the end of an event-loop turn in which the consumer has become idle. */
@@ -77,6 +91,11 @@ export class CloseHandshake extends Timer {
     return this.#received;
   }
 
+  /** The error of a wait that has taken `closeTimeout`. */
+  get timeout(): WebSocketError | undefined {
+    return this.#timeout;
+  }
+
   /** Queues our Close frame: no data may follow it. */
   send(payload: Uint8Array): void {
     this.#isSent = true;
@@ -88,31 +107,37 @@ export class CloseHandshake extends Timer {
   receive(received: ClosePayload): void {
     const core = this.#core;
     this.#received = received;
-    if (this.#isSent || core.isClosed) this.advance();
-    else if (core.isIdle) this.answer();
-    // The messages before the Close are delivered first, and may be answered.
-    else this.#wait("awaiting-consumer");
+    if (this.#isSent || core.isClosed) return this.advance();
+    // RFC 6455 §5.5.1: "If an endpoint receives a Close frame and did not previously send a Close frame,
+    // the endpoint MUST send a Close frame in response." It "typically echos the status code it
+    // received".
+    const { closeCode } = received;
+    this.reply(closeCode === CloseCode.NoStatusReceived ? EMPTY : encodeClosePayload(closeCode));
   }
 
   /**
-   * RFC 6455 §5.5.1: "If an endpoint receives a Close frame and did not previously send a Close frame,
-   * the endpoint MUST send a Close frame in response." It "typically echos the status code it
-   * received".
+   * Sends our Close frame after the replies to the messages before the frame that it answers. Messages
+   * that are unread, and that no caller waits for, are not waited for: they stay readable.
    */
-  answer(): void {
-    const { closeCode } = this.#received!;
-    this.#core.sendClose(
-      closeCode === CloseCode.NoStatusReceived ? new Uint8Array(0) : encodeClosePayload(closeCode),
-    );
+  reply(payload: Uint8Array): void {
+    this.#reply = payload;
+    if (this.#core.isIdle) this.answer();
+    else if (this.#core.mayReply) this.#wait("awaiting-consumer");
+    else this.onIdle();
   }
 
-  /** The consumer is idle; it may still answer the last message within this event-loop turn. */
+  /** Sends the Close frame of `reply()` now. */
+  answer(): void {
+    this.#core.sendClose(this.#reply);
+  }
+
+  /** The consumer is done with its message; it may still reply to it within this event-loop turn. */
   onIdle(): void {
     this.stopTimer();
     clearTimeout(this.#endOfTurn);
     this.#endOfTurn = setTimeout(() => {
-      if (this.#core.isIdle) this.answer();
-      else this.#wait("awaiting-consumer");
+      if (this.#core.mayReply) this.#wait("awaiting-consumer");
+      else this.answer();
     }, 0);
   }
 
@@ -146,8 +171,14 @@ export class CloseHandshake extends Timer {
 
   /** Timer: the wait has taken `closeTimeout`. */
   override timeUp(): void {
-    if (this.#phase === "awaiting-consumer") this.answer();
-    else this.#core.transport.abort();
+    if (this.#phase === "awaiting-consumer") return this.answer();
+    this.#timeout = new WebSocketError(
+      `The peer has not ${
+        MISSING[this.#phase]
+      } within ${this.#core.settings.limits.closeTimeout} ms`,
+      { code: "ERR_CLOSE_TIMEOUT", closeCode: CloseCode.AbnormalClosure },
+    );
+    this.#core.transport.abort();
   }
 
   /** Begins a phase. One that has begun goes on: more bytes of the peer gain no time. */
@@ -188,7 +219,7 @@ export function closeInfo(
     wasClean: received !== undefined && handshake?.isSent === true && failure === undefined &&
       unwritten === 0,
   };
-  const cause = failure ?? (info.wasClean ? undefined : error);
+  const cause = failure ?? (info.wasClean ? undefined : handshake?.timeout ?? error);
   if (cause !== undefined) info.error = cause;
   return info;
 }

@@ -121,8 +121,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     return this.#core.sender.ready;
   }
 
-  /** Resolves when the connection is closed, to how it has ended. It never rejects. */
+  /**
+   * Resolves when the connection is closed, to how it has ended. It never rejects. A peer that closes is
+   * answered at once if no message is being processed; reading `closed` in a loop says that the current
+   * message will not be replied to any more.
+   */
   get closed(): Promise<CloseInfo> {
+    this.#core.release();
     return this.#core.whenClosed;
   }
 
@@ -193,7 +198,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   close(code?: number, reason?: string): Promise<CloseInfo> {
     this.#core.startClose(encodeClosePayload(code, reason));
-    return this.closed;
+    return this.#core.whenClosed;
   }
 
   /** Closes the TCP connection at once, without a closing handshake: the peer sees 1006. */

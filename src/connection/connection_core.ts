@@ -15,13 +15,13 @@ import {
 } from "./close_handshake.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings, ConnectionStart, CoreInit } from "./connection_settings.ts";
-import { ConnectionReaders, type ReadersCore } from "./connection_readers.ts";
+import { ConnectionReaders } from "./connection_readers.ts";
 import { Keepalive, type KeepaliveCore } from "./keepalive.ts";
 import { MemoryAccount, type MemoryHolder, STEP } from "./memory_budget.ts";
 import { holdsTooMuch } from "./memory_usage.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
 import type { MessageStreams } from "./message_streams.ts";
-import { Writable, type WritableCore, type WritableTarget } from "./message_writable.ts";
+import { Writable, type WritableTarget } from "./message_writable.ts";
 import { notOpen, ReadyState } from "./ready_state.ts";
 import { Receiver, type ReceiverCore } from "./receiver.ts";
 import type { Sendable } from "./sendable.ts";
@@ -41,8 +41,8 @@ import { Sender, type SenderCore } from "./sender.ts";
  * Open     -> Closed  on abort(), a reset, a lost peer, or an end of TCP without a Close frame (1006)
  * ```
  *
- * The state stays Open while the peer's Close waits for the consumer (phase "awaiting-consumer"), and while
- * a `close()` waits for the streams that are being sent (`readyState` is Closing then).
+ * The state stays Open, though `readyState` is Closing, while our Close frame waits for a consumer that may
+ * still reply (phase "awaiting-consumer"), or for the streams that are being sent.
  */
 export class ConnectionCore<Socket extends WritableTarget>
   implements
@@ -51,8 +51,6 @@ export class ConnectionCore<Socket extends WritableTarget>
     SenderCore,
     CloseHandshakeCore,
     KeepaliveCore,
-    ReadersCore,
-    WritableCore,
     MemoryHolder {
   readonly socket: Socket;
   readonly settings: ConnectionSettings<Socket>;
@@ -63,6 +61,8 @@ export class ConnectionCore<Socket extends WritableTarget>
   index = -1;
   readonly #extensions: ExtensionInUse | undefined;
   #state: ReadyState = ReadyState.Open;
+  /** Whether `close()` has been called, or the closing handshake has begun. */
+  isClosing = false;
   /** Why the connection has failed. */
   #failure: unknown;
   /** How the connection has ended. */
@@ -102,7 +102,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   /** As `WebSocketConnection.readyState`. */
   get readyState(): ReadyState {
-    return this.isOpen && this.sender.isFinishing ? ReadyState.Closing : this.#state;
+    return this.isOpen && this.isClosing ? ReadyState.Closing : this.#state;
   }
 
   // What the parts ask for: their interfaces say what it means.
@@ -129,11 +129,16 @@ export class ConnectionCore<Socket extends WritableTarget>
     return this.#account?.isStopped === true && this.isOpen;
   }
   get isIdle(): boolean {
-    if (this.sender.isStreaming) return false;
-    const consumer = this.#consumer;
-    // A write that waits for room is a sign of a loop that processes a message. Callbacks have no loop.
-    return consumer?.isIdle !== false &&
-      (this.#writable?.isWriting !== true || consumer instanceof CallbackConsumer);
+    return this.#consumer?.isIdle !== false && !this.#isSending;
+  }
+  get mayReply(): boolean {
+    return this.#consumer?.mayReply === true || this.#isSending;
+  }
+
+  /** Whether a stream is being sent, or a loop waits for a write; callbacks have no loop. */
+  get #isSending(): boolean {
+    return this.sender.isStreaming ||
+      (this.#writable?.isWriting === true && !(this.#consumer instanceof CallbackConsumer));
   }
 
   /** The way in, made with the first chunk. */
@@ -170,18 +175,18 @@ export class ConnectionCore<Socket extends WritableTarget>
     return (this.#writable ??= new Writable(this.socket, this)).stream;
   }
 
-  // Closing.
-
   /** Starts the closing handshake, after the streams that are being sent. */
   startClose(payload: Uint8Array): void {
+    this.isClosing = true;
     this.sender.finish(() => this.sendClose(payload));
   }
 
   /** Answers the peer's Close, or closes with 1000, after the streams that are being sent. */
   finish(): void {
+    this.isClosing = true;
     this.sender.finish(() => {
       if (!this.isOpen) return;
-      if (this.hasReceivedClose) this.#closeHandshake!.answer();
+      if (this.#closeHandshake !== undefined) this.#closeHandshake.answer();
       else this.sendClose(encodeClosePayload(CloseCode.NormalClosure));
     });
   }
@@ -202,6 +207,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   #queueClose(payload: Uint8Array): CloseHandshake {
     const handshake = this.#startCloseHandshake();
+    if (!this.isOpen) return handshake;
     this.#state = ReadyState.Closing;
     handshake.send(payload);
     return handshake;
@@ -209,24 +215,28 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   /** From here on, the waits of the closing handshake limit how long a peer may be silent. */
   #startCloseHandshake(): CloseHandshake {
+    this.isClosing = true;
     this.keepalive.stopTimer();
     return this.#closeHandshake ??= new CloseHandshake(this);
   }
 
   /**
-   * Receiver, MemoryHolder: the peer has broken a rule or a limit.
+   * Receiver: the peer has broken a rule or a limit. The messages before that may still be replied to,
+   * unless memory must be freed.
    *
    * RFC 6455 §7.1.7: _Fail the WebSocket Connection_: "the endpoint SHOULD send a Close frame with an
    * appropriate status code before proceeding to _Close the WebSocket Connection_." "An endpoint MUST
    * NOT continue to attempt to process data".
    */
-  fail(error: unknown): void {
+  fail(error: unknown, isMemory = false): void {
     if (this.isClosed || this.hasFailed) return;
     this.#failure = error;
     this.#receiver?.discard();
-    const handshake = this.isOpen
-      ? this.#queueClose(encodeClosePayload(closeCodeOf(error)))
-      : this.#startCloseHandshake();
+    this.#consumer?.cut?.(error);
+    const handshake = this.#startCloseHandshake();
+    const payload = encodeClosePayload(closeCodeOf(error));
+    if (!this.mayReply || isMemory) this.#queueClose(payload);
+    else if (this.isOpen) handshake.reply(payload);
     this.#receiver?.readToEnd();
     this.#consumer?.onError?.(error, this);
     this.reportError(error);
@@ -263,6 +273,13 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.settings.onError(error, this.socket);
   }
 
+  /** The application waits for the end: it replies to no message any more. */
+  release(): void {
+    if (!this.#consumer?.mayReply) return;
+    this.#consumer.release?.();
+    this.onIdle();
+  }
+
   /** As `WebSocketConnection.closed`. */
   get whenClosed(): Promise<CloseInfo> {
     this.#whenClosed ??= Promise.withResolvers();
@@ -270,17 +287,12 @@ export class ConnectionCore<Socket extends WritableTarget>
     return this.#whenClosed.promise;
   }
 
-  // Events of the parts, then those of the transport.
-
   /** Receiver: a control frame. */
   control(frame: Frame): void {
     if (frame.opcode === Opcode.Close) {
       const received = decodeClosePayload(frame.payload);
-      const handshake = this.#startCloseHandshake();
-      if (this.#receiver?.isInStream) {
-        this.#consumer?.cut?.(notOpen("The peer has closed inside a message"));
-      }
-      handshake.receive(received);
+      this.#consumer?.cut?.(notOpen("The peer has closed inside a message"));
+      this.#startCloseHandshake().receive(received);
     } else if (!this.isClosed) {
       this.keepalive.take(frame);
     }
@@ -289,6 +301,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   /** Receiver: the peer has ended TCP, and everything before that has been decoded. */
   peerEnded(): void {
     if (this.hasReceivedClose) return this.#closeHandshake!.advance();
+    if (this.hasFailed && this.isOpen) return; // Our Close frame waits for the consumer.
     this.#failure ??= noCloseFrame();
     this.transport.close();
   }
@@ -299,10 +312,12 @@ export class ConnectionCore<Socket extends WritableTarget>
     const isWaiting = receiver !== undefined &&
       (receiver.isReadingPaused || receiver.hasPendingInput);
     if (isWaiting && !(this.consumer.isFull && this.isOpen)) receiver.resume();
+    if (this.#closeHandshake !== undefined && this.isOpen && !this.mayReply) {
+      this.#closeHandshake.onIdle();
+    }
     if (!this.isIdle) return;
     // The replies to all messages of a turn are queued: no need to wait for a quiet microtask.
     this.sender.flush();
-    if (this.hasReceivedClose && this.isOpen) this.#closeHandshake!.onIdle();
     if (this.#account !== undefined) this.updateMemoryUsage();
   }
 
@@ -376,7 +391,6 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.settings.budget?.leave();
     this.closeInfo = info;
     this.#whenClosed?.resolve(info);
-    this.sender.abortStreams();
     this.#readers?.onClose(info);
     // Before the callback `close`, in which the server's `connections` does not have the socket.
     this.settings.onClosed?.(this.socket);
@@ -401,7 +415,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     if (all <= max || this.hasFailed) return;
     const outgoing = this.sender.memoryUsage + this.keepalive.memoryUsage;
     const unfinished = this.#receiver?.unfinishedBytes ?? 0;
-    this.fail(holdsTooMuch({ all, outgoing, unfinished }, max));
+    this.fail(holdsTooMuch({ all, outgoing, unfinished }, max), true);
   }
 
   /** MemoryAccount: the budget has stopped this connection, or released it. */
@@ -412,7 +426,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   /** MemoryBudget: frees the memory of the connection, by closing it. */
   evict(error: unknown): void {
     const isSecond = this.hasFailed;
-    this.fail(error);
+    this.fail(error, true);
     // A Close frame behind what the peer does not read would free nothing.
     if (isSecond || this.sender.isFull) this.transport.abort();
     else this.updateMemoryUsage();

@@ -11,6 +11,8 @@ export interface ConsumedConnection<Socket = unknown> {
   readonly socket: Socket;
   /** Whether our Close frame has not been sent and the transport is open. */
   readonly isOpen: boolean;
+  /** Whether `close()` has been called, or the closing handshake has begun. */
+  readonly isClosing: boolean;
   /** Resumes what waits for an idle consumer: reading, writing, the answer to a Close. */
   onIdle(): void;
   /** Closes the connection with 1011, because a callback has thrown. */
@@ -26,8 +28,10 @@ export interface ConsumedConnection<Socket = unknown> {
 export interface MessageConsumer<Socket = unknown> {
   /** Whether there is no room for more messages. */
   readonly isFull: boolean;
-  /** Whether all messages have been processed, so that a Close may be answered. */
+  /** Whether all messages have been processed. */
   readonly isIdle: boolean;
+  /** Whether a caller processes a message, and may still reply to it: a Close frame of ours waits. */
+  readonly mayReply: boolean;
   /** The memory usage of unread messages, in bytes. */
   readonly memoryUsage: number;
   /**
@@ -36,6 +40,8 @@ export interface MessageConsumer<Socket = unknown> {
    * @returns Whether there is room for more.
    */
   message(message: Message, connection: ConsumedConnection<Socket>): boolean;
+  /** The application waits for the end of the connection: it replies to no message any more. */
+  release?(): void;
   /** The connection is open. */
   onOpen?(connection: ConsumedConnection<Socket>): void;
   /** The send queue, which was above its high-water mark, is below it again. */

@@ -45,6 +45,11 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     return this.#isCut;
   }
 
+  /** Whether a caller has taken a message, and does not wait for the next one. */
+  get mayReply(): boolean {
+    return this.#isBusy && !this.isAwaited;
+  }
+
   /** The memory usage of the queue, in bytes. */
   get memoryUsage(): number {
     const count = this.length;
@@ -60,6 +65,11 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     this.#isCut ||= this.isFull && !connection.isOpen;
     if (!this.#isCut) this.push(message);
     return !this.isFull;
+  }
+
+  /** The application waits for the end of the connection. */
+  release(): void {
+    this.#isBusy = false;
   }
 
   /** Adds a message. */
@@ -91,7 +101,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   /** Leaves the loop. Unread messages wait for the next one. */
   override return(): Promise<IteratorResult<Message, undefined>> {
     this.#isBusy = false;
-    if (this.length === 0) this.#connection.onIdle();
+    this.#connection.onIdle();
     return super.return();
   }
 }

@@ -59,6 +59,16 @@ export class MessageStreams
     return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
   }
 
+  /** Whether a caller has taken a message, and does not wait for the next one. */
+  get mayReply(): boolean {
+    return this.#isBusy && this.#waiting.length === 0;
+  }
+
+  /** The application waits for the end of the connection. */
+  release(): void {
+    this.#isBusy = false;
+  }
+
   /** The memory usage of unread parts, in bytes. */
   get memoryUsage(): number {
     let bytes = this.#given?.memoryUsage ?? 0;
@@ -112,6 +122,8 @@ export class MessageStreams
 
   /** Ends the current message: the rest of it will not be received. */
   cut(error: unknown): void {
+    // There is no reply to a message that is cut.
+    if (this.#current !== undefined && this.#current === this.#given) this.#isBusy = false;
     this.#current?.error(error);
     this.#current = undefined;
     this.#inMessage = false;

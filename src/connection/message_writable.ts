@@ -15,8 +15,6 @@ export interface WritableTarget {
   send(data: Sendable): Promise<void>;
   /** Starts the closing handshake. */
   close(code: number): Promise<CloseInfo>;
-  /** Resolves when the connection is closed. */
-  readonly closed: Promise<CloseInfo>;
 }
 
 /** What a {@linkcode Writable} uses of the core of its connection. */
@@ -39,7 +37,7 @@ export class Writable {
         // abort() is called only after a pending write, which may never end.
         controller.signal.addEventListener("abort", abort);
         // Errors the stream without a write, for a pipe from a source that is silent.
-        target.closed.then(async (info) => {
+        core.whenClosed.then(async (info) => {
           // A pipe from `readable` closes the stream first after a clean end. A timer would outlive it.
           for (let i = info.wasClean ? PIPE_TURNS : 0; i > 0; i--) await null;
           controller.error(info.error ?? notOpen("Cannot write"));

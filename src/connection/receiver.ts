@@ -129,11 +129,6 @@ export class Receiver implements FrameSink {
     return (this.#assembler?.heldBytes ?? 0) + (this.#extensions?.heldBytes ?? 0);
   }
 
-  /** Whether parts of a message have been passed on, and its end has not been received. */
-  get isInStream(): boolean {
-    return this.#partDecoder?.isIdle === false;
-  }
-
   /** FrameSink: whether the payload of a frame is copied before `enqueue()` returns. */
   get copies(): boolean {
     return this.#partDecoder !== undefined;

@@ -41,6 +41,15 @@ export function isLonger(message: Message, max: number): boolean {
   return message.length * 3 > max && byteLengthOf(message) > max;
 }
 
+/** Makes the error of a message of more than `maxBufferedAmount` bytes. */
+export function tooLong(message: Message, maxBufferedAmount: number): DOMException {
+  const { length } = typeof message === "string" ? new TextEncoder().encode(message) : message;
+  return new DOMException(
+    `Cannot send a message of ${length} bytes: maxBufferedAmount is ${maxBufferedAmount}`,
+    "QuotaExceededError",
+  );
+}
+
 function describe(value: unknown): string {
   if (value === null) return "null";
   return typeof value === "object" ? value.constructor?.name ?? "an object" : typeof value;

@@ -12,7 +12,7 @@ import type { Transport } from "../transport/transport.ts";
 import { handled, rejected } from "../util/promises.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { notOpen } from "./ready_state.ts";
-import { isLonger } from "./sendable.ts";
+import { isLonger, tooLong } from "./sendable.ts";
 import type { SendOptions } from "./sendable.ts";
 import { StreamSender } from "./stream_sender.ts";
 import type { StreamSenderTarget } from "./stream_sender.ts";
@@ -178,7 +178,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (!this.#core.isOpen || streams?.isFinishing) return rejected(notOpen("Cannot send"));
     const { maxBufferedAmount } = this.#core.settings.limits;
     if (isLonger(message, maxBufferedAmount - this.bufferedAmount)) {
-      return rejected(this.#overflow());
+      return rejected(this.#overflow(message));
     }
     if (streams?.isBusy) {
       const sent = handled(streams.sendMessage(message, options));
@@ -293,9 +293,10 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#write();
   }
 
-  /** The connection is closed: drops the send queue, and rejects `ready` with the error. */
+  /** The connection is closed: drops the send queue and the streams, and rejects `ready`. */
   close(error: unknown): void {
     this.#isClosed = true;
+    this.#streams?.abort(closed());
     this.#segments = undefined;
     this.#pending = this.#segmentsUsage = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
@@ -304,11 +305,6 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#waiter?.reject(error);
     this.#emptyWaiter?.reject(error);
     this.#waiter = this.#emptyWaiter = undefined;
-  }
-
-  /** Cancels the streams that are being sent, if there are any. */
-  abortStreams(): void {
-    this.#streams?.abort(closed());
   }
 
   #sendExtended(
@@ -326,11 +322,13 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   /** The send queue has no room for a message: the error, and what the option `overflow` asks for. */
-  #overflow(): DOMException {
+  #overflow(message: Message): DOMException {
     const { limits, overflow } = this.#core.settings;
+    const { maxBufferedAmount } = limits;
+    if (isLonger(message, maxBufferedAmount)) return tooLong(message, maxBufferedAmount);
     const text =
       `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
-      `${limits.maxBufferedAmount} may`;
+      `${maxBufferedAmount} may`;
     if (overflow === "reject") return new DOMException(text, "QuotaExceededError");
     const error = notOpen(text);
     // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.

@@ -11,6 +11,7 @@ function makeConnection(socket: string) {
     socket,
     log,
     isOpen: true,
+    isClosing: false,
     onIdle() {},
     handlerFailed: (error: unknown) => void log.push(["failed", error]),
     reportError: (error: unknown) => void log.push(["reported", error]),

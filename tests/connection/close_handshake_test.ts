@@ -25,6 +25,7 @@ class FakeCore implements CloseHandshakeCore {
     enqueue: ({ payload }: FrameInit) => void this.log.push(`send ${toHex(payload!)}`),
   };
   isIdle = true;
+  mayReply = false;
   hasFailed = false;
   hasEnded = false;
   isClosed = false;
@@ -86,14 +87,15 @@ test("CloseHandshake answers a Close without a code with an empty one", () => {
 test("CloseHandshake waits for the consumer before it answers, and for the end of its turn", async () => {
   const core = new FakeCore();
   core.isIdle = false;
+  core.mayReply = true;
   core.receive();
   assertEquals(core.handshake.phase, "awaiting-consumer");
-  core.isIdle = true;
+  core.mayReply = false;
   core.handshake.onIdle();
-  core.isIdle = false; // It has taken another message.
+  core.mayReply = true; // It has taken another message.
   await turns();
   assertEquals([core.handshake.phase, core.log], ["awaiting-consumer", []]);
-  core.isIdle = true;
+  core.mayReply = false;
   core.handshake.onIdle();
   await turns();
   assertEquals(core.log, ["send 03 e8", "shutdown"]);
@@ -103,6 +105,7 @@ test("CloseHandshake waits for the consumer before it answers, and for the end o
 test("CloseHandshake answers when the consumer has taken closeTimeout", () => {
   const core = new FakeCore();
   core.isIdle = false;
+  core.mayReply = true;
   core.receive();
   core.clock.advance(900);
   assertEquals(core.log, []);

@@ -3,6 +3,7 @@ import { assertEquals, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import type { Opened, OpenOptions } from "../support/open.ts";
 import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
+import { manual } from "../support/streams.ts";
 
 const oops = new Error("oops");
 
@@ -158,7 +159,7 @@ test("a callback that misuses an open connection is reported", async () => {
   assertEquals(peer.words, ["close 1011"]);
 });
 
-test("message may close the connection, and is called for what still comes", async () => {
+test("message may close the connection, and is not called again", async () => {
   const messages: unknown[] = [];
   const { socket, peer } = open({
     handler: {
@@ -172,7 +173,7 @@ test("message may close the connection, and is called for what still comes", asy
   peer.send(textFrame("one"), textFrame("two"));
   await peer.closeBack();
   assertEquals((await socket.closed).wasClean, true);
-  assertEquals(messages, ["one", "two"]);
+  assertEquals(messages, ["one"]);
   assertEquals(peer.words, ["text got one", "close 4000"]);
 });
 
@@ -196,4 +197,24 @@ test("drain is called once the queue is below its mark again", async () => {
   await turns();
   assertEquals(amounts.length, 1);
   assertEquals(amounts[0] <= 1000, true);
+});
+
+test("no callback gets a message after close(), though a stream is still being sent", async () => {
+  const messages: unknown[] = [];
+  const { socket, peer } = open({ handler: { message: (_, message) => messages.push(message) } });
+  const { stream, controller } = manual();
+  socket.send(stream);
+  controller.enqueue("a");
+  peer.send(textFrame("one"));
+  await peer.received(1);
+  await turns();
+  socket.close(4001);
+  peer.send(textFrame("two"));
+  await turns();
+  controller.close();
+  await peer.received(3);
+  peer.send(textFrame("three"), closeFrame(4001));
+  await peer.end();
+  assertEquals((await socket.closed).wasClean, true);
+  assertEquals(messages, ["one"]);
 });

@@ -6,7 +6,7 @@ import {
 } from "../../src/protocol/errors.ts";
 import { WebSocketError } from "../../src/protocol/errors.ts";
 import { Timers } from "../../src/util/timers.ts";
-import { assert, assertEquals, assertInstanceOf, delay, test } from "../harness.ts";
+import { assert, assertEquals, assertInstanceOf, deadline, delay, test } from "../harness.ts";
 import { ROLES } from "../protocol/frames.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { collect, open, turns } from "../support/open.ts";
@@ -107,7 +107,11 @@ for (const role of ROLES) {
   test(`a ${role} drops a peer that never answers its Close`, async () => {
     const { socket, peer } = open({ role, limits: { closeTimeout: 20 } });
     const started = performance.now();
-    assertEquals(await socket.close(1000), { closeCode: 1006, reason: "", wasClean: false });
+    const { error, ...info } = await socket.close(1000);
+    assertEquals(info, { closeCode: 1006, reason: "", wasClean: false });
+    assertInstanceOf(error, WebSocketError);
+    assertEquals(error.code, "ERR_CLOSE_TIMEOUT");
+    assertEquals(error.message, "The peer has not answered our Close frame within 20 ms");
     assert(performance.now() - started > 15);
     await peer.until(() => peer.isClosed, "the reset");
     assertEquals(peer.words, ["close 1000"]);
@@ -219,16 +223,138 @@ test("a Close is answered at once where nobody reads and nothing has come", asyn
   assertEquals((await socket.closed).wasClean, true);
 });
 
-test("a Close waits for a loop that begins late", async () => {
+test("a Close is answered at once where nothing is reading, and unread messages stay readable", async () => {
   const { socket, peer } = open();
-  peer.send(textFrame("one"), closeFrame(1000));
-  await turns();
-  assertEquals(peer.words, []);
+  peer.send(textFrame("one"), textFrame("two"), closeFrame(1000));
+  await peer.received(1);
+  assertEquals([peer.words, socket.readyState], [["close 1000"], ReadyState.Closing]);
+  await peer.end();
+  assertEquals(await socket.closed, { closeCode: 1000, reason: "", wasClean: true });
+  assertEquals(await collect(socket), ["one", "two"]);
+});
+
+test("a Close is answered at once after a loop was left, and the next loop gets the rest", async () => {
+  const { socket, peer } = open();
+  peer.send(textFrame("one"), textFrame("two"), textFrame("three"));
+  for await (const message of socket) if (message === "two") break;
+  peer.send(closeFrame(1000));
+  await peer.received(1);
+  await peer.end();
+  assertEquals((await socket.closed).wasClean, true);
+  assertEquals(await collect(socket), ["three"]);
+});
+
+test("a Close is answered when a loop is left with messages unread", async () => {
+  const { socket, peer } = open();
+  peer.send(textFrame("one"), textFrame("two"), closeFrame(1000));
   for await (const message of socket) {
-    await socket.send(`got ${message}`);
-    peer.end();
+    socket.send(`got ${message}`);
+    await turns();
+    assertEquals(peer.words, ["text got one"], "it may still reply");
+    break;
   }
-  assertEquals(peer.words, ["text got one", "close 1000"]);
+  assertEquals(await peer.received(2), ["text got one", "close 1000"]);
+});
+
+test("a loop in the middle of a message may still reply to it, in the state Closing", async () => {
+  const { socket, peer } = open();
+  const states: number[] = [];
+  const loop = (async () => {
+    for await (const message of socket) {
+      await turns();
+      states.push(socket.readyState);
+      await socket.send(`got ${message}`);
+    }
+  })();
+  await turns();
+  peer.send(textFrame("one"), textFrame("two"), closeFrame(3001));
+  assertEquals(await peer.received(3), ["text got one", "text got two", "close 3001"]);
+  assertEquals(states, [ReadyState.Closing, ReadyState.Closing]);
+  await peer.end();
+  await loop;
+});
+
+for (const order of ["before", "after"] as const) {
+  test(`an open iterator does not delay the end, with closed read ${order} the Close`, async () => {
+    const { socket, peer } = open();
+    const iterator = socket[Symbol.asyncIterator]();
+    peer.send(textFrame("hello"));
+    assertEquals((await iterator.next()).value, "hello");
+    const early = order === "before" ? socket.closed : undefined;
+    peer.send(closeFrame(1000));
+    await turns();
+    const closed = early ?? socket.closed;
+    await peer.received(1);
+    await peer.end();
+    assertEquals((await deadline(closed, 1000, "the end")).wasClean, true);
+  });
+}
+
+test("a Close is answered while a second next() waits", async () => {
+  const { socket, peer } = open();
+  const iterator = socket[Symbol.asyncIterator]();
+  const nexts = [iterator.next(), iterator.next()];
+  // The reply to the message that comes with the Close goes out before ours.
+  void nexts[0]!.then(({ value }) => socket.send(`got ${value}`));
+  peer.send(textFrame("one"), closeFrame(1000));
+  assertEquals(await peer.received(2), ["text got one", "close 1000"]);
+  await peer.end();
+  assertEquals((await nexts[1]!).done, true);
+});
+
+test("a Close is answered while a second next() of messageStreams() waits", async () => {
+  const { socket, peer } = open();
+  const iterator = socket.messageStreams();
+  const nexts = [iterator.next(), iterator.next()];
+  peer.send(textFrame("one"), closeFrame(1000));
+  assertEquals(await peer.received(1), ["close 1000"]);
+  await peer.end();
+  assertEquals((await nexts[1]!).done, true);
+});
+
+for (const role of ROLES) {
+  test(`a loop of a ${role} replies to the messages before a broken rule, then 1002 is sent`, async () => {
+    const { socket, peer, errors } = open({ role });
+    const loop = (async () => {
+      for await (const message of socket) {
+        await turns(1);
+        await socket.send(`got ${message}`);
+      }
+    })();
+    await turns();
+    peer.send(textFrame("one"), textFrame("two"), { first: 0x83 });
+    assertEquals(await peer.received(3), ["text got one", "text got two", "close 1002"]);
+    await peer.end();
+    await loop;
+    const { closeCode, error } = await socket.closed;
+    assertEquals([closeCode, error], [1006, errors[0]]);
+  });
+}
+
+test("a loop that does not go on after a broken rule has closeTimeout, also behind TCP's end", async () => {
+  const clock = new FakeClock();
+  const { socket, peer } = open({ timers: new Timers(clock), limits: { closeTimeout: 1000 } });
+  const iterator = socket[Symbol.asyncIterator]();
+  const next = iterator.next();
+  peer.send(textFrame("one"), { first: 0x83 });
+  await next;
+  peer.transport.shutdown();
+  await turns();
+  assertEquals([peer.words, socket.readyState], [[], ReadyState.Closing]);
+  clock.advance(1100);
+  assertEquals(await peer.received(1), ["close 1002"]);
+  await peer.end();
+  assertInstanceOf((await socket.closed).error, ProtocolError);
+});
+
+test("closed has an error when a peer has not read our Close within closeTimeout", async () => {
+  const { socket, peer } = open({ memory: { capacity: 10 }, limits: { closeTimeout: 20 } });
+  peer.transport.pause();
+  socket.send("x".repeat(100));
+  const { closeCode, error } = await socket.close(1000);
+  assertEquals(closeCode, 1006);
+  assertInstanceOf(error, WebSocketError);
+  assertEquals(error.message, "The peer has not read our Close frame within 20 ms");
 });
 
 test("a Close before TCP's end, both behind a slow loop, ends cleanly", async () => {

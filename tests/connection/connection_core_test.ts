@@ -22,6 +22,7 @@ function makeCore(limits: Partial<Limits> = {}, hasConsumer = true) {
   const consumer = {
     isFull: false,
     isIdle: true,
+    mayReply: false,
     memoryUsage: 0,
     onMessage: () => {},
     message(message: Message) {
@@ -46,9 +47,6 @@ function makeCore(limits: Partial<Limits> = {}, hasConsumer = true) {
   const socket: WritableTarget = {
     send: (data) => core.sender.send(data as string),
     close: () => core.whenClosed,
-    get closed() {
-      return core.whenClosed;
-    },
   };
   const core: ConnectionCore<WritableTarget> = new ConnectionCore(socket, {
     settings,
@@ -97,6 +95,7 @@ test("ConnectionCore sends no waiting Pong after the peer's Close", () => {
   core.sender.send("x".repeat(70_000)); // Above the mark.
   core.sender.flush();
   consumer.isIdle = false;
+  consumer.mayReply = true;
   // RFC 6455 §5.5.2: a Pong is due "unless it already received a Close frame".
   receive({ first: First.Ping, payload: "?" }, closeFrame(1000));
   transport.takes = true;
@@ -109,6 +108,7 @@ test("ConnectionCore sends no waiting Pong after the peer's Close", () => {
 test("ConnectionCore.finish answers a Close that waits, with its code", () => {
   const { consumer, core, receive, sent } = makeCore();
   consumer.isIdle = false;
+  consumer.mayReply = true;
   receive(textFrame("one"), closeFrame(3001));
   assertEquals(sent(), []);
   core.finish();
@@ -159,13 +159,14 @@ test("ConnectionCore reads on after a broken rule, to see the peer's end", () =>
 test("ConnectionCore answers a Close at the end of the turn in which the consumer became idle", async () => {
   const { consumer, core, receive, sent } = makeCore();
   consumer.isIdle = false;
+  consumer.mayReply = true;
   receive(textFrame("one"), closeFrame(1000));
-  consumer.isIdle = true;
+  consumer.mayReply = false;
   core.onIdle();
-  consumer.isIdle = false;
+  consumer.mayReply = true;
   await turns();
   assertEquals(sent(), []);
-  consumer.isIdle = true;
+  consumer.mayReply = false;
   core.onIdle();
   await turns();
   assertEquals(sent(), ["close 1000"]);

@@ -129,7 +129,9 @@ for (const role of ROLES) {
 
   test(`a ${role} does not ping for a Close that waits behind a slow loop`, async () => {
     const { socket, peer, pass } = openAwake({ role, limits: { closeTimeout: 200_000 } });
+    const next = socket[Symbol.asyncIterator]().next();
     peer.send(textFrame("one"), closeFrame(1000));
+    await next;
     await pass(100_000);
     assertEquals(peer.words, []);
     socket.abort();

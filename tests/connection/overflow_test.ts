@@ -112,3 +112,21 @@ for (const overflow of ["close", "reject"] as const) {
     );
   });
 }
+
+for (const overflow of ["close", "reject"] as const) {
+  test(`a message over maxBufferedAmount is refused by its size, with overflow: "${overflow}"`, async () => {
+    const { socket, peer } = open({ overflow, limits: { maxBufferedAmount: 1000 } });
+    for (const message of [new Uint8Array(1001), "x".repeat(1001), "\u20ac".repeat(334)]) {
+      const error = await assertRejects(() => socket.send(message), DOMException);
+      assertEquals(error.name, "QuotaExceededError");
+      const size = typeof message === "string" ? new TextEncoder().encode(message).length : 1001;
+      assertEquals(
+        error.message,
+        `Cannot send a message of ${size} bytes: maxBufferedAmount is 1000`,
+      );
+    }
+    assertEquals(socket.readyState, 1);
+    await socket.send(new Uint8Array(1000));
+    assertEquals((await peer.received(1)).length, 1);
+  });
+}

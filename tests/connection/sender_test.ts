@@ -350,13 +350,13 @@ test("Sender.finish closes at once, or after the stream that is being sent", asy
   assertEquals(log, ["first", "second"]);
 });
 
-test("Sender.abortStreams cancels a stream, and gives up a message that has begun", async () => {
+test("Sender.close cancels a stream, and gives up a message that has begun", async () => {
   const { sender, closes } = makeSender();
   const { stream, controller, state } = manual();
   const streamed = sender.sendStream(stream);
   controller.enqueue("a");
   await turns();
-  sender.abortStreams();
+  sender.close(new Error("gone"));
   await assertRejects(() => streamed, DOMException);
   assert(state.cancelled instanceof DOMException);
   assertEquals(closes[0], "03 f3");

@@ -146,6 +146,7 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
   const consumer = {
     isFull: false,
     isIdle: true,
+    mayReply: false,
     memoryUsage: 0,
     message: (message: Message) => {
       driven.events.push(message);
@@ -176,6 +177,7 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     consumer,
     socket: undefined,
     isOpen: true,
+    isClosing: false,
     isClosed: false,
     isOverBudget: false,
     control: (frame) => control(frame, driven),
