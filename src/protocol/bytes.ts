@@ -9,6 +9,14 @@ export function concat(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayB
   return both;
 }
 
+/** Returns a copy of a short range of bytes: for these, a loop is faster than `slice()`. */
+export function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const length = end - start;
+  const own = new Uint8Array(length);
+  for (let i = 0; i < length; i++) own[i] = bytes[start + i];
+  return own;
+}
+
 let lastBytes: Uint8Array = EMPTY;
 let lastBuffer: ArrayBufferLike = EMPTY.buffer;
 

@@ -1,11 +1,12 @@
-import { concat, EMPTY } from "./bytes.ts";
+import { concat, copyOf, EMPTY } from "./bytes.ts";
 import { DecodedFrame } from "./decoded_frame.ts";
 import { WebSocketError } from "./errors.ts";
 import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
 import { deliverFrame } from "./frame_sink.ts";
 import type { FrameSink } from "./frame_sink.ts";
-import { mask, rotateKey } from "./mask.ts";
+import { mask, rotateKey, unmaskTo } from "./mask.ts";
+import type { PayloadMode } from "./message.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** Options of {@linkcode FrameDecoder}. */
@@ -29,6 +30,13 @@ export interface FrameDecoderOptions {
    * @default {"kept"}
    */
   chunks?: "kept" | "given" | "lent";
+  /**
+   * What the payload of a whole binary frame is. `"owned"` copies it, and `"borrowed"` does not copy it out
+   * of a lent chunk. The parts of a larger frame, and text, are not concerned.
+   *
+   * @default {"shared"}
+   */
+  payload?: PayloadMode;
 }
 
 /** The longest payload, in bytes, whose length fits in the second byte of the header. */
@@ -60,6 +68,7 @@ const MAX_SHORT = 125;
 export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   readonly #masked: boolean;
   readonly #chunks: "kept" | "given" | "lent";
+  readonly #payload: PayloadMode;
   readonly #rsv: number;
   /** Created for the first frame that is not a whole short message. */
   #header: FrameHeaderReader | undefined;
@@ -78,6 +87,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   constructor(options: FrameDecoderOptions) {
     this.#masked = options.role === "server";
     this.#chunks = options.chunks ?? "kept";
+    this.#payload = options.payload ?? "shared";
     this.#rsv = options.rsv ?? 0;
   }
 
@@ -184,14 +194,13 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   }
 
   /**
-   * Returns whether a binary frame starts here and ends within the chunk. If so, the rest of a lent chunk
-   * is copied: once for all its frames, because allocating costs more than decoding. Text and the parts
+   * Returns whether a shared binary frame starts here and ends within the chunk. If so, the rest of a lent
+   * chunk is copied: once for all its frames, because allocating costs more than decoding. Text and the parts
    * of a larger frame need no copy: text becomes a string, and the assembler collects the parts.
    */
   #startsWholeBinary(bytes: Uint8Array, position: number): boolean {
-    if (this.#header?.isAtStart === false || (bytes[position] & 0x0f) !== Opcode.Binary) {
-      return false;
-    }
+    if (this.#payload !== "shared" || this.#header?.isAtStart === false) return false;
+    if ((bytes[position] & 0x0f) !== Opcode.Binary) return false;
     const left = bytes.length - position;
     const length = bytes[position + 1] & 0x7f;
     // An estimate that ignores the header: copying an incomplete frame does no harm.
@@ -242,7 +251,11 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
         (bytes[from - 1] << 24);
       mask(bytes, from, to, key);
     }
-    deliverFrame(first, bytes, from, to, sink);
+    if (first === 0x82 && this.#payload === "owned") {
+      deliverFrame(first, copyOf(bytes, from, to), 0, length, sink);
+    } else {
+      deliverFrame(first, bytes, from, to, sink);
+    }
     return to;
   }
 
@@ -264,16 +277,23 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const opcode = first & 0x0f;
     // The part of a message is unmasked by its consumer, which may copy it in the same step.
     const isLazy = !isWhole && !isControl(opcode);
-    if (rotated !== 0 && !isLazy) mask(bytes, start, stop, rotated);
+    const isCopied = isWhole && opcode === Opcode.Binary &&
+      (this.#payload === "owned" || (this.#isLent && this.#payload === "shared"));
+    let payload = bytes;
+    let from = start;
+    if (isCopied) {
+      payload = new Uint8Array(length);
+      from = 0;
+      unmaskTo(bytes, start, stop, rotated, payload, 0);
+    } else if (rotated !== 0 && !isLazy) {
+      mask(bytes, start, stop, rotated);
+    }
     this.#offset = offset + (stop - start);
     if (last) header.reset();
     if (isControl(opcode)) {
       this.#readControl(first, bytes, start, stop, last, sink);
       return stop;
     }
-    const isCopied = isWhole && this.#isLent && opcode === Opcode.Binary;
-    const payload = isCopied ? new Uint8Array(bytes.subarray(start, stop)) : bytes;
-    const from = isCopied ? 0 : start;
     const to = from + (stop - start);
     // A frame whose header was passed on with an empty part is not delivered as a whole one.
     if (isWhole && isNew) deliverFrame(first, payload, from, to, sink);

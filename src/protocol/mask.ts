@@ -60,7 +60,7 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number)
 }
 
 /**
- * Copies a range of bytes to `target` and unmasks the copy. A long range is read and written once; the
+ * Copies a range of bytes to `target` and unmasks the copy; a key of 0 masks nothing. A long range is read and written once; the
  * others are unmasked in place first.
  *
  * @param at The position in `target`.
@@ -73,9 +73,9 @@ export function unmaskTo(
   target: Uint8Array,
   at: number,
 ): void {
-  const kernel = end - start >= SIMD_FROM ? simdKernel() : undefined;
+  const kernel = key !== 0 && end - start >= SIMD_FROM ? simdKernel() : undefined;
   if (kernel !== undefined) return kernel.mask(bytes, start, end, key, target, at);
-  mask(bytes, start, end, key);
+  if (key !== 0) mask(bytes, start, end, key);
   target.set(bytes.subarray(start, end), at);
 }
 

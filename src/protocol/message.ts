@@ -8,6 +8,16 @@
  */
 export type Message = string | Uint8Array;
 
+/**
+ * Who may use the bytes of a received binary message, and for how long:
+ *
+ * - `"shared"`: the application, for good. The buffer may hold other messages of the same chunk as well.
+ * - `"owned"`: the application, for good. The message has an `ArrayBuffer` of its own, with `byteOffset` 0,
+ *   which can be transferred.
+ * - `"borrowed"`: the application, until the function that receives the message returns. Nothing is copied.
+ */
+export type PayloadMode = "shared" | "owned" | "borrowed";
+
 /** A part of a message, as it arrived: see {@linkcode MessagePartDecoder}. */
 export interface MessagePart {
   /** The type of the message. */

@@ -1,9 +1,10 @@
-import { EMPTY, viewOf } from "./bytes.ts";
+import { acquireBuffer, releaseBuffer } from "./buffer_pool.ts";
+import { copyOf, EMPTY, viewOf } from "./bytes.ts";
 import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
 import type { Frame } from "./frame.ts";
 import { MessageSequence } from "./message_sequence.ts";
 import type { MessageOptions, MessageSink } from "./message_sequence.ts";
-import type { Message } from "./message.ts";
+import type { Message, PayloadMode } from "./message.ts";
 import { decodeText, invalidText, Utf8Validator } from "./utf8.ts";
 
 /** The capacity that is allocated for a message at first, in bytes, whatever its header announces. */
@@ -42,6 +43,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   /** The length of the message that was announced when the buffer was last allocated. */
   #claimed = 0;
   #utf8: Utf8Validator | undefined;
+  readonly #payload: PayloadMode;
   readonly #copyUpTo: number;
 
   /**
@@ -54,6 +56,7 @@ export class MessageAssembler extends MessageSequence<Message> {
    */
   constructor(options: MessageOptions = {}, copyUpTo = 0) {
     super(options);
+    this.#payload = options.payload ?? "shared";
     this.#copyUpTo = copyUpTo;
   }
 
@@ -64,10 +67,12 @@ export class MessageAssembler extends MessageSequence<Message> {
 
   /** Frees the memory of an unfinished message. The assembler cannot be used after that. */
   discard(): void {
-    // At once, without waiting for garbage collection: refused messages may be large, and many.
-    if (this.#buffer.length > 0) this.#buffer.buffer.transfer(0);
+    const buffer = this.#buffer;
     this.#buffer = EMPTY;
     this.#length = 0;
+    // At once, without waiting for garbage collection: refused messages may be large, and many.
+    if (this.#payload === "borrowed") releaseBuffer(buffer);
+    else if (buffer.length > 0) buffer.buffer.transfer(0);
   }
 
   /** Handles a message of a single frame that arrived whole. */
@@ -78,7 +83,8 @@ export class MessageAssembler extends MessageSequence<Message> {
     end: number,
     sink: MessageSink<Message>,
   ): void {
-    sink.enqueue(wholeMessage(text, bytes, start, end, this.#copyUpTo));
+    if (this.#payload === "owned" && !text) sink.enqueue(own(bytes, start, end));
+    else sink.enqueue(wholeMessage(text, bytes, start, end, this.#copyUpTo));
   }
 
   /** Handles the next bytes of a message. */
@@ -102,7 +108,15 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#buffer = EMPTY;
     this.#length = 0;
     this.#utf8 = undefined;
-    sink.enqueue(text ? decodeText(buffer, 0, length) : fit(buffer, length));
+    if (this.#payload !== "borrowed") {
+      sink.enqueue(text ? decodeText(buffer, 0, length) : fit(buffer, length));
+      return;
+    }
+    try {
+      sink.enqueue(text ? decodeText(buffer, 0, length) : viewOf(buffer, 0, length));
+    } finally {
+      releaseBuffer(buffer);
+    }
   }
 
   #validate(start: number, end: number): void {
@@ -122,11 +136,20 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#claimed = this.#length + announced;
     const claimed = isFurther ? Math.max(this.#claimed, 2 * this.#buffer.length) : this.#claimed;
     const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
+    if (this.#payload === "borrowed") return this.#reserveBorrowed(capacity);
     // `transfer()` frees the old buffer at once, and may extend it in place: half the time of a copy
     // at 1 MiB.
     this.#buffer = this.#length === 0
       ? new Uint8Array(capacity)
       : new Uint8Array(this.#buffer.buffer.transfer(capacity));
+  }
+
+  /** Makes room in a buffer of the pool: a borrowed message returns it. */
+  #reserveBorrowed(capacity: number): void {
+    const larger = acquireBuffer(capacity);
+    larger.set(this.#buffer.subarray(0, this.#length));
+    releaseBuffer(this.#buffer);
+    this.#buffer = larger;
   }
 }
 
@@ -136,22 +159,21 @@ function fit(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array {
   return length === bytes.length ? bytes : new Uint8Array(bytes.buffer.transfer(length));
 }
 
-/** Returns a copy of a short range of bytes: for these, a loop is faster than `slice()`. */
-function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+/** Returns the range as an array with a buffer of its own, which the range may have already. */
+function own(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const length = end - start;
-  const own = new Uint8Array(length);
-  for (let i = 0; i < length; i++) own[i] = bytes[start + i];
-  return own;
+  const isOwn = length === bytes.length && length === bytes.buffer.byteLength;
+  return isOwn ? bytes : new Uint8Array(bytes.subarray(start, end));
 }
 
 /**
- * Returns the message that a single frame is.
+ * Returns the message of a single frame.
  *
  * @param text Whether the message is text.
- * @param bytes The bytes that contain the payload.
- * @param start The index of its first byte.
- * @param end The index after its last byte.
- * @param copyUpTo Up to how many bytes a binary message is a copy, not a view.
+ * @param bytes The array that contains the payload.
+ * @param start The start of the payload.
+ * @param end The end of the payload, exclusive.
+ * @param copyUpTo The largest binary message, in bytes, that is copied. A larger one is a view.
  * @throws {InvalidPayloadError} If text is not UTF-8.
  */
 export function wholeMessage(
@@ -162,5 +184,7 @@ export function wholeMessage(
   copyUpTo: number,
 ): Message {
   if (text) return decodeText(bytes, start, end);
-  return end - start <= copyUpTo ? copy(bytes, start, end) : viewOf(bytes, start, end);
+  const length = end - start;
+  if (length === bytes.length) return bytes;
+  return length <= copyUpTo ? copyOf(bytes, start, end) : viewOf(bytes, start, end);
 }

@@ -2,6 +2,7 @@ import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
 import { MessageTooBigError, PolicyViolationError } from "./errors.ts";
 import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
+import type { PayloadMode } from "./message.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** The default of {@linkcode MessageOptions.maxMessageSize}: 1 MiB. */
@@ -36,6 +37,12 @@ export interface MessageOptions {
    * @default {1024} or more: one for each KiB of `maxMessageSize`
    */
   maxFragments?: number;
+  /**
+   * What a binary message is.
+   *
+   * @default {"shared"}
+   */
+  payload?: PayloadMode;
   /** Called with each Ping, Pong and Close frame, in order with the messages. */
   onControlFrame?: (frame: Frame) => void;
 }

@@ -8,7 +8,7 @@ import { WebSocketError } from "../../src/protocol/errors.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
-import type { Message, MessagePart } from "../../src/protocol/message.ts";
+import type { Message, MessagePart, PayloadMode } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { join } from "../support/bytes.ts";
@@ -60,7 +60,8 @@ export function drive(bytes: Uint8Array, how: Drive): Driven {
   try {
     for (const piece of pieces(bytes, how.cut)) {
       driven.taken += piece.length;
-      const before = how.way === "codec" ? piece.slice() : undefined;
+      const isKept = how.way === "codec" && codecOptions(how).chunks === "kept";
+      const before = isKept ? piece.slice() : undefined;
       take(piece);
       // The codec must not change a chunk that its caller keeps.
       ensure(before === undefined || same(piece, before), () => "wrote to a chunk that is kept");
@@ -109,15 +110,40 @@ function control(frame: Frame, driven: Driven): void {
   driven.events.push({ kind, bytes: payload.slice() });
 }
 
+/** Returns how the codec alone gets its chunks and passes on payloads: it cannot be paused. */
+function codecOptions(how: Drive): { chunks: "kept" | "lent"; payload: PayloadMode } {
+  const payload = (["shared", "owned", "borrowed"] as const)[how.pauses % 3]!;
+  return { chunks: how.pauses % 2 === 0 ? "kept" : "lent", payload };
+}
+
 /** Drives the decoder and the assembler as the streams do. */
 function codec(how: Drive, driven: Driven): Take {
-  const decoder = new FrameDecoder({ role: how.role, rsv: how.extensions?.rsv ?? 0 });
+  const { chunks, payload } = codecOptions(how);
+  const decoder = new FrameDecoder({
+    role: how.role,
+    rsv: how.extensions?.rsv ?? 0,
+    chunks,
+    payload,
+  });
   const assembler = new MessageAssembler({
     maxMessageSize: how.maxMessageSize,
     maxFragments: how.maxFragments,
+    payload,
     onControlFrame: (frame) => control(frame, driven),
   });
-  const sink = { enqueue: (message: Message) => driven.events.push(message) };
+  const sink = {
+    enqueue(message: Message) {
+      if (typeof message === "string" || payload === "shared") {
+        driven.events.push(message);
+      } else if (payload === "borrowed") {
+        driven.events.push(message.slice());
+      } else {
+        const isOwn = message.buffer.byteLength === message.length;
+        ensure(isOwn, () => `owned: ${message.length} of ${message.buffer.byteLength} bytes`);
+        driven.events.push(message);
+      }
+    },
+  };
   const frames = { enqueue: (frame: Frame) => assembler.transform(frame, sink) };
   const { extensions } = how;
   const decoded = extensions === undefined

@@ -27,9 +27,11 @@ function check(message: Message, sender: Role, chunking: Chunking, fragmentSize?
   }
   const bytes = encoder.take();
   const role = sender === "server" ? "client" : "server";
-  for (const chunks of ["kept", "given", "lent"] as const) {
-    const received = assembleAll(cut(bytes, chunking, 42), { role, chunks });
-    assertMessages(received, [message, "between", message]);
+  for (const payload of ["shared", "owned", "borrowed"] as const) {
+    for (const chunks of ["kept", "given", "lent"] as const) {
+      const received = assembleAll(cut(bytes, chunking, 42), { role, chunks, payload });
+      assertMessages(received, [message, "between", message]);
+    }
   }
 }
 

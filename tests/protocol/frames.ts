@@ -105,7 +105,12 @@ export function assembleAll(
   const messages: Message[] = [];
   const decoder = new FrameDecoder(options);
   const assembler = new MessageAssembler(options);
-  const sink = { enqueue: (message: Message) => messages.push(message) };
+  const sink = {
+    enqueue(message: Message) {
+      const isBorrowed = options.payload === "borrowed" && typeof message !== "string";
+      messages.push(isBorrowed ? message.slice() : message);
+    },
+  };
   for (const chunk of chunks) {
     const lent = options.chunks === "lent" ? chunk.slice() : chunk;
     decoder.transform(lent, { enqueue: (frame) => assembler.transform(frame, sink) });

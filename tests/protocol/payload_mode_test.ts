@@ -1,0 +1,139 @@
+import type { Frame } from "../../src/protocol/frame.ts";
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
+import type { Message, PayloadMode } from "../../src/protocol/message.ts";
+import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
+import { assert, assertEquals, assertThrows, test } from "../harness.ts";
+import { join } from "../support/bytes.ts";
+import { rawFrame } from "../support/frames.ts";
+import { randomBytes, ROLES, sameBytes } from "./frames.ts";
+
+const SIZES = [0, 5, 125, 126, 4095, 4096, 70_000];
+
+/** Returns a chunk of one binary frame of each size, as sent to `role`. */
+function chunkOf(role: "server" | "client"): Uint8Array<ArrayBuffer> {
+  const frames = SIZES.map((size) =>
+    rawFrame({ first: 0x82, payload: randomBytes(size, size) }, role)
+  );
+  return join(...frames);
+}
+
+/** Decodes a chunk into messages, and passes each to `take` while it is valid. */
+function decode(
+  chunk: Uint8Array,
+  options: FrameDecoderOptions,
+  take: (message: Uint8Array) => void,
+): void {
+  const decoder = new FrameDecoder(options);
+  const payload: PayloadMode = options.payload ?? "shared";
+  const assembler = new MessageAssembler({ payload });
+  const sink = { enqueue: (message: Message) => take(message as Uint8Array) };
+  decoder.transform(chunk, { enqueue: (frame) => assembler.transform(frame, sink) });
+}
+
+for (const role of ROLES) {
+  for (const chunks of ["given", "lent", "kept"] as const) {
+    test(`FrameDecoder as a ${role} gives owned messages buffers of their own, chunks ${chunks}`, () => {
+      const messages: Uint8Array[] = [];
+      const options = { role, chunks, payload: "owned" as const };
+      decode(chunkOf(role), options, (message) => messages.push(message));
+      assertEquals(messages.map(({ length }) => length), SIZES);
+      for (const [i, message] of messages.entries()) {
+        assertEquals([message.byteOffset, message.buffer.byteLength], [0, SIZES[i]!]);
+        assert(sameBytes(message, randomBytes(SIZES[i]!, SIZES[i]!)));
+      }
+      assertEquals(new Set(messages.map(({ buffer }) => buffer)).size, SIZES.length);
+    });
+  }
+
+  for (const chunks of ["given", "lent"] as const) {
+    test(`FrameDecoder as a ${role} gives borrowed messages as views of the chunk, ${chunks}`, () => {
+      const chunk = chunkOf(role);
+      let count = 0;
+      decode(chunk, { role, chunks, payload: "borrowed" }, (message) => {
+        const isView = message.length === 0 || message.buffer === chunk.buffer;
+        assert(isView, `${message.length} bytes are copied`);
+        assert(sameBytes(message, randomBytes(SIZES[count]!, SIZES[count]!)));
+        count++;
+      });
+      assertEquals(count, SIZES.length);
+    });
+  }
+
+  test(`FrameDecoder as a ${role} copies a lent chunk once for all shared messages in it`, () => {
+    const chunk = chunkOf(role);
+    const messages: Uint8Array[] = [];
+    decode(chunk, { role, chunks: "lent" }, (message) => messages.push(message));
+    chunk.fill(0xff);
+    const buffers = messages.filter(({ length }) => length > 0).map(({ buffer }) => buffer);
+    assertEquals(new Set(buffers).size, 1);
+    for (const [i, message] of messages.entries()) {
+      assert(sameBytes(message, randomBytes(SIZES[i]!, SIZES[i]!)));
+    }
+  });
+}
+
+/** Returns a part of a binary message as an extension would make it. */
+function part(payload: Uint8Array, fin: boolean, opcode: 0 | 2): Frame {
+  const rest = { rsv1: false, rsv2: false, rsv3: false, payloadOffset: 0 };
+  return { ...rest, fin, opcode, payload, payloadLength: payload.length };
+}
+
+test("MessageAssembler copies a message that shares its buffer if it is to be owned", () => {
+  const assembler = new MessageAssembler({ payload: "owned" });
+  const messages: Uint8Array[] = [];
+  const sink = { enqueue: (message: Message) => messages.push(message as Uint8Array) };
+  const bytes = randomBytes(100);
+  const own = randomBytes(50);
+  assembler.transform(part(bytes.subarray(10, 30), true, 2), sink);
+  assembler.transform(part(own, true, 2), sink);
+  assembler.transform(part(bytes.subarray(0, 10), false, 2), sink);
+  assembler.transform(part(bytes.subarray(10, 13), true, 0), sink);
+  assertEquals(messages.map(({ buffer }) => buffer.byteLength), [20, 50, 13]);
+  assert(messages[1] === own, "it has a buffer of its own already");
+  assert(sameBytes(join(messages[2]!), bytes.slice(0, 13)));
+});
+
+test("MessageAssembler assembles borrowed messages in a buffer that is used again", () => {
+  const assembler = new MessageAssembler({ payload: "borrowed" });
+  const buffers: ArrayBufferLike[] = [];
+  const bytes = randomBytes(20_000);
+  for (let round = 0; round < 3; round++) {
+    let seen = 0;
+    const sink = {
+      enqueue(message: Message) {
+        assert(sameBytes(message as Uint8Array, bytes), `round ${round}`);
+        buffers.push((message as Uint8Array).buffer);
+        seen++;
+      },
+    };
+    assembler.transform(part(bytes.subarray(0, 12_000), false, 2), sink);
+    assert(assembler.heldBytes >= 12_000);
+    assembler.transform(part(bytes.subarray(12_000), true, 0), sink);
+    assertEquals([seen, assembler.heldBytes], [1, 0]);
+  }
+  assertEquals(new Set(buffers).size, 1);
+});
+
+test("MessageAssembler takes a borrowed buffer back when its sink throws, or it is discarded", () => {
+  const bytes = randomBytes(9000);
+  const seen: ArrayBufferLike[] = [];
+  const first = new MessageAssembler({ payload: "borrowed" });
+  const failing = {
+    enqueue(message: Message) {
+      seen.push((message as Uint8Array).buffer);
+      throw new RangeError("the sink's own");
+    },
+  };
+  first.transform(part(bytes, false, 2), failing);
+  assertThrows(() => first.transform(part(bytes.subarray(0, 5), true, 0), failing), RangeError);
+  const second = new MessageAssembler({ payload: "borrowed" });
+  second.transform(part(bytes, false, 2), failing);
+  second.discard();
+  assertEquals(second.heldBytes, 0);
+  const third = new MessageAssembler({ payload: "borrowed" });
+  const sink = { enqueue: (message: Message) => seen.push((message as Uint8Array).buffer) };
+  third.transform(part(bytes, false, 2), sink);
+  third.transform(part(bytes.subarray(0, 5), true, 0), sink);
+  assert(seen[0] === seen[1], "the same buffer");
+});
