@@ -296,7 +296,10 @@ const verbs: Record<string, Verb> = {
     weight: 0.2,
     choose: (random, { ends }) =>
       ends.length === 0 || !random.once(3) ? undefined : [random.below(ends.length)],
-    perform: ({ ends }, index) => ends[index as number]?.breakDown(),
+    perform: (scenario, index) => {
+      scenario.isBroken = true;
+      scenario.ends[index as number]?.breakDown();
+    },
   },
   tick: {
     weight: 6,

@@ -23,6 +23,9 @@ export interface Tracked {
   error?: unknown;
 }
 
+/** The outcome of a call, as far as a ledger needs it. */
+export type Outcome = Pick<Tracked, "state" | "error">;
+
 /** All promises of a scenario. */
 export class Promises {
   readonly #pending = new Set<Tracked>();
@@ -62,7 +65,7 @@ export interface Sent {
   /** Whether the content is complete. */
   isWhole: boolean;
   /** The promise of its call. */
-  tracked: Pick<Tracked, "state">;
+  tracked: Outcome;
   isReceived: boolean;
 }
 
@@ -81,7 +84,7 @@ export class Direction {
   }
 
   /** Adds a message at the end of its lane. */
-  add(lane: string, content: Content, tracked: Pick<Tracked, "state">, isWhole = true): Sent {
+  add(lane: string, content: Content, tracked: Outcome, isWhole = true): Sent {
     let own = this.#lanes.get(lane);
     if (own === undefined) this.#lanes.set(lane, own = { sent: [], next: 0 });
     const sent = { index: own.sent.length, content, isWhole, tracked, isReceived: false };
@@ -104,6 +107,7 @@ export class Direction {
       for (let i = lane.next; i < lane.sent.length; i++) {
         const sent = lane.sent[i]!;
         if (isUnread && sent.tracked.state === "rejected") continue;
+        if (wasRefused(sent)) continue;
         if ((isCut || sent.isWhole) && matches(sent.content, content, isCut)) {
           sent.isReceived = true;
           lane.next = i + 1;
@@ -139,7 +143,7 @@ export class Direction {
 export class Outbox {
   readonly sent: Sent[] = [];
 
-  add(content: Content, tracked: Pick<Tracked, "state">): void {
+  add(content: Content, tracked: Outcome): void {
     const index = this.sent.length;
     this.sent.push({ index, content, isWhole: true, tracked, isReceived: false });
   }
@@ -190,6 +194,11 @@ export class OutboxDirection extends Direction {
     message!.isReceived = true;
     this.#last = index;
   }
+}
+
+/** Whether there was no room for a message, so that it was certainly not sent. */
+function wasRefused({ tracked: { error } }: Sent): boolean {
+  return error instanceof DOMException && error.name === "QuotaExceededError";
 }
 
 /** Whether the contents are equal, or `sent` starts with `received`. */

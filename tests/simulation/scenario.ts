@@ -45,6 +45,8 @@ export class Scenario implements Stage {
   readonly reconnectActors: ReconnectActor[] = [];
   readonly ends: WireEnd[] = [];
   netEvents = 0;
+  /** Whether the network has broken a connection. */
+  isBroken = false;
   /** The first broken invariant. */
   violation: Violation | undefined;
   #server: WebSocketServer | undefined;
@@ -195,8 +197,12 @@ export class Scenario implements Stage {
     if (!this.canConnect) return;
     const outbox = new Outbox();
     const name = `r${this.reconnectActors.length}`;
-    const url = () =>
-      `${this.#url}/${this.#addLink((id) => new OutboxDirection(`${name} to s${id}`, outbox))}`;
+    const ids: number[] = [];
+    const url = () => {
+      const id = this.#addLink((id) => new OutboxDirection(`${name} to s${id}`, outbox));
+      ids.push(id);
+      return `${this.#url}/${id}`;
+    };
     const socket = new ReconnectingWebSocket(url, {
       ...this.#options(),
       initialDelay: 20,
@@ -204,11 +210,18 @@ export class Scenario implements Stage {
       maxQueueSize: 1000,
     });
     const received = (content: Content) => {
-      const id = /^s(\d+)\./.exec(
-        typeof content === "string" ? content : new TextDecoder().decode(content),
-      )?.[1];
-      if (id === undefined) throw new Violation("messages arrive intact", describe(content));
-      this.#links[Number(id)]!.toClient.receive(content);
+      const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+      const id = /^s(\d+)\./.exec(text)?.[1];
+      if (id !== undefined) return this.#links[Number(id)]!.toClient.receive(content);
+      // An echo, of whichever of its connections.
+      for (const own of ids) {
+        try {
+          return this.#links[own]!.toClient.receive(content);
+        } catch {
+          // It is not of this one.
+        }
+      }
+      throw new Violation("messages arrive in order, once and intact", describe(content));
     };
     this.reconnectActors.push(new ReconnectActor(name, this, outbox, socket, received));
   }
@@ -289,7 +302,7 @@ export class Scenario implements Stage {
   async end(): Promise<void> {
     const { config, actors } = this;
     const isUndisturbed = config.isCalmed || config.ending === "slow";
-    const wasOpen = isUndisturbed && config.kind === "pair" &&
+    const wasOpen = isUndisturbed && !this.isBroken && config.kind === "pair" &&
       actors.every(({ socket, hasClosed, streams }) =>
         socket.readyState === 1 && !hasClosed && !streams.hasClosed
       ) &&

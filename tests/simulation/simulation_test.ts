@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertThrows, run, runtime, test } from "../harness.ts";
 import { scriptCommand } from "../support/script.ts";
 import { contentOf, Direction, Outbox, OutboxDirection, Promises, Violation } from "./ledger.ts";
-import type { Tracked } from "./ledger.ts";
+import type { Outcome } from "./ledger.ts";
 import { shrink } from "./shrink.ts";
 import { WireEnd, WireTransport } from "./wire.ts";
 
@@ -22,7 +22,7 @@ test("the simulation refuses unknown options", async () => {
 const resolved = { state: "resolved" } as const;
 const rejected = { state: "rejected" } as const;
 
-function direction(...messages: (readonly [string, Pick<Tracked, "state">])[]): Direction {
+function direction(...messages: (readonly [string, Outcome])[]): Direction {
   const all = new Direction("there");
   for (const [message, tracked] of messages) all.add("send", message, tracked);
   return all;
