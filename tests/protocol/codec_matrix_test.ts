@@ -19,6 +19,15 @@ import { utf8 } from "../support/bytes.ts";
 
 const MIB = 1024 * 1024;
 
+/** The ownership of the chunks, and that of the messages. */
+const MODES = [
+  ["kept", "shared"],
+  ["given", "shared"],
+  ["lent", "shared"],
+  ["lent", "owned"],
+  ["lent", "borrowed"],
+] as const;
+
 function check(message: Message, sender: Role, chunking: Chunking, fragmentSize?: number): void {
   const encoder = new FrameEncoder({ role: sender });
   for (const each of [message, "between", message]) {
@@ -27,11 +36,9 @@ function check(message: Message, sender: Role, chunking: Chunking, fragmentSize?
   }
   const bytes = encoder.take();
   const role = sender === "server" ? "client" : "server";
-  for (const payload of ["shared", "owned", "borrowed"] as const) {
-    for (const chunks of ["kept", "given", "lent"] as const) {
-      const received = assembleAll(cut(bytes, chunking, 42), { role, chunks, payload });
-      assertMessages(received, [message, "between", message]);
-    }
+  for (const [chunks, payload] of MODES) {
+    const received = assembleAll(cut(bytes, chunking, 42), { role, chunks, payload });
+    assertMessages(received, [message, "between", message]);
   }
 }
 
