@@ -17,8 +17,7 @@ import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings, ConnectionStart, CoreInit } from "./connection_settings.ts";
 import { ConnectionReaders } from "./connection_readers.ts";
 import { Keepalive, type KeepaliveCore } from "./keepalive.ts";
-import { MemoryAccount, type MemoryHolder, STEP } from "./memory_budget.ts";
-import { holdsTooMuch } from "./memory_usage.ts";
+import { type AccountCore, MemoryAccount } from "./memory_account.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
 import type { MessageStreams } from "./message_streams.ts";
 import { Writable, type WritableTarget } from "./message_writable.ts";
@@ -51,7 +50,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     SenderCore,
     CloseHandshakeCore,
     KeepaliveCore,
-    MemoryHolder {
+    AccountCore {
   readonly socket: Socket;
   readonly settings: ConnectionSettings<Socket>;
   readonly transport: Transport;
@@ -142,7 +141,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   }
 
   /** The way in, made with the first chunk. */
-  get #input(): Receiver {
+  get receiver(): Receiver {
     return this.#receiver ??= new Receiver(this, this.#extensions);
   }
 
@@ -166,7 +165,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     }
     const { streams } = this.readers;
     this.#consumer = streams;
-    this.#input.streamMessages(streams);
+    this.receiver.streamMessages(streams);
     return streams;
   }
 
@@ -221,8 +220,8 @@ export class ConnectionCore<Socket extends WritableTarget>
   }
 
   /**
-   * Receiver: the peer has broken a rule or a limit. The messages before that may still be replied to,
-   * unless memory must be freed.
+   * Receiver, MemoryAccount: the peer has broken a rule or a limit. The messages before that may still be
+   * replied to, unless memory must be freed.
    *
    * RFC 6455 §7.1.7: _Fail the WebSocket Connection_: "the endpoint SHOULD send a Close frame with an
    * appropriate status code before proceeding to _Close the WebSocket Connection_." "An endpoint MUST
@@ -347,7 +346,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   }
 
   data(chunk: Uint8Array): void {
-    const receiver = this.#input;
+    const receiver = this.receiver;
     this.keepalive.heard();
     this.sender.cork();
     if (!this.isClosed && !this.hasFailed) receiver.take(chunk);
@@ -372,7 +371,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   end(): void {
     this.keepalive.stopTimer();
-    this.#input.end();
+    this.receiver.end();
   }
 
   close(error?: unknown): void {
@@ -404,31 +403,11 @@ export class ConnectionCore<Socket extends WritableTarget>
       (this.transport.heldBytes ?? 0);
   }
 
-  /** Reports the memory usage to the budget, and fails the connection if it is over its limit. */
+  /** Reports the memory usage to the account, which limits it. */
   updateMemoryUsage(): void {
     if (this.isClosed) return;
-    const all = this.memoryUsage;
-    const { budget, limits: { maxConnectionMemory: max } } = this.settings;
-    if (budget !== undefined && (all >= STEP || this.#account !== undefined)) {
-      (this.#account ??= new MemoryAccount(this, budget)).report(all);
-    }
-    if (all <= max || this.hasFailed) return;
-    const outgoing = this.sender.memoryUsage + this.keepalive.memoryUsage;
-    const unfinished = this.#receiver?.unfinishedBytes ?? 0;
-    this.fail(holdsTooMuch({ all, outgoing, unfinished }, max), true);
-  }
-
-  /** MemoryAccount: the budget has stopped this connection, or released it. */
-  regulate(): void {
-    this.#input.onBudgetChange();
-  }
-
-  /** MemoryBudget: frees the memory of the connection, by closing it. */
-  evict(error: unknown): void {
-    const isSecond = this.hasFailed;
-    this.fail(error, true);
-    // A Close frame behind what the peer does not read would free nothing.
-    if (isSecond || this.sender.isFull) this.transport.abort();
-    else this.updateMemoryUsage();
+    const usage = this.memoryUsage;
+    if (this.#account === undefined && !MemoryAccount.isNeeded(usage, this.settings)) return;
+    (this.#account ??= new MemoryAccount(this)).update(usage);
   }
 }

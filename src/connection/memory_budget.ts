@@ -15,10 +15,14 @@ const PROGRESS = 1 / 64;
 /** The number of checks in the time that the budget waits for progress. */
 const CHECKS = 4;
 
-/** What a budget uses of a connection. */
-export interface MemoryHolder {
-  /** Pauses or resumes reading, by `isStopped` of its account. */
-  regulate(): void;
+/** The account of one connection, as its budget sees it. */
+export interface BudgetMember {
+  /** The memory usage that the connection has reported, in bytes. */
+  readonly memoryUsage: number;
+  /** Whether the budget has stopped the connection from reading; set by the budget only. */
+  isStopped: boolean;
+  /** Pauses or resumes reading, by `isStopped`. */
+  onBudgetChange(): void;
   /** Frees memory: closes the connection, or drops it if closing would not free anything. */
   evict(error: unknown): void;
 }
@@ -46,8 +50,8 @@ export class MemoryBudget extends Timer {
   readonly #max: number;
   readonly #patience: number;
   readonly #timers: Timers;
-  readonly #accounts = new Set<MemoryAccount>();
-  #stopped: MemoryAccount[] = [];
+  readonly #accounts = new Set<BudgetMember>();
+  #stopped: BudgetMember[] = [];
   #connections = 0;
   #usage = 0;
   #isOver = false;
@@ -92,7 +96,7 @@ export class MemoryBudget extends Timer {
   }
 
   /** Adds a change of an account, and reacts to it. */
-  change(account: MemoryAccount, by: number): void {
+  change(account: BudgetMember, by: number): void {
     this.#usage += by;
     if (account.memoryUsage === 0) this.#accounts.delete(account);
     else this.#accounts.add(account);
@@ -109,7 +113,7 @@ export class MemoryBudget extends Timer {
     if (!account.isStopped && account.memoryUsage > this.#max / (2 * this.#connections)) {
       account.isStopped = true;
       this.#stopped.push(account);
-      account.holder.regulate();
+      account.onBudgetChange();
     }
     // Down to below the limit, so that not every report searches for the highest usage.
     if (this.#usage > this.#max * HARD) this.#evict(this.#max * (1 + HARD) / 2);
@@ -125,7 +129,7 @@ export class MemoryBudget extends Timer {
     const stopped = this.#stopped;
     this.#stopped = [];
     for (const account of stopped) account.isStopped = false;
-    for (const account of stopped) account.holder.regulate();
+    for (const account of stopped) account.onBudgetChange();
   }
 
   /** Checks for progress. */
@@ -150,7 +154,7 @@ export class MemoryBudget extends Timer {
     const heaviest = [...this.#accounts].sort((a, b) => b.memoryUsage - a.memoryUsage);
     for (const account of heaviest) {
       if (this.#usage < target) break;
-      account.holder.evict(
+      account.evict(
         new WebSocketError(
           `Cannot keep connection: the server holds ${this.#usage} bytes, at most ${this.#max} are ` +
             `allowed, and this one holds ${account.memoryUsage}`,
@@ -159,37 +163,5 @@ export class MemoryBudget extends Timer {
       );
     }
     this.#isEvicting = false;
-  }
-}
-
-/** The memory usage that one connection has reported to the budget. */
-export class MemoryAccount {
-  /** The reported usage, in bytes. */
-  memoryUsage = 0;
-  /** Whether the budget has stopped the connection from reading. */
-  isStopped = false;
-  /** The connection. */
-  readonly holder: MemoryHolder;
-  readonly #budget: MemoryBudget;
-
-  /** Makes the account of a connection that has joined. */
-  constructor(holder: MemoryHolder, budget: MemoryBudget) {
-    this.holder = holder;
-    this.#budget = budget;
-  }
-
-  /** Reports the usage. */
-  report(usage: number): void {
-    // Less than a step counts as 0, so that an idle connection never reports.
-    const now = usage < STEP ? 0 : usage;
-    const by = now - this.memoryUsage;
-    if (by === 0 || (Math.abs(by) < STEP && now !== 0)) return;
-    this.memoryUsage = now;
-    this.#budget.change(this, by);
-  }
-
-  /** The connection is closed. */
-  close(): void {
-    this.report(0);
   }
 }

@@ -1,5 +1,3 @@
-import { CloseCode } from "../protocol/close_code.ts";
-import { WebSocketError } from "../protocol/errors.ts";
 import type { Message } from "../protocol/message.ts";
 
 /**
@@ -33,27 +31,4 @@ export function bytesOf(queue: Pick<readonly Message[], "length" | "at">): numbe
     }
   }
   return bytes;
-}
-
-/** Where the memory of one connection is, in bytes. */
-export interface Held {
-  /** In all. */
-  all: number;
-  /** What waits to be sent. */
-  outgoing: number;
-  /** What is set aside for a message that has not ended. */
-  unfinished: number;
-}
-
-/** The error of a connection that holds more than `maxConnectionMemory`: whatever holds most is to blame. */
-export function holdsTooMuch({ all, outgoing, unfinished }: Held, max: number): WebSocketError {
-  const [what, closeCode] = outgoing > all / 2
-    ? ["for a peer that does not read", CloseCode.TryAgainLater]
-    : unfinished > all / 2
-    ? ["for a message that has not ended", CloseCode.MessageTooBig]
-    : ["for what nobody has taken", CloseCode.PolicyViolation];
-  return new WebSocketError(
-    `Cannot hold ${all} bytes, most of them ${what}: at most ${max} are allowed`,
-    { code: "ERR_CONNECTION_MEMORY", closeCode },
-  );
 }

@@ -1,5 +1,8 @@
-import { MemoryAccount, MemoryBudget } from "../../src/connection/memory_budget.ts";
-import type { MemoryHolder } from "../../src/connection/memory_budget.ts";
+import { resolveLimits } from "../../src/connection/limits.ts";
+import type { Limits } from "../../src/connection/limits.ts";
+import { MemoryAccount } from "../../src/connection/memory_account.ts";
+import type { AccountCore } from "../../src/connection/memory_account.ts";
+import { MemoryBudget } from "../../src/connection/memory_budget.ts";
 import { Timers, timers } from "../../src/util/timers.ts";
 import { assert, assertEquals, assertThrows, deadline, test } from "../harness.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -9,25 +12,33 @@ import { First, textFrame } from "../support/memory_peer.ts";
 const KIB = 1024;
 
 /** A connection of no more than a number of bytes. */
-class Holder implements MemoryHolder {
-  readonly account: MemoryAccount;
+class Holder implements AccountCore {
+  readonly settings: AccountCore["settings"];
+  readonly sender = { memoryUsage: 0, isFull: false };
+  readonly keepalive = { memoryUsage: 0 };
+  readonly receiver = {
+    unfinishedBytes: 0,
+    onBudgetChange: () => void this.log.push(this.account.isStopped ? "stop" : "go"),
+  };
+  readonly transport = { abort: () => void this.log.push("abort") };
+  hasFailed = false;
+  readonly account = new MemoryAccount(this);
   readonly log: string[] = [];
   /** Whether to close it frees what it holds. */
   frees = true;
 
-  constructor(budget: MemoryBudget) {
-    budget.join();
-    this.account = new MemoryAccount(this, budget);
+  constructor(budget: MemoryBudget | undefined, limits: Partial<Limits> = {}) {
+    budget?.join();
+    this.settings = { limits: resolveLimits(limits), budget };
   }
 
-  regulate(): void {
-    this.log.push(this.account.isStopped ? "stop" : "go");
-  }
-
-  evict(error: unknown): void {
+  fail(error: unknown): void {
     const { code, closeCode } = error as { code: string; closeCode: number };
     this.log.push(`${code} ${closeCode}`);
-    if (this.frees) this.account.report(0);
+  }
+
+  updateMemoryUsage(): void {
+    if (this.frees) this.account.update(0);
   }
 }
 
@@ -36,7 +47,7 @@ function make(held: number[], patience = 1000) {
   const clock = new FakeClock();
   const budget = new MemoryBudget(1000 * KIB, patience, new Timers(clock));
   const holders = held.map(() => new Holder(budget));
-  const note = (i: number, kib: number) => holders[i].account.report(kib * KIB);
+  const note = (i: number, kib: number) => holders[i].account.update(kib * KIB);
   held.forEach((kib, i) => note(i, kib));
   const end = () => holders.forEach((_, i) => note(i, 0));
   return { budget, holders, note, end, clock };
@@ -143,6 +154,41 @@ test("MemoryBudget closes again what has not freed anything", () => {
   assertEquals(budget.isOver, false);
 });
 
+for (
+  const [what, closeCode, parts] of [
+    ["the send queue", 1013, { sent: 40, pings: 20 }],
+    ["an unfinished message", 1009, { unfinished: 60 }],
+    ["unread messages", 1008, { sent: 50, unfinished: 50 }],
+  ] as const
+) {
+  test(`MemoryAccount fails a connection over its limit with ${closeCode}: ${what}`, () => {
+    const { sent = 0, pings = 0, unfinished = 0 } = parts as Record<string, number>;
+    const holder = new Holder(undefined, { maxConnectionMemory: 99 });
+    holder.sender.memoryUsage = sent;
+    holder.keepalive.memoryUsage = pings;
+    holder.receiver.unfinishedBytes = unfinished;
+    holder.account.update(99);
+    assertEquals(holder.log, []);
+    holder.account.update(100);
+    assertEquals(holder.log, [`ERR_CONNECTION_MEMORY ${closeCode}`]);
+    holder.hasFailed = true;
+    holder.account.update(200);
+    assertEquals(holder.log.length, 1, "once");
+    assertEquals(MemoryAccount.isNeeded(99, holder.settings), false);
+    assertEquals(MemoryAccount.isNeeded(100, holder.settings), true);
+  });
+}
+
+test("MemoryAccount drops a connection whose Close frame would free nothing", () => {
+  const { budget, holders, note, end } = make([400, 100, 300, 100]);
+  holders[1].sender.isFull = true;
+  note(1, 1000);
+  note(3, 610);
+  assertEquals(budget.isOver, true);
+  assertEquals(holders[1].log, ["stop", EVICTED, "abort"]);
+  end();
+});
+
 /** What is sent of a message that doesn't end. */
 function start(size: number) {
   return { first: 0x02, payload: new Uint8Array(size) };
@@ -152,13 +198,13 @@ test("a connection stopped by the budget is not read, and goes on when there is 
   const budget = new MemoryBudget(100 * KIB, 60_000, timers);
   const other = new Holder(budget);
   const { socket, peer } = open({ budget, handler: { message() {} }, memory: { capacity: 1000 } });
-  other.account.report(90 * KIB);
+  other.account.update(90 * KIB);
   peer.send(start(60_000));
   await turns(10);
   assert(budget.isOver);
   assert(peer.isStuck, "it is not read");
   assertEquals(budget.memoryUsage, 90 * KIB + socket.heldBytes, "within a step");
-  other.account.report(0);
+  other.account.update(0);
   await peer.until(() => !peer.isStuck, "the rest is read");
   assertEquals(budget.isOver, false);
   peer.send({ first: First.ContinuationEnd, payload: "" });
@@ -255,7 +301,7 @@ test("a stopped connection's own close sees the peer's", async () => {
   const other = new Holder(budget);
   const { socket, peer } = open({ budget, memory: { capacity: 1000 } });
   const running = collect(socket);
-  other.account.report(75 * KIB);
+  other.account.update(75 * KIB);
   peer.send(start(60_000));
   await turns(10);
   assert(peer.isStuck);
@@ -264,5 +310,5 @@ test("a stopped connection's own close sees the peer's", async () => {
   await peer.closeBack();
   assertEquals((await deadline(socket.closed, 1000, "the end")).wasClean, true);
   await running;
-  other.account.report(0);
+  other.account.update(0);
 });

@@ -1,0 +1,89 @@
+import { CloseCode } from "../protocol/close_code.ts";
+import { WebSocketError } from "../protocol/errors.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
+import { STEP } from "./memory_budget.ts";
+import type { BudgetMember } from "./memory_budget.ts";
+
+/** What {@linkcode MemoryAccount} uses of its connection. */
+export interface AccountCore {
+  readonly settings: Pick<ConnectionSettings<unknown>, "limits" | "budget">;
+  readonly sender: { readonly memoryUsage: number; readonly isFull: boolean };
+  readonly keepalive: { readonly memoryUsage: number };
+  readonly receiver: { readonly unfinishedBytes: number; onBudgetChange(): void };
+  readonly transport: { abort(): void };
+  /** Whether the connection has failed. */
+  readonly hasFailed: boolean;
+  /** Fails the connection, and frees its memory at once. */
+  fail(error: unknown, freesMemory: true): void;
+  /** Measures the memory usage again. */
+  updateMemoryUsage(): void;
+}
+
+/**
+ * The account of one connection's memory: reports the usage to the budget of the server, if there is
+ * one, and fails the connection if it exceeds `maxConnectionMemory`.
+ */
+export class MemoryAccount implements BudgetMember {
+  readonly #core: AccountCore;
+  memoryUsage = 0;
+  isStopped = false;
+
+  constructor(core: AccountCore) {
+    this.#core = core;
+  }
+
+  /** Returns whether a connection that has no account needs one. */
+  static isNeeded(usage: number, { limits, budget }: AccountCore["settings"]): boolean {
+    return (usage >= STEP && budget !== undefined) || usage > limits.maxConnectionMemory;
+  }
+
+  /** Takes the measured usage, in bytes. */
+  update(usage: number): void {
+    const { limits: { maxConnectionMemory: max } } = this.#core.settings;
+    this.#report(usage);
+    if (usage > max && !this.#core.hasFailed) this.#core.fail(this.#overLimit(usage, max), true);
+  }
+
+  /** The connection is closed. */
+  close(): void {
+    this.#report(0);
+  }
+
+  /** MemoryBudget: `isStopped` has changed. */
+  onBudgetChange(): void {
+    this.#core.receiver.onBudgetChange();
+  }
+
+  /** MemoryBudget: frees the memory of the connection, by closing it. */
+  evict(error: unknown): void {
+    const core = this.#core;
+    const isSecond = core.hasFailed;
+    core.fail(error, true);
+    // A Close frame behind what the peer does not read would free nothing.
+    if (isSecond || core.sender.isFull) core.transport.abort();
+    else core.updateMemoryUsage();
+  }
+
+  #report(usage: number): void {
+    // Less than a step counts as 0, so that an idle connection never reports.
+    const now = usage < STEP ? 0 : usage;
+    const by = now - this.memoryUsage;
+    if (by === 0 || (Math.abs(by) < STEP && now !== 0)) return;
+    this.memoryUsage = now;
+    this.#core.settings.budget?.change(this, by);
+  }
+
+  /** The close code names the largest part. */
+  #overLimit(usage: number, max: number): WebSocketError {
+    const { sender, keepalive, receiver } = this.#core;
+    const [part, closeCode] = sender.memoryUsage + keepalive.memoryUsage > usage / 2
+      ? ["the send queue", CloseCode.TryAgainLater]
+      : receiver.unfinishedBytes > usage / 2
+      ? ["an unfinished message", CloseCode.MessageTooBig]
+      : ["unread messages", CloseCode.PolicyViolation];
+    return new WebSocketError(
+      `Cannot hold ${usage} bytes, most of them for ${part}: at most ${max} are allowed`,
+      { code: "ERR_CONNECTION_MEMORY", closeCode },
+    );
+  }
+}
