@@ -1,8 +1,7 @@
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
-import { STEP } from "./memory_budget.ts";
-import type { BudgetMember } from "./memory_budget.ts";
+import { BudgetAccount, STEP } from "./memory_budget.ts";
 
 /** What {@linkcode MemoryAccount} uses of its connection. */
 export interface AccountCore {
@@ -23,12 +22,11 @@ export interface AccountCore {
  * The account of one connection's memory: reports the usage to the budget of the server, if there is
  * one, and fails the connection if it exceeds `maxConnectionMemory`.
  */
-export class MemoryAccount implements BudgetMember {
+export class MemoryAccount extends BudgetAccount {
   readonly #core: AccountCore;
-  memoryUsage = 0;
-  isStopped = false;
 
   constructor(core: AccountCore) {
+    super(core.settings.budget);
     this.#core = core;
   }
 
@@ -40,37 +38,21 @@ export class MemoryAccount implements BudgetMember {
   /** Takes the measured usage, in bytes. */
   update(usage: number): void {
     const { limits: { maxConnectionMemory: max } } = this.#core.settings;
-    this.#report(usage);
+    this.report(usage);
     if (usage > max && !this.#core.hasFailed) this.#core.fail(this.#overLimit(usage, max), true);
   }
 
-  /** The connection is closed. */
-  close(): void {
-    this.#report(0);
-  }
-
-  /** MemoryBudget: `isStopped` has changed. */
-  onBudgetChange(): void {
+  override onBudgetChange(): void {
     this.#core.receiver.onBudgetChange();
   }
 
-  /** MemoryBudget: frees the memory of the connection, by closing it. */
-  evict(error: unknown): void {
+  override evict(error: unknown): void {
     const core = this.#core;
     const isSecond = core.hasFailed;
     core.fail(error, true);
     // A Close frame behind what the peer does not read would free nothing.
     if (isSecond || core.sender.isFull) core.transport.abort();
     else core.updateMemoryUsage();
-  }
-
-  #report(usage: number): void {
-    // Less than a step counts as 0, so that an idle connection never reports.
-    const now = usage < STEP ? 0 : usage;
-    const by = now - this.memoryUsage;
-    if (by === 0 || (Math.abs(by) < STEP && now !== 0)) return;
-    this.memoryUsage = now;
-    this.#core.settings.budget?.change(this, by);
   }
 
   /** The close code names the largest part. */

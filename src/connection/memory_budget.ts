@@ -15,18 +15,6 @@ const PROGRESS = 1 / 64;
 /** The number of checks in the time that the budget waits for progress. */
 const CHECKS = 4;
 
-/** The account of one connection, as its budget sees it. */
-export interface BudgetMember {
-  /** The memory usage that the connection has reported, in bytes. */
-  readonly memoryUsage: number;
-  /** Whether the budget has stopped the connection from reading; set by the budget only. */
-  isStopped: boolean;
-  /** Pauses or resumes reading, by `isStopped`. */
-  onBudgetChange(): void;
-  /** Frees memory: closes the connection, or drops it if closing would not free anything. */
-  evict(error: unknown): void;
-}
-
 /**
  * Limits the memory usage of all connections of a server together.
  *
@@ -50,8 +38,8 @@ export class MemoryBudget extends Timer {
   readonly #max: number;
   readonly #patience: number;
   readonly #timers: Timers;
-  readonly #accounts = new Set<BudgetMember>();
-  #stopped: BudgetMember[] = [];
+  readonly #accounts = new Set<BudgetAccount>();
+  #stopped: BudgetAccount[] = [];
   #connections = 0;
   #usage = 0;
   #isOver = false;
@@ -96,7 +84,7 @@ export class MemoryBudget extends Timer {
   }
 
   /** Adds a change of an account, and reacts to it. */
-  change(account: BudgetMember, by: number): void {
+  change(account: BudgetAccount, by: number): void {
     this.#usage += by;
     if (account.memoryUsage === 0) this.#accounts.delete(account);
     else this.#accounts.add(account);
@@ -164,4 +152,39 @@ export class MemoryBudget extends Timer {
     }
     this.#isEvicting = false;
   }
+}
+
+/** An account of memory with a budget: that of a connection, or of a part of the server. */
+export class BudgetAccount {
+  /** The reported usage, in bytes. */
+  memoryUsage = 0;
+  /** Whether the budget has stopped the connection from reading; set by the budget only. */
+  isStopped = false;
+  readonly #budget: MemoryBudget | undefined;
+
+  /** Makes the account of a connection that has joined the budget. */
+  constructor(budget: MemoryBudget | undefined) {
+    this.#budget = budget;
+  }
+
+  /** Reports the usage, in bytes. */
+  report(usage: number): void {
+    // Less than a step counts as 0, so that an idle connection never reports.
+    const now = usage < STEP ? 0 : usage;
+    const by = now - this.memoryUsage;
+    if (by === 0 || (Math.abs(by) < STEP && now !== 0)) return;
+    this.memoryUsage = now;
+    this.#budget?.change(this, by);
+  }
+
+  /** The connection is closed. */
+  close(): void {
+    this.report(0);
+  }
+
+  /** MemoryBudget: pauses or resumes reading, by `isStopped`. */
+  onBudgetChange(): void {}
+
+  /** MemoryBudget: frees memory: closes the connection, or drops it if closing would free nothing. */
+  evict(_error: unknown): void {}
 }

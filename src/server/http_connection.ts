@@ -1,5 +1,4 @@
 import { WebSocketConnection } from "../connection/connection.ts";
-import type { MemoryHolder } from "../connection/memory_budget.ts";
 import { isUpgrade, upgradeRequired, validateHttpRequest } from "../handshake/upgrade_request.ts";
 import { HandshakeError, internalServerError } from "../http/errors.ts";
 import { isPersistent } from "../http/persistence.ts";
@@ -14,7 +13,7 @@ import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
 import { FetchHandler } from "./fetch_handler.ts";
 import type { FetchConnection } from "./fetch_handler.ts";
 import type { ClientConnection, HttpConnectionHandler } from "./http_connection_handler.ts";
-import { HttpMemory } from "./http_memory.ts";
+import { HttpMemory, type MemoryHolder } from "./http_memory.ts";
 import { HttpResponder } from "./http_responder.ts";
 import type { RequestBody, RequestBodySource } from "./request_body.ts";
 import {

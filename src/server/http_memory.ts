@@ -1,38 +1,51 @@
-import { MemoryAccount, STEP } from "../connection/memory_budget.ts";
-import type { MemoryBudget, MemoryHolder } from "../connection/memory_budget.ts";
+import { BudgetAccount, STEP } from "../connection/memory_budget.ts";
+import type { MemoryBudget } from "../connection/memory_budget.ts";
+
+/** What {@linkcode HttpMemory} uses of its HTTP connection. */
+export interface MemoryHolder {
+  /** Pauses or resumes reading, by `isStopped`. */
+  regulate(): void;
+  /** Frees memory: closes the connection, or drops it if closing would not free anything. */
+  evict(error: unknown): void;
+}
 
 /** Reports the memory usage of an HTTP connection to the server's budget, if it is large enough. */
-export class HttpMemory {
+export class HttpMemory extends BudgetAccount {
   readonly #holder: MemoryHolder;
   readonly #budget: MemoryBudget | undefined;
-  #account: MemoryAccount | undefined;
+  #hasJoined = false;
 
-  /** Prepares to report, without an account: most connections need none. */
+  /** Prepares to report; a connection joins the budget with its first report. */
   constructor(holder: MemoryHolder, budget: MemoryBudget | undefined) {
+    super(budget);
     this.#holder = holder;
     this.#budget = budget;
   }
 
-  /** Whether the budget has stopped the connection from reading. */
-  get isStopped(): boolean {
-    return this.#account?.isStopped === true;
-  }
-
   /** Reports the usage, in bytes. */
-  report(usage: number): void {
-    if (this.#account === undefined) {
+  override report(usage: number): void {
+    if (!this.#hasJoined) {
       if (usage < STEP || this.#budget === undefined) return;
       this.#budget.join();
-      this.#account = new MemoryAccount(this.#holder, this.#budget);
+      this.#hasJoined = true;
     }
-    this.#account.report(usage);
+    super.report(usage);
   }
 
   /** Ends the reports: the connection is closed, or a WebSocket. */
-  close(): void {
-    if (this.#account === undefined) return;
-    this.#account.close();
-    this.#account = undefined;
+  override close(): void {
+    if (!this.#hasJoined) return;
+    super.close();
+    this.isStopped = false;
+    this.#hasJoined = false;
     this.#budget!.leave();
+  }
+
+  override onBudgetChange(): void {
+    this.#holder.regulate();
+  }
+
+  override evict(error: unknown): void {
+    this.#holder.evict(error);
   }
 }

@@ -12,7 +12,7 @@ import { HttpConnection } from "./http_connection.ts";
 import { connectionSettings } from "./http_connection_handler.ts";
 import type { HttpConnectionHandler } from "./http_connection_handler.ts";
 import { ReadyState } from "../connection/ready_state.ts";
-import { MemoryAccount, MemoryBudget } from "../connection/memory_budget.ts";
+import { BudgetAccount, MemoryBudget } from "../connection/memory_budget.ts";
 import { timers } from "../util/timers.ts";
 import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
@@ -69,7 +69,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   readonly #returned = new WeakSet<WebSocketConnection<Data>>();
   /** The sizes of the large heads that sockets keep, and their sum, in bytes. */
   readonly #headSizes = new Map<WebSocketConnection<Data>, number>();
-  readonly #headAccount: MemoryAccount;
+  readonly #headAccount: BudgetAccount;
   #headBytes = 0;
   readonly #limits: ConnectionLimits;
   readonly #refusals: RefusalResponder;
@@ -91,7 +91,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     const { maxMemory = MAX_MEMORY } = options;
     this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout, timers);
     // Heads are not freed by not reading, nor one by one.
-    this.#headAccount = new MemoryAccount({ regulate() {}, evict() {} }, this.#budget);
+    this.#headAccount = new BudgetAccount(this.#budget);
     if (options.proxyProtocol && options.tls !== undefined) {
       throw new TypeError(
         "Cannot use the PROXY protocol: TLS would have to begin after its header",

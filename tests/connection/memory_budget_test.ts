@@ -22,7 +22,7 @@ class Holder implements AccountCore {
   };
   readonly transport = { abort: () => void this.log.push("abort") };
   hasFailed = false;
-  readonly account = new MemoryAccount(this);
+  readonly account: MemoryAccount;
   readonly log: string[] = [];
   /** Whether to close it frees what it holds. */
   frees = true;
@@ -30,6 +30,7 @@ class Holder implements AccountCore {
   constructor(budget: MemoryBudget | undefined, limits: Partial<Limits> = {}) {
     budget?.join();
     this.settings = { limits: resolveLimits(limits), budget };
+    this.account = new MemoryAccount(this);
   }
 
   fail(error: unknown): void {
