@@ -63,8 +63,8 @@ export interface PartConsumer {
  * - the send queue is full, at a server: to read more would be to send more;
  * - the server's memory budget is used up.
  *
- * When the event-loop turn has spent its time on received data, the rest of the chunk waits for a later
- * turn, so that a peer that sends without end keeps no other waiting.
+ * When the event-loop turn has spent its time on received data, the rest of the chunk waits for the next
+ * turn, so that a peer that sends without end keeps no other waiting. The transport is paused until then.
  */
 export class Receiver implements FrameSink {
   readonly #core: ReceiverCore;
@@ -146,7 +146,7 @@ export class Receiver implements FrameSink {
 
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
-    if (!this.#isReadingPaused) this.#updateFlow(this.#isConsumerFull);
+    if (!this.#isReadingPaused) this.#updateFlow(this.#work < 0 || this.#isConsumerFull);
   }
 
   /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */
@@ -297,9 +297,9 @@ export class Receiver implements FrameSink {
   }
 
   /** Pauses the transport for one of the three reasons, or resumes it if there is none. */
-  #updateFlow(isConsumerFull: boolean): void {
+  #updateFlow(isInputFull: boolean): void {
     const core = this.#core;
-    const shouldPause = isConsumerFull || this.#isSendQueueFull || core.isOverBudget;
+    const shouldPause = isInputFull || this.#isSendQueueFull || core.isOverBudget;
     if (shouldPause === this.#isReadingPaused || core.isClosed) return;
     this.#isReadingPaused = shouldPause;
     if (shouldPause) {
