@@ -20,7 +20,7 @@ test("overflow is close or reject, and nothing else", async () => {
     await assertRejects(
       () => connect("ws://127.0.0.1:1/", { overflow }),
       TypeError,
-      `Cannot use overflow: ${expected} ${overflow}`,
+      `Cannot use option overflow of connect(): ${expected} ${JSON.stringify(overflow)}`,
     );
   }
 });
