@@ -7,7 +7,8 @@ import type { HeaderList } from "./header_list.ts";
 export interface HeadParserOptions {
   /**
    * The largest head in bytes, from its first byte to the end of its empty line. A larger head is
-   * refused with 431 as soon as its last allowed byte has been read.
+   * refused with 431 as soon as its last allowed byte has been read, or with 414 if the
+   * request-target alone is too large.
    *
    * @default {16384} 16 KiB
    */
@@ -87,6 +88,11 @@ export abstract class HeadParser<Head> {
     return "head";
   }
 
+  /** The status that refuses a start line which exceeds the limit. */
+  protected get startLineStatus(): number {
+    return 431;
+  }
+
   /**
    * Parses the next bytes.
    *
@@ -94,7 +100,7 @@ export abstract class HeadParser<Head> {
    * @returns -1 if the whole chunk belongs to the head and more is needed. Otherwise the number of
    * bytes that belong to the head, which is now in {@linkcode HeadParser.head}; the bytes after them
    * are the body, or frames.
-   * @throws {HandshakeError} If the head is malformed or too large: status 400, 431 or 505.
+   * @throws {HandshakeError} If the head is malformed or too large: status 400, 414, 431, 501 or 505.
    * @throws {DOMException} "InvalidStateError" if the head is complete or has failed.
    */
   push(chunk: Uint8Array): number {
@@ -253,9 +259,10 @@ export abstract class HeadParser<Head> {
 
   #tooLarge(): HandshakeError {
     // RFC 6585 §5: 431 is for a head that is too large as a whole, or in one field.
+    const status = this.#state === START_LINE ? this.startLineStatus : 431;
     return new HandshakeError(
       `Cannot parse ${this.section}: longer than ${this.#maxHeadSize} bytes, the limit`,
-      { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 431 },
+      { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status },
     );
   }
 

@@ -81,6 +81,14 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     this.#minVersion = options.allowHttp10 === true ? 0 : 1;
   }
 
+  /** The status for a method or a target that exceeds the limit. See {@linkcode HeadParser}. */
+  protected override get startLineStatus(): number {
+    // RFC 9112 §3: "A server that receives a method longer than any that it implements SHOULD respond
+    // with a 501 (Not Implemented) status code. A server that receives a request-target longer than any
+    // URI it wishes to parse MUST respond with a 414 (URI Too Long) status code".
+    return this.#part < TARGET_START ? 501 : 414;
+  }
+
   /** Parses the request line. See {@linkcode HeadParser}. */
   protected override scanStartLine(
     bytes: Uint8Array,

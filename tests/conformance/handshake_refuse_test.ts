@@ -237,7 +237,7 @@ const lines: Refusal[] = [
   {
     name: "a target without an end",
     text: `GET /${"x".repeat(20_000)}`,
-    status: 431,
+    status: 414,
     why: /16384/,
   },
   {

@@ -142,13 +142,14 @@ export function pipeline(random: Random): string {
 function request(random: Random): string {
   const fields = ["Host: a"];
   let body = "";
-  if (random.once(8)) {
+  const kind = random.below(8);
+  if (kind === 0) {
     fields.push(random.pick(FRAMINGS));
     body = random.pick(["hello", "5\r\nhello\r\n0\r\n\r\n", ""]);
-  } else if (random.once(2)) {
+  } else if (kind < 4) {
     fields.push("Transfer-Encoding: chunked");
     body = chunkedBody(random);
-  } else if (random.once(2)) {
+  } else if (kind < 6) {
     body = random.pick(DATA);
     fields.push(`Content-Length: ${body.length}`);
   }

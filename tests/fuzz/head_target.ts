@@ -135,7 +135,9 @@ function assertModel(
     const lines = upTo.replace(/^\r\n/, "").split("\r\n");
     const hasMany = lines.length - 2 === limits.maxHeaders && lines.at(-1)!.length === 1;
     ensure(isLong || hasMany, () => `neither long nor of many fields at ${taken - 1}: ${error}`);
-    ensure(kind === "response" || error.status === 431, () => `status ${error.status}`);
+    const statuses = lines.length > 1 ? [431] : [414, 501];
+    const isExpected = kind === "response" || statuses.includes(error.status);
+    ensure(isExpected, () => `status ${error.status}`);
   } else {
     ensure(!isBeginning(kind, upTo), () => `is right at byte ${taken - 1}: ${error}`);
     const isVersion = kind === "request" && / HTTP\/(?:[02-9]|1\.0)$/.test(upTo);

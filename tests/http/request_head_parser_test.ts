@@ -263,12 +263,19 @@ test("RequestHeadParser takes a head of maxHeadSize bytes and answers 431 to a l
   }
 });
 
-test("RequestHeadParser answers 431 at the last allowed byte, in any part of the head", () => {
+test("RequestHeadParser answers 501 to a method, and 414 to a target, beyond the limit", () => {
+  // RFC 9112 §3: "A server that receives a request-target longer than any URI it wishes to parse MUST
+  // respond with a 414 (URI Too Long) status code"; to a longer method, "SHOULD respond with a 501".
+  const options = { maxHeadSize: 64 };
+  assertFailsAtEnd("A".repeat(64), 501, TOO_LARGE, options);
+  assertFailsAtEnd(`GET ${"/".repeat(60)}`, 414, TOO_LARGE, options);
+  assertFailsAtEnd(`GET ${"/".repeat(53)} HTTP/`, 414, TOO_LARGE, { maxHeadSize: 63 });
+});
+
+test("RequestHeadParser answers 431 at the last allowed byte, in any part of the fields", () => {
   const options = { maxHeadSize: 64 };
   for (
     const text of [
-      "A".repeat(64),
-      `GET ${"/".repeat(60)}`,
       `GET / HTTP/1.1\r\n${"a".repeat(48)}`,
       `GET / HTTP/1.1\r\nA:${" ".repeat(46)}`,
       `GET / HTTP/1.1\r\nA:${"a".repeat(46)}`,
