@@ -256,11 +256,28 @@ function writeHead(
   // RFC 9112 §9.3: HTTP/1.1 persists by default, HTTP/1.0 with "keep-alive" only.
   const connection = !isPersistent ? "close" : minorVersion === 0 ? "keep-alive" : "";
   try {
-    const options = { date: new Date(), framing, connection } as const;
-    return { head: writeResponseHead({ status, statusText, headers }, options), isPersistent };
+    const options = { framing, connection } as const;
+    // Of two Date fields the first one is sent.
+    const response = { status, statusText, headers: [["Date", httpDate()], ...headers] };
+    return { head: writeResponseHead(response, options), isPersistent };
   } catch (cause) {
     throw new UnsentError("Cannot send response: its head is invalid", { cause });
   }
+}
+
+/** The time of `dateText`, in seconds. */
+let dateSeconds = 0;
+let dateText = "";
+
+/** Returns the value of a Date field, which has a resolution of a second. */
+function httpDate(): string {
+  const now = Date.now();
+  const seconds = Math.floor(now / 1000);
+  if (seconds !== dateSeconds) {
+    dateSeconds = seconds;
+    dateText = new Date(now).toUTCString();
+  }
+  return dateText;
 }
 
 function writeAll(responder: HttpResponder, pieces: readonly Uint8Array[]): Promise<void> {
@@ -287,6 +304,12 @@ function toBytes(value: unknown): Uint8Array {
 }
 
 function toPairs(fields: HeaderFields = []): (readonly [name: string, value: string])[] {
+  if (fields instanceof Headers) {
+    // On Deno this takes a third of the time of the iterator.
+    const pairs: [name: string, value: string][] = [];
+    fields.forEach((value, name) => pairs.push([name, value]));
+    return pairs;
+  }
   const list = Symbol.iterator in fields ? [...fields] : Object.entries(fields);
   return list.map((pair) => {
     if (pair.length === 2) return [String(pair[0]), String(pair[1])] as const;
