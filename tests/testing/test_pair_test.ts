@@ -1,4 +1,4 @@
-import { HandshakeError, ReadyState, WebSocketError } from "../../mod.ts";
+import { HandshakeError, ReadyState, type WebSocketError } from "../../mod.ts";
 import { testPair } from "../../src/testing/mod.ts";
 import { assert, assertEquals, assertRejects, deadline, test } from "../harness.ts";
 
