@@ -3,7 +3,7 @@ import type { WebSocketConnection } from "../connection/connection.ts";
 import { notOpen, ReadyState } from "../connection/ready_state.ts";
 import { isLonger, toBytes } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
-import type { Message } from "../protocol/message.ts";
+import type { OutgoingMessage } from "../protocol/message.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
 import { handled, rejected } from "../util/promises.ts";
 
@@ -13,7 +13,7 @@ const MAX_HEADER = 14;
 const WRITTEN: Promise<void> = Promise.resolve();
 
 interface Item {
-  readonly message: Message;
+  readonly message: OutgoingMessage;
   readonly size: number;
   readonly sent: PromiseWithResolvers<void>;
 }
@@ -117,7 +117,7 @@ export class ReconnectQueue {
     for (const { sent } of this.#items.takeAll()) sent.reject(notOpen("Cannot send"));
   }
 
-  #add(message: Message, capacity: number): Promise<void> {
+  #add(message: OutgoingMessage, capacity: number): Promise<void> {
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message.slice();
     const size = bytes.length + MAX_HEADER;
     if (this.#isClosed || capacity === 0) return rejected(notOpen("Cannot send"));
@@ -146,7 +146,7 @@ export class ReconnectQueue {
     }
   }
 
-  #pass(connection: WebSocketConnection, message: Message): Promise<void> {
+  #pass(connection: WebSocketConnection, message: OutgoingMessage): Promise<void> {
     void connection.send(message as Sendable);
     // A long message is written at once, if the system takes it.
     if (coreOf(connection).sender.bufferedAmount === 0) return WRITTEN;
@@ -185,7 +185,7 @@ export class ReconnectQueue {
 }
 
 /** Returns whether the send queue is below its mark, and has room for the message. */
-function hasRoomFor(connection: WebSocketConnection, message: Message): boolean {
+function hasRoomFor(connection: WebSocketConnection, message: OutgoingMessage): boolean {
   const { sender } = coreOf(connection);
   return !sender.isFull && sender.hasRoomFor(message);
 }

@@ -9,7 +9,7 @@ import type { MessageFeed } from "./message_stream_source.ts";
 /** A message that is read while it arrives: {@linkcode WebSocketConnection.messageStreams}. */
 export type MessageStream =
   | { readonly type: "text"; readonly readable: ReadableStream<string> }
-  | { readonly type: "binary"; readonly readable: ReadableStream<Uint8Array> };
+  | { readonly type: "binary"; readonly readable: ReadableStream<Uint8Array<ArrayBuffer>> };
 
 type Result = IteratorResult<MessageStream, undefined>;
 

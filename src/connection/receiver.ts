@@ -3,7 +3,7 @@ import { DecodedFrame } from "../protocol/decoded_frame.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
-import type { MessagePart } from "../protocol/message.ts";
+import type { Message, MessagePart } from "../protocol/message.ts";
 import { MessageAssembler, wholeMessage } from "../protocol/message_assembler.ts";
 import type { MessageSink } from "../protocol/message_sequence.ts";
 import { messageTooBig } from "../protocol/message_sequence.ts";
@@ -78,7 +78,7 @@ export class Receiver implements FrameSink {
   #decoder: FrameDecoder | undefined;
   /** Made with the first message that is not a single frame, or that an extension has changed. */
   #assembler: MessageAssembler | undefined;
-  #assembled: MessageSink<string | Uint8Array> | undefined;
+  #assembled: MessageSink<Message> | undefined;
   /** In place of the assembler, from the next message on, when messages are read as streams. */
   #partDecoder: MessagePartDecoder | undefined;
   #parts: PartConsumer | undefined;
@@ -232,7 +232,7 @@ export class Receiver implements FrameSink {
     });
   }
 
-  #deliver(message: string | Uint8Array): void {
+  #deliver(message: Message): void {
     const core = this.#core;
     if (core.isClosed) return;
     // After our Close frame, to wait for a slow consumer would keep the peer's Close from us.

@@ -1,4 +1,4 @@
-import type { Message } from "../protocol/message.ts";
+import type { OutgoingMessage } from "../protocol/message.ts";
 
 /** A message that can be sent: text, or bytes. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
@@ -31,18 +31,18 @@ export function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
 }
 
 /** Returns the size of a message in bytes. Text is encoded to find out. */
-export function byteLengthOf(message: Message): number {
+export function byteLengthOf(message: OutgoingMessage): number {
   return typeof message === "string" ? new TextEncoder().encode(message).length : message.length;
 }
 
 /** Returns whether a message has more than `max` bytes. Text is encoded only if it could have. */
-export function isLonger(message: Message, max: number): boolean {
+export function isLonger(message: OutgoingMessage, max: number): boolean {
   if (message.length > max || typeof message !== "string") return message.length > max;
   return message.length * 3 > max && byteLengthOf(message) > max;
 }
 
 /** Makes the error of a message of more than `maxBufferedAmount` bytes. */
-export function tooLong(message: Message, maxBufferedAmount: number): DOMException {
+export function tooLong(message: OutgoingMessage, maxBufferedAmount: number): DOMException {
   const { length } = typeof message === "string" ? new TextEncoder().encode(message) : message;
   return new DOMException(
     `Cannot send a message of ${length} bytes: maxBufferedAmount is ${maxBufferedAmount}`,

@@ -6,7 +6,7 @@ import type {
 import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { FrameInit } from "../protocol/frame.ts";
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
-import type { Message } from "../protocol/message.ts";
+import type { OutgoingMessage } from "../protocol/message.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import type { Transport } from "../transport/transport.ts";
 import { handled, rejected } from "../util/promises.ts";
@@ -141,7 +141,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   /** Whether `send()` would take a message; true if it would refuse it even with an empty queue. */
-  hasRoomFor(message: Message): boolean {
+  hasRoomFor(message: OutgoingMessage): boolean {
     const { maxBufferedAmount } = this.#core.settings.limits;
     return !isLonger(message, maxBufferedAmount - this.bufferedAmount) ||
       isLonger(message, maxBufferedAmount);
@@ -172,7 +172,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   /** Sends a message; as `WebSocketConnection.send()`. */
-  send(message: Message, options?: SendOptions): Promise<void> {
+  send(message: OutgoingMessage, options?: SendOptions): Promise<void> {
     const streams = this.#streams;
     // RFC 6455 §6.1: "The endpoint MUST ensure the WebSocket connection is in the OPEN state".
     if (!this.#core.isOpen || streams?.isFinishing) return rejected(notOpen("Cannot send"));
@@ -201,7 +201,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   /** StreamSender: sends a message now, through the extensions that would change it. */
-  sendMessage(message: Message, options?: ExtensionSendOptions): void {
+  sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void {
     if (this.#extensions === undefined) this.enqueue(message);
     else this.#sendExtended(this.#extensions, message, options);
   }
@@ -213,7 +213,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   /** Encodes a message or a frame as it is, and schedules the write. */
-  enqueue(message: Message | FrameInit): void {
+  enqueue(message: OutgoingMessage | FrameInit): void {
     this.#encoder.write(message);
     if (this.#encoder.length >= this.#growsAt) this.#onGrown();
     this.#schedule();
@@ -309,7 +309,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   #sendExtended(
     extensions: ExtensionInUse,
-    message: Message,
+    message: OutgoingMessage,
     options: ExtensionSendOptions | undefined,
   ): void {
     const isText = typeof message === "string";
@@ -322,7 +322,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   /** The send queue has no room for a message: the error, and what the option `overflow` asks for. */
-  #overflow(message: Message): DOMException {
+  #overflow(message: OutgoingMessage): DOMException {
     const { limits, overflow } = this.#core.settings;
     const { maxBufferedAmount } = limits;
     if (isLonger(message, maxBufferedAmount)) return tooLong(message, maxBufferedAmount);

@@ -1,6 +1,6 @@
 import type { ExtensionSendOptions } from "../extensions/extension.ts";
 import type { FrameInit } from "../protocol/frame.ts";
-import type { Message } from "../protocol/message.ts";
+import type { OutgoingMessage } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import { Timer } from "../util/timers.ts";
@@ -35,7 +35,7 @@ export interface StreamSenderTarget {
   /** Pending while the send queue is full. */
   readonly queueReady: Promise<void>;
   /** Sends a message now. */
-  sendMessage(message: Message, options?: ExtensionSendOptions): void;
+  sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void;
   /** Sends a frame of a message. */
   sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void;
   /** Closes the connection with 1011: a message that has begun cannot be ended. */
@@ -111,7 +111,7 @@ export class StreamSender {
   }
 
   /** Sends a message, after the streams before it. The bytes are copied. */
-  sendMessage(message: Message, options?: ExtensionSendOptions): Promise<void> {
+  sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): Promise<void> {
     const own = typeof message === "string" ? message : message.slice();
     const size = byteLengthOf(own);
     this.#waitingBytes += size;

@@ -3,7 +3,7 @@ import { acquireBuffer, releaseBuffer } from "./buffer_pool.ts";
 import { checkFirstByte, MAX_CONTROL_PAYLOAD, Rsv } from "./frame.ts";
 import type { FrameInit, Role } from "./frame.ts";
 import { freshMaskingKey, mask } from "./mask.ts";
-import type { Message } from "./message.ts";
+import type { OutgoingMessage } from "./message.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** Options of {@linkcode FrameEncoder}. */
@@ -40,7 +40,7 @@ const textEncoder = /* @__PURE__ */ new TextEncoder();
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
-export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
+export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit> {
   readonly #masked: boolean;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
@@ -65,7 +65,7 @@ export class FrameEncoder implements UnderlyingSink<Message | FrameInit> {
    *
    * @throws {TypeError} If it is neither, or the frame violates a rule of RFC 6455 §5.
    */
-  write(message: Message | FrameInit): void {
+  write(message: OutgoingMessage | FrameInit): void {
     if (typeof message === "string") this.#writeText(message);
     else if (message instanceof Uint8Array) this.#writeFrame(0x80 | Opcode.Binary, message);
     else this.writeFrame(message);

@@ -1,12 +1,15 @@
 /**
- * A WebSocket message: text is a `string`, binary a `Uint8Array`.
+ * A received message: text is a `string`, binary a `Uint8Array`.
  *
  * A received `Uint8Array` belongs to the application: nothing else writes to it. It may be a view of a
  * larger buffer, the network chunk in which it arrived together with other messages. So respect its
  * `byteOffset` when you use its `buffer`. Use `slice()` before you keep a small message for long, or
  * transfer its buffer, for example to a worker.
  */
-export type Message = string | Uint8Array;
+export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** A message to send: text, or bytes in a buffer of any kind. */
+export type OutgoingMessage = string | Uint8Array;
 
 /**
  * Who may use the bytes of a received binary message, and for how long:

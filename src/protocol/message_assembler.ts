@@ -113,7 +113,8 @@ export class MessageAssembler extends MessageSequence<Message> {
       return;
     }
     try {
-      sink.enqueue(text ? decodeText(buffer, 0, length) : viewOf(buffer, 0, length));
+      const content = text ? decodeText(buffer, 0, length) : viewOf(buffer, 0, length);
+      sink.enqueue(content as Message);
     } finally {
       releaseBuffer(buffer);
     }
@@ -154,16 +155,16 @@ export class MessageAssembler extends MessageSequence<Message> {
 }
 
 /** Returns the first bytes, as an array without spare capacity. Never EMPTY: the application owns it. */
-function fit(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array {
+function fit(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
   if (length === 0) return new Uint8Array(0);
   return length === bytes.length ? bytes : new Uint8Array(bytes.buffer.transfer(length));
 }
 
 /** Returns the range as an array with a buffer of its own, which the range may have already. */
-function own(bytes: Uint8Array, start: number, end: number): Uint8Array {
+function own(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
   const length = end - start;
   const isOwn = length === bytes.length && length === bytes.buffer.byteLength;
-  return isOwn ? bytes : new Uint8Array(bytes.subarray(start, end));
+  return isOwn ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes.subarray(start, end));
 }
 
 /**
@@ -185,6 +186,10 @@ export function wholeMessage(
 ): Message {
   if (text) return decodeText(bytes, start, end);
   const length = end - start;
-  if (length === bytes.length) return bytes;
-  return length <= copyUpTo ? copyOf(bytes, start, end) : viewOf(bytes, start, end);
+  const own = length === bytes.length
+    ? bytes
+    : length <= copyUpTo
+    ? copyOf(bytes, start, end)
+    : viewOf(bytes, start, end);
+  return own as Uint8Array<ArrayBuffer>; // No transport reads into a SharedArrayBuffer.
 }

@@ -63,7 +63,7 @@ export class MessagePartDecoder extends MessageSequence<MessagePart> {
     sink: MessageSink<MessagePart>,
   ): void {
     if (!text) {
-      sink.enqueue({ type: "binary", data: payload, fin });
+      sink.enqueue({ type: "binary", data: payload as Uint8Array<ArrayBuffer>, fin });
       return;
     }
     const data = decodePart(this.#decoder ??= createPartDecoder(), payload, fin);

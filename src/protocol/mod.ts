@@ -37,7 +37,7 @@ export { FrameDecoder, type FrameDecoderOptions } from "./frame_decoder.ts";
 export type { FrameSink } from "./frame_sink.ts";
 export { FrameEncoder, type FrameEncoderOptions } from "./frame_encoder.ts";
 export { mask } from "./mask.ts";
-export type { Message, MessagePart, PayloadMode } from "./message.ts";
+export type { Message, MessagePart, OutgoingMessage, PayloadMode } from "./message.ts";
 export { MessageAssembler } from "./message_assembler.ts";
 export { MessagePartDecoder } from "./message_part_decoder.ts";
 export { type MessageOptions, MessageSequence, type MessageSink } from "./message_sequence.ts";

@@ -1,7 +1,7 @@
 import type { FrameInit } from "../protocol/frame.ts";
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { FrameEncoderOptions } from "../protocol/frame_encoder.ts";
-import type { Message } from "../protocol/message.ts";
+import type { OutgoingMessage } from "../protocol/message.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
 
 /**
@@ -19,7 +19,7 @@ import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
-export class FrameEncoderStream extends TransformStream<Message | FrameInit, Uint8Array> {
+export class FrameEncoderStream extends TransformStream<OutgoingMessage | FrameInit, Uint8Array> {
   /** Creates a stream for one direction of one connection. */
   constructor(options: FrameEncoderOptions) {
     const encoder = new FrameEncoder(options);

@@ -9,7 +9,7 @@ import { Z_SYNC_FLUSH } from "../../src/extensions/zlib_stream.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
-import type { Message } from "../../src/protocol/message.ts";
+import type { Message, OutgoingMessage } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { isControl, Opcode } from "../../src/protocol/opcode.ts";
 import { hex } from "../harness.ts";
@@ -42,7 +42,7 @@ export function makeDeflate(settings: DeflateSettings = {}): PerMessageDeflateCo
 }
 
 /** Returns a message as one frame, or as several fragments. */
-export function toFrames(message: Message, fragments = 1): FrameInit[] {
+export function toFrames(message: OutgoingMessage, fragments = 1): FrameInit[] {
   const payload = typeof message === "string" ? utf8(message) : message;
   const opcode = typeof message === "string" ? Opcode.Text : Opcode.Binary;
   const size = Math.ceil(payload.length / fragments);

@@ -1,7 +1,7 @@
 import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
-import type { Message } from "../../src/protocol/message.ts";
+import type { Message, OutgoingMessage } from "../../src/protocol/message.ts";
 import { join } from "../support/bytes.ts";
 import { badFrame, Bytes, damage, frame, message, ping, text } from "./arbitraries.ts";
 import { payload } from "./deflate_arbitraries.ts";
@@ -51,7 +51,7 @@ export const compress: Target = {
     const windowBits = 9 + (numbers & 7) % 7;
     const [from, to] = [0, 1].map(() => use(flags, windowBits, 1024 * 1024, (numbers >> 3) % 10));
     const encoder = new FrameEncoder({ role: plan.role === "server" ? "client" : "server" });
-    const sent: Message[] = [];
+    const sent: OutgoingMessage[] = [];
     for (let at = PLAN + 2; at + 4 <= input.length; at += 4) {
       const [kind = 0, high = 0, low = 0, seed = 0] = input.subarray(at, at + 4);
       sent.push(send(from!, encoder, kind, (high << 8) | low, seed));
@@ -61,7 +61,9 @@ export const compress: Target = {
     to!.close();
     ensure(driven.error === undefined, () => `${driven.error}`);
     ensure(driven.events.length === sent.length, () => `${driven.events.length} messages`);
-    sent.forEach((message, i) => ensure(isSame(driven.events[i]!, message), () => `message ${i}`));
+    sent.forEach((message, i) =>
+      ensure(isSame(driven.events[i]!, message as Message), () => `message ${i}`)
+    );
     return (flags & 1) === 0 ? "context taken over" : "no context taken over";
   },
 };
@@ -72,7 +74,7 @@ function send(
   kind: number,
   size: number,
   seed: number,
-): Message {
+): OutgoingMessage {
   const random = new Random(seed, kind & 3);
   const isText = (kind & 1) === 0;
   let bytes: Uint8Array = isText ? text(random, size) : random.bytes(size);

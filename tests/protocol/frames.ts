@@ -5,7 +5,7 @@ import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
 import type { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
-import type { Message } from "../../src/protocol/message.ts";
+import type { Message, OutgoingMessage } from "../../src/protocol/message.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { assert, toHex } from "../harness.ts";
@@ -46,8 +46,11 @@ export function sameBytes(actual: Uint8Array, expected: Uint8Array): boolean {
 }
 
 /** Fails unless the messages are equal. */
-export function assertMessages(actual: readonly Message[], expected: readonly Message[]): void {
-  const same = (a: Message | undefined, b: Message) =>
+export function assertMessages(
+  actual: readonly OutgoingMessage[],
+  expected: readonly OutgoingMessage[],
+): void {
+  const same = (a: OutgoingMessage | undefined, b: OutgoingMessage) =>
     typeof a === "string" || typeof b === "string"
       ? a === b
       : a instanceof Uint8Array && sameBytes(a, b);
@@ -139,7 +142,11 @@ export function firstThrow(
 }
 
 /** Writes a message as fragments of at most `size` bytes each. */
-export function writeFragments(encoder: FrameEncoder, message: Message, size: number): void {
+export function writeFragments(
+  encoder: FrameEncoder,
+  message: OutgoingMessage,
+  size: number,
+): void {
   const bytes = typeof message === "string" ? utf8(message) : message;
   let opcode: Opcode = typeof message === "string" ? Opcode.Text : Opcode.Binary;
   let start = 0;

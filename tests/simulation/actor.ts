@@ -4,6 +4,7 @@ import type {
   CloseInfo,
   Message,
   MessageStream,
+  OutgoingMessage,
   SocketHandler,
   WebSocketConnection,
 } from "../../mod.ts";
@@ -64,9 +65,9 @@ export class StreamPair {
   readonly #in: Direction;
   readonly #out: Direction;
   readonly #readable: () => ReadableStream<Message>;
-  readonly #writable: () => WritableStream<Message>;
+  readonly #writable: () => WritableStream<OutgoingMessage>;
   #reader: ReadableStreamDefaultReader<Message> | undefined;
-  #writer: WritableStreamDefaultWriter<Message> | undefined;
+  #writer: WritableStreamDefaultWriter<OutgoingMessage> | undefined;
   #hasEnded = false;
   isPiped = false;
   /** The calls that have resolved, which says that the connection has closed cleanly. */
@@ -79,7 +80,7 @@ export class StreamPair {
     stage: Stage,
     directions: { in: Direction; out: Direction },
     readable: () => ReadableStream<Message>,
-    writable: () => WritableStream<Message>,
+    writable: () => WritableStream<OutgoingMessage>,
   ) {
     this.#name = name;
     this.#stage = stage;
@@ -254,7 +255,7 @@ export class SocketActor {
       stage,
       directions,
       () => this.socket.readable,
-      () => this.socket.writable as WritableStream<Message>,
+      () => this.socket.writable as WritableStream<OutgoingMessage>,
     );
   }
 
