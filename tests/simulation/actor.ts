@@ -674,9 +674,10 @@ export class SocketActor {
 
   #checkError({ what, state, error }: Tracked, names: string[]): void {
     if (state !== "rejected") return;
-    const { name } = error as Error;
-    const isAllowed = names.includes(name) &&
-      (name !== "QuotaExceededError" || this.#facts.overflow === "reject");
+    const { name, message } = error as Error;
+    // A message over `maxBufferedAmount` by itself is refused with either `overflow`.
+    const mayRefuse = this.#facts.overflow === "reject" || message.includes("a message of");
+    const isAllowed = names.includes(name) && (name !== "QuotaExceededError" || mayRefuse);
     if (!isAllowed) {
       throw new Violation("calls reject with the documented error", `${what}: ${error}`);
     }
