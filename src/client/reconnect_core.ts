@@ -4,6 +4,7 @@ import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import { toBytes } from "../connection/sendable.ts";
+import { unrefTimer } from "../transport/event_loop.ts";
 import { abortable, sleep, withTimeout } from "../util/abort.ts";
 import { checkOptions } from "../util/options.ts";
 import type { ConnectOptions } from "./connect_options.ts";
@@ -23,7 +24,7 @@ export interface ReconnectClock {
   /** The time in milliseconds, from an arbitrary origin. */
   now(): number;
   /** Resolves after a delay in milliseconds, or as soon as the signal aborts. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  sleep(ms: number, signal: AbortSignal, onTimer?: (id: unknown) => void): Promise<void>;
   /** A random number from 0 up to 1. */
   random(): number;
 }
@@ -52,6 +53,8 @@ export class ReconnectCore {
   #connection: WebSocketConnection | undefined;
   /** Ends the delay before the next attempt. */
   #wake: AbortController | undefined;
+  /** Whether the open connection, and a delay, keep the process alive. */
+  #isRef = true;
   /** Whether `reconnect()` has closed the connection. */
   #isReconnecting = false;
   #lastInfo: CloseInfo = { closeCode: 1006, reason: "", wasClean: false };
@@ -118,6 +121,12 @@ export class ReconnectCore {
     void this.#connection.close(code, reason);
   }
 
+  /** Lets the process end while a connection is open, and during the delays that start from now on. */
+  unref(): void {
+    this.#isRef = false;
+    this.#connection?.unref();
+  }
+
   /** Ends it: makes no further attempt, and closes the connection if there is one. */
   close(code: number | undefined, reason: string | undefined): void {
     this.#stop.abort();
@@ -133,7 +142,8 @@ export class ReconnectCore {
       const retryIn = await this.#attempt(signal);
       if (retryIn === undefined) break;
       this.#wake = new AbortController();
-      if (!signal.aborted) await this.#clock.sleep(retryIn, this.#wake.signal);
+      const onTimer = this.#isRef ? undefined : unrefTimer;
+      if (!signal.aborted) await this.#clock.sleep(retryIn, this.#wake.signal, onTimer);
       this.#wake = undefined;
       await this.events.until(() => signal.aborted || !this.events.hasMessages);
     }
@@ -167,6 +177,7 @@ export class ReconnectCore {
     });
     ended.catch(() => {}); // It is awaited below.
     this.#connection = connection;
+    if (!this.#isRef) connection.unref();
     if (firstMessage !== undefined) void connection.send(firstMessage);
     this.#queue.attach(connection);
     this.events.push({ type: "open", attempt, connection });

@@ -140,6 +140,14 @@ export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, Asy
     this.#core.reconnect(code, reason);
   }
 
+  /**
+   * Lets the process end while a connection is open, and during the delays that start after the call. An
+   * attempt keeps the process alive for as long as it takes, at most `timeout`.
+   */
+  unref(): void {
+    this.#core.unref();
+  }
+
   /** The events, in order: see {@linkcode ReconnectEvent}. */
   [Symbol.asyncIterator](): AsyncIterableIterator<ReconnectEvent, undefined> {
     return this.#core.events;

@@ -8,6 +8,7 @@ import type { ConnectionInit } from "./connection_settings.ts";
 import type { MessageStream } from "./message_streams.ts";
 import { notOpen } from "./ready_state.ts";
 import type { ReadyState } from "./ready_state.ts";
+import { setRef } from "./process_ref.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
 import type { Callbacks } from "./socket_handler.ts";
@@ -235,6 +236,19 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   messageStreams(): AsyncIterableIterator<MessageStream, undefined> {
     return this.#core.messageStreams();
+  }
+
+  /**
+   * Lets the process end although the connection is open, at a client; `ref()` undoes it. A server's
+   * listener keeps the process alive.
+   */
+  unref(): void {
+    setRef(this.#core, false);
+  }
+
+  /** Has the connection keep the process alive, as it does at first. */
+  ref(): void {
+    setRef(this.#core, true);
   }
 
   /**

@@ -48,7 +48,7 @@ const SILENT = -1;
  */
 export class Keepalive extends Timer {
   readonly #core: KeepaliveCore;
-  readonly #wheel: Wheel;
+  #wheel: Wheel;
   /** The tick in which the peer was last heard, or {@linkcode SILENT}. */
   #heardAt = 0;
   /** Made with the first Ping of ours, or the first Pong that has to wait. */
@@ -59,9 +59,14 @@ export class Keepalive extends Timer {
   /** @param core The connection. */
   constructor(core: KeepaliveCore) {
     super();
-    const { limits: { pingInterval }, timers } = core.settings;
     this.#core = core;
-    this.#wheel = timers.wheelFor(pingInterval === Infinity ? 0 : pingInterval);
+    this.#wheel = wheelOf(core);
+  }
+
+  /** The timers of the settings have changed: waits with them, if it waits. */
+  changeTimers(): void {
+    this.#wheel = wheelOf(this.#core);
+    if (this.wheel !== undefined) this.start();
   }
 
   /** The round trip of the last Ping that was answered, in milliseconds; `undefined` before that. */
@@ -262,4 +267,9 @@ class PendingPings {
     this.#pending.push({ id, sentAt: now, waiter });
     return { opcode: Opcode.Ping, payload };
   }
+}
+
+/** Returns the wheel for the waits of a connection. */
+function wheelOf({ settings: { limits: { pingInterval }, timers } }: KeepaliveCore): Wheel {
+  return timers.wheelFor(pingInterval === Infinity ? 0 : pingInterval);
 }

@@ -27,6 +27,10 @@ export interface BunSocket {
   resume(): void;
   /** Turns Nagle's algorithm off. */
   setNoDelay(noDelay?: boolean): boolean;
+  /** Has the socket keep the process alive. */
+  ref?(): void;
+  /** Lets the process end while the socket is open. */
+  unref?(): void;
 }
 
 /** The callbacks of the Bun sockets that {@linkcode BunTransport} wraps. */
@@ -150,6 +154,11 @@ export class BunTransport implements Transport {
     if (!this.#isClosed) this.#socket.end();
     this.#early = undefined;
     this.closed();
+  }
+
+  setRef(isRef: boolean): void {
+    if (isRef) this.#socket.ref?.();
+    else this.#socket.unref?.();
   }
 
   abort(error?: unknown): void {

@@ -17,6 +17,10 @@ export interface DenoConn {
   close(): void;
   /** Turns Nagle's algorithm off; TCP only. */
   setNoDelay?(noDelay?: boolean): void;
+  /** Has the connection keep the process alive. */
+  ref?(): void;
+  /** Lets the process end while the connection is open. */
+  unref?(): void;
 }
 
 /** The members of `Deno.Addr` that are used here. */
@@ -166,6 +170,11 @@ export class DenoTransport implements Transport {
 
   close(): void {
     this.#close();
+  }
+
+  setRef(isRef: boolean): void {
+    if (isRef) this.#conn.ref?.();
+    else this.#conn.unref?.();
   }
 
   abort(): void {

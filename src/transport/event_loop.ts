@@ -1,6 +1,7 @@
 /** The globals of the runtimes that are used here. */
-const { Bun, setImmediate } = globalThis as unknown as {
+const { Bun, Deno, setImmediate } = globalThis as unknown as {
   Bun?: unknown;
+  Deno?: { unrefTimer(id: unknown): void };
   setImmediate?: (run: () => void) => void;
 };
 
@@ -33,3 +34,9 @@ export const nextTurn: (run: () => void) => void = Bun !== undefined && setImmed
  * costs more.
  */
 export const TURN_TIME: number = Bun !== undefined ? 8 : 15;
+
+/** Lets the process end while a timer of `setTimeout` waits. */
+export function unrefTimer(id: unknown): void {
+  if (Deno !== undefined) Deno.unrefTimer(id);
+  else (id as { unref?(): void }).unref?.();
+}

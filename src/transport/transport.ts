@@ -83,6 +83,12 @@ export interface Transport {
   close(): void;
   /** Closes the connection with a reset, if the runtime can send one. */
   abort(): void;
+  /**
+   * Sets whether the connection keeps the process alive, as it does at first. Optional.
+   *
+   * @default {undefined} it can't be changed
+   */
+  setRef?(isRef: boolean): void;
 }
 
 /** TLS options of a server. */

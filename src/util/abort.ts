@@ -69,12 +69,21 @@ export async function abortable<Value>(
   }
 }
 
-/** Resolves after a delay in milliseconds, or as soon as the signal aborts. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves after a delay in milliseconds, or as soon as the signal aborts.
+ *
+ * @param onTimer Called with the timer.
+ */
+export async function sleep(
+  ms: number,
+  signal: AbortSignal,
+  onTimer?: (id: ReturnType<typeof setTimeout>) => void,
+): Promise<void> {
   if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const onAbort = () => resolve();
   const timer = setTimeout(resolve, ms);
+  onTimer?.(timer);
   signal.addEventListener("abort", onAbort);
   await promise;
   clearTimeout(timer);

@@ -1,8 +1,6 @@
 // The client over real sockets: TCP, Unix sockets, and servers that end or reset the TCP connection.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { connect, HandshakeError, WebSocketError } from "../../mod.ts";
 import type { TcpAddr, WebSocketConnection } from "../../mod.ts";
 import {
@@ -14,11 +12,11 @@ import {
   delay,
   eventually,
   onTestEnd,
-  runtime,
   spawn,
   test,
   testIf,
 } from "../harness.ts";
+import { runSource } from "../support/child_script.ts";
 import { switching } from "../support/http.ts";
 import { collect, exchange } from "../support/open.ts";
 import { rawServer } from "../support/raw_tcp.ts";
@@ -211,20 +209,9 @@ testIf(canRun("python3"), "connect that times out does not keep the process aliv
   const full = spawn("python3", ["-c", FULL]);
   onTestEnd(() => full.kill());
   const url = `ws://127.0.0.1:${(await full.waitForLine(/^port (\d+)$/))[1]}/`;
-  const folder = await mkdtemp(`${tmpdir()}/sluice-`);
-  onTestEnd(() => rm(folder, { recursive: true }));
-  const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
-  await writeFile(
-    `${folder}/script.ts`,
-    `import { connect } from ${JSON.stringify(path("mod.ts"))};
-    await connect("${url}", { timeout: 50 }).catch((error) => console.log(error.name));`,
-  );
-  const flags = ["run", "-A", "--no-check", "--config", path("deno.json")];
-  const child = spawn(process.execPath, [
-    ...(runtime === "deno" ? flags : []),
-    `${folder}/script.ts`,
-  ]);
-  onTestEnd(() => child.kill());
+  const child = await runSource(`
+    import { connect } from MOD;
+    await connect("${url}", { timeout: 50 }).catch((error) => console.log(error.name));`);
   const { code, stdout } = await deadline(child.exited, 10_000, "the exit of the process");
   assertEquals([code, stdout], [0, "TimeoutError\n"]);
 });

@@ -1,8 +1,4 @@
 // ReconnectingWebSocket against this package's servers, and raw ones that come and go.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { HandshakeError, ReconnectingWebSocket, WebSocketError } from "../../mod.ts";
 import type { ReconnectOptions } from "../../mod.ts";
 import {
@@ -14,13 +10,12 @@ import {
   deadline,
   delay,
   eventually,
-  onTestEnd,
   runtime,
-  spawn,
   test,
   testIf,
 } from "../harness.ts";
 import { sleep } from "../../src/util/abort.ts";
+import { runSource } from "../support/child_script.ts";
 import { rawServer } from "../support/raw_tcp.ts";
 import { log, next, reconnecting } from "../support/reconnecting.ts";
 import { echo, serving } from "../support/server.ts";
@@ -305,25 +300,12 @@ testIf(
   runtime === "deno" || "Bun has no permissions",
   "ReconnectingWebSocket ends if the permission to connect is denied",
   async () => {
-    const folder = await mkdtemp(`${tmpdir()}/sluice-`);
-    onTestEnd(() => rm(folder, { recursive: true }));
-    const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
-    await writeFile(
-      `${folder}/script.ts`,
-      `import { ReconnectingWebSocket } from ${JSON.stringify(path("mod.ts"))};
+    const child = await runSource(
+      `import { ReconnectingWebSocket } from MOD;
       const { closed } = new ReconnectingWebSocket("ws://127.0.0.1:1/");
       console.log("code", (await closed).error.code);`,
+      ["--deny-net"],
     );
-
-    const child = spawn(process.execPath, [
-      "run",
-      "-A",
-      "--deny-net",
-      "--no-check",
-      "--config",
-      path("deno.json"),
-      `${folder}/script.ts`,
-    ]);
     const { stdout, stderr } = await deadline(child.exited, 20_000, "the child's exit");
     assertEquals([stdout, stderr], ["code ERR_PERMISSION\n", ""]);
   },
