@@ -107,10 +107,11 @@ test("RFC 6455 §4.2: a client that never ends TCP after a refusal is dropped af
 for (const end of ["lets the client in", "throws"]) {
   test(`RFC 6455 §4.2: an upgrade() that takes too long is 503, and then ${end}`, async () => {
     let isOpen = false;
+    const late = Promise.withResolvers<void>();
     await using server = echo("callbacks", {
       limits: SLOW,
       async upgrade() {
-        await delay(100);
+        await late.promise;
         isOpen = true;
         if (end === "throws") throw new Error("too late");
         return {};
@@ -119,7 +120,8 @@ for (const end of ["lets the client in", "throws"]) {
     const response = await exchange(server, request());
     assertRefusal(response, 503);
     assertEquals(isOpen, false);
-    await delay(80);
+    late.resolve();
+    await delay(20);
     assertEquals(isOpen, true);
     assertEquals(server.server.connections.size, 0);
   });
