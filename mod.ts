@@ -28,6 +28,7 @@ export { type BackoffOptions, isFinalClose } from "./src/client/reconnect_backof
 export { connect, connectOver } from "./src/client/connect.ts";
 export type { ConnectOptions, HandshakeOptions } from "./src/client/connect_options.ts";
 export type { CloseInfo } from "./src/connection/close_info.ts";
+export { broadcast, type BroadcastOptions } from "./src/connection/broadcast.ts";
 export { type SocketHandler, WebSocketConnection } from "./src/connection/connection.ts";
 export type { ConnectionOptions, Overflow } from "./src/connection/connection_options.ts";
 export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./src/connection/limits.ts";

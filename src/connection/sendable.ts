@@ -1,4 +1,8 @@
+import type { FrameInit } from "../protocol/frame.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
+import { Opcode } from "../protocol/opcode.ts";
+
+const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /** A message that can be sent: text, or bytes. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
@@ -53,4 +57,11 @@ export function tooLong(message: OutgoingMessage, maxBufferedAmount: number): DO
 function describe(value: unknown): string {
   if (value === null) return "null";
   return typeof value === "object" ? value.constructor?.name ?? "an object" : typeof value;
+}
+
+/** Makes the frame of a whole message, for extensions. */
+export function frameOf(message: OutgoingMessage): FrameInit {
+  return typeof message === "string"
+    ? { opcode: Opcode.Text, payload: textEncoder.encode(message) }
+    : { opcode: Opcode.Binary, payload: message };
 }

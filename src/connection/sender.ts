@@ -7,13 +7,15 @@ import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { FrameInit } from "../protocol/frame.ts";
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
-import { Opcode } from "../protocol/opcode.ts";
 import type { Transport } from "../transport/transport.ts";
 import { handled, rejected } from "../util/promises.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { notOpen } from "./ready_state.ts";
-import { isLonger, tooLong } from "./sendable.ts";
+import { SegmentQueue } from "./segment_queue.ts";
+import { SendWaiters } from "./send_waiters.ts";
+import { frameOf, isLonger, tooLong } from "./sendable.ts";
 import type { SendOptions } from "./sendable.ts";
+import type { SharedMessage } from "./shared_message.ts";
 import { StreamSender } from "./stream_sender.ts";
 import type { StreamSenderTarget } from "./stream_sender.ts";
 import {
@@ -32,8 +34,6 @@ const SHORT = 16 * 1024;
 
 /** What `send()` and `ready` return while the send queue has room. */
 export const READY: Promise<void> = Promise.resolve();
-
-const textEncoder = /* @__PURE__ */ new TextEncoder();
 
 /** What a {@linkcode Sender} uses of its connection. */
 export interface SenderCore {
@@ -70,18 +70,13 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   #streams: StreamSender | undefined;
   /** What the transport is writing. */
   #writing: Uint8Array<ArrayBuffer> | undefined;
-  /** What is written next, before what the encoder holds: made for a peer that reads slowly. */
-  #segments: Uint8Array<ArrayBuffer>[] | undefined;
+  /** What is written next, before what the encoder holds: made for slow peers, and for broadcasts. */
+  #segments: SegmentQueue | undefined;
   /** The bytes of `#writing` and `#segments`. */
   #pending = 0;
-  /** The memory usage of the segments' buffers, in bytes. */
-  #segmentsUsage = 0;
   /** From how many bytes on the encoder has a larger buffer than at the last look. */
   #growsAt = 1;
-  /** The promise of `queueReady` while the send queue is full. */
-  #waiter: PromiseWithResolvers<void> | undefined;
-  /** The promise of `whenEmpty()` while there are bytes in the send queue. */
-  #emptyWaiter: PromiseWithResolvers<void> | undefined;
+  #waiters: SendWaiters | undefined;
   #isCorked = false;
   /** Whether it is in the scheduler's group of senders that are uncorked together. */
   #isGrouped = false;
@@ -107,7 +102,10 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /** The memory usage, in bytes: the buffers are larger than their content. */
   get memoryUsage(): number {
-    return this.#encoder.heldBytes + this.#segmentsUsage + (this.#writing?.buffer.byteLength ?? 0) +
+    const writing = this.#segments?.isShared
+      ? this.#writing?.length ?? 0
+      : this.#writing?.buffer.byteLength ?? 0;
+    return this.#encoder.heldBytes + (this.#segments?.memoryUsage ?? 0) + writing +
       (this.#streams?.memoryUsage ?? 0);
   }
 
@@ -128,16 +126,12 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   /** Pending while the send queue is full; rejects if the connection is closed before it has room. */
   get queueReady(): Promise<void> {
     if (!this.isFull || this.#isClosed) return READY;
-    if (this.#waiter === undefined) {
-      this.#waiter = Promise.withResolvers();
-      handled(this.#waiter.promise);
-    }
-    return this.#waiter.promise;
+    return (this.#waiters ??= new SendWaiters()).whenRoom;
   }
 
   /** Whether a caller waits for the send queue. */
   get isAwaited(): boolean {
-    return this.#waiter !== undefined || this.#emptyWaiter !== undefined;
+    return this.#waiters?.isAwaited === true;
   }
 
   /** Whether `send()` would take a message; true if it would refuse it even with an empty queue. */
@@ -151,7 +145,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   async whenEmpty(): Promise<void> {
     while (this.bufferedAmount > 0) {
       if (this.isStreaming) await this.#streams!.idle;
-      else await (this.#emptyWaiter ??= Promise.withResolvers()).promise;
+      else await (this.#waiters ??= new SendWaiters()).whenEmpty;
     }
     if (this.#isClosed) throw closed();
   }
@@ -189,6 +183,34 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     return this.ready;
   }
 
+  /**
+   * Sends a message of a broadcast, from bytes that other connections write as well.
+   *
+   * @returns Whether it was sent.
+   */
+  sendShared(message: SharedMessage): boolean {
+    const { isOpen, settings } = this.#core;
+    if (!isOpen || this.isFinishing) return false;
+    const { data, frame } = message;
+    const length = frame.end - frame.start;
+    // A client masks its frames, and a compressed one has the context of its connection.
+    if (settings.role === "client" || this.isStreaming || this.#extensions?.changes(length)) {
+      handled(this.send(data));
+      return true;
+    }
+    if (length > settings.limits.maxBufferedAmount - this.queuedBytes) {
+      this.#overflow(data);
+      return false;
+    }
+    this.#segments ??= new SegmentQueue();
+    if (this.#encoder.length > 0) this.#segments.push(this.#take());
+    this.#segments.pushShared(frame);
+    this.#pending += length;
+    if (this.queuedBytes >= SEGMENT && !this.#isCorked) this.flush();
+    else this.#schedule();
+    return true;
+  }
+
   /** Sends a stream as a message; as `WebSocketConnection.send()`. */
   sendStream(stream: ReadableStream<unknown>, options?: SendOptions): Promise<void> {
     if (!this.#core.isOpen || this.isFinishing) {
@@ -202,8 +224,12 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /** StreamSender: sends a message now, through the extensions that would change it. */
   sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void {
-    if (this.#extensions === undefined) this.enqueue(message);
-    else this.#sendExtended(this.#extensions, message, options);
+    const extensions = this.#extensions;
+    if (extensions === undefined) return this.enqueue(message);
+    // At most three bytes a character: a rough size is enough to leave the extensions out.
+    const size = typeof message === "string" ? message.length * 3 : message.length;
+    if (extensions.changes(size)) extensions.send(frameOf(message), this, options);
+    else this.enqueue(message);
   }
 
   /** StreamSender: sends a frame of a message through the extensions. */
@@ -298,27 +324,11 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#isClosed = true;
     this.#streams?.abort(closed());
     this.#segments = undefined;
-    this.#pending = this.#segmentsUsage = 0;
+    this.#pending = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
     // The transport may still hold the buffer of a write that was under way: it is not recycled.
     this.#writing = undefined;
-    this.#waiter?.reject(error);
-    this.#emptyWaiter?.reject(error);
-    this.#waiter = this.#emptyWaiter = undefined;
-  }
-
-  #sendExtended(
-    extensions: ExtensionInUse,
-    message: OutgoingMessage,
-    options: ExtensionSendOptions | undefined,
-  ): void {
-    const isText = typeof message === "string";
-    // At most three bytes a character: a rough size is enough to leave the extensions out.
-    if (!extensions.changes(isText ? message.length * 3 : message.length)) {
-      return this.enqueue(message);
-    }
-    const payload = isText ? textEncoder.encode(message) : message;
-    extensions.send({ opcode: isText ? Opcode.Text : Opcode.Binary, payload }, this, options);
+    this.#waiters?.reject(error);
   }
 
   /** The send queue has no room for a message: the error, and what the option `overflow` asks for. */
@@ -347,31 +357,23 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       this.#afterWrite(bytes);
     }
     const isEmpty = this.queuedBytes === 0;
-    if (isEmpty) {
-      this.#emptyWaiter?.resolve();
-      this.#emptyWaiter = undefined;
-    }
-    const waiter = this.#waiter;
-    if (waiter === undefined || this.isFull) {
-      if (isEmpty) this.#core.onWritten(false);
-      return;
-    }
-    this.#waiter = undefined;
-    waiter.resolve();
-    this.#core.onWritten(true);
+    if (isEmpty) this.#waiters?.onEmpty();
+    const wasAwaited = !this.isFull && this.#waiters?.onRoom() === true;
+    if (isEmpty || wasAwaited) this.#core.onWritten(wasAwaited);
   }
 
   #afterWrite(bytes: Uint8Array<ArrayBuffer>): void {
     this.#writing = undefined;
     this.#pending -= bytes.length;
-    FrameEncoder.recycle(bytes);
+    if (!this.#segments?.isShared) FrameEncoder.recycle(bytes);
   }
 
   #next(): Uint8Array<ArrayBuffer> | undefined {
-    const segment = this.#segments?.shift();
-    if (segment !== undefined) {
-      this.#segmentsUsage -= segment.buffer.byteLength;
-      return segment;
+    const segments = this.#segments;
+    if (segments !== undefined) {
+      const segment = segments.shift();
+      if (segment !== undefined) return segment;
+      segments.isShared = false;
     }
     return this.#encoder.length > 0 ? this.#take() : undefined;
   }
@@ -394,14 +396,10 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     const segment = this.#take();
     // A long queue of buffers that are half empty would take twice the memory that it may.
     const isLoose = segment.length * 4 < segment.buffer.byteLength * 3;
-    if (!isLoose || !this.isFull) return this.#addSegment(segment);
-    this.#addSegment(segment.slice());
+    this.#segments ??= new SegmentQueue();
+    if (!isLoose || !this.isFull) return this.#segments.push(segment);
+    this.#segments.push(segment.slice());
     FrameEncoder.recycle(segment);
-  }
-
-  #addSegment(segment: Uint8Array<ArrayBuffer>): void {
-    (this.#segments ??= []).push(segment);
-    this.#segmentsUsage += segment.buffer.byteLength;
   }
 
   #schedule(): void {

@@ -1,4 +1,7 @@
-import type { Peer } from "./types.ts";
+import { sendShared } from "../connection/broadcast.ts";
+import { WebSocketConnection } from "../connection/connection.ts";
+import type { SharedMessage } from "../connection/shared_message.ts";
+import type { Message, Peer } from "./types.ts";
 
 /** Above how many unsent bytes a peer is slow: the high-water mark of a connection's send queue. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -64,6 +67,7 @@ export function whenClosed(peer: Peer, onClose: () => void): () => void {
 export class Subscriber {
   readonly peer: Peer;
   readonly subscriptions = new Map<string, PeerSubscription>();
+  readonly #connection: WebSocketConnection | undefined;
   readonly #poll: Poll;
   readonly #onEmpty: (subscriber: Subscriber) => void;
   /** Subscriptions with messages that wait, or with a gap to tell. */
@@ -75,6 +79,7 @@ export class Subscriber {
   /** @param onEmpty Called when the last subscription has ended. */
   constructor(peer: Peer, poll: Poll, onEmpty: (subscriber: Subscriber) => void) {
     this.peer = peer;
+    this.#connection = peer instanceof WebSocketConnection ? peer : undefined;
     this.#poll = poll;
     this.#onEmpty = onEmpty;
     this.#unlisten = whenClosed(peer, this.#onClose);
@@ -88,6 +93,13 @@ export class Subscriber {
   /** Whether more waits to be sent than the high-water mark. */
   get isSlow(): boolean {
     return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK;
+  }
+
+  /** Sends a message: from shared bytes, if the peer is a connection of this library. */
+  send(message: SharedMessage): boolean {
+    if (this.#connection !== undefined) return sendShared(this.#connection, message);
+    this.peer.send(message.data as Message);
+    return true;
   }
 
   /** Sends what waits for a subscription, as soon as the peer is not slow. */

@@ -7,6 +7,7 @@ import type {
 } from "./types.ts";
 import type { Gap, Message } from "./types.ts";
 import type { Subscriber } from "./subscriber.ts";
+import { SharedMessage } from "../connection/shared_message.ts";
 import type { GapCount } from "./gap_count.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
@@ -41,7 +42,7 @@ export class TopicSubscription implements Subscription {
   readonly #options: SubscribeOptions;
   #queue: WaitingQueue | undefined;
   /** Messages that came before the subscription has begun; `undefined` once it has. */
-  #early: { publication: Publication; data: Message }[] | undefined;
+  #early: { publication: Publication; data: SharedMessage }[] | undefined;
   #isActive = true;
   #start: SubscriptionStart | undefined;
   #ready: PromiseWithResolvers<SubscriptionStart> | undefined;
@@ -116,7 +117,7 @@ export class TopicSubscription implements Subscription {
   }
 
   /** Sends a message, or lets it wait, or drops it. @param data What is sent for it. */
-  deliver(publication: Publication, data: Message): Outcome {
+  deliver(publication: Publication, data: SharedMessage): Outcome {
     const { subscriber } = this;
     if (!subscriber.isOpen) {
       subscriber.leave();
@@ -194,7 +195,7 @@ export class TopicSubscription implements Subscription {
     return this.#queue ??= new WaitingQueue(whenSlow, maxWaiting);
   }
 
-  #wait(publication: Publication, message: Message | Publication): Outcome {
+  #wait(publication: Publication, message: SharedMessage | Publication): Outcome {
     const { counts } = this.#context;
     let key: unknown;
     try {
@@ -220,11 +221,12 @@ export class TopicSubscription implements Subscription {
     return "waiting";
   }
 
-  #send(message: Message | Publication): boolean {
+  #send(message: SharedMessage | Publication): boolean {
     try {
-      const isData = typeof message === "string" || message instanceof Uint8Array;
-      const data = isData ? message : this.encode?.(message) ?? message.data;
-      this.subscriber.peer.send(data);
+      const data = message instanceof SharedMessage
+        ? message
+        : new SharedMessage(this.encode?.(message) ?? message.data);
+      if (!this.subscriber.send(data)) return false;
     } catch (error) {
       this.#context.reportError(error);
       return false;

@@ -1,3 +1,4 @@
+import { SharedMessage } from "../connection/shared_message.ts";
 import { HistoryStore } from "./history.ts";
 import { RelayLink } from "./relay_link.ts";
 import { Topic } from "./topic.ts";
@@ -210,7 +211,8 @@ class LocalTopics implements Topics {
     published: PublishedMessage | undefined,
   ): void {
     const { subscriptions } = topic;
-    let encoded: Map<unknown, Message | undefined> | undefined;
+    let encoded: Map<unknown, SharedMessage | undefined> | undefined;
+    let plain: SharedMessage | undefined;
     topic.isPublishing = true;
     // A callback may subscribe peers: they get later messages.
     const count = subscriptions.length;
@@ -218,8 +220,9 @@ class LocalTopics implements Topics {
       const subscription = subscriptions[i]!;
       const { encode } = subscription;
       if (!subscription.isActive || subscription.subscriber.peer === except) continue;
-      let data: Message | undefined = publication.data;
-      if (encode !== undefined) {
+      let data: SharedMessage | undefined;
+      if (encode === undefined) data = plain ??= new SharedMessage(publication.data);
+      else {
         encoded ??= new Map();
         if (!encoded.has(encode)) encoded.set(encode, this.#encode(encode, publication));
         data = encoded.get(encode);
@@ -241,11 +244,11 @@ class LocalTopics implements Topics {
   #encode(
     encode: (publication: Publication) => Message,
     publication: Publication,
-  ): Message | undefined {
+  ): SharedMessage | undefined {
     try {
       const data = encode(publication);
       checkMessage(data);
-      return data;
+      return new SharedMessage(data);
     } catch (error) {
       this.#context.reportError(error);
       return undefined;

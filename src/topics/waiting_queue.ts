@@ -1,10 +1,11 @@
 import { GapCount } from "./gap_count.ts";
-import type { Message, Publication, WhenSlow } from "./types.ts";
+import { SharedMessage } from "../connection/shared_message.ts";
+import type { Publication, WhenSlow } from "./types.ts";
 
 /** A message that waits for a slow peer. */
 export interface Waiting {
   /** What is sent; `undefined` until a kept message is encoded. */
-  data: Message | undefined;
+  data: SharedMessage | undefined;
   /** A kept message that is sent again. */
   publication: Publication | undefined;
   /** The messages that are missing before it. */
@@ -53,7 +54,7 @@ export class WaitingQueue {
    *
    * @returns What became of it, and the number of messages that it has displaced.
    */
-  add(message: Message | Publication, key: unknown): { added: Added; displaced: number } {
+  add(message: SharedMessage | Publication, key: unknown): { added: Added; displaced: number } {
     if (this.#policy === "latest") {
       const same = this.#byKey?.get(key);
       if (same !== undefined) {
@@ -113,7 +114,7 @@ export class WaitingQueue {
     return gap;
   }
 
-  #push(message: Message | Publication, key: unknown): void {
+  #push(message: SharedMessage | Publication, key: unknown): void {
     const gap = this.takeGapAtEnd();
     const waiting: Waiting = { ...contentOf(message), gap, key };
     this.#items.push(waiting);
@@ -121,9 +122,10 @@ export class WaitingQueue {
   }
 }
 
-function contentOf(message: Message | Publication): Pick<Waiting, "data" | "publication"> {
-  const isData = typeof message === "string" || message instanceof Uint8Array;
-  return isData
+function contentOf(
+  message: SharedMessage | Publication,
+): Pick<Waiting, "data" | "publication"> {
+  return message instanceof SharedMessage
     ? { data: message, publication: undefined }
     : { data: undefined, publication: message };
 }

@@ -1,0 +1,50 @@
+import { coreOf } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { toBytes } from "./sendable.ts";
+import type { Sendable } from "./sendable.ts";
+import { SharedMessage } from "./shared_message.ts";
+
+/** Options of {@linkcode broadcast}. */
+export interface BroadcastOptions {
+  /** A connection that does not get the message, as its sender. @default {undefined} */
+  except?: WebSocketConnection<unknown> | undefined;
+}
+
+/**
+ * Sends a message to many connections: text if `data` is a string, otherwise binary. It is encoded once,
+ * and all of them write the same bytes. A connection that is not open is left out.
+ *
+ * Connections with permessage-deflate compress it each for itself; those of a client, which masks its
+ * frames, encode it themselves. A peer that reads slowly holds a reference to the bytes; its option
+ * `overflow` decides what happens above `maxBufferedAmount`.
+ *
+ * @param sockets The connections, such as `server.connections`.
+ * @returns The number of connections that have sent it.
+ * @throws {TypeError} If `data` is of another type.
+ *
+ * @example
+ * ```ts
+ * import { broadcast, serve } from "@sluice/websocket";
+ *
+ * await using server = serve({ hostname: "127.0.0.1", port: 0 }, {
+ *   message: (socket, message) => {
+ *     broadcast(server.connections, message, { except: socket });
+ *   },
+ * });
+ * ```
+ */
+export function broadcast(
+  sockets: Iterable<WebSocketConnection<unknown>>,
+  data: Sendable,
+  { except }: BroadcastOptions = {},
+): number {
+  const message = new SharedMessage(typeof data === "string" ? data : toBytes(data));
+  let count = 0;
+  for (const socket of sockets) if (socket !== except && sendShared(socket, message)) count++;
+  return count;
+}
+
+/** Sends a message that other connections send as well. @returns Whether it was sent. */
+export function sendShared(socket: WebSocketConnection<unknown>, message: SharedMessage): boolean {
+  return coreOf(socket).sender.sendShared(message);
+}
