@@ -1,7 +1,12 @@
 // Sluice, on Deno or on Bun: `ours.ts MODE FORM`.
 import process from "node:process";
-import { serve } from "@sluice/websocket";
-import type { ServeOptions, SocketFunction, SocketHandler } from "@sluice/websocket";
+import * as sluice from "@sluice/websocket";
+import type {
+  ServeOptions,
+  SocketFunction,
+  SocketHandler,
+  WebSocketServer,
+} from "@sluice/websocket";
 import { mode, ready } from "./ready.mjs";
 
 const forms: Record<string, SocketHandler | SocketFunction> = {
@@ -16,7 +21,9 @@ const forms: Record<string, SocketHandler | SocketFunction> = {
   pipe: (socket) => socket.readable.pipeTo(socket.writable),
   broadcast: {
     message(_socket, message) {
-      for (const socket of server.connections) socket.send(message);
+      // Older versions lack broadcast().
+      if ("broadcast" in sluice) sluice.broadcast(server.connections, message);
+      else for (const socket of server.connections) socket.send(message);
     },
   },
 };
@@ -29,5 +36,5 @@ const options: ServeOptions = {
 };
 
 const form = mode === "broadcast" ? "broadcast" : process.argv[3] ?? "callback";
-const server = serve(options, forms[form]!);
+const server: WebSocketServer = sluice.serve(options, forms[form]!);
 ready((server.addr as { port: number }).port);

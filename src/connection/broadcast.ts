@@ -1,5 +1,6 @@
 import { coreOf } from "./connection.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import type { Sender } from "./sender.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable } from "./sendable.ts";
 import { SharedMessage } from "./shared_message.ts";
@@ -40,11 +41,13 @@ export function broadcast(
 ): number {
   const message = new SharedMessage(typeof data === "string" ? data : toBytes(data));
   let count = 0;
-  for (const socket of sockets) if (socket !== except && sendShared(socket, message)) count++;
+  for (const socket of sockets) {
+    if (socket !== except && coreOf(socket).sender.sendShared(message) === "sent") count++;
+  }
   return count;
 }
 
-/** Sends a message that other connections send as well. @returns Whether it was sent. */
-export function sendShared(socket: WebSocketConnection<unknown>, message: SharedMessage): boolean {
-  return coreOf(socket).sender.sendShared(message);
+/** What sends shared messages of a connection; see {@linkcode Sender.sendShared}. */
+export function senderOf(socket: WebSocketConnection<unknown>): Pick<Sender, "sendShared"> {
+  return coreOf(socket).sender;
 }

@@ -185,22 +185,23 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /**
    * Sends a message of a broadcast, from bytes that other connections write as well.
-   *
-   * @returns Whether it was sent.
+   * @param mark If given, a send queue above this number of bytes is left as it is.
+   * @returns Whether it was sent, or the reason why not.
    */
-  sendShared(message: SharedMessage): boolean {
+  sendShared(message: SharedMessage, mark?: number): "sent" | "full" | "closed" {
     const { isOpen, settings } = this.#core;
-    if (!isOpen || this.isFinishing) return false;
+    if (!isOpen || this.isFinishing) return "closed";
+    if (mark !== undefined && this.bufferedAmount > mark) return "full";
     const { data, frame } = message;
     const length = frame.end - frame.start;
     // A client masks its frames, and a compressed one has the context of its connection.
     if (settings.role === "client" || this.isStreaming || this.#extensions?.changes(length)) {
       handled(this.send(data));
-      return true;
+      return "sent";
     }
     if (length > settings.limits.maxBufferedAmount - this.queuedBytes) {
       this.#overflow(data);
-      return false;
+      return "full";
     }
     this.#segments ??= new SegmentQueue();
     if (this.#encoder.length > 0) this.#segments.push(this.#take());
@@ -208,7 +209,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#pending += length;
     if (this.queuedBytes >= SEGMENT && !this.#isCorked) this.flush();
     else this.#schedule();
-    return true;
+    return "sent";
   }
 
   /** Sends a stream as a message; as `WebSocketConnection.send()`. */

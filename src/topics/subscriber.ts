@@ -1,4 +1,4 @@
-import { sendShared } from "../connection/broadcast.ts";
+import { senderOf } from "../connection/broadcast.ts";
 import { WebSocketConnection } from "../connection/connection.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
 import type { Message, Peer } from "./types.ts";
@@ -67,7 +67,7 @@ export function whenClosed(peer: Peer, onClose: () => void): () => void {
 export class Subscriber {
   readonly peer: Peer;
   readonly subscriptions = new Map<string, PeerSubscription>();
-  readonly #connection: WebSocketConnection | undefined;
+  readonly #sender: ReturnType<typeof senderOf> | undefined;
   readonly #poll: Poll;
   readonly #onEmpty: (subscriber: Subscriber) => void;
   /** Subscriptions with messages that wait, or with a gap to tell. */
@@ -79,7 +79,7 @@ export class Subscriber {
   /** @param onEmpty Called when the last subscription has ended. */
   constructor(peer: Peer, poll: Poll, onEmpty: (subscriber: Subscriber) => void) {
     this.peer = peer;
-    this.#connection = peer instanceof WebSocketConnection ? peer : undefined;
+    this.#sender = peer instanceof WebSocketConnection ? senderOf(peer) : undefined;
     this.#poll = poll;
     this.#onEmpty = onEmpty;
     this.#unlisten = whenClosed(peer, this.#onClose);
@@ -95,11 +95,13 @@ export class Subscriber {
     return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK;
   }
 
-  /** Sends a message: from shared bytes, if the peer is a connection of this library. */
-  send(message: SharedMessage): boolean {
-    if (this.#connection !== undefined) return sendShared(this.#connection, message);
+  /** Sends a message, unless the peer is slow: from shared bytes, if it is a connection of this library. */
+  send(message: SharedMessage): "sent" | "full" | "closed" {
+    if (this.#sender !== undefined) return this.#sender.sendShared(message, HIGH_WATER_MARK);
+    if (!this.isOpen) return "closed";
+    if (this.isSlow) return "full";
     this.peer.send(message.data as Message);
-    return true;
+    return "sent";
   }
 
   /** Sends what waits for a subscription, as soon as the peer is not slow. */

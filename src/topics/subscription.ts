@@ -118,21 +118,25 @@ export class TopicSubscription implements Subscription {
 
   /** Sends a message, or lets it wait, or drops it. @param data What is sent for it. */
   deliver(publication: Publication, data: SharedMessage): Outcome {
-    const { subscriber } = this;
-    if (!subscriber.isOpen) {
-      subscriber.leave();
-      this.#context.counts.closed++;
-      return "closed";
-    }
     if (this.#early !== undefined) {
       this.#early.push({ publication, data });
       this.#context.counts.waiting++;
       return "waiting";
     }
-    if (this.waiting > 0 || subscriber.isSlow) return this.#wait(publication, data);
-    if (this.#send(data)) return "sent";
-    this.skip();
-    return "dropped";
+    if (this.#queue !== undefined && this.#queue.length > 0) return this.#wait(publication, data);
+    switch (this.#send(data)) {
+      case "sent":
+        return "sent";
+      case "full":
+        return this.#wait(publication, data);
+      case "closed":
+        this.subscriber.leave();
+        this.#context.counts.closed++;
+        return "closed";
+      default:
+        this.skip();
+        return "dropped";
+    }
   }
 
   /** Drops a message that can't be sent: the gap is told before the next one. */
@@ -162,7 +166,8 @@ export class TopicSubscription implements Subscription {
         this.#drop(1);
         return true;
       }
-      if (!this.#send(data ?? publication!)) {
+      const message = data ?? this.#encode(publication!);
+      if (message === undefined || this.#send(message) !== "sent") {
         this.#drop(1);
         queue.skip();
       }
@@ -205,6 +210,11 @@ export class TopicSubscription implements Subscription {
       this.skip();
       return "dropped";
     }
+    if (!this.subscriber.isOpen) {
+      this.subscriber.leave();
+      counts.closed++;
+      return "closed";
+    }
     const { added, displaced } = this.#waitingQueue.add(message, key);
     if (added === "full") {
       counts.closed++;
@@ -221,19 +231,27 @@ export class TopicSubscription implements Subscription {
     return "waiting";
   }
 
-  #send(message: SharedMessage | Publication): boolean {
+  #send(data: SharedMessage): "sent" | "full" | "closed" | "failed" {
     try {
-      const data = message instanceof SharedMessage
-        ? message
-        : new SharedMessage(this.encode?.(message) ?? message.data);
-      if (!this.subscriber.send(data)) return false;
+      const result = this.subscriber.send(data);
+      if (result !== "sent") return result;
     } catch (error) {
       this.#context.reportError(error);
-      return false;
+      return "failed";
     }
     this.sent++;
     this.#context.counts.sent++;
-    return true;
+    return "sent";
+  }
+
+  /** What is sent for a kept message; `undefined` if it can't be encoded. */
+  #encode(publication: Publication): SharedMessage | undefined {
+    try {
+      return new SharedMessage(this.encode?.(publication) ?? publication.data);
+    } catch (error) {
+      this.#context.reportError(error);
+      return undefined;
+    }
   }
 
   #drop(count: number): void {
