@@ -10,7 +10,13 @@ import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 
 /**
- * What the closing handshake waits for. Each wait takes at most `closeTimeout`.
+ * The part of `closeTimeout` for which a consumer may reply before our Close frame. A peer that waits for
+ * that frame, for the same time, must receive it before its own wait ends.
+ */
+const REPLY_TIME = 0.8;
+
+/**
+ * What the closing handshake waits for. Each wait takes at most `closeTimeout`, the first 80 % of it.
  *
  * | phase             | begins when                           | ends when                 | then               | timeout |
  * | ----------------- | ------------------------------------- | ------------------------- | ------------------ | ------- |
@@ -189,12 +195,13 @@ export class CloseHandshake extends Timer {
     if (current !== phase && !isPong) this.#wait(phase);
   }
 
-  /** Begins a wait of `closeTimeout`, in place of the wait before it. */
+  /** Begins the wait of a phase, in place of the wait before it. */
   #wait(phase: ClosePhase): void {
     clearTimeout(this.#endOfTurn);
     this.#phase = phase;
     const { timers, limits } = this.#core.settings;
-    timers.start(this, limits.closeTimeout);
+    const part = phase === "awaiting-consumer" ? REPLY_TIME : 1;
+    timers.start(this, part * limits.closeTimeout);
   }
 }
 

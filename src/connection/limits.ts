@@ -108,6 +108,10 @@ export interface Limits {
    * our Close frame waits in the send queue, the time starts again whenever the peer reads a part of
    * the queue. The time in which the event loop is stalled is not counted.
    *
+   * When the peer closes, a loop that processes a message may reply to it for 80 % of this time, so that
+   * a peer with the same limit still receives our Close frame in time. A peer with a shorter limit may
+   * report 1006 for a connection that ends cleanly here.
+   *
    * @default {5000} 5 s
    */
   closeTimeout: number;

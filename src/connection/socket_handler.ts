@@ -16,7 +16,10 @@ export interface Callbacks<Socket> {
   drain?(socket: Socket): unknown;
   /** The connection has ended. */
   close?(socket: Socket, info: CloseInfo): unknown;
-  /** The peer broke the protocol or a limit, or a callback has thrown; `close` follows. */
+  /**
+   * The peer has broken the protocol or a limit, or a callback has thrown. `close` follows, unless it
+   * is `close` itself that has thrown.
+   */
   error?(socket: Socket, error: unknown): unknown;
 }
 

@@ -102,14 +102,14 @@ test("CloseHandshake waits for the consumer before it answers, and for the end o
   core.handshake.close();
 });
 
-test("CloseHandshake answers when the consumer has taken closeTimeout", () => {
+test("CloseHandshake answers when the consumer has taken 80 % of closeTimeout", () => {
   const core = new FakeCore();
   core.isIdle = false;
   core.mayReply = true;
   core.receive();
-  core.clock.advance(900);
+  core.clock.advance(750);
   assertEquals(core.log, []);
-  core.clock.advance(200);
+  core.clock.advance(100);
   assertEquals(core.log, ["send 03 e8", "shutdown"]);
   core.handshake.close();
 });

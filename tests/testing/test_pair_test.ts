@@ -131,6 +131,19 @@ test("testPair() with fakeTime lets closeTimeout pass", async () => {
   assertEquals((await deadline(pair.server.closed, 5_000, "the close")).closeCode, 1000);
 });
 
+test("both ends of a close see it clean though the handler is busy for ever", async () => {
+  await using pair = await testPair(async (socket) => {
+    for await (const _ of socket) await new Promise(() => {});
+  }, { fakeTime: true });
+  await pair.client.send("x");
+  await pair.advance(0);
+  pair.client.close(1000);
+  const both = Promise.all([pair.client.closed, pair.server.closed]);
+  await pair.advance(6_000);
+  const clean = { closeCode: 1000, reason: "", wasClean: true };
+  assertEquals(await deadline(both, 5_000, "the close"), [clean, clean]);
+});
+
 test("TestPair.advance() without fakeTime rejects with a TypeError", async () => {
   await using pair = await testPair();
   await assertRejects(() => pair.advance(1), TypeError, "fakeTime");
