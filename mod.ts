@@ -53,7 +53,7 @@ export {
 export type { Frame, FrameInit, Role } from "./src/protocol/frame.ts";
 export { type FrameDecoderOptions } from "./src/protocol/frame_decoder.ts";
 export { type FrameEncoderOptions } from "./src/protocol/frame_encoder.ts";
-export type { Message, MessagePart, OutgoingMessage } from "./src/protocol/message.ts";
+export type { Message, MessagePart, OutgoingMessage, PayloadMode } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";
 export { Opcode } from "./src/protocol/opcode.ts";
 export type { PerAttempt } from "./src/client/per_attempt.ts";

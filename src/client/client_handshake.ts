@@ -48,6 +48,8 @@ export function openWebSocket(
           timers,
           budget: undefined,
           overflow,
+          payload: plan.payload,
+          overwriteBorrowed: plan.overwriteBorrowed,
           makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
           onError() {}, // The application finds the error in `closed`.
           onClosed: undefined,

@@ -124,7 +124,13 @@ export class WebSocketStream {
     // "Let urlRecord be the result of getting a URL record given url and baseURL." "If any of the values
     // in protocols occur more than once or otherwise fail to match the requirements [...], then throw a
     // "SyntaxError" DOMException."
-    const plan = makeConnectPlan(`${url}`.toWellFormed(), { ...rest, protocols });
+    const plan = makeConnectPlan(`${url}`.toWellFormed(), {
+      ...rest,
+      protocols,
+      // "If type indicates that the data is Binary, let chunk be a new Uint8Array object, created in the
+      // relevant realm [...], whose contents are data": it shares its buffer with no other.
+      payload: "owned",
+    });
     // "Set this's url to urlRecord."
     this.url = plan.url.href;
     // "If signal is aborted, then reject this's opened promise and closed promise with signal's abort
@@ -262,7 +268,8 @@ export class WebSocketStream {
   }
 }
 
-const { discardMessages: _, ...streamOptionChecks } = connectOptionChecks;
+const { discardMessages: _, payload: __, overwriteBorrowed: ___, ...streamOptionChecks } =
+  connectOptionChecks;
 
 /** Web IDL: converts the options. */
 function toOptions(options: unknown): ConnectOptions & { protocols: string[] } {

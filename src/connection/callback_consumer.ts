@@ -14,6 +14,8 @@ export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
   readonly isIdle = true;
   readonly mayReply = false;
   readonly memoryUsage = 0;
+  /** A callback may be given bytes that are valid until it returns: the option `payload`. */
+  readonly borrows = true;
   readonly #callbacks: Callbacks<Socket>;
 
   constructor(callbacks: Callbacks<Socket>) {

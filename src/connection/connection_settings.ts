@@ -1,5 +1,6 @@
 import type { ExtensionAgreement } from "../extensions/extension.ts";
 import type { Role } from "../protocol/frame.ts";
+import type { PayloadMode } from "../protocol/message.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
 import type { Timers } from "../util/timers.ts";
 import type { Overflow } from "./connection_options.ts";
@@ -25,6 +26,10 @@ export interface ConnectionSettings<Socket> {
   readonly budget: MemoryBudget | undefined;
   /** What happens to a `send()` for which the send queue has no room. */
   readonly overflow: Overflow;
+  /** What received binary messages are; "shared" by default. */
+  readonly payload?: PayloadMode | undefined;
+  /** Whether a borrowed message is overwritten when its callback has returned. */
+  readonly overwriteBorrowed?: boolean | undefined;
   /** Makes the opening handshake's request when the application asks for it. */
   readonly makeRequest: (headText: string) => Request;
   /** Returns the header fields of the handshake's response; for a client. */

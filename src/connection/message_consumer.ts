@@ -32,6 +32,8 @@ export interface MessageConsumer<Socket = unknown> {
   readonly isIdle: boolean;
   /** Whether a caller processes a message, and may still reply to it: a Close frame of ours waits. */
   readonly mayReply: boolean;
+  /** Whether it is done with the bytes of a message when `message()` returns. */
+  readonly borrows?: boolean;
   /** The memory usage of unread messages, in bytes. */
   readonly memoryUsage: number;
   /**

@@ -3,7 +3,7 @@ import { DecodedFrame } from "../protocol/decoded_frame.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
-import type { Message, MessagePart } from "../protocol/message.ts";
+import type { Message, MessagePart, PayloadMode } from "../protocol/message.ts";
 import { MessageAssembler, wholeMessage } from "../protocol/message_assembler.ts";
 import type { MessageSink } from "../protocol/message_sequence.ts";
 import { messageTooBig } from "../protocol/message_sequence.ts";
@@ -17,12 +17,18 @@ import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts"
 /** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
 const SHORT_COPY = 64;
 
+/** What overwrites the bytes of a borrowed message. */
+const OVERWRITTEN = 0xdd;
+
 /** Up to this many bytes, or characters, a part costs the queue of its stream more than they do. */
 const SMALL_PART = 512;
 
 /** What a {@linkcode Receiver} uses of its connection. */
 export interface ReceiverCore extends ConsumedConnection {
-  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits">;
+  readonly settings: Pick<
+    ConnectionSettings<unknown>,
+    "role" | "limits" | "payload" | "overwriteBorrowed"
+  >;
   readonly transport: Pick<Transport, "lendsChunks" | "pause" | "resume">;
   readonly sender: { readonly isFull: boolean };
   readonly keepalive: { paused(): void; resumed(): void };
@@ -70,6 +76,10 @@ export class Receiver implements FrameSink {
   readonly #core: ReceiverCore;
   readonly #extensions: ExtensionInUse | undefined;
   readonly #maxMessageSize: number;
+  /** What the application wants binary messages to be; `"borrowed"` needs a consumer that borrows. */
+  readonly #payload: PayloadMode;
+  /** Whether messages are overwritten when the consumer has taken them. */
+  readonly #overwrites: boolean;
   /** Up to how many bytes a binary message is copied out of its chunk. */
   readonly #copyUpTo: number;
   /** Where the decoder's frames go: through the extensions, if there are any. */
@@ -93,7 +103,10 @@ export class Receiver implements FrameSink {
     this.#core = core;
     this.#extensions = extensions;
     this.#maxMessageSize = core.settings.limits.maxMessageSize;
-    this.#copyUpTo = core.transport.lendsChunks ? 0 : SHORT_COPY;
+    const { payload = "shared", overwriteBorrowed = false } = core.settings;
+    this.#payload = payload === "borrowed" && !core.consumer.borrows ? "shared" : payload;
+    this.#overwrites = this.#payload === "borrowed" && overwriteBorrowed;
+    this.#copyUpTo = this.#payload === "shared" && !core.transport.lendsChunks ? SHORT_COPY : 0;
     this.#decodedSink = extensions === undefined
       ? this
       : { enqueue: (frame) => extensions.receive(frame, this) };
@@ -131,7 +144,7 @@ export class Receiver implements FrameSink {
 
   /** FrameSink: whether the payload of a frame is copied before `enqueue()` returns. */
   get copies(): boolean {
-    return this.#partDecoder !== undefined;
+    return this.#partDecoder !== undefined || this.#payload === "borrowed";
   }
 
   /** Decodes a chunk. */
@@ -237,6 +250,7 @@ export class Receiver implements FrameSink {
     if (core.isClosed) return;
     // After our Close frame, to wait for a slow consumer would keep the peer's Close from us.
     if (!core.consumer.message(message, core) && core.isOpen) this.#pauseDecoding();
+    if (this.#overwrites && typeof message !== "string") message.fill(OVERWRITTEN);
   }
 
   #takePart(part: MessagePart): void {
@@ -316,11 +330,14 @@ export class Receiver implements FrameSink {
       role: this.#core.settings.role,
       rsv: this.#extensions?.rsv ?? 0,
       chunks: this.#core.transport.lendsChunks ? "lent" : "given",
+      payload: this.#payload,
     });
   }
 
   #makeAssembler(): MessageAssembler {
     this.#assembled = { enqueue: (message) => this.#deliver(message) };
-    return new MessageAssembler(this.#core.settings.limits, this.#copyUpTo);
+    const { maxMessageSize, maxFragments } = this.#core.settings.limits;
+    const payload = this.#payload;
+    return new MessageAssembler({ maxMessageSize, maxFragments, payload }, this.#copyUpTo);
   }
 }

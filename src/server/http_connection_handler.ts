@@ -49,9 +49,19 @@ export interface HttpConnectionHandler<Data> extends UpgradeChecker {
 
 /** Makes the settings that all connections with these options share. */
 export function connectionSettings<Data>(
-  { limits, overflow, makeRequest, timers = processTimers }: AcceptConfig<Data>,
+  config: AcceptConfig<Data>,
   server: Pick<ConnectionSettings<WebSocketConnection<Data>>, "budget" | "onError" | "onClosed">,
 ): ConnectionSettings<WebSocketConnection<Data>> {
-  const { budget, onError, onClosed } = server;
-  return { role: "server", limits, timers, budget, overflow, makeRequest, onError, onClosed };
+  const { limits, overflow, payload, overwriteBorrowed, makeRequest } = config;
+  const { timers = processTimers } = config;
+  return {
+    role: "server",
+    limits,
+    timers,
+    overflow,
+    payload,
+    overwriteBorrowed,
+    makeRequest,
+    ...server,
+  };
 }

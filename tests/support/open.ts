@@ -5,6 +5,7 @@ import { CallbackConsumer } from "../../src/connection/callback_consumer.ts";
 import { coreOf, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { SocketHandler } from "../../src/connection/connection.ts";
 import type { Role } from "../../src/protocol/frame.ts";
+import type { PayloadMode } from "../../src/protocol/message.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { timers } from "../../src/util/timers.ts";
@@ -21,6 +22,8 @@ export interface OpenOptions {
   limits?: Partial<Limits>;
   timers?: Timers;
   overflow?: Overflow;
+  payload?: PayloadMode;
+  overwriteBorrowed?: boolean;
   budget?: MemoryBudget;
   /** The negotiated extensions. Default: none. */
   agreements?: readonly ExtensionAgreement[];
@@ -66,6 +69,8 @@ export function open(options: OpenOptions = {}): Opened {
       timers: options.timers ?? timers,
       budget: options.budget,
       overflow: options.overflow ?? "close",
+      payload: options.payload,
+      overwriteBorrowed: options.overwriteBorrowed,
       makeRequest: () => new Request("http://example.com/path"),
       onError: (error) => errors.push(error),
       onClosed: undefined,
