@@ -3,6 +3,7 @@
 import process from "node:process";
 import { ReadyState, serve } from "@sluice/websocket";
 import type { WebSocketConnection } from "@sluice/websocket";
+import { topics } from "@sluice/websocket/topics";
 import { BadMessage, cleanName, MAX, parseClientMessage, Rooms } from "./chat.ts";
 import type { Room, ServerMessage } from "./chat.ts";
 import { answer, roomOf } from "./site.ts";
@@ -18,11 +19,12 @@ interface Visit {
 type Socket = WebSocketConnection<Visit>;
 
 const rooms = new Rooms<Socket>();
+/** A topic for each room. A client that is too slow for its messages is closed with 1013. */
+const channels = topics();
 
-function tell(sockets: Iterable<Socket>, message: ServerMessage): void {
-  const json = JSON.stringify(message);
-  // Not awaited: a client that is too slow is closed at `maxBufferedAmount`.
-  for (const socket of sockets) socket.send(json);
+/** Sends a message to the members of a room. */
+function tell(roomName: string, message: ServerMessage, except?: Socket): void {
+  channels.publish(roomName, JSON.stringify(message), except === undefined ? {} : { except });
 }
 
 const server = serve<Visit>({
@@ -47,19 +49,20 @@ const server = serve<Visit>({
     const { roomName, wanted } = socket.data;
     const { room, name } = socket.data.seat = rooms.join(roomName, wanted, socket);
     const { people, history } = room;
-    tell([socket], { type: "welcome", room: roomName, name, people, history });
-    const others = room.members.filter((member) => member !== socket);
-    tell(others, { type: "joined", name, at: Date.now() });
+    const welcome: ServerMessage = { type: "welcome", room: roomName, name, people, history };
+    socket.send(JSON.stringify(welcome));
+    channels.subscribe(socket, roomName);
+    tell(roomName, { type: "joined", name, at: Date.now() }, socket);
   },
 
   message(socket, message) {
-    const { seat } = socket.data;
+    const { seat, roomName } = socket.data;
     // Messages that arrive while the connection closes are ignored.
     if (seat === undefined || socket.readyState !== ReadyState.Open) return;
     if (typeof message !== "string") return void socket.close(1003, "Expected text");
     try {
       const entry = seat.room.say(seat.name, parseClientMessage(message), Date.now());
-      if (entry !== undefined) tell(seat.room.members, { type: "message", entry });
+      if (entry !== undefined) tell(roomName, { type: "message", entry });
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
       socket.close(1008, error.message);
@@ -67,10 +70,10 @@ const server = serve<Visit>({
   },
 
   close(socket) {
-    const { seat } = socket.data;
+    const { seat, roomName } = socket.data;
     if (seat === undefined) return;
     rooms.leave(seat.room, seat.name);
-    tell(seat.room.members, { type: "left", name: seat.name, at: Date.now() });
+    tell(roomName, { type: "left", name: seat.name, at: Date.now() });
   },
 });
 
