@@ -13,6 +13,17 @@ function simulate(...options: string[]) {
   return run(command, [...args, ...options], { env: { NO_COLOR: "1" } });
 }
 
+test("the simulation breaks no invariant", async () => {
+  const { code, stdout, stderr } = await simulate("--seed", "1", "--actions", "20000");
+  assertEquals(code, 0, stdout + stderr);
+  assertMatch(stdout, /^2\d{4} actions in \d+ scenarios, .*\nNo invariant is broken\.\n$/);
+});
+
+test("the simulation replays a seed exactly", async () => {
+  const { code, stdout, stderr } = await simulate("--seed", "500", "--actions", "3000", "--twice");
+  assertEquals(code, 0, stdout + stderr);
+});
+
 test("the simulation refuses unknown options", async () => {
   const { code, stderr } = await simulate("--actions", "many");
   assertEquals(code, 2);
