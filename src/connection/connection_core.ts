@@ -308,9 +308,10 @@ export class ConnectionCore<Socket extends WritableTarget>
   /** The consumer is idle, or has room: resumes reading, writes, and answers the peer's Close. */
   onIdle(): void {
     const receiver = this.#receiver;
-    const isWaiting = receiver !== undefined &&
-      (receiver.isReadingPaused || receiver.hasPendingInput);
-    if (isWaiting && !(this.consumer.isFull && this.isOpen)) receiver.resume();
+    if (receiver !== undefined && (receiver.isReadingPaused || receiver.hasPendingInput)) {
+      if (this.consumer.isFull && this.isOpen) this.readers.onFull();
+      else receiver.resume();
+    }
     if (this.#closeHandshake !== undefined && this.isOpen && !this.mayReply) {
       this.#closeHandshake.onIdle();
     }

@@ -1,4 +1,5 @@
 import type { Message } from "../protocol/message.ts";
+import { Timer } from "../util/timers.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import type { ConsumedConnection } from "./message_consumer.ts";
@@ -7,21 +8,35 @@ import { makeReadable } from "./message_readable.ts";
 import type { StreamCore } from "./message_readable.ts";
 import { MessageStreams } from "./message_streams.ts";
 
+/**
+ * After how many milliseconds without a reader more messages are received than the queue has room for, to
+ * find the peer's Close frame behind them.
+ */
+const LOOK_AHEAD_AFTER = 250;
+
 /** What {@linkcode ConnectionReaders} uses of its connection. */
-export interface ReadersCore extends StreamCore, Pick<ConsumedConnection, "onIdle"> {
-  readonly settings: Pick<ConnectionSettings<unknown>, "limits">;
+export interface ReadersCore extends StreamCore, Pick<ConsumedConnection, "isOpen" | "onIdle"> {
+  readonly settings: Pick<ConnectionSettings<unknown>, "limits" | "timers">;
+  /** Whether a caller processes a message. */
+  readonly mayReply: boolean;
   /** How the connection has ended; `undefined` before that. */
   readonly closeInfo: CloseInfo | undefined;
 }
 
-/** The ways to pull messages from a connection. Each is made when it is first used. */
-export class ConnectionReaders {
+/**
+ * The ways to pull messages from a connection. Each is made when it is first used.
+ *
+ * A connection whose messages are not read must notice nevertheless that its peer closes. So when the queue
+ * is full and nothing reads, it is given more room for a while: itself the {@linkcode Timer} of that.
+ */
+export class ConnectionReaders extends Timer {
   readonly #core: ReadersCore;
   #queue: MessageQueue | undefined;
   #streams: MessageStreams | undefined;
   #readable: ReadableStream<Message> | undefined;
 
   constructor(core: ReadersCore) {
+    super();
     this.#core = core;
   }
 
@@ -55,8 +70,23 @@ export class ConnectionReaders {
     return (this.#queue?.memoryUsage ?? 0) + (this.#streams?.memoryUsage ?? 0);
   }
 
+  /** There is no room for more messages. */
+  onFull(): void {
+    const { isOpen, mayReply, settings } = this.#core;
+    const isWaiting = this.wheel !== undefined;
+    if (isOpen && !mayReply && !isWaiting) settings.timers.start(this, LOOK_AHEAD_AFTER);
+  }
+
+  /** Timer: nothing has been read for a while, or a loop processes a message again. */
+  override timeUp(): void {
+    if (!this.#core.isOpen || this.#core.mayReply) return;
+    (this.#streams ?? this.queue).lookAhead();
+    this.#core.onIdle();
+  }
+
   /** The connection is closed. */
   onClose(info: CloseInfo): void {
+    this.stopTimer();
     this.#queue?.end();
     this.#streams?.onClose(info);
   }

@@ -39,6 +39,10 @@ export interface Limits {
    * The high-water mark of the unread messages of a `for await` loop or of `readable`, in bytes. At the
    * mark, the connection stops reading the socket, so that TCP slows the peer down.
    *
+   * If nothing has been reading the messages for 250 ms, the connection reads on, up to four times the mark
+   * of memory usage, to find the peer's Close frame behind them. A Close frame behind more is found when
+   * the messages are read.
+   *
    * @default {65536} 64 KiB
    */
   incomingHighWaterMark: number;

@@ -4,6 +4,9 @@ import { AsyncQueue } from "../util/async_queue.ts";
 import { bytesOf, PART_OVERHEAD } from "./memory_usage.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
+/** The memory usage at which `lookAhead()` ends, in multiples of the high-water mark. */
+export const LOOK_AHEAD = 4;
+
 /** With more messages than this, the memory usage is an upper bound instead of a count. */
 const MAX_COUNTED = 256;
 
@@ -19,6 +22,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   /** Whether a caller may still process the last message. */
   #isBusy = false;
   #isCut = false;
+  #isLookingAhead = false;
 
   constructor(connection: Pick<ConsumedConnection, "onIdle">, limits: Readonly<Limits>) {
     super();
@@ -29,6 +33,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   /** Whether the queue is at its high-water mark. */
   get isFull(): boolean {
     const { incomingMaxMessages, incomingHighWaterMark } = this.#limits;
+    if (this.#isLookingAhead) return this.#mostUsage >= LOOK_AHEAD * incomingHighWaterMark;
     return this.length >= incomingMaxMessages || this.#bytes >= incomingHighWaterMark;
   }
 
@@ -54,8 +59,17 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   get memoryUsage(): number {
     const count = this.length;
     if (count === 0) return 0;
-    if (count > MAX_COUNTED) return 2 * this.#bytes + count * PART_OVERHEAD;
-    return bytesOf(this);
+    return count > MAX_COUNTED ? this.#mostUsage : bytesOf(this);
+  }
+
+  /** An upper bound of the memory usage. */
+  get #mostUsage(): number {
+    return 2 * this.#bytes + this.length * PART_OVERHEAD;
+  }
+
+  /** Takes more messages than it has room for, until one is read: what follows may be a Close frame. */
+  lookAhead(): void {
+    this.#isLookingAhead = true;
   }
 
   /** Takes a received message; returns whether there is room for more. */
@@ -88,6 +102,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
 
   /** Removes and returns the oldest message; `undefined` if there is none, even after more input. */
   override poll(): Message | undefined {
+    this.#isLookingAhead = false;
     if (this.length === 0) {
       this.#isBusy = false;
       this.#connection.onIdle(); // May add messages at once.

@@ -2,6 +2,7 @@ import type { Message, MessagePart } from "../protocol/message.ts";
 import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
+import { LOOK_AHEAD } from "./message_queue.ts";
 import type { MessageQueue } from "./message_queue.ts";
 import { makeFeed } from "./message_stream_source.ts";
 import type { MessageFeed } from "./message_stream_source.ts";
@@ -35,6 +36,7 @@ export class MessageStreams
   #isBusy = false;
   /** Whether a part has been dropped. */
   #isCut = false;
+  #isLookingAhead = false;
   #hasEnded = false;
 
   /**
@@ -48,6 +50,7 @@ export class MessageStreams
 
   /** Whether a message has not been asked for, or the stream of the current one is at its mark. */
   get isFull(): boolean {
+    if (this.#isLookingAhead) return this.memoryUsage >= LOOK_AHEAD * this.#mark;
     return this.#ready.length > 0 || this.#current?.isFull === true;
   }
 
@@ -67,6 +70,11 @@ export class MessageStreams
   /** The application waits for the end of the connection. */
   release(): void {
     this.#isBusy = false;
+  }
+
+  /** Takes more parts than it has room for, until a message is asked for; as of `MessageQueue`. */
+  lookAhead(): void {
+    this.#isLookingAhead = true;
   }
 
   /** The memory usage of unread parts, in bytes. */
@@ -143,6 +151,7 @@ export class MessageStreams
 
   /** Returns the next message as soon as it begins, and discards the unread rest of the last one. */
   next(): Promise<Result> {
+    this.#isLookingAhead = false;
     this.#discard();
     const ready = this.#ready.shift();
     if (ready !== undefined) {

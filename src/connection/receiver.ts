@@ -34,6 +34,7 @@ export interface ReceiverCore extends ConsumedConnection {
   readonly keepalive: { paused(): void; resumed(): void };
   /** Takes the messages. */
   readonly consumer: MessageConsumer;
+  readonly readers: { onFull(): void };
   /** Whether the transport is closed. */
   readonly isClosed: boolean;
   /** Whether the server's memory budget is used up, and this connection uses more than its share. */
@@ -160,6 +161,8 @@ export class Receiver implements FrameSink {
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
     if (!this.#isReadingPaused) this.#updateFlow(this.#work < 0 || this.#isConsumerFull);
+    const isWaiting = this.#isReadingPaused || this.hasPendingInput;
+    if (isWaiting && this.#core.consumer.isFull) this.#core.readers.onFull();
   }
 
   /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */

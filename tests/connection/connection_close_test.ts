@@ -233,6 +233,66 @@ test("a Close is answered at once where nothing is reading, and unread messages 
   assertEquals(await collect(socket), ["one", "two"]);
 });
 
+for (const way of ["no reader", "a loop that was left", "messageStreams()"] as const) {
+  test(`a Close behind more messages than are read is found: ${way}`, async () => {
+    const clock = new FakeClock();
+    const { socket, peer } = open({
+      timers: new Timers(clock),
+      limits: { incomingMaxMessages: 2, incomingHighWaterMark: 64 * 1024 },
+    });
+    const texts = Array.from({ length: 60 }, (_, i) => `message ${i}`);
+    const iterator = way === "messageStreams()" ? socket.messageStreams() : undefined;
+    for (const text of texts) {
+      peer.send(textFrame(text));
+      if (Number(text.slice(8)) % 10 === 0) await turns(1);
+    }
+    peer.send(closeFrame(1000));
+    if (way === "a loop that was left") { for await (const _ of socket) break; }
+    await turns();
+    assertEquals(peer.words, [], "the peer is held back");
+    clock.advance(300);
+    await peer.received(1);
+    assertEquals([peer.words, socket.readyState], [["close 1000"], ReadyState.Closing]);
+    await peer.end();
+    assertEquals(await socket.closed, { closeCode: 1000, reason: "", wasClean: true });
+    const got: unknown[] = [];
+    if (iterator === undefined) {
+      got.push(...await collect(socket));
+    } else {
+      for await (const { readable } of iterator) {
+        got.push((await Array.fromAsync(readable as ReadableStream<string>)).join(""));
+      }
+    }
+    assertEquals(got, way === "a loop that was left" ? texts.slice(1) : texts);
+  });
+}
+
+test("a peer whose messages are not read is held back after four times the high-water mark", async () => {
+  const clock = new FakeClock();
+  const { socket, peer } = open({
+    timers: new Timers(clock),
+    memory: { capacity: 1000 },
+    limits: { incomingHighWaterMark: 10_000 },
+  });
+  for (let i = 0; i < 1000; i++) peer.send({ first: First.Binary, payload: new Uint8Array(1000) });
+  await turns();
+  clock.advance(1000);
+  await turns();
+  clock.advance(1000);
+  await turns();
+  assert(peer.isStuck);
+  assert(socket.heldBytes > 10_000 && socket.heldBytes < 60_000, `${socket.heldBytes} bytes`);
+  assertEquals(
+    (await collect((async function* () {
+      for await (const message of socket) {
+        yield message;
+        if (!peer.isStuck) return;
+      }
+    })())).length > 900,
+    true,
+  );
+});
+
 test("a Close is answered at once after a loop was left, and the next loop gets the rest", async () => {
   const { socket, peer } = open();
   peer.send(textFrame("one"), textFrame("two"), textFrame("three"));

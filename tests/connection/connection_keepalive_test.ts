@@ -151,8 +151,8 @@ for (const role of ROLES) {
 
   test(`a ${role} does not count the time in which its own loop is slow`, async () => {
     const { socket, peer, pass } = openAwake({ role, limits: { incomingMaxMessages: 1 } });
-    peer.send(textFrame("one"), textFrame("two"));
-    await turns();
+    peer.send(textFrame("zero"), textFrame("one"), textFrame("two"));
+    await socket[Symbol.asyncIterator]().next(); // It processes this message for 500 s.
     peer.send(textFrame("three"));
     await turns();
     peer.send(textFrame("four"));

@@ -25,6 +25,7 @@ class FakeCore {
   };
   readonly keepalive = { paused() {}, resumed() {} };
   readonly sender = { isFull: false };
+  readonly readers = { onFull() {} };
   readonly consumer = {
     isFull: false,
     isIdle: true,

@@ -199,6 +199,7 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     settings: { role, limits: { ...DEFAULT_LIMITS, maxMessageSize, maxFragments } },
     transport: { lendsChunks, pause() {}, resume() {} },
     sender: { isFull: false },
+    readers: { onFull() {} },
     keepalive: { paused() {}, resumed() {} },
     consumer,
     socket: undefined,
