@@ -79,10 +79,8 @@ export class WebSocketStreamSource implements UnderlyingDefaultSource<Message> {
     // "If stream's ready state is not OPEN (1), then return."
     if (this.#isDiscarding) return;
     // "type indicates that the data is Text: a new DOMString containing data. type indicates that the
-    // data is Binary: a new Uint8Array object [...] whose contents are data." "The underlying ArrayBuffer
-    // object can be recovered by accessing chunk.buffer."
-    const isShared = typeof message !== "string" && message.length < message.buffer.byteLength;
-    this.#controller.enqueue(isShared ? message.slice() : message);
+    // data is Binary: a new Uint8Array object [...] whose contents are data."
+    this.#controller.enqueue(message);
   }
 
   #finish(end: StreamEnd): Promise<void> {
