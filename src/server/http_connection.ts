@@ -175,7 +175,8 @@ export class HttpConnection<Data> extends HttpResponder
 
   /** FetchConnection: whether the connection may persist after the response. */
   mayPersist(): boolean {
-    return !this.#isShuttingDown && !this.hasPeerEnded && this.#handler.mayPersist?.() !== false;
+    const isLast = this.hasPeerEnded && this.#reader.inputSize === 0;
+    return !isLast && !this.#isShuttingDown && this.#handler.mayPersist?.() !== false;
   }
 
   /** FetchConnection: the response has been sent. */
@@ -310,6 +311,7 @@ export class HttpConnection<Data> extends HttpResponder
       return this.refuse(error as HandshakeError);
     }
     this.#begin(this.#head);
+    if (this.hasPeerEnded && this.#head !== undefined) this.#startHalfClosedTimer();
   }
 
   #begin(head: RequestHead): void {

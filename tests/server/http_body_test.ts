@@ -263,6 +263,30 @@ test("a half-closed client is taken to have left after closeTimeout without a re
   await deadline(aborted.promise, 5000, "the abort");
 });
 
+test("a half-closed client gets the responses of all its pipelined requests", async () => {
+  const { client } = await start(async (request) => {
+    await delay(5);
+    return new Response(new URL(request.url).pathname);
+  });
+  client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\nGET /inc");
+  client.tcp.end();
+  assertEquals((await client.response()).body, "/one");
+  assertEquals((await client.response()).body, "/two");
+  assertEquals((await client.tcp.untilEnd()).match(/HTTP\/1\.1 /g)?.length, 2);
+});
+
+test("an idle response to the last of pipelined requests ends with a half-closed client", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const { client } = await start((request) =>
+    request.url.endsWith("/one")
+      ? new Response("one")
+      : new Response(new ReadableStream({ cancel: () => cancelled.resolve() }))
+  );
+  client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.tcp.end();
+  await deadline(cancelled.promise, 4000, "the cancel");
+});
+
 test("server-sent events: the head is sent at once, and a client that leaves cancels the stream", async () => {
   const cancelled = Promise.withResolvers<void>();
   const { client } = await start(() =>

@@ -1,0 +1,144 @@
+// Streams of pipelined requests, cut at random places, against a model that knows what was sent.
+import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
+import { HttpConnection } from "../../src/server/http_connection.ts";
+import { connectionSettings } from "../../src/server/http_connection_handler.ts";
+import { assertEquals, deadline, delay, test } from "../harness.ts";
+import { Random } from "../fuzz/random.ts";
+import { latin1 } from "../support/bytes.ts";
+import { HttpPeer } from "../support/http_peer.ts";
+
+/** A request, and the response that a model expects. */
+interface Exchange {
+  request: string;
+  /** The body of the response, or the status of a refusal. */
+  expected: string;
+}
+
+function makeRequest(random: Random, index: number): Exchange {
+  const body = "abcdefgh".repeat(random.below(400 + 1)).slice(0, random.below(3000 + 1));
+  const path = `/${index}/${random.pick(["text", "stream", "slow"])}`;
+  const head = `${path} HTTP/1.1\r\nHost: a\r\n`;
+  const kind = random.pick(["GET", "length", "chunked", "trailers"]);
+  if (kind === "GET") return { request: `GET ${head}\r\n`, expected: `${path}:` };
+  const expected = `${path}:${body}`;
+  if (kind === "length") {
+    const request = `POST ${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+    return { request, expected };
+  }
+  let chunks = "";
+  for (let rest = body; rest !== "";) {
+    const size = Math.min(1 + random.below(700), rest.length);
+    const extension = random.pick(["", ";a", ';a="b;c"']);
+    chunks += `${size.toString(16)}${extension}\r\n${rest.slice(0, size)}\r\n`;
+    rest = rest.slice(size);
+  }
+  const trailers = kind === "trailers" ? "X-A: b\r\nX-C: d\r\n" : "";
+  const request = `POST ${head}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n${trailers}\r\n`;
+  return { request, expected };
+}
+
+const BROKEN = [
+  "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+  "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+  "POST /0/text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+  "\0",
+];
+
+async function answer(request: Request): Promise<Response> {
+  const path = new URL(request.url).pathname;
+  if (path.endsWith("/slow")) await delay(0);
+  if (!path.endsWith("/stream")) return new Response(`${path}:${await request.text()}`);
+  const body = request.body;
+  async function* parts() {
+    yield latin1(`${path}:`);
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) yield chunk;
+  }
+  const iterator = parts();
+  return new Response(
+    new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+    }),
+  );
+}
+
+/** Reads all responses of a stream, by their framing. */
+function parseResponses(text: string): string[] {
+  const bodies: string[] = [];
+  let rest = text;
+  while (rest !== "") {
+    const end = rest.indexOf("\r\n\r\n");
+    const head = rest.slice(0, end);
+    rest = rest.slice(end + 4);
+    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+    let body = "";
+    if (length !== undefined) {
+      body = rest.slice(0, Number(length));
+      rest = rest.slice(Number(length));
+    } else {
+      while (true) {
+        const line = rest.slice(0, rest.indexOf("\r\n"));
+        const size = parseInt(line, 16);
+        body += rest.slice(line.length + 2, line.length + 2 + size);
+        rest = rest.slice(line.length + 2 + size + 2);
+        if (size === 0) break;
+      }
+    }
+    const status = head.split(" ")[1]!;
+    bodies.push(status === "200" ? body : status);
+  }
+  return bodies;
+}
+
+for (const lendsChunks of [false, true]) {
+  for (let seed = 1; seed <= 40; seed++) {
+    test(`pipelined requests are answered in order (${lendsChunks ? "lent" : "own"} chunks, seed ${seed})`, async () => {
+      const random = new Random(seed);
+      const exchanges = Array.from(
+        { length: 1 + random.below(12) },
+        (_, index) => makeRequest(random, index),
+      );
+      const isBroken = random.below(2 + 1) === 0;
+      const broken = isBroken ? random.pick(BROKEN) + "GET /never HTTP/1.1\r\n\r\n" : "";
+      const expected = exchanges.map((exchange) => exchange.expected);
+      if (isBroken) expected.push("400");
+
+      const peer = new HttpPeer({ lendsChunks });
+      const config = resolveAcceptOptions({});
+      const errors: unknown[] = [];
+      const connection = new HttpConnection(peer.conn, config, {
+        fetch: answer,
+        open() {},
+        refused() {},
+        failed: (error) => void errors.push(error),
+        closed() {},
+        connectionSettings: connectionSettings(config, {
+          budget: undefined,
+          onError() {},
+          onClosed: undefined,
+        }),
+      });
+      connection.start();
+      let text = exchanges.map(({ request }) => request).join("") + broken;
+      while (text !== "") {
+        const size = 1 + random.below(random.pick([3, 50, 3000, 100_000]));
+        peer.send(text.slice(0, size));
+        text = text.slice(size);
+        if (random.below(3 + 1) === 0) await delay(0);
+      }
+      peer.transport.shutdown();
+      await deadline(
+        peer.until(() => peer.hasEnded || peer.isClosed, "the end"),
+        10_000,
+        "the end",
+      );
+      assertEquals(parseResponses(peer.text), expected);
+      // A body that is cut by the refusal fails in the handler.
+      if (!isBroken) assertEquals(errors, []);
+    });
+  }
+}
