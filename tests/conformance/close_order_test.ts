@@ -194,7 +194,8 @@ for (const form of ["for await", "streams"]) {
     const start = performance.now();
     await client.write(join(textFrames(["one"]), closeFrame(1000)));
     await assertClosing(client, 1000);
-    assert(performance.now() - start >= 45);
+    // 80 % of closeTimeout: the rest is for the Close on its way to a peer with the same limit.
+    assert(performance.now() - start >= 35);
     await assertClosed(server, { closeCode: 1000, wasClean: true });
     resolve();
   });
