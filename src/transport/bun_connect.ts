@@ -18,11 +18,16 @@ interface BunClientSocket extends BunSocket {
   getPeerCertificate(): unknown;
 }
 
+interface NodeHandle extends BunClientSocket {
+  /** Replaces the callbacks. */
+  reload?(options: { socket: BunSocketHandler }): void;
+}
+
 /** The members of a socket of `node:net` that are used here. */
 interface NodeSocket {
   /** The Bun socket below it; not documented. */
-  readonly _handle?: BunClientSocket & { reload?(options: { socket: BunSocketHandler }): void };
-  once(event: "error" | "connect", listener: (error: Error) => void): void;
+  readonly _handle?: NodeHandle;
+  on(event: "error" | "connect", listener: (error: Error) => void): void;
   destroy(): void;
 }
 
@@ -74,16 +79,9 @@ async function adopt(
 ): Promise<Transport> {
   const attempt = new Attempt(trust, signal);
   attempt.done.catch(() => socket.destroy());
-  socket.once("error", (error) => attempt.fail(error));
-  socket.once("connect", () => {
-    const handle = socket._handle!;
-    if (trust === undefined) {
-      handle.reload!({ socket: attempt.handler });
-      attempt.handler.open(handle);
-    } else {
-      handle.upgradeTLS({ tls: trust.options, socket: attempt.handler });
-    }
-  });
+  socket.on("error", (error) => attempt.fail(error));
+  // The event comes in the middle of the socket's own callback, which has to end first.
+  socket.on("connect", () => queueMicrotask(() => attempt.adopt(socket._handle!)));
   return await attempt.done;
 }
 
@@ -127,6 +125,18 @@ async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
     },
   };
 }
+
+/** The callbacks of the encrypted side of a TLS socket. */
+const ignoring: BunSocketHandler = {
+  binaryType: "uint8array",
+  open() {},
+  handshake() {},
+  data() {},
+  drain() {},
+  end() {},
+  close() {},
+  error() {},
+};
 
 /** One attempt to connect, to start TLS, or both. */
 class Attempt {
@@ -178,6 +188,16 @@ class Attempt {
     },
     connectError: (_, error) => this.fail(error),
   };
+
+  /** Takes a socket that has connected over from `node:net`. */
+  adopt(handle: NodeHandle): void {
+    if (this.#isDone) return handle.terminate();
+    const trust = this.#trust;
+    handle.reload!({ socket: trust === undefined ? this.handler : ignoring });
+    handle.data = undefined;
+    if (trust === undefined) this.handler.open(handle);
+    else handle.upgradeTLS({ tls: trust.options, socket: this.handler });
+  }
 
   /** Rejects, and closes the socket. */
   fail(error: unknown): void {
