@@ -91,6 +91,16 @@ export const PEERS: readonly Peer[] = [
     : [],
 ];
 
+/** Our server with other values of the option `payload`; measured only if they are named. */
+const PAYLOADS: readonly Peer[] = ["owned", "borrowed"].map((payload) =>
+  peer(
+    runtime,
+    "ours.ts",
+    { name: `ours-${payload}`, title: `ours, callbacks, ${payload}`, modes: ECHO },
+    payload,
+  )
+);
+
 /**
  * Returns the peers named by `names`, or all if it is empty. Those of the checkout at the path `vs`
  * follow ours, form by form.
@@ -104,8 +114,9 @@ export function choosePeers(names: readonly string[], vs?: string): readonly Pee
   }
   const others = cwd === undefined ? [] : checkout("vs", "vs", cwd);
   const ours = PEERS.slice(0, 3).flatMap((peer, i) => [peer, ...others.slice(i, i + 1)]);
-  const all = [...ours, ...PEERS.slice(3)];
+  const standard = [...ours, ...PEERS.slice(3)];
+  const all = [...standard, ...PAYLOADS];
   const unknown = names.find((name) => !all.some((peer) => peer.name === name));
   if (unknown !== undefined) throw new Error(`Cannot find a peer "${unknown}"`);
-  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+  return names.length === 0 ? standard : all.filter(({ name }) => names.includes(name));
 }

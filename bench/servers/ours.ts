@@ -28,13 +28,16 @@ const forms: Record<string, SocketHandler | SocketFunction> = {
   },
 };
 
+const form = mode === "broadcast" ? "broadcast" : process.argv[3] ?? "callback";
+const isPayload = form === "owned" || form === "borrowed";
+
 const options: ServeOptions = {
   hostname: "127.0.0.1",
   port: 0,
   // Older versions lack the option. The load is left out if the extension is not agreed on.
   ...(mode === "compressed" ? { compression: true } : {}),
+  ...(isPayload ? { payload: form } : {}),
 };
 
-const form = mode === "broadcast" ? "broadcast" : process.argv[3] ?? "callback";
-const server: WebSocketServer = sluice.serve(options, forms[form]!);
+const server: WebSocketServer = sluice.serve(options, forms[isPayload ? "callback" : form]!);
 ready((server.addr as { port: number }).port);
