@@ -20,8 +20,25 @@ export function acquireBuffer(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(size);
 }
 
-/** Returns a borrowed buffer to the pool. The borrower must not use it any more. */
-export function releaseBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+/**
+ * Borrows a buffer of at least `size` bytes, but not of much more than twice as many: if the pool has no
+ * such size, the buffer is allocated exactly and not pooled.
+ */
+export function acquireSimilarBuffer(size: number): Uint8Array<ArrayBuffer> {
+  const fitting = SIZES.find((each) => size <= each);
+  return fitting === undefined || fitting > 2 * size + HEADERS
+    ? new Uint8Array(size)
+    : acquireBuffer(size);
+}
+
+/**
+ * Returns a borrowed buffer to the pool. The borrower must not use it any more.
+ *
+ * @returns Whether the pool keeps it.
+ */
+export function releaseBuffer(buffer: Uint8Array<ArrayBuffer>): boolean {
   const i = (SIZES as readonly number[]).indexOf(buffer.length);
-  if (i >= 0 && free[i].length < KEPT[i]) free[i].push(buffer);
+  if (i < 0 || free[i].length >= KEPT[i]) return false;
+  free[i].push(buffer);
+  return true;
 }

@@ -1,4 +1,4 @@
-import { acquireBuffer, releaseBuffer } from "./buffer_pool.ts";
+import { acquireSimilarBuffer, releaseBuffer } from "./buffer_pool.ts";
 import { copyOf, EMPTY, viewOf } from "./bytes.ts";
 import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
 import type { Frame } from "./frame.ts";
@@ -40,6 +40,8 @@ export class MessageAssembler extends MessageSequence<Message> {
   /** The bytes of an unfinished message, with spare capacity. */
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
+  /** Whether the application gets a string or a borrowed view, so that the buffer is used again. */
+  #isPooled = false;
   /** The length of the message that was announced when the buffer was last allocated. */
   #claimed = 0;
   #utf8: Utf8Validator | undefined;
@@ -70,9 +72,7 @@ export class MessageAssembler extends MessageSequence<Message> {
     const buffer = this.#buffer;
     this.#buffer = EMPTY;
     this.#length = 0;
-    // At once, without waiting for garbage collection: refused messages may be large, and many.
-    if (this.#payload === "borrowed") releaseBuffer(buffer);
-    else if (buffer.length > 0) buffer.buffer.transfer(0);
+    this.#free(buffer);
   }
 
   /** Handles a message of a single frame that arrived whole. */
@@ -96,6 +96,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   ): void {
     const start = this.#length;
     const end = start + payloadSize(frame);
+    if (start === 0) this.#isPooled = text || this.#payload === "borrowed";
     this.#reserve(end - start, frame.payloadLength - frame.payloadOffset);
     if (frame instanceof DecodedFrame) frame.moveTo(this.#buffer, start);
     else this.#buffer.set(frame.payload, start);
@@ -108,16 +109,25 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#buffer = EMPTY;
     this.#length = 0;
     this.#utf8 = undefined;
-    if (this.#payload !== "borrowed") {
-      sink.enqueue(text ? decodeText(buffer, 0, length) : fit(buffer, length));
-      return;
+    if (text) {
+      const message = decodeText(buffer, 0, length);
+      this.#free(buffer);
+      sink.enqueue(message);
+    } else if (this.#payload !== "borrowed") {
+      sink.enqueue(fit(buffer, length));
+    } else {
+      try {
+        sink.enqueue(viewOf(buffer, 0, length) as Uint8Array<ArrayBuffer>);
+      } finally {
+        this.#free(buffer);
+      }
     }
-    try {
-      const content = text ? decodeText(buffer, 0, length) : viewOf(buffer, 0, length);
-      sink.enqueue(content as Message);
-    } finally {
-      releaseBuffer(buffer);
-    }
+  }
+
+  /** Frees a buffer at once, without waiting for garbage collection: it may be large, and one of many. */
+  #free(buffer: Uint8Array<ArrayBuffer>): void {
+    if (buffer.length === 0 || (this.#isPooled && releaseBuffer(buffer))) return;
+    buffer.buffer.transfer(0);
   }
 
   #validate(start: number, end: number): void {
@@ -137,7 +147,7 @@ export class MessageAssembler extends MessageSequence<Message> {
     this.#claimed = this.#length + announced;
     const claimed = isFurther ? Math.max(this.#claimed, 2 * this.#buffer.length) : this.#claimed;
     const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
-    if (this.#payload === "borrowed") return this.#reserveBorrowed(capacity);
+    if (this.#isPooled) return this.#reservePooled(capacity);
     // `transfer()` frees the old buffer at once, and may extend it in place: half the time of a copy
     // at 1 MiB.
     this.#buffer = this.#length === 0
@@ -145,12 +155,11 @@ export class MessageAssembler extends MessageSequence<Message> {
       : new Uint8Array(this.#buffer.buffer.transfer(capacity));
   }
 
-  /** Makes room in a buffer of the pool: a borrowed message returns it. */
-  #reserveBorrowed(capacity: number): void {
-    const larger = acquireBuffer(capacity);
-    larger.set(this.#buffer.subarray(0, this.#length));
-    releaseBuffer(this.#buffer);
-    this.#buffer = larger;
+  #reservePooled(capacity: number): void {
+    const buffer = this.#buffer;
+    this.#buffer = acquireSimilarBuffer(capacity);
+    this.#buffer.set(buffer.subarray(0, this.#length));
+    this.#free(buffer);
   }
 }
 

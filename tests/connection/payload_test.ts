@@ -60,9 +60,9 @@ for (const compression of [false, true]) {
 test("overwriteBorrowed overwrites a borrowed message when the callback has returned", async () => {
   const options = { payload: "borrowed", overwriteBorrowed: true } as const;
   const messages = await received(options, (message) => message);
-  const kept = messages.map((message) => message.every((byte) => byte === 0xdd));
-  // Messages that another one has overwritten since are not all 0xdd, but none is right.
-  assert(kept.some(Boolean));
+  // A buffer may also be detached, or used again for another message, but none is right.
+  const kept = messages.filter(({ length }) => length > 0);
+  assert(kept.some((message) => message.every((byte) => byte === 0xdd)));
   assert(!messages.some((message, i) => message.length > 1 && isRight(message, i)));
 });
 

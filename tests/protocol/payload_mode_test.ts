@@ -97,7 +97,7 @@ test("MessageAssembler copies a message that shares its buffer if it is to be ow
 test("MessageAssembler assembles borrowed messages in a buffer that is used again", () => {
   const assembler = new MessageAssembler({ payload: "borrowed" });
   const buffers: ArrayBufferLike[] = [];
-  const bytes = randomBytes(20_000);
+  const bytes = randomBytes(60_000);
   for (let round = 0; round < 3; round++) {
     let seen = 0;
     const sink = {
@@ -107,16 +107,16 @@ test("MessageAssembler assembles borrowed messages in a buffer that is used agai
         seen++;
       },
     };
-    assembler.transform(part(bytes.subarray(0, 12_000), false, 2), sink);
-    assert(assembler.heldBytes >= 12_000);
-    assembler.transform(part(bytes.subarray(12_000), true, 0), sink);
+    assembler.transform(part(bytes.subarray(0, 40_000), false, 2), sink);
+    assert(assembler.heldBytes >= 40_000);
+    assembler.transform(part(bytes.subarray(40_000), true, 0), sink);
     assertEquals([seen, assembler.heldBytes], [1, 0]);
   }
   assertEquals(new Set(buffers).size, 1);
 });
 
 test("MessageAssembler takes a borrowed buffer back when its sink throws, or it is discarded", () => {
-  const bytes = randomBytes(9000);
+  const bytes = randomBytes(60_000);
   const seen: ArrayBufferLike[] = [];
   const first = new MessageAssembler({ payload: "borrowed" });
   const failing = {
@@ -136,4 +136,32 @@ test("MessageAssembler takes a borrowed buffer back when its sink throws, or it 
   third.transform(part(bytes, false, 2), sink);
   third.transform(part(bytes.subarray(0, 5), true, 0), sink);
   assert(seen[0] === seen[1], "the same buffer");
+});
+
+test("MessageAssembler assembles text in buffers of the pool, and frees others at once", () => {
+  const sizes: number[] = [];
+  const assembler = new MessageAssembler();
+  const sink = { enqueue: (message: Message) => sizes.push(message.length) };
+  const text = (size: number, fin: boolean, opcode: 0 | 1): Frame => ({
+    ...part(new Uint8Array(size).fill(0x61), fin, 2),
+    opcode,
+  });
+  const held: number[] = [];
+  for (const size of [3, 20_000, 40_000, 70_000, 200_000]) {
+    assembler.transform(text(size, false, 1), sink);
+    held.push(assembler.heldBytes);
+    assembler.transform(text(1, true, 0), sink);
+    assertEquals(assembler.heldBytes, 0);
+  }
+  assertEquals(sizes, [4, 20_001, 40_001, 70_001, 200_001]);
+  // 20,000 and 70,000 bytes would leave most of the next larger buffer empty.
+  assertEquals(held, [3, 20_000, 66_560, 70_000, 263_168]);
+});
+
+test("MessageAssembler.discard frees an unfinished text", () => {
+  const assembler = new MessageAssembler();
+  const frame = { ...part(new Uint8Array(40_000), false, 2), opcode: 1 as const };
+  assembler.transform(frame, { enqueue: () => assert(false) });
+  assembler.discard();
+  assertEquals(assembler.heldBytes, 0);
 });
