@@ -69,8 +69,7 @@ export interface WebSocketCloseInfo {
  * reported as unhandled.
  *
  * It follows the standard's text, with these differences: it takes all options of {@linkcode connect},
- * and an unknown option is a `TypeError`; a message may be as large as `limits.maxBufferedAmount`; the
- * URL must be absolute, and `url` has no user information; {@linkcode WebSocketError} is an `Error`
+ * and an unknown option is a `TypeError`; the URL must be absolute, and `url` has no user information; {@linkcode WebSocketError} is an `Error`
  * with a string as its `code`, not a `DOMException`, and has a `cause`, such as the
  * {@linkcode HandshakeError} of a refusal; a write after `close()` rejects, and is not dropped in
  * silence.

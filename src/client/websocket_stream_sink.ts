@@ -1,8 +1,13 @@
+import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { ReadyState } from "../connection/ready_state.ts";
-import type { Sendable } from "../connection/sendable.ts";
+import { isLonger } from "../connection/sendable.ts";
 import { CloseCode } from "../protocol/close_code.ts";
+import type { OutgoingMessage } from "../protocol/message.ts";
 import type { StreamEnd } from "./websocket_stream_source.ts";
+
+/** The length of the slices in which a message is sent that is longer than the send queue. */
+const SLICE = 64 * 1024;
 
 /** A connection as the underlying sink of `writable` of a WebSocketStream. */
 export class WebSocketStreamSink implements UnderlyingSink<unknown> {
@@ -46,7 +51,7 @@ export class WebSocketStreamSink implements UnderlyingSink<unknown> {
     const message = toMessage(chunk);
     const { readyState } = this.#connection;
     // "Wait until there is sufficient buffer space in stream to send the message."
-    const sent = this.#connection.send(message);
+    const sent = this.#send(message);
     this.isWriting = readyState === ReadyState.Open;
     try {
       await sent;
@@ -54,6 +59,17 @@ export class WebSocketStreamSink implements UnderlyingSink<unknown> {
       throw this.isWriting ? this.#lossOf(await this.#ended) : error;
     }
     this.isWriting = false;
+  }
+
+  /** Sends a message; one that the send queue has no room for is sent in fragments. */
+  #send(message: OutgoingMessage): Promise<void> {
+    const connection = this.#connection;
+    const { maxBufferedAmount } = coreOf(connection).settings.limits;
+    if (!isLonger(message, maxBufferedAmount - connection.bufferedAmount)) {
+      return connection.send(message);
+    }
+    const slices = typeof message === "string" ? slicesOf(message) : slicesOf(message.slice());
+    return connection.send(slices as ReadableStream<string> | ReadableStream<Uint8Array>);
   }
 
   /** Sink: "To close a WebSocketStream stream, close the WebSocket with stream". */
@@ -94,12 +110,12 @@ function notWritten(): DOMException {
  *
  * @throws {TypeError} If it can't be converted.
  */
-function toMessage(chunk: unknown): Sendable {
+function toMessage(chunk: unknown): OutgoingMessage {
   // "If chunk is a BufferSource, Set data to a copy of the bytes given chunk. Set opcode to a binary
   // frame opcode." Web IDL: a BufferSource has neither a shared nor a resizable buffer.
   if (ArrayBuffer.isView(chunk)) {
     checkBuffer(chunk.buffer);
-    return chunk;
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   }
   if (isBuffer(chunk)) {
     checkBuffer(chunk);
@@ -124,4 +140,19 @@ function checkBuffer(buffer: ArrayBufferLike): void {
       "Cannot write: expected an ArrayBuffer of fixed length, got a resizable one",
     );
   }
+}
+
+/** Returns a stream of the slices of a message. */
+function slicesOf(message: OutgoingMessage): ReadableStream<OutgoingMessage> {
+  let start = 0;
+  return new ReadableStream<OutgoingMessage>({
+    pull(controller) {
+      let end = Math.min(start + SLICE, message.length);
+      // A surrogate pair stays in one slice.
+      if (typeof message === "string" && /[\ud800-\udbff]/.test(message[end - 1]!)) end--;
+      controller.enqueue(message.slice(start, end));
+      start = end;
+      if (end >= message.length) controller.close();
+    },
+  }, { highWaterMark: 0 });
 }

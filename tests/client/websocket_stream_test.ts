@@ -1,6 +1,6 @@
 // WebSocketStream against this package's servers and raw ones: opening, messages, backpressure.
 import { HandshakeError, WebSocketError, WebSocketStream } from "../../mod.ts";
-import type { WebSocketConnection } from "../../mod.ts";
+import type { Message, WebSocketConnection } from "../../mod.ts";
 import {
   assert,
   assertEquals,
@@ -255,6 +255,23 @@ test("WebSocketStream.close drops messages that have not been read", async () =>
   assertEquals(await answerClose(peer), "close 1000");
   assertEquals((await deadline(stream.closed, 2000, "closed")).closeCode, 1000);
   assertEquals((await reader.read()).done, true);
+});
+
+test("WebSocketStream writes messages of any size, in order", async () => {
+  const got: Message[] = [];
+  const { url } = serving(async (socket) => {
+    for await (const message of socket) got.push(message);
+  }, { limits: { maxMessageSize: 40 << 20 } });
+  const stream = new WebSocketStream(url, { limits: { maxBufferedAmount: 1 << 20 } });
+  const { writable } = await stream.opened;
+  const writer = writable.getWriter();
+  const bytes = Uint8Array.from({ length: 3 << 20 }, (_, i) => i * 7);
+  const text = `${"x".repeat(64 * 1024 - 1)}\u{1F50C}${"é\u{10FFFF}".repeat(500_000)}`;
+  const messages = ["first", bytes, text, new Uint8Array((1 << 20) - 20), "last"];
+  for (const message of messages) void writer.write(message);
+  await writer.close();
+  await stream.closed;
+  assertEquals(got, messages);
 });
 
 test("WebSocketStream pipes", async () => {
