@@ -225,7 +225,7 @@ test("what has been received never changes afterwards", async () => {
     }
     await deadline(reading, 10_000, "the messages");
     assertMessages(got, messages);
-    // And whoever receives may write to them.
+    // The consumer that receives them may write to them.
     for (const message of got) message.fill(0xdd);
     await assertExchange(client, server);
   }

@@ -140,7 +140,7 @@ test("incomingHighWaterMark holds the peer back by bytes", async () => {
   assertMessages(await received, texts);
 });
 
-test("callbacks hold nobody back, but for a full outgoing queue", async () => {
+test("callbacks hold the peer back only for a full send queue", async () => {
   let count = 0;
   const { peer } = open({
     memory: { capacity: 100 },
@@ -223,7 +223,7 @@ test("leaving a loop lets a Close that waited be answered", async () => {
   assertEquals(await peer.received(1), ["close 1000"]);
 });
 
-test("what nobody reads after close() is dropped, and the peer's Close is seen", async () => {
+test("what is not read after close() is dropped, and the peer's Close is seen", async () => {
   const { socket, peer } = open({ limits: { incomingMaxMessages: 2 } });
   for (let i = 0; i < 10; i++) peer.send(textFrame(`${i}`));
   await turns();

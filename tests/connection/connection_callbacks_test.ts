@@ -100,7 +100,7 @@ for (const [how, fail] of failures) {
     assertEquals(errors.map((error) => (error as Error).message).sort(), ["first", "oops"]);
   });
 
-  test(`error that ${how} keeps nobody from the answer to a broken protocol`, async () => {
+  test(`error that ${how} does not prevent the answer to a broken protocol`, async () => {
     const { peer, errors, socket } = open({ handler: { error: fail } });
     peer.sendBytes(new Uint8Array([0x83]));
     assertEquals(await peer.received(1), ["close 1002"]);

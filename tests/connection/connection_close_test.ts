@@ -215,7 +215,7 @@ test("a Close is answered before a loop that is too slow is done", async () => {
   await running;
 });
 
-test("a Close is answered at once where nobody reads and nothing has come", async () => {
+test("a Close is answered at once if there is no reader and no message", async () => {
   const { socket, peer } = open();
   peer.send(closeFrame(1000));
   await peer.received(1);

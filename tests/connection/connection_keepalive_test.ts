@@ -116,13 +116,13 @@ for (const role of ROLES) {
 
   test(`a ${role} does not ping while it closes`, async () => {
     const limits: Partial<Limits> = { closeTimeout: 200_000 };
-    for (const who of ["we", "the peer", "both"]) {
+    for (const first of ["we", "the peer", "both"]) {
       const { socket, peer, pass } = openAwake({ role, limits });
-      if (who !== "the peer") socket.close(1000);
+      if (first !== "the peer") socket.close(1000);
       await turns();
-      if (who !== "we") peer.send(closeFrame(1000));
+      if (first !== "we") peer.send(closeFrame(1000));
       await pass(100_000);
-      assertEquals(peer.words, ["close 1000"], who);
+      assertEquals(peer.words, ["close 1000"], first);
       socket.abort();
     }
   });

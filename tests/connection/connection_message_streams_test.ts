@@ -165,7 +165,7 @@ test("a Close is answered after the messages before it have been read", async ()
   assertEquals(await peer.received(1), ["close 1000"]);
 });
 
-test("after our close() a message that nobody reads is dropped, and the Close is seen", async () => {
+test("after our close() a message that is not read is dropped, and the Close is seen", async () => {
   const limits = { incomingHighWaterMark: 1000, maxMessageSize: Infinity, maxFragments: Infinity };
   const { socket, peer, message } = await begun("a", { limits });
   socket.close(1000);

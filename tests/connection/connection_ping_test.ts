@@ -46,7 +46,7 @@ test("ping may be called several times, and a Pong answers those before it, too"
   await pings[2];
 });
 
-test("ping rejects where the connection ends before the Pong, and nobody has to look", async () => {
+test("ping rejects if the connection ends before the Pong, and the promise may be ignored", async () => {
   const { socket } = open();
   const pinged = socket.ping();
   socket.ping();
@@ -54,7 +54,7 @@ test("ping rejects where the connection ends before the Pong, and nobody has to 
   assertEquals((await assertRejects(() => pinged, DOMException)).name, "InvalidStateError");
 });
 
-test("ping rejects where the connection is not open, and nobody has to look", async () => {
+test("ping rejects if the connection is not open, and the promise may be ignored", async () => {
   const { socket, peer } = open();
   socket.close(1000);
   socket.ping();

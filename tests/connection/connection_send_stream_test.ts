@@ -132,7 +132,7 @@ test("send() closes with 1011 where a stream errors inside its message", async (
   assertEquals(errors, []);
 });
 
-test("send() throws where somebody else reads the stream", () => {
+test("send() throws if the stream is locked to another reader", () => {
   const { socket } = open();
   const stream = streamOf(["a"]);
   stream.getReader();

@@ -54,7 +54,7 @@ test("readable errors after abort()", async () => {
   assertEquals(error.name, "InvalidStateError");
 });
 
-test("readable takes no message that nobody asked for", async () => {
+test("readable takes no message without a read", async () => {
   const { socket, peer } = open({
     memory: { capacity: 100 },
     limits: { incomingMaxMessages: 2 },

@@ -94,7 +94,7 @@ test("WebSocketConnection.send throws a TypeError for what is neither text nor b
   assertEquals(socket.readyState, ReadyState.Open);
 });
 
-test("WebSocketConnection.send after the close rejects, and nobody has to look", async () => {
+test("WebSocketConnection.send after the close rejects, and the promise may be ignored", async () => {
   const { socket, peer } = open();
   assertEquals(await socket.send("in time"), undefined);
   socket.close(1000);

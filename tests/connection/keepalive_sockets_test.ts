@@ -66,7 +66,7 @@ test("a client of ours and a server of ours keep each other up", async () => {
   const { port } = server.addr as TcpAddr;
   const client = await connect(`ws://127.0.0.1:${port}/`, { limits: alive });
   const socket = await answered();
-  // Whoever has heard the other's Ping has no need for one of its own.
+  // An end that has received the other's Ping need not send one of its own.
   assert(socket.roundTrip! >= 0);
   await client.close(1000);
   assertEquals((await socket.closed).wasClean, true);

@@ -280,7 +280,7 @@ test("Keepalive expects one Pong of a silent peer, which gives the round trip", 
   assertEquals(keepalive.isAwaited, false);
 });
 
-test("Keepalive's close rejects what ping() has returned, and nobody has to look", async () => {
+test("Keepalive.close rejects what ping() has returned, and the promise may be ignored", async () => {
   const { keepalive, pong } = startKeepalive();
   const roundTrip = keepalive.ping();
   keepalive.ping();

@@ -96,7 +96,11 @@ test("MemoryBudget stops the heaviest that grow, and lets them go on", () => {
   note(1, 310);
   note(3, 60);
   note(0, 690);
-  assertEquals(holders.map(({ log }) => log), [[], ["stop"], [], []], "who grows, above its share");
+  assertEquals(
+    holders.map(({ log }) => log),
+    [[], ["stop"], [], []],
+    "the one that grows, above its share",
+  );
   note(0, 700);
   note(1, 320);
   assertEquals(holders.map(({ log }) => log), [["stop"], ["stop"], [], []], "once");
@@ -150,7 +154,7 @@ test("MemoryBudget closes again what has not freed anything", () => {
   clock.advance(2600);
   assertEquals(evictions(), 2);
   assert(budget.isOver);
-  assertEquals([holders[0].log, holders[1].log], [[], []], "not who holds nothing any more");
+  assertEquals([holders[0].log, holders[1].log], [[], []], "not one that holds nothing any more");
   end();
   assertEquals(budget.isOver, false);
 });

@@ -235,7 +235,7 @@ test("maxConnectionMemory: fragments without end and without bytes cost nothing"
   await peer.received(1);
 });
 
-test("maxConnectionMemory: many small messages that nobody takes are 1008, by what each costs", async () => {
+test("maxConnectionMemory: many small unread messages are 1008, by what each costs", async () => {
   const opened = open({
     limits: {
       maxConnectionMemory: 256 * KIB,
@@ -254,7 +254,7 @@ test("maxConnectionMemory: many small messages that nobody takes are 1008, by wh
   assert(socket.readyState !== 1);
 });
 
-test("maxConnectionMemory: a queue that its peer does not read is 1013, whoever fills it", async () => {
+test("maxConnectionMemory: a queue that its peer does not read is 1013, from any source", async () => {
   for (const kind of ["messages", "pings", "behind a stream"]) {
     const { socket, peer } = open({
       memory: { capacity: 10_000 },

@@ -34,7 +34,7 @@ test("MessageStreams hands a message over when it begins", async () => {
   assertEquals((await reader.read()).done, true);
 });
 
-test("MessageStreams is full at its mark, and with a message that nobody asked for", async () => {
+test("MessageStreams is full at its mark, and with a message that has not been asked for", async () => {
   const { streams } = make();
   assertEquals(streams.isFull, false);
   streams.push(text("", false));
@@ -108,7 +108,7 @@ test("MessageStreams keeps the current message when one before it is cancelled",
   assertEquals(await rest(second), ["two", "end"]);
 });
 
-test("MessageStreams is settled once whoever has the last message asks again, or leaves", async () => {
+test("MessageStreams is idle when the caller with the last message asks again, or leaves", async () => {
   const { streams } = make();
   assertEquals(streams.isIdle, true);
   streams.push(text("one"));
