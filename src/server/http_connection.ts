@@ -83,7 +83,7 @@ export class HttpConnection<Data> extends HttpResponder
   #pendingCalls = 0;
   readonly #memory: HttpMemory;
 
-  /** Prepares to read requests from a transport, after `start()`. */
+  /** Prepares to read requests, after `start()`. */
   constructor(
     transport: Transport,
     config: AcceptConfig<Data>,
@@ -204,11 +204,8 @@ export class HttpConnection<Data> extends HttpResponder
     // RFC 9110 §10.1.1: the 100 says "that the server wishes to receive the request content".
     if (this.#expectsContinue && !this.#fetching!.hasResponded) this.write(CONTINUE);
     this.#expectsContinue = false;
-    if (this.#reader.inputSize > 0) {
-      this.#receiveBody(body, this.#reader.take(), true);
-    } else {
-      this.timers.start(this.#readTimer, this.#config.limits.bodyTimeout);
-    }
+    if (this.#reader.inputSize > 0) this.#receiveBody(body, this.#reader.take(), true);
+    else this.timers.start(this.#readTimer, this.#config.limits.bodyTimeout);
     if (body.isWanted && this.hasPeerEnded) return this.refuse(incompleteBody());
     this.#update();
   }
@@ -401,13 +398,16 @@ export class HttpConnection<Data> extends HttpResponder
   #readTimeUp(): void {
     const { handshakeTimeout, bodyTimeout } = this.#config.limits;
     // While the peer reads slowly, the time to write counts.
-    if (this.hasPeerEnded && this.queuedBytes > 0) return this.#startHalfClosedTimer();
-    if (this.hasPeerEnded) return this.abort();
-    if (this.#fetching !== undefined) return this.refuse(lateBody(bodyTimeout));
-    if (this.#handshake !== undefined) return this.refuse(lateUpgrade(handshakeTimeout));
-    const isIdle = !this.#isFirst && !this.#reader.hasBegun;
-    if (isIdle) this.finish();
-    else this.refuse(lateHead(handshakeTimeout));
+    if (this.hasPeerEnded) {
+      return this.queuedBytes > 0 ? this.#startHalfClosedTimer() : this.abort();
+    }
+    if (this.#fetching !== undefined) {
+      // The peer is not late while reading is paused.
+      if (this.#isPaused) this.timers.start(this.#readTimer, bodyTimeout);
+      else this.refuse(lateBody(bodyTimeout));
+    } else if (this.#handshake !== undefined) this.refuse(lateUpgrade(handshakeTimeout));
+    else if (this.#isFirst || this.#reader.hasBegun) this.refuse(lateHead(handshakeTimeout));
+    else this.finish(); // Idle since the last response.
   }
 
   /** Updates the memory usage, and reads or pauses reading. */

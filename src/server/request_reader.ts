@@ -66,7 +66,7 @@ export class RequestReader {
       rest = afterHeader;
     }
     if (rest.length === 0) return undefined;
-    this.#parser ??= new RequestHeadParser({ ...this.#limits, allowHttp10: this.#allowHttp10 });
+    this.#parser ??= this.#makeParser();
     const used = this.#parser.push(rest);
     if (used === -1) {
       this.#headBytes += rest.length;
@@ -76,6 +76,11 @@ export class RequestReader {
     this.#proxiedClient = undefined;
     this.keep(rest.subarray(used), isOwn);
     return this.#parser.head!;
+  }
+
+  #makeParser(): RequestHeadParser {
+    const { maxHeadSize, maxHeaders } = this.#limits;
+    return new RequestHeadParser({ maxHeadSize, maxHeaders, allowHttp10: this.#allowHttp10 });
   }
 
   /** Keeps data until it is taken. */
