@@ -99,3 +99,36 @@ test("MessageQueue is its own iterator, and leaving it keeps what is there", asy
   for await (const message of queue) if (message === "three") break;
   assertEquals(connection.asked, 2, "there is room for more when the last one is taken");
 });
+
+test("MessageQueue may be replied to while a caller has a message and does not wait for the next", async () => {
+  const { queue } = makeQueue();
+  assertEquals(queue.mayReply, false);
+  queue.push("one");
+  assertEquals(queue.mayReply, false, "it is unread");
+  await queue.next();
+  assertEquals(queue.mayReply, true);
+  const next = queue.next();
+  assertEquals(queue.mayReply, false);
+  queue.push("two");
+  await next;
+  assertEquals(queue.mayReply, true);
+  queue.release();
+  assertEquals(queue.mayReply, false, "the application waits for the end");
+});
+
+test("MessageQueue drops all messages after one that has no room, when it may not hold back", async () => {
+  const { queue } = makeQueue({ incomingMaxMessages: 1 });
+  const connection = {
+    socket: undefined,
+    isOpen: false,
+    isClosing: true,
+    onIdle() {},
+    handlerFailed() {},
+    reportError() {},
+  };
+  assertEquals(queue.message("one", connection), false);
+  assertEquals([queue.message("two", connection), queue.isCut], [false, true]);
+  assertEquals((await queue.next()).value, "one");
+  assertEquals(queue.message("three", connection), true, "there is room, but");
+  assertEquals(queue.length, 0);
+});
