@@ -89,6 +89,7 @@ export class ReconnectQueue {
     const room = maxBufferedAmount - connection.bufferedAmount;
     // The option `overflow` decides: the connection rejects what it has no room for.
     if (isLonger(message, room - this.#size - MAX_HEADER)) return this.#overflow(connection);
+    void this.#writing(connection);
     return this.#add(message, maxBufferedAmount);
   }
 
@@ -139,7 +140,10 @@ export class ReconnectQueue {
   #passAll(): void {
     while (this.#items.length > 0) {
       const connection = this.#open;
-      if (connection === undefined || !hasRoomFor(connection, this.#items.at(0)!.message)) break;
+      if (connection === undefined) return;
+      if (!hasRoomFor(connection, this.#items.at(0)!.message)) {
+        return void this.#writing(connection);
+      }
       const { message, size, sent } = this.#items.poll()!;
       this.#size -= size;
       this.#pass(connection, message).then(sent.resolve, sent.reject);
@@ -150,6 +154,11 @@ export class ReconnectQueue {
     void connection.send(message as Sendable);
     // A long message is written at once, if the system takes it.
     if (coreOf(connection).sender.bufferedAmount === 0) return WRITTEN;
+    return this.#writing(connection);
+  }
+
+  /** Settles as `#written`; the next messages are passed to the connection then. */
+  #writing(connection: WebSocketConnection): Promise<void> {
     return this.#written ??= handled(this.#write(connection));
   }
 

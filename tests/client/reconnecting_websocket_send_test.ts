@@ -218,6 +218,26 @@ test("ReconnectingWebSocket passes large queued messages one after the other", a
   await Promise.all(sends);
 });
 
+test("ReconnectingWebSocket sends its queue after a long first message, and after others' sends", async () => {
+  const lengths: number[] = [];
+  const { url } = serving(async (socket) => {
+    for await (const message of socket) lengths.push(message.length);
+  }, { limits: { maxMessageSize: 16 << 20 } });
+  const size = 12 << 20;
+  const { socket } = reconnecting(url, {
+    maxQueueSize: 1000,
+    firstMessage: new Uint8Array(size),
+  });
+  const queued = socket.send("queued");
+  assertEquals(await next(socket), "open 1");
+  await deadline(queued, 10_000, "the queued message");
+  // Not by send(): the queue has no part in it.
+  void socket.connection!.send(new Uint8Array(size));
+  await deadline(socket.send("behind"), 10_000, "the message behind");
+  await eventually(() => lengths.length === 4, 10_000, "all messages");
+  assertEquals(lengths, [size, 6, size, 6]);
+});
+
 test("ReconnectingWebSocket.send refuses one message larger than maxBufferedAmount", async () => {
   const { url } = serving(echo);
   const { socket } = reconnecting(url, { limits: { maxBufferedAmount: 1000 } });
