@@ -1,6 +1,7 @@
 import { senderOf } from "../connection/broadcast.ts";
 import { WebSocketConnection } from "../connection/connection.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
+import { PingWindow } from "./ping_window.ts";
 import type { Message, Peer } from "./types.ts";
 
 /** Above how many unsent bytes a peer is slow: the high-water mark of a connection's send queue. */
@@ -68,6 +69,7 @@ export class Subscriber {
   readonly peer: Peer;
   readonly subscriptions = new Map<string, PeerSubscription>();
   readonly #sender: ReturnType<typeof senderOf> | undefined;
+  #window: PingWindow | undefined;
   readonly #poll: Poll;
   readonly #onEmpty: (subscriber: Subscriber) => void;
   /** Subscriptions with messages that wait, or with a gap to tell. */
@@ -85,6 +87,12 @@ export class Subscriber {
     this.#unlisten = whenClosed(peer, this.#onClose);
   }
 
+  /** Counts what is on its way to the peer, so that a message of `"latest"` is new when it arrives. */
+  limitWindow(): void {
+    const { peer } = this;
+    if (peer instanceof WebSocketConnection) this.#window ??= new PingWindow(peer);
+  }
+
   /** Whether messages can be sent. */
   get isOpen(): boolean {
     return this.peer.readyState === 1;
@@ -92,12 +100,17 @@ export class Subscriber {
 
   /** Whether more waits to be sent than the high-water mark. */
   get isSlow(): boolean {
-    return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK;
+    return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK || this.#window?.isFull === true;
   }
 
   /** Sends a message, unless the peer is slow: from shared bytes, if it is a connection of this library. */
   send(message: SharedMessage): "sent" | "full" | "closed" {
-    if (this.#sender !== undefined) return this.#sender.sendShared(message, HIGH_WATER_MARK);
+    if (this.#sender !== undefined) {
+      if (this.#window?.isFull) return this.isOpen ? "full" : "closed";
+      const result = this.#sender.sendShared(message, HIGH_WATER_MARK);
+      if (result === "sent") this.#window?.add(message.frame.end - message.frame.start);
+      return result;
+    }
     if (!this.isOpen) return "closed";
     if (this.isSlow) return "full";
     this.peer.send(message.data as Message);
@@ -111,7 +124,7 @@ export class Subscriber {
     this.#isScheduled = true;
     const flush = () => this.flush();
     if (!this.isSlow) return queueMicrotask(flush);
-    const { ready } = this.peer as NotifyingPeer;
+    const ready = this.#window?.isFull ? this.#window.pong : (this.peer as NotifyingPeer).ready;
     if (typeof ready?.then === "function") ready.then(flush, this.#onClose);
     else this.#poll.add(this);
   }

@@ -112,6 +112,7 @@ class LocalTopics implements Topics {
     }
     const subscription = new TopicSubscription(topic, subscriber, options, this.#context);
     subscriber.subscriptions.set(topic, subscription);
+    if (options.whenSlow === "latest") subscriber.limitWindow();
     this.#subscriptions++;
     found.add(subscription);
     const { since } = options;

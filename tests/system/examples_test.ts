@@ -217,3 +217,23 @@ test("the chat's server serves the page, its files and nothing else", async () =
     assertEquals((await get(path)).status, 404, path);
   }
 });
+
+test("the dashboard's slow client gets new prices, and its page is served", async () => {
+  const example = await startExample("dashboard/main.ts");
+  const { child, port } = example;
+  const page = await (await fetch(`http://127.0.0.1:${port}/`)).text();
+  assert(page.includes("<title>Dashboard</title>"));
+  assertEquals((await fetch(`http://127.0.0.1:${port}/main.ts`)).status, 404);
+  const client = await open(new Client(`ws://127.0.0.1:${port}/`, ["sluice.topics.v1"]));
+  client.socket.send('{"subscribe":"slow client"}');
+  assertEquals(JSON.parse(await client.next() as string).name, "slow client");
+  let report = { received: 0, missed: 0, age: Infinity };
+  while (report.missed === 0) {
+    const text = await client.next() as string;
+    report = JSON.parse(text.slice(text.indexOf("\n")));
+  }
+  assert(report.received < report.missed + 1000);
+  signal(example, "SIGTERM");
+  const { code, stderr } = await deadline(child.exited, 10_000, "the end of the dashboard");
+  assertEquals([code, stderr], [0, ""]);
+});
