@@ -223,7 +223,8 @@ test("the dashboard's slow client gets new prices, and its page is served", asyn
   const { child, port } = example;
   const page = await (await fetch(`http://127.0.0.1:${port}/`)).text();
   assert(page.includes("<title>Dashboard</title>"));
-  assertEquals((await fetch(`http://127.0.0.1:${port}/main.ts`)).status, 404);
+  const missing = await fetch(`http://127.0.0.1:${port}/main.ts`);
+  assertEquals([missing.status, await missing.text()], [404, "Not found\n"]);
   const client = await open(new Client(`ws://127.0.0.1:${port}/`, ["sluice.topics.v1"]));
   client.socket.send('{"subscribe":"slow client"}');
   assertEquals(JSON.parse(await client.next() as string).name, "slow client");
