@@ -20,6 +20,7 @@ export class StreamActor {
   isAuto = false;
   readonly #stage: Stage;
   readonly #stream: WebSocketStream;
+  readonly #closed: Tracked;
   #count = 0;
 
   constructor(
@@ -39,7 +40,7 @@ export class StreamActor {
       this.streams = new StreamPair(name, stage, directions, () => readable, () => writable);
       if (this.isAuto) this.#readAll();
     });
-    this.#track("closed", stream.closed);
+    this.#closed = this.#track("closed", stream.closed);
   }
 
   message(kind: "text" | "binary", size: number): Content {
@@ -56,12 +57,25 @@ export class StreamActor {
     this.#readAll();
   }
 
+  /** What holds while the network is quiet, and all messages are read. */
+  checkQuiet(): void {
+    if (this.#closed.state === "pending") checkCalls(this.#stage, this.name, /write\(\)$/);
+  }
+
   #readAll(): void {
     if (this.streams !== undefined) this.#track("reading to the end", this.streams.readAll());
   }
 
-  #track(what: string, promise: Promise<unknown>, settled?: (own: Tracked) => void): void {
-    this.#stage.promises.track(`${this.name} ${what}`, promise, settled);
+  #track(what: string, promise: Promise<unknown>, settled?: (own: Tracked) => void): Tracked {
+    return this.#stage.promises.track(`${this.name} ${what}`, promise, settled);
+  }
+}
+
+/** No call of the application is pending. */
+function checkCalls(stage: Stage, name: string, calls: RegExp): void {
+  const pending = stage.promises.pending((what) => what.startsWith(`${name} `) && calls.test(what));
+  if (pending.length > 0) {
+    throw new Violation("a quiet connection keeps no call waiting", pending.join(", "));
   }
 }
 
@@ -137,6 +151,19 @@ export class ReconnectActor {
       throw new Violation(
         "bufferedAmount stays below its maximum",
         `${this.#socket.bufferedAmount}`,
+      );
+    }
+  }
+
+  /** What holds while the network is quiet, and all messages are read. */
+  checkQuiet(): void {
+    const { connection, bufferedAmount } = this.#socket;
+    if (connection?.readyState !== 1) return;
+    checkCalls(this.#stage, this.name, /send\(\)$/);
+    if (bufferedAmount !== 0) {
+      throw new Violation(
+        "a quiet connection has sent everything",
+        `${this.name}: ${bufferedAmount}`,
       );
     }
   }

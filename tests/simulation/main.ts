@@ -78,12 +78,14 @@ const startedAt = realTime();
 let actions = 0;
 let promises = 0;
 let scenarios = 0;
+let served = 0;
 let seed = options.seed;
 
 while (true) {
   const outcome = await driver.run(seed, Infinity, script);
   actions += outcome.actions.length;
   promises += outcome.promises;
+  served += outcome.served;
   scenarios++;
   if (options.twice) {
     const again = await driver.run(seed, Infinity, script);
@@ -105,6 +107,10 @@ while (true) {
   seed++;
 }
 
+if (scenarios > 50 && served === 0) {
+  console.log("FAILED: no server has accepted a connection");
+  process.exit(1);
+}
 const seconds = (realTime() - startedAt) / 1000;
 console.log(
   `${actions} actions in ${scenarios} scenarios, ${promises} promises, ${seconds.toFixed(1)} s; ` +

@@ -1,5 +1,5 @@
 /**
- * The sockets of the runtime over virtual connections: `Deno.listen()` and `Deno.connect()`, or
+ * The Unix sockets of the runtime over virtual connections: `Deno.listen()` and `Deno.connect()`, or
  * `Bun.listen()` and `Bun.connect()`. So the runtime's own transport takes part in a simulation.
  */
 
@@ -23,8 +23,7 @@ export class Network {
   /** Called with both ends of each new connection. */
   onConnection: (client: WireEnd, server: WireEnd) => void = () => {};
   #attempts: Attempt[] = [];
-  readonly #listeners = new Map<number, Accept>();
-  #port = 1000;
+  readonly #listeners = new Map<string, Accept>();
 
   /** How many attempts wait for an answer. */
   get attempts(): number {
@@ -40,7 +39,6 @@ export class Network {
   restart(): void {
     this.#attempts = [];
     this.#listeners.clear();
-    this.#port = 1000;
   }
 
   /** How many listeners there are. */
@@ -52,19 +50,18 @@ export class Network {
   install(): void {
     const { Deno, Bun } = globalThis as unknown as Record<string, Record<string, unknown>>;
     if (Deno !== undefined) {
-      Deno.listen = () => this.#listenDeno();
-      Deno.connect = (options: DenoConnectOptions) => this.#connectDeno(options);
+      Deno.listen = (options: UnixOptions) => this.#listenDeno(options);
+      Deno.connect = (options: UnixOptions) => this.#connectDeno(options);
     } else {
       Bun!.listen = (options: BunOptions) => this.#listenBun(options);
       Bun!.connect = (options: BunOptions) => this.#connectBun(options);
     }
   }
 
-  #listenDeno(): unknown {
-    const port = this.#port++;
+  #listenDeno({ path }: UnixOptions): unknown {
     const backlog: DenoConn[] = [];
     let waiting: PromiseWithResolvers<DenoConn> | undefined;
-    this.#listeners.set(port, (options) => {
+    this.#listeners.set(path, (options) => {
       const conn = new DenoEnd(options);
       if (waiting === undefined) backlog.push(conn);
       else waiting.resolve(conn);
@@ -72,7 +69,7 @@ export class Network {
       return conn;
     });
     return {
-      addr: { transport: "tcp", hostname: "127.0.0.1", port },
+      addr: { transport: "unix", path },
       accept: () => {
         const conn = backlog.shift();
         if (conn !== undefined) return Promise.resolve(conn);
@@ -80,48 +77,40 @@ export class Network {
         return waiting.promise;
       },
       close: () => {
-        this.#listeners.delete(port);
+        this.#listeners.delete(path);
         for (const conn of backlog) conn.close();
         waiting?.reject(new Error("Listener has been closed"));
       },
     };
   }
 
-  #connectDeno({ port, signal }: DenoConnectOptions): Promise<DenoConn> {
+  #connectDeno({ path }: UnixOptions): Promise<DenoConn> {
     const { promise, resolve, reject } = Promise.withResolvers<DenoConn>();
-    const attempt: Attempt = {
+    this.#attempts.push({
       establish: () => {
-        signal?.removeEventListener("abort", onAbort);
-        const accept = this.#listeners.get(port);
+        const accept = this.#listeners.get(path);
         if (accept === undefined) return reject(refused());
         const conn = new DenoEnd(this.options);
         this.#join(conn, accept(this.options));
         resolve(conn);
       },
-    };
-    const onAbort = () => {
-      this.#attempts = this.#attempts.filter((other) => other !== attempt);
-      reject(signal!.reason);
-    };
-    signal?.addEventListener("abort", onAbort);
-    this.#attempts.push(attempt);
+    });
     return promise;
   }
 
-  #listenBun({ socket: handler }: BunOptions): unknown {
-    const port = this.#port++;
-    this.#listeners.set(port, (options) => new BunEnd(options, handler));
-    return { hostname: "127.0.0.1", port, stop: () => void this.#listeners.delete(port) };
+  #listenBun({ unix, socket: handler }: BunOptions): unknown {
+    this.#listeners.set(unix, (options) => new BunEnd(options, handler));
+    return { stop: () => void this.#listeners.delete(unix) };
   }
 
-  #connectBun({ port, socket: handler }: BunOptions): Promise<BunSocket> {
+  #connectBun({ unix, socket: handler }: BunOptions): Promise<BunSocket> {
     const { promise, resolve, reject } = Promise.withResolvers<BunSocket>();
     const connectHandler = handler as BunSocketHandler & {
       connectError(socket: unknown, error: unknown): void;
     };
     this.#attempts.push({
       establish: () => {
-        const accept = this.#listeners.get(port);
+        const accept = this.#listeners.get(unix);
         if (accept === undefined) {
           connectHandler.connectError(undefined, refused());
           return reject(refused());
@@ -143,13 +132,12 @@ export class Network {
   }
 }
 
-interface DenoConnectOptions {
-  port: number;
-  signal?: AbortSignal;
+interface UnixOptions {
+  path: string;
 }
 
 interface BunOptions {
-  port: number;
+  unix: string;
   socket: BunSocketHandler;
 }
 
@@ -159,7 +147,7 @@ function refused(): Error {
   return error;
 }
 
-const ADDR: DenoAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+const ADDR: DenoAddr = { transport: "unix", path: "simulation" };
 
 /** A `Deno.Conn`. */
 class DenoEnd extends WireEnd implements DenoConn {

@@ -16,6 +16,8 @@ export interface Outcome {
   readonly violation: Violation | undefined;
   /** How many promises were followed to their end. */
   readonly promises: number;
+  /** How many connections a server has accepted. */
+  readonly served: number;
   /** A number that depends on everything that has happened, to compare two runs. */
   readonly digest: number;
 }
@@ -68,6 +70,7 @@ export class Driver {
       actions,
       violation,
       promises: scenario.promises.count,
+      served: scenario.served,
       digest,
     };
   }

@@ -9,7 +9,12 @@ import {
   serve,
   WebSocketStream,
 } from "../../mod.ts";
-import type { ConnectionOptions, WebSocketConnection, WebSocketServer } from "../../mod.ts";
+import type {
+  ConnectionOptions,
+  ConnectOptions,
+  WebSocketConnection,
+  WebSocketServer,
+} from "../../mod.ts";
 import { SocketActor } from "./actor.ts";
 import type { Form, Stage } from "./actor.ts";
 import { ReconnectActor, StreamActor } from "./clients.ts";
@@ -29,8 +34,14 @@ interface Link {
   client: SocketActor | undefined;
 }
 
+/** The socket at which the server listens. */
+const SOCKET = "/simulation";
+/** The start of the URLs, which end with the number of the connection. */
+const URL_BASE = "ws://example.com/";
 /** The most clients of a server scenario. */
 const MOST_CLIENTS = 4;
+/** How long a timer may outlive all connections, in milliseconds: less than any timeout. */
+const LAST_TICK = 400;
 /** The time that a scenario may take to end, in milliseconds. */
 const MOST_ENDING = 3_600_000;
 
@@ -45,6 +56,11 @@ export class Scenario implements Stage {
   readonly reconnectActors: ReconnectActor[] = [];
   readonly ends: WireEnd[] = [];
   netEvents = 0;
+  /** How many connections a server has accepted. */
+  get served(): number {
+    return this.#links.filter(({ server }) => server.isOpened).length;
+  }
+
   /** Whether the network has broken a connection. */
   isBroken = false;
   /** The first broken invariant. */
@@ -103,6 +119,10 @@ export class Scenario implements Stage {
     return { limits, overflow, compression: compression ? { threshold: 30 } : false };
   }
 
+  #clientOptions(): ConnectOptions {
+    return { ...this.#options(), path: SOCKET };
+  }
+
   #serve(): void {
     const actorOf = (socket: WebSocketConnection): SocketActor => {
       const known = this.#bySocket.get(socket);
@@ -115,8 +135,7 @@ export class Scenario implements Stage {
     };
     const options = {
       ...this.#options(),
-      hostname: "127.0.0.1",
-      port: 0,
+      path: SOCKET,
       onError: (error: unknown) => this.#reported(error),
     };
     this.#server = this.config.serverCallbacks
@@ -162,10 +181,6 @@ export class Scenario implements Stage {
       clients + streamActors.length + reconnectActors.length < MOST_CLIENTS;
   }
 
-  get #url(): string {
-    return `ws://127.0.0.1:${(this.#server!.addr as { port: number }).port}`;
-  }
-
   /** Has a client connect with `connect()`. */
   connect(): void {
     if (!this.canConnect) return;
@@ -175,7 +190,7 @@ export class Scenario implements Stage {
     const client = link.client = this.#actor(`c${id}`, form, link.toClient, link.toServer);
     this.actors.push(client);
     const handler = form === "callbacks" ? client.handler : undefined;
-    const promise = connect(`${this.#url}/${id}`, this.#options(), handler);
+    const promise = connect(`${URL_BASE}${id}`, this.#clientOptions(), handler);
     this.promises.track(`c${id} connect()`, promise, ({ state, value }) => {
       if (state === "resolved") client.opened(value as WebSocketConnection);
     });
@@ -186,7 +201,7 @@ export class Scenario implements Stage {
     if (!this.canConnect) return;
     const id = this.#addLink((id) => new Direction(`w${id} to the server`));
     const { toServer, toClient } = this.#links[id]!;
-    const stream = new WebSocketStream(`${this.#url}/${id}`, this.#options());
+    const stream = new WebSocketStream(`${URL_BASE}${id}`, this.#clientOptions());
     this.streamActors.push(
       new StreamActor(`w${id}`, this, { in: toClient, out: toServer }, stream),
     );
@@ -201,10 +216,10 @@ export class Scenario implements Stage {
     const url = () => {
       const id = this.#addLink((id) => new OutboxDirection(`${name} to s${id}`, outbox));
       ids.push(id);
-      return `${this.#url}/${id}`;
+      return `${URL_BASE}${id}`;
     };
     const socket = new ReconnectingWebSocket(url, {
-      ...this.#options(),
+      ...this.#clientOptions(),
       initialDelay: 20,
       maxDelay: 500,
       maxQueueSize: 1000,
@@ -288,6 +303,8 @@ export class Scenario implements Stage {
         second!.checkQuiet(first);
         return;
       }
+      for (const actor of this.streamActors) actor.checkQuiet();
+      for (const actor of this.reconnectActors) actor.checkQuiet();
       for (const { client, server } of this.#links) {
         if (client === undefined || !client.isOpened || !server.isOpened) continue;
         client.checkQuiet(server);
@@ -316,6 +333,11 @@ export class Scenario implements Stage {
       if (await this.#pump()) continue;
       const step = this.time.untilNext;
       if (step === undefined) break;
+      if (this.ends.every(({ isClosed }) => isClosed) && this.promises.pending().length === 0) {
+        // A tick of the timers that connections share may be under way.
+        await this.time.advance(LAST_TICK);
+        break;
+      }
       await this.time.advance(step);
       passed += step;
       // Applications that opened meanwhile.
