@@ -181,5 +181,6 @@ export class FetchHandler {
 }
 
 function internalResponse(): Response {
-  return new Response(`${internalServerError(undefined).message}\n`, { status: 500 });
+  const headers = { "Content-Type": "text/plain; charset=utf-8" };
+  return new Response(`${internalServerError(undefined).message}\n`, { status: 500, headers });
 }

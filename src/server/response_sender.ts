@@ -5,7 +5,9 @@ import type { ResponseFraming } from "../http/response_framing.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import { includesToken } from "../http/token_list.ts";
 import { writeResponseHead } from "../http/response_writer.ts";
+import { mayLackContentType } from "../transport/bun_response.ts";
 import { cancelLater } from "../util/streams.ts";
+import { isText, TEXT_TYPE } from "./content_type.ts";
 import type { HttpResponder } from "./http_responder.ts";
 
 /**
@@ -40,10 +42,12 @@ export interface PreparedResponse {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The length of the body that the application announces. */
   readonly length: number | undefined;
-  /** Undefined if the response has no body. */
+  /** Undefined if no body is sent. With HEAD the body is only read for its Content-Type. */
   readonly body: BodyReader | undefined;
   /** Whether the application asks to close the connection. */
   readonly closes: boolean;
+  /** Whether the body needs the Content-Type of a string if it is text. */
+  readonly lacksType: boolean;
 }
 
 /** The result of a read of a stream. */
@@ -85,10 +89,13 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
     let length: number | undefined;
     let closes = false;
     let isDecoded = false;
+    let hasType = false;
     for (const [name, value] of headers) {
-      // All three names have a length of their own among the usual fields, which is cheap to compare.
+      // Each of these names has a length of its own among the usual fields, which is cheap to compare.
       if (name.length === 14 && name.toLowerCase() === "content-length") {
         length = parseLength(value);
+      } else if (name.length === 12 && !hasType) {
+        hasType = name.toLowerCase() === "content-type";
       } else if (name.length === 10 && name.toLowerCase() === "connection") {
         closes ||= includesToken(value, "close");
       } else if (name.length === 16 && name.toLowerCase() === "content-encoding") {
@@ -100,12 +107,15 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
       headers = headers.filter(([name]) => !/^content-(?:encoding|length)$/i.test(name));
       length = undefined;
     }
+    // Also before the body, which becomes a stream when it is first read.
+    const lacksType = !hasType && bodyUsed !== true && mayLackContentType(response);
     const body = response.body ?? undefined;
     const framing = frameResponse({ ...init, status, hasBody: body !== undefined, length });
-    if (!framing.sendsBody) discardBody(response);
+    const isRead = framing.sendsBody || (lacksType && init.method === "HEAD");
+    if (!isRead) discardBody(response);
     else if (bodyUsed === true) throw new TypeError("Cannot send response: its body has been used");
-    const reader = framing.sendsBody ? readerOf(body) : undefined;
-    return { status, statusText, headers, length, body: reader, closes };
+    const reader = isRead ? readerOf(body) : undefined;
+    return { status, statusText, headers, length, body: reader, closes, lacksType };
   } catch (error) {
     discardBody(response);
     throw error;
@@ -135,9 +145,11 @@ export async function sendResponse(
   persists: () => boolean,
 ): Promise<boolean> {
   const { body } = response;
-  if (body === undefined) {
+  if (body === undefined || init.method === "HEAD") {
     const framing = frameFor(response, init, false, response.length);
-    const { head, isPersistent } = writeHead(response, framing, init, persists);
+    const piece = body === undefined ? undefined : (await body.read()).value;
+    if (body !== undefined) cancelLater(body, undefined);
+    const { head, isPersistent } = writeHead(response, framing, init, persists, piece);
     await responder.write(head);
     return isPersistent;
   }
@@ -168,7 +180,7 @@ async function sendWithBody(
   const framing = frameFor(response, init, true, begun.length);
   const encoder = new ResponseBodyEncoder(framing);
   const pieces = encodeFirst(encoder, begun.piece);
-  const { head, isPersistent } = writeHead(response, framing, init, persists);
+  const { head, isPersistent } = writeHead(response, framing, init, persists, begun.piece);
   const [start] = pieces;
   if (pieces.length === 1 && start!.length <= MAX_JOINED) {
     await responder.write(concat(head, start!));
@@ -247,10 +259,11 @@ function frameFor(
 }
 
 function writeHead(
-  { status, statusText, headers, closes }: PreparedResponse,
+  { status, statusText, headers, closes, lacksType }: PreparedResponse,
   framing: ResponseFraming,
   { minorVersion }: ResponseInit,
   persists: () => boolean,
+  piece: unknown,
 ): { head: Uint8Array<ArrayBuffer>; isPersistent: boolean } {
   const isPersistent = !framing.endsByClose && !closes && persists();
   // RFC 9112 §9.3: HTTP/1.1 persists by default, HTTP/1.0 with "keep-alive" only.
@@ -258,7 +271,11 @@ function writeHead(
   try {
     const options = { framing, connection } as const;
     // Of two Date fields the first one is sent.
-    const response = { status, statusText, headers: [["Date", httpDate()], ...headers] };
+    const fields: [name: string, value: string][] = [["Date", httpDate()]];
+    if (lacksType && piece instanceof Uint8Array && isText(piece)) {
+      fields.push(["Content-Type", TEXT_TYPE]);
+    }
+    const response = { status, statusText, headers: [...fields, ...headers] };
     return { head: writeResponseHead(response, options), isPersistent };
   } catch (cause) {
     throw new UnsentError("Cannot send response: its head is invalid", { cause });
