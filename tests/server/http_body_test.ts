@@ -348,8 +348,7 @@ test("upgrade()'s request.signal aborts when the client leaves, and when the tim
 
 test("Content-Type is that which the runtime derives from the Response's body", async () => {
   const bodies: [body: BodyInit, type: RegExp][] = [
-    // Bun derives none of a string, which cannot be told from bytes.
-    ["text", runtime === "bun" ? /^$/ : /text\/plain;charset=utf-8/i],
+    ["text", /text\/plain;charset=utf-8/i],
     [new Blob(["x"], { type: "image/png" }), /image\/png/],
     [new URLSearchParams({ a: "b" }), /application\/x-www-form-urlencoded;charset=utf-8/i],
     [new FormData(), /multipart\/form-data; ?boundary=/],
