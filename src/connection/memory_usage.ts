@@ -1,19 +1,19 @@
 import type { Message } from "../protocol/message.ts";
 
 /**
- * What a message, or a part of one, costs beside its bytes while it waits: the object, what the runtime
- * keeps of its buffer, and its place in a queue. Measured: up to 590 bytes for a short `Uint8Array` in a
- * stream on Deno, 170 on Bun; 90 to 180 for a string.
+ * The memory usage, in bytes, of an unread message or part in addition to its content: the object, what
+ * the runtime keeps of its buffer, and its place in a queue. Measured: up to 590 bytes for a short
+ * `Uint8Array` in a stream on Deno, 170 on Bun; 90 to 180 for a string.
  */
 export const PART_OVERHEAD = 512;
 
-/** Up to how many bytes a view is not worth a look at what it is a view of. */
+/** Up to this many bytes, a view counts as its own bytes, not as the chunk that it is cut from. */
 const SHORT = 64;
 
 /**
- * How many bytes of memory a queue of messages holds. Characters count twice: a string
- * with one that is not Latin-1 takes two bytes for each. A view counts with all of the chunk that it is
- * cut from, once for all the views in a row that share it.
+ * Returns the memory usage of a queue of messages, in bytes. Characters count twice: a string with one
+ * that is not Latin-1 takes two bytes for each. A view counts with all of the chunk that it is cut from,
+ * once for consecutive views of the same chunk.
  */
 export function bytesOf(queue: Pick<readonly Message[], "length" | "at">): number {
   const { length } = queue;
