@@ -7,7 +7,6 @@ import {
   deadline,
   delay,
   eventually,
-  runtime,
   test,
 } from "../harness.ts";
 import { RawHttpClient } from "../support/http_client.ts";
