@@ -53,10 +53,12 @@ function peer(
 
 /** The server of the checkout in `cwd`, once for each form of handler. */
 function checkout(name: string, title: string, cwd: string): Peer[] {
-  const forms = [["callback", "callbacks"], ["await", "`for await`"], [
-    "pipe",
-    "`pipeTo`",
-  ]] as const;
+  const forms = [
+    ["callback", "callbacks"],
+    ["await", "`for await`"],
+    ["batches", "`batches()`"],
+    ["pipe", "`pipeTo`"],
+  ] as const;
   return forms.map(([form, description]) =>
     peer(
       runtime,

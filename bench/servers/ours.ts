@@ -18,6 +18,12 @@ const forms: Record<string, SocketHandler | SocketFunction> = {
   await: async (socket) => {
     for await (const message of socket) await socket.send(message);
   },
+  batches: async (socket) => {
+    for await (const messages of socket.batches()) {
+      for (const message of messages) socket.send(message);
+      await socket.ready;
+    }
+  },
   pipe: (socket) => socket.readable.pipeTo(socket.writable),
   broadcast: {
     message(_socket, message) {

@@ -5,6 +5,7 @@ import { rejected } from "../util/promises.ts";
 import type { CloseInfo } from "./close_info.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import type { ConnectionInit } from "./connection_settings.ts";
+import { MessageBatches } from "./message_batches.ts";
 import type { MessageStream } from "./message_streams.ts";
 import { notOpen } from "./ready_state.ts";
 import type { ReadyState } from "./ready_state.ts";
@@ -214,6 +215,27 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     return this.#core.readers.queue;
+  }
+
+  /**
+   * Returns the messages in their order, as arrays of all that are there: a loop over them is about as fast
+   * as callbacks. Apart from that it is the loop over the connection itself. An array has at most
+   * `incomingMaxMessages` messages and one.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@sluice/websocket";
+   *
+   * await using server = serve({ hostname: "127.0.0.1", port: 0 }, async (socket) => {
+   *   for await (const messages of socket.batches()) {
+   *     for (const message of messages) socket.send(message);
+   *     await socket.ready;
+   *   }
+   * });
+   * ```
+   */
+  batches(): AsyncIterableIterator<Message[], undefined> {
+    return new MessageBatches(this.#core.readers.queue);
   }
 
   /**
