@@ -98,11 +98,14 @@ export class ServerHandshake<Data> {
   async #wait(request: UpgradeRequest, pending: PromiseLike<unknown>): Promise<void> {
     this.#connection.callBegan();
     try {
-      const result = await pending;
-      this.#connection.callEnded();
+      let result: unknown;
+      try {
+        result = await pending;
+      } finally {
+        this.#connection.callEnded();
+      }
       this.#decide(request, result);
     } catch (error) {
-      this.#connection.callEnded();
       this.#fail(error);
     }
   }
