@@ -23,6 +23,9 @@ const OVERWRITTEN = 0xdd;
 /** Up to this many bytes, or characters, a part costs the queue of its stream more than they do. */
 const SMALL_PART = 512;
 
+/** In place of an amount of work: the rest of a chunk waits for the next event-loop turn. */
+const WAITING = 2 ** 30 - 1;
+
 /** What a {@linkcode Receiver} uses of its connection. */
 export interface ReceiverCore extends ConsumedConnection {
   readonly settings: Pick<
@@ -97,12 +100,13 @@ export class Receiver implements FrameSink {
   /** Whether input was pending before the last chunk. */
   #hadPendingInput = false;
   #hasEnded = false;
-  /** The work since the last look at the clock; -1 while the rest waits for the next event-loop turn. */
-  #work = 0;
+  /** The work until the next look at the clock, or {@linkcode WAITING}. */
+  #work: number;
 
   constructor(core: ReceiverCore, extensions: ExtensionInUse | undefined) {
     this.#core = core;
     this.#extensions = extensions;
+    this.#work = core.turn.slice;
     this.#maxMessageSize = core.settings.limits.maxMessageSize;
     const { payload = "shared", overwriteBorrowed = false } = core.settings;
     this.#payload = payload === "borrowed" && !core.consumer.borrows ? "shared" : payload;
@@ -111,6 +115,11 @@ export class Receiver implements FrameSink {
     this.#decodedSink = extensions === undefined
       ? this
       : { enqueue: (frame) => extensions.receive(frame, this) };
+  }
+
+  /** Whether the rest of a chunk waits for the next event-loop turn. */
+  get #isWaiting(): boolean {
+    return this.#work > WAITING / 2;
   }
 
   /** Whether the transport is not read. */
@@ -160,7 +169,7 @@ export class Receiver implements FrameSink {
 
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
-    if (!this.#isReadingPaused) this.#updateFlow(this.#work < 0 || this.#isConsumerFull);
+    if (!this.#isReadingPaused) this.#updateFlow(this.#isWaiting || this.#isConsumerFull);
     const isWaiting = this.#isReadingPaused || this.hasPendingInput;
     if (isWaiting && this.#core.consumer.isFull) this.#core.readers.onFull();
   }
@@ -168,7 +177,7 @@ export class Receiver implements FrameSink {
   /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */
   resume(): void {
     const core = this.#core;
-    if (this.#work < 0 || this.#isSendQueueFull) return;
+    if (this.#isWaiting || this.#isSendQueueFull) return;
     if (this.hasPendingInput) this.#decodePending();
     if (this.hasPendingInput || core.isClosed) return;
     if (this.#hasEnded) core.peerEnded();
@@ -210,7 +219,7 @@ export class Receiver implements FrameSink {
   /** FrameSink: the next frame, as the extensions have changed it. */
   enqueue(frame: Frame): void {
     if (isControl(frame.opcode)) return this.#core.control(frame);
-    this.#countWork(frame.payload.length);
+    if ((this.#work -= 1 + (frame.payload.length >>> 12)) < 0) this.#look();
     if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
       this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
@@ -226,24 +235,19 @@ export class Receiver implements FrameSink {
       return this.enqueue(new DecodedFrame(first, size, 0, bytes, start, end));
     }
     if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
-    this.#countWork(size);
+    if ((this.#work -= 1 + (size >>> 12)) < 0) this.#look();
     this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
   }
 
-  /** Counts the work on a frame; if the time of the turn is spent, the frames behind it wait. */
-  #countWork(bytes: number): void {
-    if (this.#work < 0) return;
-    this.#work += 1 + (bytes >>> 12);
-    if (this.#work >= this.#core.turn.slice) this.#look();
-  }
-
+  /** Looks whether the time of the turn is spent. If so, the frames that follow wait for the next one. */
   #look(): void {
-    this.#work = 0;
-    if (!this.#core.turn.isSpent()) return;
-    this.#work = -1;
+    const { turn } = this.#core;
+    this.#work = turn.slice;
+    if (!turn.isSpent()) return;
+    this.#work = WAITING;
     this.#pauseDecoding();
-    this.#core.turn.wait(() => {
-      this.#work = 0;
+    turn.wait(() => {
+      this.#work = turn.slice;
       this.#core.onTurn();
     });
   }

@@ -2,9 +2,10 @@ import { afterMicrotasks, nextTurn, TURN_TIME } from "./event_loop.ts";
 
 /** The time without a look, in milliseconds, after which the event loop has been idle meanwhile. */
 const IDLE = 8;
-/** The most and the fewest units of work between two looks at the clock. */
-const MAX_SLICE = 128;
+/** The most and the fewest units of work between two looks at the clock, and those at first. */
+const MAX_SLICE = 256;
 const MIN_SLICE = 1;
+const FIRST_SLICE = 128;
 /** The time of a slice, in milliseconds, above which it is halved, and below which it is doubled. */
 const LONG = 4;
 const SHORT = 1;
@@ -30,12 +31,15 @@ export interface Loop {
 export class TurnBudget {
   readonly #loop: Loop;
   readonly #budget: number;
-  #slice = MAX_SLICE;
+  #slice = FIRST_SLICE;
   #waiting: (() => void)[] = [];
   /** Whether there has been a look since microtasks were last left. */
   #isRunning = false;
   #startedAt = -Infinity;
   #lookedAt = -Infinity;
+  readonly #onMicrotasksDone = (): void => {
+    this.#isRunning = false;
+  };
 
   /** @param budget The time, in milliseconds. */
   constructor(loop: Loop, budget: number) {
@@ -62,7 +66,7 @@ export class TurnBudget {
     } else {
       if (time > IDLE) this.#startedAt = now;
       this.#isRunning = true;
-      this.#loop.afterMicrotasks(() => this.#isRunning = false);
+      this.#loop.afterMicrotasks(this.#onMicrotasksDone);
     }
     return now - this.#startedAt >= this.#budget;
   }

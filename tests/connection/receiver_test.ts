@@ -64,7 +64,7 @@ class FakeCore {
   isTurnSpent = false;
 
   readonly turn = {
-    slice: 1,
+    slice: 0,
     isSpent: () => this.isTurnSpent,
     wait: (run: () => void) => void setTimeout(run, 0),
   };
