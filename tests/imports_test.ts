@@ -33,7 +33,7 @@ const folders: Record<string, string[]> = {
 };
 
 /** What every transport may import: the interface, and the scheduling on the event loop. */
-const transportShared = ["transport", "event_loop", "turn_budget"].map((name) =>
+const transportShared = ["transport", "event_loop", "tls_options", "turn_budget"].map((name) =>
   `src/transport/${name}.ts`
 );
 /** The modules that choose among the transports, and may import them all. */

@@ -6,7 +6,7 @@ import { parseProxyUrl, parseWebSocketUrl } from "../handshake/url.ts";
 import type { ProxyUrl, WebSocketUrl } from "../handshake/url.ts";
 import { pairs } from "../http/header_writer.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
-import { checkClientTls } from "../transport/runtime.ts";
+import { checkTlsOptions } from "../transport/runtime.ts";
 import type { ConnectTarget } from "../transport/transport.ts";
 import type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
 import { USER_AGENT } from "./user_agent.ts";
@@ -85,7 +85,7 @@ export function makeConnectPlan(url: string | URL, options: ConnectOptions): Con
   if (path !== undefined && (isSecure || proxy !== undefined)) {
     throw new TypeError("Cannot connect: a Unix socket has neither TLS nor a proxy");
   }
-  if (tls !== undefined) checkClientTls(tls, proxy !== undefined);
+  if (tls !== undefined) checkTlsOptions(tls, proxy !== undefined);
   const target: ConnectTarget = { hostname, port };
   if (path !== undefined) target.path = path;
   if (isSecure) target.tls = { ...tls };

@@ -1,5 +1,6 @@
 import { BunTransport } from "./bun_transport.ts";
 import type { BunSocket, BunSocketHandler } from "./bun_transport.ts";
+import { sniOf, withoutDot } from "./tls_options.ts";
 import { TlsError } from "./transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
 
@@ -111,7 +112,8 @@ async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
   const { caCerts = [], serverName = hostname, cert, key } = tls;
   return {
     options: {
-      serverName,
+      // An empty name keeps Bun from sending the host, which may be an IP address.
+      serverName: sniOf(serverName) ?? "",
       // Bun's default, which an environment variable can change.
       rejectUnauthorized: true,
       // Bun replaces its own certificates by these.
@@ -121,9 +123,19 @@ async function trustOf(tls: ClientTls, hostname: string): Promise<Trust> {
     check(socket) {
       type Peer = Parameters<typeof checkServerIdentity>[1];
       const certificate = (socket as BunClientSocket).getPeerCertificate();
-      return checkServerIdentity(serverName, certificate as Peer);
+      return commonNameOnly(certificate as Peer) ??
+        checkServerIdentity(withoutDot(serverName), certificate as Peer);
     },
   };
+}
+
+/**
+ * Returns an error if a certificate has no subject alternative name: `checkServerIdentity` would compare
+ * its common name. RFC 9525 §6.3: a client "MUST NOT" do so; on Deno, it does not.
+ */
+function commonNameOnly({ subjectaltname }: { subjectaltname?: string }): Error | undefined {
+  if (subjectaltname) return undefined;
+  return new Error("The certificate has no subject alternative name");
 }
 
 /** The callbacks of the encrypted side of a TLS socket. */

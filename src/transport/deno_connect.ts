@@ -1,5 +1,6 @@
 import { DenoTransport } from "./deno_transport.ts";
 import type { DenoConn } from "./deno_transport.ts";
+import { withoutDot } from "./tls_options.ts";
 import { TlsError } from "./transport.ts";
 import type { ClientTls, ConnectTarget, Transport } from "./transport.ts";
 
@@ -106,7 +107,7 @@ export function startTlsDeno(
 
 async function startTls(
   conn: DenoConn,
-  { caCerts = [], serverName = "" }: ClientTls,
+  { caCerts = [], serverName }: ClientTls,
   hostname: string,
   signal: AbortSignal,
 ): Promise<Transport> {
@@ -116,7 +117,7 @@ async function startTls(
   try {
     signal.throwIfAborted();
     const tlsConn = await Deno!.startTls(conn, {
-      hostname: serverName || hostname,
+      hostname: withoutDot(serverName ?? hostname),
       caCerts: [...caCerts],
     });
     current = tlsConn;

@@ -5,6 +5,7 @@ import { DenoTransport, isDeno } from "./deno_transport.ts";
 import type { DenoConn } from "./deno_transport.ts";
 import { listenDeno } from "./deno_listen.ts";
 import { connectDeno, startTlsDeno } from "./deno_connect.ts";
+import { checkClientTls, checkServerTls } from "./tls_options.ts";
 import type {
   ClientTls,
   ConnectTarget,
@@ -17,24 +18,27 @@ import type {
 /**
  * Listens with the runtime's own sockets.
  *
- * @throws {Error} The runtime's error, if the address is not available or the certificate is malformed.
- * @throws {TypeError} If the runtime is neither Deno nor Bun, if `tls` and `path` are both set, or if
- * `reusePort` is set on Deno without its flag `--unstable-net`.
+ * @throws {Error} The runtime's error, if the address is not available.
+ * @throws {TypeError} If the runtime is neither Deno nor Bun, if `tls` can't work, if `tls` and `path` are
+ * both set, or if `reusePort` is set on Deno without its flag `--unstable-net`.
  */
 export function listen(options: ListenOptions, handler: ListenHandler): Listener {
   refuseUnixTls("listen", options);
+  if (options.tls !== undefined) checkServerTls(options.tls);
   if (isDeno) return listenDeno(options, handler);
   if (isBun) return listenBun(options, handler);
   throw new TypeError("Cannot listen: expected Deno or Bun");
 }
 
 /**
- * Checks that this runtime can use the TLS options of a client.
+ * Checks the TLS options of a client, and that this runtime can use them.
  *
  * @param isTunnel Whether TLS is started on a connection through a proxy.
- * @throws {TypeError} If it can't.
+ * @throws {TypeError} If an option is malformed, or this runtime can't use it.
  */
-export function checkClientTls({ cert, serverName }: ClientTls, isTunnel: boolean): void {
+export function checkTlsOptions(tls: ClientTls, isTunnel: boolean): void {
+  checkClientTls(tls);
+  const { cert, serverName } = tls;
   if (!isDeno || cert === undefined || (serverName === undefined && !isTunnel)) return;
   const other = isTunnel ? "a proxy" : "serverName";
   throw new TypeError(`Cannot use cert of tls: Deno can't use it together with ${other}`);
@@ -52,6 +56,7 @@ export function checkClientTls({ cert, serverName }: ClientTls, isTunnel: boolea
  */
 export async function connect(target: ConnectTarget, signal: AbortSignal): Promise<Transport> {
   refuseUnixTls("connect", target);
+  if (target.tls !== undefined) checkClientTls(target.tls);
   signal.throwIfAborted();
   if (isDeno) return await orReason(connectDeno(target, signal), signal);
   if (isBun) return await orReason(connectBun(target, signal), signal);

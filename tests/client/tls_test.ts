@@ -17,6 +17,7 @@ import { rawServer } from "../support/raw_tcp.ts";
 import { echo, serving } from "../support/server.ts";
 import {
   ca,
+  commonNameOnly,
   elsewhere,
   expired,
   future,
@@ -111,6 +112,15 @@ for (const [name, shown, options] of refused) {
   });
 }
 
+test("RFC 9525 §6.3: connect refuses a certificate with the name as its common name only", async () => {
+  const { port } = servingTls(echo, commonNameOnly);
+  const error = await assertRejects(
+    () => connect(`wss://localhost:${port}/`, trust),
+    WebSocketError,
+  );
+  assertEquals(error.code, "ERR_TLS");
+});
+
 test("connect refuses them even if the environment disables verification", async () => {
   const { default: process } = await import("node:process");
   const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
@@ -142,8 +152,12 @@ test("connect refuses a server without TLS, and certificates that are not PEM", 
   );
   assertEquals(plain.code, "ERR_TLS");
   const tls = servingTls();
-  for (const pem of ["nonsense", "", ca.cert.slice(0, 200)]) {
+  const empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  for (const pem of ["nonsense", "", ca.cert.slice(0, 200), empty, ca.cert + empty]) {
     await assertRejects(() => connect(tls.url, { tls: { caCerts: [pem] } }), TypeError, "caCerts");
+  }
+  for (const serverName of ["[::1]", "two words", "https://example.com", "bücher.example"]) {
+    await assertRejects(() => connect(tls.url, { tls: { serverName } }), TypeError, "serverName");
   }
   await assertRejects(() => connect(tls.url, { tls: { serverName: "" } }), TypeError, "serverName");
 });
@@ -205,3 +219,40 @@ test("connect rejects if the server disconnects during the TLS handshake", async
     assertEquals(error.code, "ERR_TLS");
   }
 });
+
+/** The server name in a ClientHello (RFC 8446 §4.1.2, RFC 6066 §3); `undefined` if there is none. */
+function serverNameIn(hello: Uint8Array): string | undefined {
+  const view = new DataView(hello.buffer, hello.byteOffset, hello.length);
+  let at = 43; // The record's and the message's headers, the version, the random bytes.
+  at += 1 + hello[at]; // The session.
+  at += 2 + view.getUint16(at); // The cipher suites.
+  at += 1 + hello[at]; // The compression methods.
+  const end = at + 2 + view.getUint16(at);
+  for (at += 2; at < end; at += 4 + view.getUint16(at + 2)) {
+    const last = at + 4 + view.getUint16(at + 2);
+    if (view.getUint16(at) === 0) return new TextDecoder().decode(hello.subarray(at + 9, last));
+  }
+  return undefined;
+}
+
+for (
+  const [name, serverName, sent] of [
+    ["an IPv4 address", undefined, undefined],
+    ["an IPv4 address as serverName", "192.0.2.1", undefined],
+    ["an IPv6 address as serverName", "2001:db8::1", undefined],
+    ["a name", "example.com", "example.com"],
+    ["a name with a trailing dot", "example.com.", "example.com"],
+  ] as const
+) {
+  test(`RFC 6066 §3: connect sends ${sent ?? "no server name"} for ${name}`, async () => {
+    const { promise: hello, resolve } = Promise.withResolvers<Uint8Array>();
+    const server = await rawServer(({ socket }) => void socket.once("data", resolve));
+    const stop = new AbortController();
+    const tls = serverName === undefined ? {} : { serverName };
+    const attempt = connect(`wss://127.0.0.1:${server.port}/`, { tls, signal: stop.signal });
+    const name = serverNameIn(await deadline(hello, 5000, "the ClientHello"));
+    stop.abort(new Error("enough"));
+    await assertRejects(() => attempt);
+    assertEquals(name, sent);
+  });
+}

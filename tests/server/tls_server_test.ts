@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { connect, type HandshakeError } from "../../mod.ts";
 import {
+  assert,
   assertEquals,
   assertThrows,
   canRun,
@@ -19,7 +20,7 @@ import { upgradeRequest } from "../support/http.ts";
 import { collect } from "../support/open.ts";
 import { echo, serving } from "../support/server.ts";
 import { tcpConnect } from "../support/raw_tcp.ts";
-import { ca, good, servingTls, trust } from "../support/tls.ts";
+import { ca, elsewhere, good, servingTls, trust } from "../support/tls.ts";
 
 testIf(canRun("curl"), "serve answers plain HTTP over TLS, with https URLs", async () => {
   const { port } = servingTls(echo, good, { fetch: ({ url }) => new Response(url) });
@@ -84,8 +85,19 @@ testIf(canRun("openssl", ["version"]), "a FIN without close_notify is a 1006", a
 
 test("serve refuses an invalid certificate, and TLS on a Unix socket", () => {
   const { cert, key } = good;
-  assertThrows(() => servingTls(echo, { ...good, cert: "nonsense" }));
-  assertThrows(() => servingTls(echo, { ...good, key: "nonsense" }));
+  const empty = (what: string) => `-----BEGIN ${what}-----\nAAAA\n-----END ${what}-----\n`;
+  for (const bad of ["nonsense", key, empty("CERTIFICATE"), cert + empty("CERTIFICATE")]) {
+    assertThrows(
+      () => servingTls(echo, { ...good, cert: bad }),
+      TypeError,
+      "Cannot use cert of tls",
+    );
+  }
+  for (const bad of ["nonsense", cert, empty("PRIVATE KEY"), elsewhere.key]) {
+    const error = assertThrows(() => servingTls(echo, { ...good, key: bad }), TypeError);
+    assert(/^Cannot use key of tls: (expected|it is)/.test(error.message), error.message);
+    assert(!error.message.includes(elsewhere.key.slice(30, 60)), "nothing of the key");
+  }
   const options = { tls: { cert, key }, path: "/tmp/never" };
   assertThrows(() => serving(echo, options), TypeError, "TLS is for TCP");
 });

@@ -10,7 +10,7 @@ const DAY = 24 * 60 * 60 * 1000;
 export interface CertificateOptions {
   /** The subject's common name, which clients no longer compare with the host. */
   subject: string;
-  /** The DNS names and IPv4 addresses of the server; none for an authority. */
+  /** The DNS names and IPv4 addresses of the server, if any; left out for an authority. */
   names?: string[];
   /** The start of its validity. Default: yesterday. */
   notBefore?: Date;
@@ -32,10 +32,10 @@ export interface Certificate {
 
 /** Makes a certificate: a server's if there are names, else an authority's. */
 export function certificate(options: CertificateOptions): Certificate {
-  const { subject, names = [], issuer } = options;
+  const { subject, names, issuer } = options;
   const { notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + DAY) } = options;
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const isAuthority = names.length === 0;
+  const isAuthority = names === undefined;
   // RFC 5280 §4.1: TBSCertificate.
   const body = sequence(
     tagged(0, integer(new Uint8Array([2]))),
@@ -54,7 +54,9 @@ export function certificate(options: CertificateOptions): Certificate {
           ? [extension("551d0f", true, der(0x03, Buffer.of(2, 0x84)))]
           : [
             extension("551d25", false, sequence(objectId("2b06010505070301"))), // serverAuth
-            extension("551d11", false, sequence(...names.map(alternativeName))),
+            ...(names.length === 0
+              ? []
+              : [extension("551d11", false, sequence(...names.map(alternativeName)))]),
           ]),
       ),
     ),

@@ -20,6 +20,12 @@ export const elsewhere: Certificate = certificate({
   names: ["elsewhere.test"],
   issuer: ca,
 });
+/** A certificate whose common name is this host, without alternative names. */
+export const commonNameOnly: Certificate = certificate({
+  subject: "localhost",
+  names: [],
+  issuer: ca,
+});
 /** An expired certificate. */
 export const expired: Certificate = certificate({
   subject: "expired",
