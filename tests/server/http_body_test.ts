@@ -405,3 +405,44 @@ test("a peer that pipelines without reading is read no further than a bound", as
   assert(calls < 1000, `${calls} calls`);
   assert(server.heldBytes < 1024 * 1024, `${server.heldBytes} bytes`);
 });
+
+test("a body that the application cancels ends the connection after the response", async () => {
+  const { client, errors } = await start(async (request) => {
+    const reader = request.body!.getReader();
+    await reader.read();
+    const pending = reader.read();
+    await reader.cancel();
+    return new Response(`${(await pending).done}`);
+  }, { limits: { bodyTimeout: 30 } });
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+  const { status, body } = await client.response();
+  assertEquals([status, body], [200, "true"]);
+  client.send("defghi" + "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  assertEquals((await client.tcp.untilEnd()).match(/HTTP\/1\.1 /g)?.length, 1);
+  assertEquals(errors, []);
+});
+
+test("a refusal of the body discards the response that comes later", async () => {
+  const release = Promise.withResolvers<void>();
+  const cancelled = Promise.withResolvers<void>();
+  const { client, errors } = await start(async (request) => {
+    await request.text().catch(() => {});
+    await release.promise;
+    return new Response(new ReadableStream({ cancel: () => cancelled.resolve() }));
+  });
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  await delay(10);
+  client.send("x");
+  assertEquals((await client.response()).status, 400);
+  release.resolve();
+  await deadline(cancelled.promise, 2000, "the cancel");
+  assertEquals((await client.tcp.untilEnd()).match(/HTTP\/1\.1 /g)?.length, 1);
+  assertEquals(codesOf(errors).length, 1);
+});
+
+test("a FIN while the application reads the body is 400", async () => {
+  const { client } = await start(echo);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
+  client.tcp.end();
+  assertEquals((await client.response()).status, 400);
+});

@@ -101,3 +101,44 @@ test("maxMemory counts responses that wait for the client to read", async () => 
   client.tcp.reset();
   await eventually(() => server.heldBytes === 0, 5000, "nothing held");
 });
+
+test("maxConnectionsPerAddress counts a proxy's connection as that of its latest request", async () => {
+  const { server } = serving({}, {
+    trustedProxies: ["127.0.0.1"],
+    maxConnectionsPerAddress: 1,
+    fetch: (_, { clientAddr }) => new Response((clientAddr as { hostname: string }).hostname),
+  });
+  const [one, two] = await Promise.all([0, 1].map(() => RawHttpClient.connect(server.addr)));
+  const from = (address: string) => `X-Forwarded-For: ${address}\r\n`;
+  assertEquals((await one!.request("GET /", from("192.0.2.1"))).body, "192.0.2.1");
+  assertEquals((await one!.request("GET /", from("192.0.2.1"))).body, "192.0.2.1");
+  assertEquals((await one!.request("GET /", from("192.0.2.2"))).body, "192.0.2.2");
+  // The first client has no connection any more, the second one has.
+  assertEquals((await two!.request("GET /", from("192.0.2.1"))).body, "192.0.2.1");
+  assertEquals((await two!.request("GET /", from("192.0.2.2"))).status, 503);
+  one!.tcp.end();
+  await one!.tcp.untilEnd();
+  const three = await RawHttpClient.connect(server.addr);
+  assertEquals((await three.request("GET /", from("192.0.2.2"))).status, 200);
+});
+
+test("over maxMemory for closeTimeout, the largest HTTP connection is dropped", async () => {
+  const release = Promise.withResolvers<void>();
+  const { server } = serving({}, {
+    maxMemory: 200_000,
+    limits: { closeTimeout: 200, bodyTimeout: 20 },
+    fetch: async (request) => {
+      await release.promise;
+      return new Response(await request.text());
+    },
+  });
+  const clients = await Promise.all(
+    Array.from({ length: 6 }, () => RawHttpClient.connect(server.addr)),
+  );
+  const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n";
+  for (const client of clients) client.send(head, new Uint8Array(60_000));
+  await eventually(() => clients.some(({ tcp }) => tcp.isClosed || tcp.hasEnded), 5000, "an end");
+  await eventually(() => server.heldBytes < 200_000, 5000, "less memory");
+  release.resolve();
+  for (const client of clients) client.tcp.reset();
+});
