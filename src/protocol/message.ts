@@ -12,12 +12,12 @@ export type Message = string | Uint8Array<ArrayBuffer>;
 export type OutgoingMessage = string | Uint8Array;
 
 /**
- * Who may use the bytes of a received binary message, and for how long:
+ * The ownership of the bytes of a received binary message:
  *
- * - `"shared"`: the application, for good. The buffer may hold other messages of the same chunk as well.
- * - `"owned"`: the application, for good. The message has an `ArrayBuffer` of its own, with `byteOffset` 0,
+ * - `"shared"`: the application owns them. The buffer may hold other messages of the same chunk as well.
+ * - `"owned"`: the application owns them. The message has an `ArrayBuffer` of its own, with `byteOffset` 0,
  *   which can be transferred.
- * - `"borrowed"`: the application, until the function that receives the message returns. Nothing is copied.
+ * - `"borrowed"`: they are valid until the function that receives the message returns. Nothing is copied.
  */
 export type PayloadMode = "shared" | "owned" | "borrowed";
 

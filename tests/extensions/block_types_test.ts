@@ -42,7 +42,7 @@ const HELLO_AGAIN = hex("f2 00 11 00 00");
 
 for (const [name, takesContextOver] of CONTEXTS) {
   for (const [kind, stream, type] of kinds) {
-    test(`Inflater (${name}) takes ${kind} blocks`, () => {
+    test(`Inflater (${name}) accepts ${kind} blocks`, () => {
       assert(readBlocks(stream).some((block) => block.type === type && block.length > 100));
       const receiver = new Receiver(makeDeflate({ takesContextOver }));
       receiver.take(compressed([stream.subarray(0, -4)], Opcode.Binary));
@@ -52,7 +52,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     });
   }
 
-  test(`Inflater (${name}) takes a final block a byte a fragment, and one at the end of a fragment`, () => {
+  test(`Inflater (${name}) accepts a final block a byte a fragment, and one at the end of a fragment`, () => {
     const receiver = new Receiver(makeDeflate({ takesContextOver }));
     const final = hex("f3 48 cd c9 c9 07 00 00");
     receiver.take(compressed(Array.from(final, (byte) => new Uint8Array([byte]))));
@@ -61,7 +61,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
     assertEquals(receiver.messages, ["Hello", "HelloHello", "HelloHello"]);
   });
 
-  test(`Inflater (${name}) takes a flush's tail that is split across fragments`, () => {
+  test(`Inflater (${name}) accepts a flush's tail that is split across fragments`, () => {
     const stream = join(HELLO, hex("00 00 ff ff"), HELLO_AGAIN);
     for (let at = 1; at < stream.length; at++) {
       const receiver = new Receiver(makeDeflate({ takesContextOver }));
@@ -82,7 +82,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
 }
 
 for (const [kind, stream, type] of finals) {
-  test(`Inflater takes final ${kind} blocks, and goes on with the context`, () => {
+  test(`Inflater accepts final ${kind} blocks, and continues with the context`, () => {
     const last = readBlocks(stream).at(-1)!;
     assertEquals([last.isFinal, last.type], [true, type]);
     const receiver = new Receiver(makeDeflate());

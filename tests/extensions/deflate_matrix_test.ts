@@ -123,7 +123,7 @@ for (const [name, takesContextOver] of CONTEXTS) {
   });
 }
 
-test("PerMessageDeflate takes contexts over between messages, unless that was negotiated away", () => {
+test("PerMessageDeflate keeps contexts between messages, unless that was negotiated away", () => {
   const text = "A context is what the messages before have left behind. ".repeat(3);
   const sizes = (deflate: ExtensionInUse) =>
     [1, 2, 3].map(() => sendAll(deflate, toFrames(text))[0]!.payload!.length);

@@ -55,12 +55,12 @@ const offered: [offers: string, accepted: string][] = [
 ];
 
 for (const [offers, expected] of offered) {
-  test(`acceptOffers takes of "${offers}": "${expected}"`, () => {
+  test(`acceptOffers of "${offers}" accepts: "${expected}"`, () => {
     assertEquals(names(acceptOffers([a, b, c], parseExtensions(offers))), expected);
   });
 }
 
-test("acceptOffers takes the first good offer of several of one extension", () => {
+test("acceptOffers accepts the first good offer of several of one extension", () => {
   const offers = parseExtensions(
     "permessage-deflate; server_max_window_bits=8, permessage-deflate; x, " +
       "permessage-deflate; server_max_window_bits=10, permessage-deflate",
@@ -70,7 +70,7 @@ test("acceptOffers takes the first good offer of several of one extension", () =
   assertEquals(more, []);
 });
 
-test("acceptResponses takes one response, or none", () => {
+test("acceptResponses accepts one response, or none", () => {
   assertEquals(names(acceptResponses([a, b, c], parseExtensions("b"))), "b");
   assertEquals(acceptResponses([a], []), []);
 });
@@ -83,7 +83,7 @@ for (
     ["a, b", '"b" of the server\'s response: it cannot follow another'],
   ]
 ) {
-  test(`acceptResponses refuses "${responses}"`, () => {
+  test(`acceptResponses rejects "${responses}"`, () => {
     const error = assertThrows(
       () => acceptResponses([a, b, c], parseExtensions(responses!)),
       ProtocolError,

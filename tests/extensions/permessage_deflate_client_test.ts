@@ -87,7 +87,7 @@ const good: [params: string, options?: PerMessageDeflateOptions][] = [
 ];
 
 for (const [params, options] of good) {
-  test(`PerMessageDeflate ${JSON.stringify(options) ?? ""} takes the response "${params}"`, () => {
+  test(`PerMessageDeflate ${JSON.stringify(options) ?? ""} accepts the response "${params}"`, () => {
     const agreement = new PerMessageDeflate(options).acceptResponse(response(params));
     assertEquals(agreement.response, response(params));
     agreement.use().close();
@@ -120,7 +120,7 @@ const bad: [params: string, why: string, options?: PerMessageDeflateOptions][] =
 ];
 
 for (const [params, why, options] of bad) {
-  test(`PerMessageDeflate ${JSON.stringify(options) ?? ""} refuses the response "${params}"`, () => {
+  test(`PerMessageDeflate ${JSON.stringify(options) ?? ""} rejects the response "${params}"`, () => {
     const extension = new PerMessageDeflate(options);
     const error = assertThrows(() => extension.acceptResponse(response(params)), ProtocolError);
     assertEquals(error.code, "ERR_EXTENSION");
@@ -152,13 +152,13 @@ const outOfRange: [PerMessageDeflateOptions, string][] = [
 ];
 
 for (const [options, text] of outOfRange) {
-  test(`PerMessageDeflate refuses ${text}`, () => {
+  test(`PerMessageDeflate rejects ${text}`, () => {
     const error = assertThrows(() => new PerMessageDeflate(options), RangeError);
     assertEquals(error.message, `Cannot use ${text}`);
   });
 }
 
-test("PerMessageDeflate refuses an unknown value of the option offers", () => {
+test("PerMessageDeflate rejects an unknown value of the option offers", () => {
   const error = assertThrows(
     () => new PerMessageDeflate({ offers: "none" as unknown as "plain" }),
     TypeError,

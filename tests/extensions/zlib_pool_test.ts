@@ -149,7 +149,7 @@ test("PerMessageDeflate creates no zlib stream before the first compressed messa
 });
 
 for (const takesContextOver of [true, false]) {
-  test(`PerMessageDeflate's memory doesn't grow over 10,000 connections (context ${takesContextOver})`, () => {
+  test(`PerMessageDeflate's memory does not grow over 10,000 connections (context ${takesContextOver})`, () => {
     const made = { inflate: 0, deflate: 0 };
     const { inflate, deflate } = ZlibStream;
     ZlibStream.inflate = () => (made.inflate++, inflate());

@@ -25,7 +25,7 @@ const ranges: [from: number, to: number, allowed: boolean, what: string][] = [
 ];
 
 for (const [from, to, allowed, what] of ranges) {
-  test(`isCloseCode, encode and decode ${allowed ? "take" : "refuse"} ${from}-${to}: ${what}`, () => {
+  test(`isCloseCode, encode and decode ${allowed ? "accept" : "reject"} ${from}-${to}: ${what}`, () => {
     for (let code = from; code <= to; code++) {
       assertEquals(isCloseCode(code), allowed, `${code}`);
       const payload = new Uint8Array([code >> 8, code & 0xff]);
@@ -66,7 +66,7 @@ test("encodeClosePayload writes the code big-endian, then the reason in UTF-8", 
   assertEquals(toHex(encodeClosePayload(1000, "\ud800")), "03 e8 ef bf bd");
 });
 
-test("encodeClosePayload refuses a reason without a code", () => {
+test("encodeClosePayload rejects a reason without a code", () => {
   assertThrows(
     () => encodeClosePayload(undefined, "bye"),
     TypeError,
@@ -74,7 +74,7 @@ test("encodeClosePayload refuses a reason without a code", () => {
   );
 });
 
-test("encodeClosePayload refuses a code that is no integer", () => {
+test("encodeClosePayload rejects a code that is no integer", () => {
   for (const code of [1000.5, NaN, Infinity, "1000"]) {
     assertThrows(
       () => encodeClosePayload(code as number),
@@ -92,7 +92,7 @@ const tooLong: [reason: string, size: number][] = [
   ["\u{1f600}".repeat(31), 124],
 ];
 
-test("encodeClosePayload takes a reason of 123 bytes, which is read back", () => {
+test("encodeClosePayload accepts a reason of 123 bytes, which is read back", () => {
   assertEquals(MAX_REASON_LENGTH, 123);
   for (const reason of longest) {
     const payload = encodeClosePayload(1001, reason);
@@ -101,7 +101,7 @@ test("encodeClosePayload takes a reason of 123 bytes, which is read back", () =>
   }
 });
 
-test("encodeClosePayload refuses a reason of 124 bytes, however few characters it has", () => {
+test("encodeClosePayload rejects a reason of 124 bytes, however few characters it has", () => {
   for (const [reason, size] of tooLong) {
     const error = assertThrows(
       () => encodeClosePayload(1000, reason),
@@ -121,7 +121,7 @@ test("decodeClosePayload keeps a byte order mark, and reads a view of a larger b
   assertEquals(decodeClosePayload(payload), { closeCode: 1000, reason: "\ufeffbye" });
 });
 
-test("decodeClosePayload refuses a payload of one byte", () => {
+test("decodeClosePayload rejects a payload of one byte", () => {
   const error = assertThrows(
     () => decodeClosePayload(hex("03")),
     ProtocolError,
@@ -130,7 +130,7 @@ test("decodeClosePayload refuses a payload of one byte", () => {
   assertEquals([error.code, error.closeCode], ["ERR_CLOSE_PAYLOAD", 1002]);
 });
 
-test("decodeClosePayload refuses a reason that is not UTF-8", () => {
+test("decodeClosePayload rejects a reason that is not UTF-8", () => {
   for (const reason of ["ff", "c3", "ed a0 80", "c0 af", "68 e2 82"]) {
     const error = assertThrows(() => decodeClosePayload(join(hex("03 e8"), hex(reason))));
     assertInstanceOf(error, InvalidPayloadError);

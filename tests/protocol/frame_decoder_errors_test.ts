@@ -132,7 +132,7 @@ const violations: Violation[] = [
 ];
 
 for (const { what, bytes, text, code, role = "client", rsv = 0, tooBig } of violations) {
-  test(`FrameDecoder refuses ${what}`, () => {
+  test(`FrameDecoder rejects ${what}`, () => {
     const wrong = hex(bytes);
     for (const before of ["", "82 01 07 89 00"]) {
       const valid = role === "client" ? hex(before) : new Uint8Array(0);

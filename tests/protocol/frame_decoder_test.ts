@@ -27,7 +27,7 @@ for (const [name, bit] of [["RSV1", 0x40], ["RSV2", 0x20], ["RSV3", 0x10]] as co
 
 for (const role of ROLES) {
   for (const chunking of CHUNKINGS) {
-    test(`FrameDecoder as a ${role} takes control frames between fragments, ${chunking}`, () => {
+    test(`FrameDecoder as a ${role} accepts control frames between fragments, ${chunking}`, () => {
       const bytes = join(
         rawFrame({ first: 0x01, payload: "Hel" }, role),
         rawFrame({ first: 0x89, payload: "ping" }, role),
@@ -62,7 +62,7 @@ for (const role of ROLES) {
     });
   }
 
-  test(`FrameDecoder as a ${role} takes a control frame of 125 bytes, wherever it is cut`, () => {
+  test(`FrameDecoder as a ${role} accepts a control frame of 125 bytes, wherever it is cut`, () => {
     const payload = randomBytes(125);
     const bytes = rawFrame({ first: 0x8a, payload }, role);
     for (let at = 0; at <= bytes.length; at++) {
@@ -73,7 +73,7 @@ for (const role of ROLES) {
     }
   });
 
-  test(`FrameDecoder as a ${role} hands a cut frame on in parts that add up`, () => {
+  test(`FrameDecoder as a ${role} passes a cut frame on in parts that add up`, () => {
     for (const size of SIZES) {
       const payload = randomBytes(size);
       const bytes = rawFrame({ first: 0x82, payload }, role);

@@ -59,7 +59,7 @@ test("checkSequence lets a message begin between messages, and go on inside one"
   checkSequence(0x0, true);
 });
 
-test("checkSequence refuses a continuation with nothing to continue", () => {
+test("checkSequence rejects a continuation with nothing to continue", () => {
   const error = assertThrows(() => checkSequence(0x0, false), ProtocolError);
   assertEquals(
     error.message,
@@ -69,7 +69,7 @@ test("checkSequence refuses a continuation with nothing to continue", () => {
 });
 
 for (const opcode of [0x1, 0x2]) {
-  test(`checkSequence refuses a new message, opcode 0x${opcode}, inside another`, () => {
+  test(`checkSequence rejects a new message, opcode 0x${opcode}, inside another`, () => {
     const error = assertThrows(() => checkSequence(opcode, true), ProtocolError);
     assertEquals(
       error.message,

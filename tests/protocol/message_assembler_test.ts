@@ -52,11 +52,11 @@ function frameOf(init: FrameInit & { payloadLength?: number; payloadOffset?: num
   };
 }
 
-test("MessageAssembler gives text as a string and binary as a Uint8Array", () => {
+test("MessageAssembler passes on text as a string and binary as a Uint8Array", () => {
   assertEquals(assembleAll([hex("81 02 48 69 82 02 48 69")], client), ["Hi", hex("48 69")]);
 });
 
-test("MessageAssembler gives empty messages, of one frame and of several", () => {
+test("MessageAssembler passes on empty messages, of one frame and of several", () => {
   const bytes = hex("81 00 82 00 01 00 00 00 80 00 02 00 80 00");
   for (const chunking of ["whole", "byte by byte"] as const) {
     assertMessages(assembleAll(cut(bytes, chunking), client), [
@@ -68,7 +68,7 @@ test("MessageAssembler gives empty messages, of one frame and of several", () =>
   }
 });
 
-test("MessageAssembler takes empty fragments anywhere in a message", () => {
+test("MessageAssembler accepts empty fragments anywhere in a message", () => {
   const bytes = hex("01 00 00 01 61 00 00 00 01 62 80 00  02 01 07 00 00 80 01 08");
   for (const chunking of ["whole", "byte by byte"] as const) {
     assertMessages(assembleAll(cut(bytes, chunking), client), ["ab", hex("07 08")]);
@@ -126,7 +126,7 @@ const claims: [header: string, size: number][] = [
 ];
 
 for (const [header, size] of claims) {
-  test(`MessageAssembler refuses a claim of ${size} bytes at the header's last byte`, () => {
+  test(`MessageAssembler rejects a claim of ${size} bytes at the header's last byte`, () => {
     const bytes = hex(header);
     const { index, error } = refusal(bytes, {});
     assertEquals(index, bytes.length - 1);
@@ -146,7 +146,7 @@ for (const [header, size] of claims) {
 }
 
 for (const role of ROLES) {
-  test(`MessageAssembler takes 10 bytes and refuses 11 where 10 are allowed, as a ${role}`, () => {
+  test(`MessageAssembler accepts 10 bytes and rejects 11 where 10 are allowed, as a ${role}`, () => {
     for (const first of [0x81, 0x82]) {
       const options = { role, maxMessageSize: 10 };
       const text = "0123456789";
@@ -190,7 +190,7 @@ test("MessageAssembler checks the running sum where a frame's length is not know
   assertEquals(error.closeCode, 1009);
 });
 
-test("MessageAssembler takes a message whose inflated parts end in an empty one", () => {
+test("MessageAssembler accepts a message whose inflated parts end in an empty one", () => {
   const assembler = new MessageAssembler();
   const messages: Message[] = [];
   const sink = { enqueue: (message: Message) => messages.push(message) };

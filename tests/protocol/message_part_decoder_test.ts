@@ -24,14 +24,14 @@ function partsOf(...chunks: string[]): MessagePart[] {
   return parts;
 }
 
-test("MessagePartDecoder gives a message of one frame as one part", () => {
+test("MessagePartDecoder passes on a message of one frame as one part", () => {
   assertEquals(partsOf("81 02 48 69 82 01 07"), [
     { type: "text", data: "Hi", fin: true },
     { type: "binary", data: hex("07"), fin: true },
   ]);
 });
 
-test("MessagePartDecoder gives empty messages", () => {
+test("MessagePartDecoder passes on empty messages", () => {
   assertEquals(partsOf("81 00 82 00"), [
     { type: "text", data: "", fin: true },
     { type: "binary", data: new Uint8Array(0), fin: true },

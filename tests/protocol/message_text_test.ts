@@ -89,18 +89,18 @@ for (const [symbol, make] of Object.entries(takers)) {
     });
   }
 
-  test(`${symbol} refuses text that ends inside a character with an empty last fragment`, () => {
+  test(`${symbol} rejects text that ends inside a character with an empty last fragment`, () => {
     const outcome = firstThrow([hex("01 02 e2 82"), hex("00 00"), hex("80 00")], make().take);
     assertRefused(outcome, 2);
   });
 
-  test(`${symbol} takes a character whose bytes come in fragments around a ping`, () => {
+  test(`${symbol} accepts a character whose bytes come in fragments around a ping`, () => {
     const taker = make();
     taker.take(hex("01 01 e2 89 01 ff 00 00 00 01 82 8a 00 80 01 ac"));
     assertEquals(taker.text(), "\u20ac");
   });
 
-  test(`${symbol} takes bytes in a binary message that are no text`, () => {
+  test(`${symbol} accepts bytes in a binary message that are no text`, () => {
     const taker = make();
     taker.take(hex("82 02 c3 28 02 01 ff 80 01 fe"));
     assertEquals(taker.text(), "195,40" + (symbol === "MessageAssembler" ? "255,254" : "255254"));
@@ -120,7 +120,7 @@ for (const [symbol, make] of Object.entries(takers)) {
   });
 
   for (const chunking of CHUNKINGS) {
-    test(`${symbol} takes long text of characters of 1 to 4 bytes, ${chunking}`, () => {
+    test(`${symbol} accepts long text of characters of 1 to 4 bytes, ${chunking}`, () => {
       const text = mixedText(20_000);
       const taker = make();
       for (const chunk of cut(rawFrame({ first: 0x81, payload: text }), chunking)) {

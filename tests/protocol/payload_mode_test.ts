@@ -33,7 +33,7 @@ function decode(
 
 for (const role of ROLES) {
   for (const chunks of ["given", "lent", "kept"] as const) {
-    test(`FrameDecoder as a ${role} gives owned messages buffers of their own, chunks ${chunks}`, () => {
+    test(`FrameDecoder as a ${role} passes on owned messages with buffers of their own, chunks ${chunks}`, () => {
       const messages: Uint8Array[] = [];
       const options = { role, chunks, payload: "owned" as const };
       decode(chunkOf(role), options, (message) => messages.push(message));
@@ -47,7 +47,7 @@ for (const role of ROLES) {
   }
 
   for (const chunks of ["given", "lent"] as const) {
-    test(`FrameDecoder as a ${role} gives borrowed messages as views of the chunk, ${chunks}`, () => {
+    test(`FrameDecoder as a ${role} passes on borrowed messages as views of the chunk, ${chunks}`, () => {
       const chunk = chunkOf(role);
       let count = 0;
       decode(chunk, { role, chunks, payload: "borrowed" }, (message) => {
@@ -115,7 +115,7 @@ test("MessageAssembler assembles borrowed messages in a buffer that is used agai
   assertEquals(new Set(buffers).size, 1);
 });
 
-test("MessageAssembler takes a borrowed buffer back when its sink throws, or it is discarded", () => {
+test("MessageAssembler releases a borrowed buffer when its sink throws, or it is discarded", () => {
   const bytes = randomBytes(60_000);
   const seen: ArrayBufferLike[] = [];
   const first = new MessageAssembler({ payload: "borrowed" });

@@ -66,7 +66,7 @@ function model(bytes: Uint8Array): { isValid: boolean; isComplete: boolean } {
 }
 
 for (const { name, bytes, wrong } of UTF8_CASES) {
-  test(`Utf8Validator with SIMD ${wrong === "valid" ? "takes" : "refuses"} ${name} anywhere`, () => {
+  test(`Utf8Validator with SIMD ${wrong === "valid" ? "accepts" : "rejects"} ${name} anywhere`, () => {
     const special = hex(bytes);
     for (const filler of ["a", "\u00e9", "\u20ac", "\u{1f600}"]) {
       for (let before = 0; before < 40; before++) {

@@ -87,7 +87,7 @@ test("Utf8Validator accepts every character, and only whole ones are complete", 
 });
 
 for (const { name, bytes, wrong } of UTF8_CASES) {
-  test(`Utf8Validator ${wrong === "valid" ? "takes" : "refuses"} ${name}`, () => {
+  test(`Utf8Validator ${wrong === "valid" ? "accepts" : "rejects"} ${name}`, () => {
     const validator = new Utf8Validator();
     assertEquals(firstBad(hex(bytes), validator), typeof wrong === "number" ? wrong : -1);
     if (typeof wrong !== "number") assertEquals(validator.isComplete, wrong === "valid");
