@@ -29,6 +29,7 @@ const checks = [
  * there measures memory or time, so only one such process runs at a time, on one runtime.
  */
 const sharing = [
+  "api_example_test.ts",
   "browser",
   "chat_rooms_test.ts",
   "example_client_test.ts",
