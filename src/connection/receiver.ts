@@ -1,5 +1,5 @@
 import type { ExtensionInUse } from "../extensions/extension.ts";
-import { DecodedFrame } from "../protocol/decoded_frame.ts";
+import { DecodedFrame, payloadSize } from "../protocol/decoded_frame.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
@@ -219,7 +219,8 @@ export class Receiver implements FrameSink {
   /** FrameSink: the next frame, as the extensions have changed it. */
   enqueue(frame: Frame): void {
     if (isControl(frame.opcode)) return this.#core.control(frame);
-    if ((this.#work -= 1 + (frame.payload.length >>> 12)) < 0) this.#look();
+    // Not `payload.length`, which would unmask the payload before the assembler copies it.
+    if ((this.#work -= 1 + (payloadSize(frame) >>> 12)) < 0) this.#look();
     if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
       this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
