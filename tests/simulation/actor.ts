@@ -215,7 +215,7 @@ export class SocketActor {
   closeInfo: CloseInfo | undefined;
   /** Whether this end has asked for the close. */
   hasClosed = false;
-  /** The codes of its calls of `close()`. */
+  /** The codes of its calls of `close()` while it was open. */
   readonly codes: number[] = [];
   /** Whether it has ended the connection in another way than by `close()`. */
   #hasFailed = false;
@@ -402,7 +402,7 @@ export class SocketActor {
 
   close(code: number | undefined, reason: string): void {
     this.hasClosed = true;
-    this.codes.push(code ?? 1005);
+    if (this.socket.readyState === 1) this.codes.push(code ?? 1005);
     const promise = code === undefined ? this.socket.close() : this.socket.close(code, reason);
     this.#track("close()", promise);
   }

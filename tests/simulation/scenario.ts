@@ -4,6 +4,9 @@ import {
   accept,
   connect,
   connectOver,
+  InvalidPayloadError,
+  MessageTooBigError,
+  PolicyViolationError,
   ProtocolError,
   ReconnectingWebSocket,
   serve,
@@ -34,6 +37,8 @@ interface Link {
   client: SocketActor | undefined;
 }
 
+/** The errors that are the peer's fault. */
+const FAULTS = [ProtocolError, InvalidPayloadError, MessageTooBigError, PolicyViolationError];
 /** The socket at which the server listens. */
 const SOCKET = "/simulation";
 /** The start of the URLs, which end with the number of the connection. */
@@ -153,10 +158,10 @@ export class Scenario implements Stage {
       });
   }
 
-  /** No end is the cause of a protocol error. */
+  /** No end breaks a rule of the protocol, or a limit of the other. */
   #reported(error: unknown): void {
-    if (error instanceof ProtocolError) {
-      this.violated(new Violation("both ends keep to the protocol", `${error.stack}`));
+    if (FAULTS.some((Fault) => error instanceof Fault)) {
+      this.violated(new Violation("both ends keep to the protocol", `${error}`));
     }
   }
 
