@@ -52,7 +52,7 @@ export const handshakes: readonly Attack[] = [
   {
     name: "endless request-target",
     known: ["CVE-2026-47073"],
-    expected: ["431"],
+    expected: ["414"],
     maxGrowth: 16,
     run: (context) => endlessly(context, "GET /", "a"),
   },
