@@ -8,8 +8,11 @@ import type { TrustedProxies } from "../proxy/trusted_proxies.ts";
 export interface AdmissionOptions {
   /**
    * Maximum number of TCP connections at a time, of every kind: WebSockets, opening handshakes, and
-   * responses of `fetch()`. The next connection is answered with 503 and `Retry-After`, before its
-   * request is read. While 64 connections are being answered in this way, further ones are dropped.
+   * HTTP connections. The next connection is answered with 503 and `Retry-After`, before its request is
+   * read. While 64 connections are being answered in this way, further ones are dropped.
+   *
+   * A connection that is closed is counted as long as its handler function still runs, or its call of
+   * `upgrade()` or `fetch()` is pending: so it limits those as well.
    *
    * @default {Infinity} no limit
    */
@@ -19,8 +22,8 @@ export interface AdmissionOptions {
    * their first 64 bits, since a client can choose the others. The next connection is refused in the
    * same way.
    *
-   * If the peer is one of `trustedProxies`, the client is counted once the request head has named it.
-   * Proxies themselves, and Unix sockets, are not limited.
+   * If the peer is one of `trustedProxies`, the client is counted once the request head has named it. An
+   * HTTP connection counts as the client's of its latest request. Proxies themselves, and Unix sockets, are not limited.
    *
    * @default {Infinity} no limit
    */

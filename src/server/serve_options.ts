@@ -25,8 +25,9 @@ export interface FetchInfo extends RequestInfo {
 export interface ServeOptions<Data = unknown>
   extends ListenOptions, AdmissionOptions, AcceptOptions<Data> {
   /**
-   * Maximum memory of all connections together, in bytes: the sum of their `heldBytes`. An idle
-   * connection uses almost none.
+   * Maximum memory of all connections together, in bytes: the sum of the `heldBytes` of WebSockets, what
+   * HTTP connections have received and have to send, and request heads over 1 KiB, which sockets keep
+   * for their `request`. An idle connection uses almost none.
    *
    * While the server is over it, and until it is back at 90 %, WebSockets are refused with 503 and
    * `Retry-After`, and connections that use more than their share and grow are not read. If usage has
