@@ -1,4 +1,5 @@
 // Topics of several nodes, over real brokers that are killed and started again.
+import process from "node:process";
 import { presence, topics } from "../../src/topics/mod.ts";
 import type { Gap, Topics } from "../../src/topics/mod.ts";
 import {
@@ -12,6 +13,9 @@ import {
 } from "../harness.ts";
 import { brokers, clients, relayOver } from "../support/brokers.ts";
 import type { ClientName } from "../support/brokers.ts";
+
+/** How often a broker is killed in a test: 3 times, or as the environment says. */
+const KILLS = Number(process.env.BROKER_KILLS ?? 3);
 
 /** A subscriber that keeps a ledger: the messages of each publisher, and those reported as lost. */
 class Ledger {
@@ -115,7 +119,7 @@ for (const client of clients) {
           await delay(1);
         }
       })();
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < KILLS; round++) {
         await delay(300);
         await server.kill();
         await delay(300);
@@ -269,7 +273,7 @@ for (const client of clients) {
           }
         }
       });
-      for (let round = 0; round < 2; round++) {
+      for (let round = 0; round < KILLS; round++) {
         await delay(400);
         await server.kill();
         await delay(400);
