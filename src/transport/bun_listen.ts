@@ -32,6 +32,9 @@ export function bunSocketHandler(
     open(socket) {
       const transport = new BunTransport(socket, path);
       socket.data = transport;
+      // The peer has reset the connection before it was accepted. Without an address, it would pass
+      // every rule on addresses.
+      if (path === undefined && !socket.remoteAddress) return transport.abort();
       connection(transport);
     },
     // Bun closes a connection whose TLS handshake has failed.

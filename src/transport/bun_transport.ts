@@ -10,7 +10,7 @@ export interface BunSocket {
   /** The port of this end. */
   readonly localPort: number;
   /** The IP address of the other end. */
-  readonly remoteAddress?: string;
+  readonly remoteAddress?: string | undefined;
   /** The port of the other end. */
   readonly remotePort?: number;
   /** Writes the bytes that fit the kernel's buffer; returns their number, or -1 if the socket is closed. */

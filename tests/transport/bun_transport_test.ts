@@ -13,7 +13,7 @@ class FakeSocket implements BunSocket {
   data: unknown;
   readonly localAddress = "127.0.0.1";
   readonly localPort = 1;
-  readonly remoteAddress = "127.0.0.2";
+  remoteAddress: string | undefined = "127.0.0.2";
   readonly remotePort = 2;
   readonly calls: string[] = [];
   /** How many bytes each of the next writes takes; all of them where nothing is left here. */
@@ -232,4 +232,48 @@ test("BunTransport's handler may be replaced, and pause, on what came early", as
   assertEquals(socket.calls.includes("resume"), false, "it stays paused");
   transport.resume();
   assertEquals(socket.calls.at(-1), "resume");
+});
+
+test("a Bun socket whose peer has reset it before it is accepted, and has no address, is dropped", () => {
+  for (const address of [undefined, ""]) {
+    const socket = new FakeSocket();
+    socket.remoteAddress = address;
+    let count = 0;
+    const handler = bunSocketHandler(() => count++);
+    handler.open(socket);
+    assertEquals([count, socket.calls.at(-1)], [0, "terminate"]);
+    handler.data(socket, bytes(1));
+    handler.end(socket);
+    handler.close(socket, new Error("reset"));
+    assertEquals(count, 0);
+  }
+  const unix = new FakeSocket();
+  unix.remoteAddress = undefined;
+  const opened: Transport[] = [];
+  bunSocketHandler((transport) => opened.push(transport), "/tmp/x").open(unix);
+  assertEquals(opened[0].remoteAddr, { transport: "unix", path: "/tmp/x" });
+});
+
+test("BunTransport lets the other sockets have their turn after a large chunk", async () => {
+  const { socket, handler, transport, events } = watched();
+  const large = new Uint8Array(256 * 1024);
+  handler.data(socket, large.subarray(1));
+  assertEquals(socket.calls, []);
+  handler.data(socket, large);
+  assertEquals(socket.calls, ["pause"]);
+  await turns();
+  assertEquals(socket.calls, ["pause", "resume"]);
+  // The handler's own pause holds until it resumes.
+  handler.data(socket, large);
+  transport.pause();
+  await turns();
+  assertEquals(socket.calls, ["pause", "resume", "pause"]);
+  transport.resume();
+  assertEquals(socket.calls, ["pause", "resume", "pause", "resume"]);
+  handler.data(socket, large);
+  transport.pause();
+  transport.resume();
+  await turns();
+  assertEquals(socket.calls.slice(4), ["pause", "resume"]);
+  assertEquals(events.received, 4 * large.length - 1);
 });
