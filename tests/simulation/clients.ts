@@ -6,8 +6,8 @@ import type {
   ReconnectingWebSocket,
   WebSocketStream,
 } from "../../mod.ts";
-import { StreamPair } from "./actor.ts";
-import type { Stage } from "./actor.ts";
+import { StreamPair } from "./stream_pair.ts";
+import type { Stage } from "./stream_pair.ts";
 import { contentOf, Violation } from "./ledger.ts";
 import type { Content, Direction, Outbox, Tracked } from "./ledger.ts";
 

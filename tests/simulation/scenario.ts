@@ -19,7 +19,8 @@ import type {
   WebSocketServer,
 } from "../../mod.ts";
 import { SocketActor } from "./actor.ts";
-import type { Form, Stage } from "./actor.ts";
+import type { Form } from "./actor.ts";
+import type { Stage } from "./stream_pair.ts";
 import { ReconnectActor, StreamActor } from "./clients.ts";
 import type { Config } from "./config.ts";
 import { describe, Direction, Outbox, OutboxDirection, Promises, Violation } from "./ledger.ts";
