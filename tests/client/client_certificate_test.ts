@@ -128,16 +128,20 @@ for (const [name, tls] of unusable) {
   });
 }
 
-testIf(
-  runtime === "deno" || "Bun can do it",
-  "connect refuses a client certificate with a proxy or a server name",
-  async () => {
-    for (const more of [{ tls: { cert, key, serverName: "a" } }, { proxy: "http://127.0.0.1:1" }]) {
-      await assertRejects(
-        () => connect("wss://127.0.0.1:1/", { tls: { cert, key }, ...more }),
-        TypeError,
-        "Deno",
-      );
-    }
-  },
-);
+// Bun can do it.
+if (runtime === "deno") {
+  test(
+    "connect refuses a client certificate with a proxy or a server name",
+    async () => {
+      for (
+        const more of [{ tls: { cert, key, serverName: "a" } }, { proxy: "http://127.0.0.1:1" }]
+      ) {
+        await assertRejects(
+          () => connect("wss://127.0.0.1:1/", { tls: { cert, key }, ...more }),
+          TypeError,
+          "Deno",
+        );
+      }
+    },
+  );
+}
