@@ -120,6 +120,8 @@ export class StreamPair {
     this.#track("pipeTo(writable)", through.readable.pipeTo(this.#writable()), ({ state }) => {
       tracked.state = state;
       if (state === "resolved") this.finished.push("pipeTo(writable)");
+      // A write that is refused cancels the source of the pipe, which closes the connection.
+      else this.hasClosed = true;
     });
   }
 
