@@ -5,6 +5,7 @@ import { clients } from "./cases/clients.ts";
 import { compression } from "./cases/compression.ts";
 import { connections } from "./cases/connections.ts";
 import { controlFloods } from "./cases/control_floods.ts";
+import { fairness } from "./cases/fairness.ts";
 import { floods } from "./cases/floods.ts";
 import { frames } from "./cases/frames.ts";
 import { handshakes } from "./cases/handshakes.ts";
@@ -18,6 +19,7 @@ export const attacks: readonly Attack[] = [
   ...http,
   ...frames,
   ...floods,
+  ...fairness,
   ...controlFloods,
   ...compression,
   ...connections,

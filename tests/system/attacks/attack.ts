@@ -5,8 +5,13 @@ import { Attacker } from "./attacker.ts";
 import type { Tally } from "./attacker.ts";
 import type { RequestParts } from "./wire.ts";
 
-/** The ways in which the victim echoes, each on its own port. `slow` takes a second for a message. */
-export type Form = "callbacks" | "await" | "pipe" | "slow" | "compressed" | "tls";
+/**
+ * The ways in which the victim echoes, each on its own port. `slow` takes a second for a message. Those of
+ * the second line accept compression and send nothing; `busy` works 50 µs on a message.
+ */
+export type Form =
+  | ("callbacks" | "await" | "pipe" | "slow" | "compressed" | "tls")
+  | ("sink" | "loop" | "streams" | "busy");
 
 /** The order to the victim to connect as a client. */
 export interface ConnectOrder {
@@ -52,6 +57,8 @@ export interface Attack {
   maxHeldEach?: number;
   /** Whether the victim's handler is busy long after the attacker has left. */
   isSlow?: boolean;
+  /** Whether other clients and timers must be served in time meanwhile, at full size. */
+  isFair?: boolean;
   /** Runs the attack; resolves to the answers. */
   run(context: Context): Promise<string[]>;
 }

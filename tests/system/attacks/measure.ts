@@ -12,6 +12,11 @@ const MIB = 1024 * KIB;
 const LEAST = 700;
 /** How long the victim may take to close the remaining connections, in milliseconds. */
 const LET_GO = 15_000;
+/** The longest echo of the honest client at the 99th percentile and of all, in milliseconds. */
+const MAX_P99 = 50;
+const MAX_ECHO = 200;
+/** The largest delay of a timer, in milliseconds. */
+const MAX_LATE = 200;
 
 /** The result of an attack. */
 export interface Measured {
@@ -34,6 +39,8 @@ export interface Measured {
   time: number;
   /** The honest client, meanwhile. */
   honest: Latencies;
+  /** The largest delay of a timer of 10 ms, in milliseconds. */
+  late: number;
   /** How many more sockets the victim had open after the attack than before. */
   sockets: number;
   /** The problems; none if the attack has failed. */
@@ -50,6 +57,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     await pause(200);
     const heap = await victim.collect();
     await honest.latencies();
+    await victim.lateness();
     const sockets = victim.sockets;
     const before = victim.memory;
     victim.resetPeak();
@@ -72,6 +80,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     const time = performance.now() - startedAt;
     await pause(Math.max(0, LEAST - time));
     const latencies = await honest.latencies();
+    const late = await victim.lateness();
     const growth = Math.max(0, victim.peak - before);
     const held = Math.max(0, await victim.collect() - heap);
     await context.end();
@@ -86,6 +95,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
       );
     }
     problems.push(...tooMuch(attack, held, heldEach));
+    if (attack.isFair) problems.push(...unfair(latencies, late));
     if (!await serves(context)) problems.push("serves no other client any more");
     await context.end();
     const left = await socketsLeft(victim, sockets);
@@ -102,6 +112,7 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
       sent: context.sent,
       time,
       honest: latencies,
+      late,
       sockets: left,
       problems,
     };
@@ -109,6 +120,18 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     await honest?.stop();
     await victim.stop();
   }
+}
+
+/** Returns the delays of other clients and of timers that are above the limits. */
+function unfair({ p99, max }: Latencies, late: number): string[] {
+  const all: [what: string, ms: number, most: number][] = [
+    ["an echo took", max, MAX_ECHO],
+    ["1 % of the echoes took", p99, MAX_P99],
+    ["a timer was late by", late, MAX_LATE],
+  ];
+  return all.flatMap(([what, ms, most]) =>
+    ms > most ? [`${what} ${Math.round(ms)} ms, at most ${most} are right`] : []
+  );
 }
 
 /** Returns how the heap exceeds the limits of the attack, without garbage. */

@@ -50,6 +50,11 @@ export class VictimProcess implements Target {
     return this.#ask({ what: "collect" });
   }
 
+  /** Resolves to the largest delay of a timer of 10 ms since the last call, in milliseconds. */
+  lateness(): Promise<number> {
+    return this.#ask({ what: "lateness" });
+  }
+
   /** The resident memory, in bytes. */
   get memory(): number {
     return memoryOf(this.#talker.pid, "VmRSS");

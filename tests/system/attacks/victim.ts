@@ -31,6 +31,9 @@ const echo: SocketFunction = async (socket) => {
   for await (const message of socket) await socket.send(message);
 };
 
+/** The forms that accept compression. */
+const COMPRESSED = new Set<Form>(["compressed", "sink", "loop", "streams", "busy"]);
+
 /** @param stopped Aborts when the victim ends, so that a busy handler does not outlive it. */
 function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFunction> {
   return {
@@ -46,6 +49,21 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
     },
     compressed: callbacks,
     tls: echo,
+    sink: { message() {} },
+    loop: async (socket) => {
+      for await (const _ of socket) { /* It is dropped. */ }
+    },
+    streams: async (socket) => {
+      for await (const { readable } of socket.messageStreams()) {
+        for await (const _ of readable as ReadableStream<unknown>) { /* It is dropped. */ }
+      }
+    },
+    busy: {
+      message() {
+        const end = performance.now() + 0.05;
+        while (performance.now() < end);
+      },
+    },
   };
 }
 
@@ -121,7 +139,7 @@ export function startVictim(limits: VictimLimits): Victim {
   for (const form of Object.keys(forms) as Form[]) {
     servers[form] = serve({
       ...options,
-      ...(form === "compressed" ? { compression: true } : {}),
+      ...(COMPRESSED.has(form) ? { compression: true } : {}),
       ...(form === "tls" ? { tls: { cert, key } } : {}),
     }, forms[form]);
     ports[form] = (servers[form].addr as TcpAddr).port;

@@ -11,7 +11,7 @@ import { startVictim } from "./victim.ts";
 export type Order =
   | { id: number; what: "connect"; order: ConnectOrder }
   | { id: number; what: "connections" }
-  | { id: number; what: "collect" };
+  | { id: number; what: "collect" | "lateness" };
 
 // The attacks are on the default limits. Those of the heartbeat are explicit, since attacks wait for them.
 const limits: VictimLimits = Object.assign(
@@ -20,9 +20,25 @@ const limits: VictimLimits = Object.assign(
 );
 const victim = startVictim(limits);
 
+/** The period of a timer whose delay is measured, in milliseconds, and its largest delay so far. */
+const PERIOD = 10;
+let lateness = 0;
+let dueAt = performance.now() + PERIOD;
+setTimeout(function tick() {
+  const now = performance.now();
+  lateness = Math.max(lateness, now - dueAt);
+  dueAt = now + PERIOD;
+  setTimeout(tick, PERIOD);
+}, PERIOD);
+
 async function obey(order: Order): Promise<unknown> {
   if (order.what === "connect") return await victim.connect(order.order);
   if (order.what === "connections") return await victim.connections();
+  if (order.what === "lateness") {
+    const most = lateness;
+    lateness = 0;
+    return most;
+  }
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
