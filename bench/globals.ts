@@ -48,7 +48,7 @@ interface BunNamespace {
   serve(options: {
     hostname: string;
     port: number;
-    fetch(request: Request, server: BunServer): Response | undefined;
+    fetch(request: Request, server: BunServer): Response | undefined | Promise<Response>;
     websocket: {
       open?(socket: BunWebSocket): void;
       message(socket: BunWebSocket, message: string | Uint8Array): void;
@@ -73,7 +73,7 @@ interface DenoNamespace {
   };
   serve(
     options: { hostname: string; port: number; onListen(addr: { port: number }): void },
-    handler: (request: Request) => Response,
+    handler: (request: Request) => Response | Promise<Response>,
   ): unknown;
   upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }

@@ -4,10 +4,10 @@
 export type Payload = "binary" | "ascii" | "utf8" | "json";
 
 /** The kind of a load. */
-export type Kind = "echo" | "broadcast" | "handshakes" | "idle";
+export type Kind = "echo" | "broadcast" | "handshakes" | "idle" | "http";
 
 /** The mode that a server is started in. */
-export type Mode = "echo" | "compressed" | "broadcast" | "handshakes" | "idle";
+export type Mode = "echo" | "compressed" | "broadcast" | "handshakes" | "idle" | "http";
 
 /** A load. */
 export interface Load {
@@ -19,7 +19,7 @@ export interface Load {
   kind: Kind;
   mode: Mode;
   /** The unit of the result. */
-  unit: "messages/s" | "deliveries/s" | "connections/s" | "bytes/connection";
+  unit: "messages/s" | "deliveries/s" | "connections/s" | "bytes/connection" | "requests/s";
   connections: number;
   /** The number of messages in flight on each connection. */
   inFlight: number;
@@ -66,6 +66,16 @@ function echo(
 
 /** The properties that the other loads share. */
 const OTHER = { group: "other", inFlight: 1, size: 0, payload: "binary" } as const;
+
+/** The properties that the HTTP loads share. */
+const HTTP = {
+  group: "http",
+  kind: "http",
+  mode: "http",
+  unit: "requests/s",
+  inFlight: 1,
+  payload: "binary",
+} as const;
 
 /** All loads. */
 export const LOADS: readonly Load[] = [
@@ -121,6 +131,41 @@ export const LOADS: readonly Load[] = [
     unit: "bytes/connection",
     connections: 5000,
     size: 1024,
+  },
+  {
+    ...HTTP,
+    name: "http-get",
+    title: "GET of 13 bytes, 64 connections that persist",
+    connections: 64,
+    size: 13,
+  },
+  {
+    ...HTTP,
+    name: "http-post",
+    title: "POST of 1 KiB that is echoed, 64 connections that persist",
+    connections: 64,
+    size: 1024,
+  },
+  {
+    ...HTTP,
+    name: "http-up",
+    title: "POST of 1 MiB, answered with its size, 4 connections that persist",
+    connections: 4,
+    size: 1024 * 1024,
+  },
+  {
+    ...HTTP,
+    name: "http-down",
+    title: "GET of 64 MiB from a stream of 64 KiB pieces, 2 connections that persist",
+    connections: 2,
+    size: 64 * 1024 * 1024,
+  },
+  {
+    ...HTTP,
+    name: "http-down-buffer",
+    title: "GET of 64 MiB from one Uint8Array, 2 connections that persist",
+    connections: 2,
+    size: 64 * 1024 * 1024,
   },
 ];
 

@@ -31,7 +31,7 @@ export interface Options {
 export const USAGE = `Options:
   --rounds N      rounds per load and peer (5)
   --seconds S     measured time per round (1.5), after a third of that to warm up
-  --loads A,B     only these: names, or binary, text, other, package (all)
+  --loads A,B     only these: names, or binary, text, other, http, package (all)
   --peers A,B     only these: ours, ours-await, ours-batches, ours-pipe, native, raw, ws, uws (all);
                   ours-owned and ours-borrowed only if they are named
   --vs PATH       measures the checkout at PATH as well, as peers vs, vs-await and vs-pipe

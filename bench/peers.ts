@@ -24,6 +24,8 @@ export interface Peer {
 
 const ECHO: readonly Mode[] = ["echo", "compressed", "handshakes", "idle"];
 const ALL: readonly Mode[] = [...ECHO, "broadcast"];
+/** Of the servers that answer HTTP requests as well. */
+const WITH_HTTP: readonly Mode[] = [...ALL, "http"];
 
 function peer(
   command: keyof typeof commands,
@@ -66,7 +68,7 @@ function checkout(name: string, title: string, cwd: string): Peer[] {
       {
         name: form === "callback" ? name : `${name}-${form}`,
         title: `${title}, ${description}`,
-        modes: form === "callback" ? ALL : ECHO,
+        modes: form === "callback" ? WITH_HTTP : ECHO,
         cwd,
       },
       form,
@@ -79,7 +81,11 @@ const native = runtime === "deno" ? "Deno.upgradeWebSocket" : "Bun.serve";
 /** The peers that this machine can run, on the current runtime and on Node. */
 export const PEERS: readonly Peer[] = [
   ...checkout("ours", "ours", root),
-  peer(runtime, `native_${runtime}.ts`, { name: "native", title: native }),
+  peer(runtime, `native_${runtime}.ts`, {
+    name: "native",
+    title: native,
+    modes: WITH_HTTP,
+  }),
   peer(runtime, `raw_${runtime}.ts`, {
     name: "raw",
     title: "raw TCP echo",

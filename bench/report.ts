@@ -104,7 +104,12 @@ export function loadReport(measured: Measured, peers: readonly Peer[]): string {
 
 /** The unit of a load in the singular. */
 function unitOf({ unit }: Load): string {
-  return { "messages/s": "message", "deliveries/s": "delivery", "connections/s": "connection" }[
+  return {
+    "messages/s": "message",
+    "deliveries/s": "delivery",
+    "connections/s": "connection",
+    "requests/s": "request",
+  }[
     unit as string
   ] ?? "unit";
 }

@@ -5,9 +5,16 @@ import type { Kind, Result, Task } from "../loads.ts";
 import { broadcast } from "./broadcast.ts";
 import { echo } from "./echo.ts";
 import { handshakes } from "./handshakes.ts";
+import { http } from "./http.ts";
 import { idle } from "./idle.ts";
 
-const kinds: Record<Kind, (task: Task) => Promise<Result>> = { broadcast, echo, handshakes, idle };
+const kinds: Record<Kind, (task: Task) => Promise<Result>> = {
+  broadcast,
+  echo,
+  handshakes,
+  idle,
+  http,
+};
 
 const task: Task = JSON.parse(process.argv[2] ?? "");
 try {

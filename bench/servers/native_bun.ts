@@ -1,6 +1,7 @@
 // Bun's own server.
 import { Bun } from "../globals.ts";
 import type { BunServer } from "../globals.ts";
+import { answer } from "./http.ts";
 import { mode, ready } from "./ready.mjs";
 
 const compress = mode === "compressed";
@@ -9,6 +10,7 @@ const server: BunServer = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
   fetch(request, server) {
+    if (mode === "http") return answer(request);
     return server.upgrade(request) ? undefined : new Response(null, { status: 426 });
   },
   websocket: {

@@ -7,6 +7,7 @@ import type {
   SocketHandler,
   WebSocketServer,
 } from "@sluice/websocket";
+import { answer } from "./http.ts";
 import { mode, ready } from "./ready.mjs";
 
 const forms: Record<string, SocketHandler | SocketFunction> = {
@@ -40,6 +41,7 @@ const isPayload = form === "owned" || form === "borrowed";
 const options: ServeOptions = {
   hostname: "127.0.0.1",
   port: 0,
+  ...(mode === "http" ? { fetch: answer } : {}),
   // Older versions lack the option. The load is left out if the extension is not agreed on.
   ...(mode === "compressed" ? { compression: true } : {}),
   ...(isPayload ? { payload: form } : {}),
