@@ -5,7 +5,7 @@ import type { ResponseFraming } from "../http/response_framing.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import { includesToken } from "../http/token_list.ts";
 import { writeResponseHead } from "../http/response_writer.ts";
-import { mayLackContentType } from "../transport/bun_response.ts";
+import { lengthInMemory } from "../transport/bun_response.ts";
 import { cancelLater } from "../util/streams.ts";
 import { isText, TEXT_TYPE } from "./content_type.ts";
 import type { HttpResponder } from "./http_responder.ts";
@@ -58,6 +58,8 @@ interface ReadResult {
 
 /** The members of a stream reader that are needed to send a body. */
 interface BodyReader {
+  /** Returns the body as a whole, if it is small and in memory. */
+  whole?(): Promise<Uint8Array>;
   read(): Promise<ReadResult>;
   cancel(reason?: unknown): Promise<void>;
 }
@@ -66,6 +68,9 @@ interface BodyReader {
 const READY_MICROTASKS = 8;
 /** A first piece of the body up to this size, in bytes, is written together with the head. */
 const MAX_JOINED = 16_384;
+
+/** The read of a body that has ended. */
+const DONE: Promise<ReadResult> = Promise.resolve({ done: true });
 
 /** The codings that `fetch()` of the runtimes decodes. */
 const DECODED = /^(?:gzip|x-gzip|deflate|br|zstd)$/i;
@@ -108,13 +113,15 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
       length = undefined;
     }
     // Also before the body, which becomes a stream when it is first read.
-    const lacksType = !hasType && bodyUsed !== true && mayLackContentType(response);
-    const body = response.body ?? undefined;
+    const inMemory = bodyUsed === true ? 0 : lengthInMemory(response);
+    const lacksType = !hasType && inMemory > 0;
+    const isSmall = inMemory > 0 && inMemory <= MAX_JOINED;
+    const body = isSmall ? memoryReader(response as Response) : response.body ?? undefined;
     const framing = frameResponse({ ...init, status, hasBody: body !== undefined, length });
     const isRead = framing.sendsBody || (lacksType && init.method === "HEAD");
     if (!isRead) discardBody(response);
     else if (bodyUsed === true) throw new TypeError("Cannot send response: its body has been used");
-    const reader = isRead ? readerOf(body) : undefined;
+    const reader = !isRead ? undefined : isSmall ? body as BodyReader : readerOf(body);
     return { status, statusText, headers, length, body: reader, closes, lacksType };
   } catch (error) {
     discardBody(response);
@@ -221,6 +228,10 @@ async function beginBody(body: BodyReader, announced: number | undefined): Promi
   reading: Promise<ReadResult>;
   length: number | undefined;
 }> {
+  if (body.whole !== undefined) {
+    const piece = await body.whole();
+    return { piece, reading: DONE, length: announced ?? piece.length };
+  }
   const reading = body.read();
   const first = await settledSoon(reading);
   if (first === undefined) return { piece: undefined, reading, length: announced };
@@ -338,6 +349,15 @@ function parseLength(text: string): number {
   const length = /^\d+$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(length)) return length;
   throw new TypeError(`Cannot send response: Content-Length "${text}", expected digits`);
+}
+
+/** Returns a reader of a body in memory. To read it as a stream takes 5 us on Bun. */
+function memoryReader(response: Response): BodyReader {
+  return {
+    whole: () => response.bytes(),
+    read: async () => ({ done: false, value: await response.bytes() }),
+    cancel: () => Promise.resolve(),
+  };
 }
 
 function readerOf(body: unknown): BodyReader {

@@ -16,19 +16,19 @@ const isBlind = memoryOf !== undefined &&
   memoryOf(new Response(new ReadableStream())) === OWN_MEMORY;
 
 /**
- * Returns whether the body of a response is a string or an `ArrayBuffer`, not empty, so that the body
- * may need the Content-Type of a string.
+ * Returns the length of a response's body that is a string or an `ArrayBuffer`: about, in bytes. Such a
+ * body is in memory, and may need the Content-Type of a string.
  *
  * Fetch gives a response made from a string a Content-Type. Bun adds it in its own server only, and has
  * no API that returns the kind of a body. The memory usage of a response is the one property that
  * differs: it has the length of a string and of an `ArrayBuffer`, and not that of a stream or a Blob.
  *
- * @returns Always `false` if the runtime sets the Content-Type itself, as Deno does.
+ * @returns 0 for other bodies, and if the runtime sets the Content-Type itself, as Deno does.
  */
-export function mayLackContentType(response: object): boolean {
-  if (!isBlind || !(response instanceof Response)) return false;
+export function lengthInMemory(response: object): number {
+  if (!isBlind || !(response instanceof Response)) return 0;
   const { statusText, url } = response;
   // Members that the application has added, and a URL, take memory as well.
-  if (url !== "" || Reflect.ownKeys(response).length > 0) return false;
-  return memoryOf!(response) > OWN_MEMORY + statusText.length;
+  if (url !== "" || Reflect.ownKeys(response).length > 0) return 0;
+  return Math.max(0, memoryOf!(response) - OWN_MEMORY - statusText.length);
 }
