@@ -7,16 +7,16 @@ import { unknownOutcome } from "./relay_options.ts";
 import type { History, Keep, Position, Relay, RelayedMessage, RelayNode } from "./types.ts";
 import type { RelayOptions } from "./relay_options.ts";
 
-/** For how long the numbers of a silent node are remembered, in milliseconds. */
+/** The time for which the numbers of a silent node are remembered, in milliseconds. */
 const REMEMBERED = 600_000;
 
-/** In how many heartbeats after its last message the number of a topic is announced. */
+/** The number of heartbeats that announce a topic's number after its last message. */
 const ANNOUNCED = 3;
 
-/** How many topics one heartbeat, question or answer has. */
+/** The maximum number of topics in one heartbeat, question or answer. */
 const MAX_TOPICS = 500;
 
-/** How long it may take until the broker is known to have a message, in milliseconds. */
+/** The timeout for the broker's confirmation of a message, in milliseconds. */
 const CONFIRM_TIMEOUT = 5000;
 
 /** A message of a kept topic, as its store delivers it. */
@@ -24,42 +24,42 @@ export interface StoredMessage extends WireMessage {
   position: Position;
 }
 
-/** What a relay needs of a broker's client. All messages of a broker come in one order. */
+/** The functions that a relay needs from a broker's client. A broker delivers all messages in one order. */
 export interface Broker {
-  /** Connects, and reports from then on. */
+  /** Connects to the broker, and calls `events` from then on. */
   start(events: BrokerEvents): Promise<void>;
-  /** Begins to receive a channel. Resolves when the broker has taken it. */
+  /** Subscribes to a channel. Resolves when the broker has confirmed the subscription. */
   subscribe(channel: string): Promise<void>;
-  /** Ends it. */
+  /** Unsubscribes from a channel. */
   unsubscribe(channel: string): void;
   /** Sends a control message. */
   sendControl(channel: string, text: string): void;
-  /** Sends a message, after all that was sent before it. */
+  /** Sends a message, after all messages that were sent before it. */
   send(channel: string, message: WireMessage): void;
-  /** Replaces a subscription that receives nothing any more. */
+  /** Replaces subscriptions that no longer receive anything. */
   renew(): void;
-  /** Called with each heartbeat. */
+  /** Called before each heartbeat is sent. */
   tick(): void;
   /** Stores a message of a kept topic. */
   store(topic: string, message: WireMessage, keep: Keep): Promise<Position>;
-  /** Begins to receive what is stored of a kept topic. */
+  /** Subscribes to the stored messages of a kept topic. */
   follow(topic: string): Promise<void>;
-  /** Ends it. */
+  /** Unsubscribes from the stored messages of a kept topic. */
   unfollow(topic: string): void;
-  /** Reads what is stored of a kept topic. */
+  /** Reads the stored messages of a kept topic. */
   read(topic: string, since: Position | undefined, limit: number): Promise<History>;
   stop(): Promise<void>;
 }
 
-/** What a broker reports. */
+/** The callbacks of a broker's client. */
 export interface BrokerEvents {
   /** A message on a channel. */
   message(channel: string, payload: string | Uint8Array): void;
   /** A message of a kept topic. */
   stored(topic: string, message: StoredMessage): void;
-  /** Messages of a kept topic that can't be received any more. */
+  /** Messages of a kept topic are lost. `count` is `undefined` if their number is unknown. */
   storeGap(topic: string, count: number | undefined): void;
-  /** The connection was lost: what was sent may not have come. */
+  /** The connection was lost: messages that were sent may not have arrived. */
   lost(): void;
   error(error: unknown): void;
 }
@@ -67,15 +67,15 @@ export interface BrokerEvents {
 /** The numbers of a topic of this node. */
 interface OwnTopic {
   number: number;
-  /** In how many heartbeats it is still announced. */
+  /** The number of heartbeats that still announce it. */
   announce: number;
   usedAt: number;
 }
 
-/** A question whose answers are waited for. */
+/** A question to all nodes whose answers are still missing. */
 interface Question {
   readonly asked: number;
-  /** The nodes that have not answered; this one, until its own question has come back. */
+  /** The nodes that have not answered. This node is one of them until its own question has come back. */
   readonly waiting: Set<string>;
   readonly end: (hasCome: boolean) => void;
 }
@@ -87,7 +87,7 @@ interface Probe {
   readonly reject: (error: unknown) => void;
 }
 
-/** A relay over a broker that delivers at most once: it counts what is lost. */
+/** A relay over a broker that delivers at most once. It counts lost messages. */
 export class BrokerRelay implements Relay {
   readonly #broker: Broker;
   readonly #channelOf: (topic: string) => string;
@@ -96,10 +96,10 @@ export class BrokerRelay implements Relay {
   readonly #missed: number;
   readonly #tracker = new SequenceTracker();
   readonly #startedAt = performance.now();
-  /** The wanted topics by their channels. */
+  /** The topics that this node receives, by their channels. */
   readonly #topics = new Map<string, string>();
   readonly #own = new Map<string, OwnTopic>();
-  /** When each other node was heard last. */
+  /** The time of the last message from each other node. */
   readonly #nodes = new Map<string, number>();
   readonly #questions = new Map<number, Question>();
   readonly #probes = new Map<number, Probe>();
@@ -111,9 +111,9 @@ export class BrokerRelay implements Relay {
   #echoedAt = 0;
   #isUp = false;
   #onUp: (() => void)[] = [];
-  /** Counts the connections: what was sent by one is not confirmed by the echoes of the next. */
+  /** The number of the connection: an echo on a later connection does not confirm earlier messages. */
   #connection = 0;
-  /** The probe of this turn, for all that ask in it. */
+  /** The probe of this event-loop turn, shared by all callers in it. */
   #probing: Promise<void> | undefined;
 
   constructor(broker: Broker, { prefix, heartbeat = 1000, missed = 2 }: RelayOptions) {
@@ -171,7 +171,7 @@ export class BrokerRelay implements Relay {
     own.number++;
     own.announce = ANNOUNCED;
     own.usedAt = performance.now();
-    // While the broker is out of reach, a client would keep messages without a bound: they are lost.
+    // A client would queue messages without a limit while the broker is out of reach, so they are dropped.
     if (this.#isUp) this.#broker.send(this.#channelOf(topic), wireOf(message, own.number));
     const connection = this.#connection;
     const isSent = this.#isUp;
@@ -205,13 +205,13 @@ export class BrokerRelay implements Relay {
     await this.#broker.stop();
   }
 
-  /** Sends a heartbeat, and looks whether the last ones have come back. */
+  /** Sends a heartbeat, and checks whether the last ones have come back. */
   #tick(): void {
     const now = performance.now();
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
       this.#setUp(false);
       this.#lose();
-      // A client may have lost its subscriptions without a word.
+      // The client may have lost its subscriptions without an error.
       this.#broker.renew();
     }
     this.#sendHeartbeat();
@@ -312,7 +312,7 @@ export class BrokerRelay implements Relay {
     return new Promise((resolve) => this.#onUp.push(resolve));
   }
 
-  /** Takes that what was sent may not have come. */
+  /** Handles a lost connection: messages that were sent may not have arrived. */
   #lose(): void {
     this.#connection++;
     for (const { reject } of this.#probes.values()) {
@@ -327,7 +327,7 @@ export class BrokerRelay implements Relay {
     do this.#ask(topics.splice(0, MAX_TOPICS)); while (topics.length > 0);
   }
 
-  /** Asks all nodes for their numbers. @returns Whether the question, and all answers to it, have come. */
+  /** Asks all nodes for their numbers. @returns Whether the question and all answers have arrived. */
   #ask(topics: string[]): Promise<boolean> {
     const now = performance.now();
     const alive = now - (this.#missed + 1) * this.#heartbeat;
@@ -366,7 +366,7 @@ export class BrokerRelay implements Relay {
     question?.end(!question.waiting.has(this.#node?.id ?? ""));
   }
 
-  /** Resolves when the broker has what was sent by a connection so far. */
+  /** Resolves when the broker has all messages that a connection has sent so far. */
   #confirm(connection: number): Promise<void> {
     if (connection !== this.#connection || this.#node === undefined) {
       return Promise.reject(unknownOutcome("the connection was lost"));

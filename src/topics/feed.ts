@@ -12,9 +12,9 @@ import {
 import type { ClientControl } from "./topics_protocol.ts";
 import type { Gap, Message, Position } from "./types.ts";
 
-/** What a {@linkcode Feed} reports, in order. */
+/** An event of a {@linkcode Feed}. Events come in order. */
 export type FeedEvent =
-  /** The topic is live. Unless it is recovered, messages may be missing: load what it is about. */
+  /** The subscription is active. Unless `recovered` is true, messages may be missing: reload the data. */
   | { type: "subscribed"; topic: string; recovered: boolean; position?: Position }
   /** A message of a topic. */
   | { type: "message"; topic: string; data: Message; position?: Position }
@@ -22,20 +22,20 @@ export type FeedEvent =
   | { type: "application"; data: Message }
   /** Messages of a topic are missing here. */
   | { type: "gap"; topic: string; count: number | undefined; why: Gap["why"] }
-  /** The server does not let the client subscribe. */
+  /** The server has rejected the subscription. */
   | { type: "refused"; topic: string; reason: string }
-  /** The connection has closed. `retryIn` is the delay before the next attempt; none if `undefined`. */
+  /** The connection has closed. `retryIn` is the delay of the next attempt, if there is one. */
   | { type: "close"; retryIn: number | undefined };
 
 /** Options of {@linkcode openFeed}. */
 export interface FeedOptions extends Omit<ReconnectOptions, "protocols"> {
   /** The topics to subscribe to. @default {[]} */
   topics?: readonly string[];
-  /** The position of the last message of a topic that was received before. */
+  /** The position of the last message of a topic that an earlier feed has received. */
   since?: Readonly<Record<string, Position>>;
 }
 
-/** The client of `sluice.topics.v1`: one sequence of events over all connections. */
+/** A client of `sluice.topics.v1`: one sequence of events across all connections. */
 export interface Feed extends AsyncIterable<FeedEvent>, AsyncDisposable {
   /** Subscribes to a topic, now and on each later connection. */
   subscribe(topic: string, options?: { since?: Position }): void;
@@ -49,9 +49,9 @@ export interface Feed extends AsyncIterable<FeedEvent>, AsyncDisposable {
 interface FeedTopic {
   /** The position of the last message that the loop was given. */
   position: Position | undefined;
-  /** Its number on the wire. */
+  /** The topic's number on the wire. */
   number: number | undefined;
-  /** The connection on which the subscription was asked for. */
+  /** The connection on which the subscription was requested. */
   connection: WebSocketConnection | undefined;
 }
 
@@ -75,7 +75,7 @@ export function openFeed(url: string | URL, options: FeedOptions = {}): Feed {
 class ReconnectingFeed implements Feed {
   readonly #socket: ReconnectingWebSocket;
   readonly #topics = new Map<string, FeedTopic>();
-  /** The names of the topics by their numbers on the present connection. */
+  /** The names of the topics by their numbers on the current connection. */
   readonly #names = new Map<number, string>();
   #connection: WebSocketConnection | undefined;
 
@@ -128,7 +128,7 @@ class ReconnectingFeed implements Feed {
     await this.#socket[Symbol.asyncDispose]();
   }
 
-  /** Asks for a topic, once on a connection. */
+  /** Requests a topic, once per connection. */
   #ask(topic: string): void {
     const found = this.#topics.get(topic)!;
     if (this.#connection === undefined || found.connection === this.#connection) return;
@@ -154,7 +154,7 @@ class ReconnectingFeed implements Feed {
     if (number === 0) return { type: "application", data };
     const topic = this.#names.get(number);
     const found = topic === undefined ? undefined : this.#topics.get(topic);
-    // A message that was on its way when the client unsubscribed.
+    // The message was in flight when the client unsubscribed.
     if (topic === undefined || found === undefined) return undefined;
     const epoch = found.position?.epoch;
     if (offset === undefined || epoch === undefined) return { type: "message", topic, data };
@@ -171,7 +171,7 @@ class ReconnectingFeed implements Feed {
       this.#names.set(number, name);
       const position = parsePosition(at);
       const isRecovered = recovered === true && found.position?.epoch === position?.epoch;
-      // What follows a recovered position is sent again; else the topic begins at its end.
+      // Messages after a recovered position are sent again. Otherwise the topic starts at its end.
       if (!isRecovered) found.position = position;
       return {
         type: "subscribed",

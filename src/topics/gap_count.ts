@@ -1,11 +1,11 @@
 import type { Gap } from "./types.ts";
 
-/** The messages that are missing at one place, by the reason. */
+/** The number of missing messages at one place, by reason. */
 export class GapCount {
   #slow = 0;
   #relay: number | undefined = 0;
 
-  /** Whether none is missing. */
+  /** Whether no message is missing. */
   get isEmpty(): boolean {
     return this.#slow === 0 && this.#relay === 0;
   }
@@ -15,13 +15,13 @@ export class GapCount {
     this.#slow += count;
   }
 
-  /** Adds messages that a relay has lost; `undefined` if their number is not known. */
+  /** Adds messages that a relay has lost, or `undefined` if their number is not known. */
   addRelay(count: number | undefined): void {
     if (count === undefined || this.#relay === undefined) this.#relay = undefined;
     else this.#relay += count;
   }
 
-  /** Adds what is missing at another place, which is now the same one. */
+  /** Adds the missing messages of another place, because the messages between the two were dropped. */
   add(other: GapCount): void {
     this.#slow += other.#slow;
     this.addRelay(other.#relay);

@@ -10,7 +10,7 @@ interface Kept {
   /** Its number in the history of its topic. */
   readonly offset: number;
   readonly bytes: number;
-  /** When its `age` ends. */
+  /** The time at which its `age` ends. */
   readonly until: number;
   /** Whether it has been dropped from its topic. */
   isDropped: boolean;
@@ -43,7 +43,7 @@ class KeptQueue {
     return kept;
   }
 
-  /** Counts a message of the queue that has been dropped, and removes such messages from time to time. */
+  /** Counts a dropped message that is still in the queue. Removes such messages when they are many. */
   noteDropped(): void {
     this.#dropped++;
     while (this.oldest?.isDropped) {
@@ -73,9 +73,9 @@ export class TopicHistory {
   readonly #kept = new KeptQueue();
   #offset = 0;
   #bytes = 0;
-  /** When an empty history may be forgotten: a subscriber may come back with a position of it. */
+  /** The time until which an empty history is kept: a subscriber may return with a position of it. */
   lingersUntil = 0;
-  /** The time of the store's list that it is in; 0 if it is in none. */
+  /** The key of the store's list that contains it, or 0 if it is in none. */
   expiresAt = 0;
 
   constructor(topic: string, keep: Keep) {
@@ -105,13 +105,13 @@ export class TopicHistory {
     return kept;
   }
 
-  /** Whether more is kept than `keep` allows. */
+  /** Whether the history exceeds `keep`. */
   get isOver(): boolean {
     const { messages, bytes = Infinity } = this.keep;
     return this.#kept.length > messages || this.#bytes > bytes;
   }
 
-  /** When the oldest message ends, or the empty history does. */
+  /** The time at which the oldest message expires, or the empty history does. */
   get until(): number {
     return this.#kept.oldest?.until ?? this.lingersUntil;
   }
@@ -124,7 +124,7 @@ export class TopicHistory {
     return kept;
   }
 
-  /** What is kept after a position, or all. Nothing, if what followed the position is not known whole. */
+  /** The kept messages after a position, or all. None if messages after the position are missing. */
   read(since: Position | undefined, limit = Infinity): History {
     const oldest = this.#kept.oldest?.offset ?? this.#offset + 1;
     const { position } = this;
@@ -144,7 +144,7 @@ export class HistoryStore {
   readonly #onEmpty: (history: TopicHistory) => void;
   /** All kept messages, the oldest first. */
   readonly #all = new KeptQueue();
-  /** The histories by when their oldest message ends. */
+  /** The histories by the time at which their oldest message expires. */
   readonly #expiring = new Map<number, Set<TopicHistory>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerEnds = Infinity;
@@ -152,8 +152,8 @@ export class HistoryStore {
   #bytes = 0;
 
   /**
-   * @param maxMemory The bytes that all histories may take.
-   * @param onEmpty Called with a history that has no message and is to be forgotten.
+   * @param maxMemory The maximum memory of all histories, in bytes.
+   * @param onEmpty Called with a history that has no messages and has expired.
    */
   constructor(maxMemory: number, onEmpty: (history: TopicHistory) => void) {
     this.#maxMemory = maxMemory;
@@ -165,7 +165,7 @@ export class HistoryStore {
     return this.#messages;
   }
 
-  /** The bytes that they take. */
+  /** The memory usage of all histories, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -204,7 +204,7 @@ export class HistoryStore {
     this.#all.noteDropped();
   }
 
-  /** Lists a history by its end, in steps of a sixteenth of its `age`. */
+  /** Lists a history by its expiry, rounded to a sixteenth of its `age`. */
   #watch(history: TopicHistory): void {
     const { until, keep: { age } } = history;
     if (history.expiresAt !== 0 || until === Infinity) return;
@@ -241,7 +241,7 @@ export class HistoryStore {
   }
 }
 
-/** An upper bound for a text, which may take one or two bytes a UTF-16 unit. */
+/** An upper bound of the memory of a message's data: an engine stores one or two bytes per UTF-16 unit. */
 function byteLengthOf(data: Message): number {
   return typeof data === "string" ? data.length * 2 : data.byteLength;
 }

@@ -1,5 +1,5 @@
 /**
- * Publish and subscribe: messages to every subscriber of a topic, with an exact account of each.
+ * Publish and subscribe: sends messages to all subscribers of a topic, and counts every one that is missing.
  *
  * @module
  */

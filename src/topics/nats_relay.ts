@@ -10,23 +10,23 @@ import type { RelayOptions } from "./relay_options.ts";
 
 /** Options of {@linkcode natsRelay}. */
 export interface NatsRelayOptions extends RelayOptions {
-  /** The client of JetStream, for kept topics. @default {undefined} No topic can be kept. */
+  /** The JetStream client for kept topics. @default {undefined} Topics can't be kept. */
   jetstream?: JetStream;
   /**
    * The name of the stream for kept topics. It must have the subject `<prefix>.k.>`. Its own limits decide
-   * how much is kept; `keep` decides which topics are.
+   * how much is kept; `keep` selects the topics that are kept.
    */
   stream?: string;
 }
 
 /**
- * Makes a relay over NATS. Topics that are not kept go over NATS core: at most once, and what is lost is
- * counted. Kept topics are stored by JetStream. The connection stays the caller's: it is not closed, and
- * it is used by one relay alone.
+ * Creates a relay over NATS. Topics that are not kept use NATS core, which delivers at most once; lost
+ * messages are counted. JetStream stores kept topics. The caller owns the connection: the relay does not
+ * close it. Each relay needs a connection of its own.
  *
  * @param connection A connection of `@nats-io/transport-node`, or of another client of NATS 3.
- * @throws {TypeError} If an option is none, or the prefix or the stream can't be used.
- * @throws {RangeError} If a number is out of its range.
+ * @throws {TypeError} If there is an unknown option, or the prefix or the stream is invalid.
+ * @throws {RangeError} If a number is out of range.
  */
 export function natsRelay(connection: NatsConnection, options: NatsRelayOptions): Relay {
   const { jetstream, stream, ...relayOptions } = options;
@@ -72,7 +72,7 @@ class NatsBroker implements Broker {
     this.#try(() => {
       this.#subscriptions.set(channel, this.#connection.subscribe(channel, { callback }));
     });
-    // What is sent behind it, on the same connection, finds it.
+    // NATS handles a connection's commands in order, so later messages reach this subscription.
     return Promise.resolve();
   }
 
@@ -89,7 +89,7 @@ class NatsBroker implements Broker {
     this.#try(() => this.#connection.publish(channel, encodeBytes(message)));
   }
 
-  /** The client renews its subscriptions itself when it has reconnected. */
+  /** Does nothing: the client renews its subscriptions after a reconnect. */
   renew(): void {}
 
   tick(): void {
@@ -135,7 +135,7 @@ class NatsBroker implements Broker {
     }
   }
 
-  /** A connection that is closed throws at each call: the heartbeats that are missing report it. */
+  /** Ignores the exceptions of a closed connection, which missing heartbeats report. */
   #try(action: () => void): void {
     try {
       action();

@@ -4,30 +4,30 @@ import type { BrokerEvents } from "./broker_relay.ts";
 import type { JetStream, NatsConnection, NatsMessage } from "./nats_types.ts";
 import type { History, Position, Publication } from "./types.ts";
 
-/** How often JetStream reports that a consumer has nothing to deliver, in milliseconds. */
+/** The interval at which JetStream reports that a consumer is idle, in milliseconds. */
 const IDLE_HEARTBEAT = 1000;
 
-/** How long a consumer may be silent before it is made again, in milliseconds. */
+/** The silence after which a consumer is replaced, in milliseconds. */
 const SILENCE = 3500;
 
-/** How long JetStream may take to answer, in milliseconds. */
+/** The timeout for an answer of JetStream, in milliseconds. */
 const TIMEOUT = 4000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A topic whose stored messages are received, by a consumer of its own. */
+/** A topic whose stored messages are delivered by a consumer of its own. */
 interface Followed {
   /** The stream's sequence number of the last message that was delivered. */
   last: number;
   epoch: string;
-  /** The consumer's number of the last message: one that is skipped was lost on the way. */
+  /** The consumer's number of the last message. A skipped number means a lost message. */
   delivered: number;
   heardAt: number;
   subscription: { unsubscribe(): void } | undefined;
 }
 
-/** What JetStream says of the stream. */
+/** JetStream's description of the stream. */
 interface StreamInfo {
   created: string;
   config: { max_msgs_per_subject?: number };
@@ -50,7 +50,7 @@ export class NatsStore {
     this.#prefix = prefix;
   }
 
-  /** Stores a message. Its `id` is that of JetStream's deduplication. */
+  /** Stores a message. JetStream uses its `id` for deduplication. */
   async store(topic: string, message: WireMessage): Promise<Position> {
     const { id } = message;
     const options = id === undefined ? {} : { msgID: `${encodeTopic(topic)} ${id}` };
@@ -63,7 +63,7 @@ export class NatsStore {
     return { epoch: epochOf(created), offset: seq };
   }
 
-  /** Reads what is stored after a position, or all. */
+  /** Reads the stored messages after a position, or all. */
   async read(topic: string, since: Position | undefined, limit: number): Promise<History> {
     const { created, config, state } = await this.#info();
     const epoch = epochOf(created);
@@ -73,7 +73,7 @@ export class NatsStore {
     if (since !== undefined && !isSame) return { publications: [], position, complete: false };
     const first = await this.#next(topic, 1);
     const from = since?.offset ?? 0;
-    // Messages end in the order of the stream, and above a number for each subject, the oldest first.
+    // The stream drops its oldest messages first, and above the limit of a subject, that subject's oldest.
     const most = config.max_msgs_per_subject ?? -1;
     const isKept = from >= state.first_seq - 1 && most <= 0 || (first?.seq ?? Infinity) <= from ||
       from === last;
@@ -91,7 +91,7 @@ export class NatsStore {
     return { publications, position, complete: isKept };
   }
 
-  /** Begins to deliver a topic, from now on. */
+  /** Starts to deliver new messages of a topic. */
   async follow(topic: string, events: BrokerEvents): Promise<void> {
     const { created } = await this.#info();
     const last = await this.#last(topic);
@@ -107,13 +107,13 @@ export class NatsStore {
     await this.#consume(topic, followed, events);
   }
 
-  /** Ends it. */
+  /** Stops delivering a topic. */
   unfollow(topic: string): void {
     this.#followed.get(topic)?.subscription?.unsubscribe();
     this.#followed.delete(topic);
   }
 
-  /** Makes the consumers again that are silent, or all. */
+  /** Replaces the consumers that are silent, or all. */
   renew(events: BrokerEvents, isAll: boolean): void {
     const silent = performance.now() - SILENCE;
     for (const [topic, followed] of this.#followed) {
@@ -194,7 +194,7 @@ export class NatsStore {
     return await this.#ask(`STREAM.INFO.${this.#stream}`, {}) as StreamInfo;
   }
 
-  /** The sequence number of a topic's last message; 0 if there is none. */
+  /** Returns the sequence number of a topic's last message, or 0 if there is none. */
   async #last(topic: string): Promise<number> {
     const stored = await this.#get({ last_by_subj: this.#subjectOf(topic) });
     return stored?.seq ?? 0;
@@ -213,7 +213,7 @@ export class NatsStore {
     return { seq, data: Uint8Array.from(atob(data), (char) => char.charCodeAt(0)) };
   }
 
-  /** Asks JetStream. @param allowed A code of an error that is an answer, too. */
+  /** Sends a request to JetStream. @param allowed The code of an error that is returned as an answer. */
   async #ask(what: string, request: object, allowed = 0): Promise<unknown> {
     const payload = encoder.encode(JSON.stringify(request));
     const { data } = await this.#connection.request(`$JS.API.${what}`, payload, {
@@ -227,7 +227,7 @@ export class NatsStore {
   }
 }
 
-/** A stream that is made again has another time of creation: digits alone, so that it is no separator. */
+/** Returns the stream's time of creation as digits: a stream that is created again gets another epoch. */
 function epochOf(created: string): string {
   return created.replaceAll(/\W/g, "");
 }

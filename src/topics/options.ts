@@ -5,7 +5,7 @@ const MAX_TOPIC_LENGTH = 1024;
 
 const POLICIES = ["close", "drop-oldest", "drop-newest", "latest"];
 
-/** @throws {TypeError} If the name of a topic is no string of 1 to 1,024 UTF-16 units. */
+/** @throws {TypeError} If the name of a topic is not a string of 1 to 1,024 UTF-16 units. */
 export function checkTopic(topic: unknown, what: string): void {
   if (typeof topic !== "string") {
     throw new TypeError(`Cannot ${what}: expected a topic's name, got ${describe(topic)}`);
@@ -17,7 +17,7 @@ export function checkTopic(topic: unknown, what: string): void {
   }
 }
 
-/** @throws {TypeError} If the message is no string and no `Uint8Array`. */
+/** @throws {TypeError} If the message is neither a string nor a `Uint8Array`. */
 export function checkMessage(data: unknown): void {
   if (typeof data === "string" || data instanceof Uint8Array) return;
   throw new TypeError(`Cannot publish: expected a string or a Uint8Array, got ${describe(data)}`);
@@ -34,7 +34,7 @@ export function checkOptions(options: TopicsOptions): void {
   if (keep !== undefined && typeof keep !== "function") checkKeep(keep);
 }
 
-/** Checks how much of a topic is kept. */
+/** Checks the limits of a kept topic. */
 export function checkKeep(keep: Keep): void {
   const what = "Cannot keep a topic";
   checkNames(what, keep, ["messages", "bytes", "age"]);

@@ -1,14 +1,14 @@
 import type { WebSocketConnection } from "../connection/connection.ts";
 
-/** How many bytes may be on their way to the peer, in bytes. */
+/** The maximum number of bytes in flight to the peer. */
 const WINDOW = 64 * 1024;
 
-/** From how many bytes on their way a Ping is sent behind them, in bytes. */
+/** The number of bytes in flight after which a Ping is sent. */
 const PING_AT = 16 * 1024;
 
 /**
- * Limits what is on its way to a peer, where `bufferedAmount` does not see it: the buffers of the kernels
- * take megabytes. A Ping is sent behind the messages; its Pong says that they have been read.
+ * Limits the bytes in flight to a peer. `bufferedAmount` does not count bytes in the kernels' buffers, which
+ * can hold megabytes. A Ping is sent after the messages; its Pong shows that the peer has read them.
  */
 export class PingWindow {
   readonly #connection: WebSocketConnection;
@@ -20,12 +20,12 @@ export class PingWindow {
     this.#connection = connection;
   }
 
-  /** Whether more is on its way than the window. */
+  /** Whether the bytes in flight exceed the window. */
   get isFull(): boolean {
     return this.#sent - this.#read > WINDOW;
   }
 
-  /** Resolves with the next Pong; undefined if none is due. */
+  /** Resolves with the next Pong; `undefined` if no Ping is pending. */
   get pong(): Promise<void> | undefined {
     return this.#pong;
   }

@@ -6,23 +6,23 @@ import type { Message, Peer, Subscription, Topics } from "./types.ts";
 /** The time between two heartbeats of a node, in milliseconds. */
 const HEARTBEAT = 1000;
 
-/** After how much silence the members of a node have left, in milliseconds. */
+/** The silence of a node after which its members count as left, in milliseconds. */
 const SILENCE = 3000;
 
-/** Topics of presence have names that no application can mistake for its own. */
+/** The prefix of the topics that nodes use for presence. Applications do not use it. */
 const PREFIX = "\u0000presence/";
 
 /** Options of {@linkcode presence}. */
 export interface PresenceOptions {
-  /** Changes are gathered, and told at most this often, in milliseconds. @default {1000} */
+  /** The minimum time between two reports of changes, in milliseconds. @default {1000} */
   interval?: number;
-  /** A member that joins again within this time has not left, in milliseconds. @default {5000} */
+  /** The time in which a member may join again without having left, in milliseconds. @default {5000} */
   grace?: number;
-  /** Above this number of members, only the count is told. @default {1000} */
+  /** The number of members above which only the count is reported. @default {1000} */
   maxMembers?: number;
 }
 
-/** What has changed since the last time. */
+/** The changes since the last report. */
 export interface PresenceChange<State> {
   /** Members that have joined, with their states. */
   readonly joined: ReadonlyMap<string, State>;
@@ -30,7 +30,7 @@ export interface PresenceChange<State> {
   readonly changed: ReadonlyMap<string, State>;
   /** Members that have left. */
   readonly left: readonly string[];
-  /** How many there are now. */
+  /** The current number of members. */
   readonly count: number;
 }
 
@@ -38,7 +38,7 @@ export interface PresenceChange<State> {
 export interface Membership<State> {
   /** Changes the state of the member. */
   update(state: State): void;
-  /** Ends with the connection at the latest. The member leaves with its last connection. */
+  /** Ends this membership, as the close of the connection does. The member leaves with its last connection. */
   leave(): void;
 }
 
@@ -47,22 +47,22 @@ export interface Presence<State> extends AsyncDisposable {
   /**
    * Adds a connection of a member.
    *
-   * @param key Names the member: a person, for example, with any number of connections.
-   * @param state What others are to know of it, as JSON can hold it.
+   * @param key The name of the member: of a person, for example, with any number of connections.
+   * @param state The state that others see, as a value that JSON can represent.
    */
   join(peer: Peer, topic: string, key: string, state: State): Membership<State>;
-  /** The members of a topic that this node has members of, or watches. */
+  /** Returns the members of a topic. This node must have members of it or watch it. */
   members(topic: string): ReadonlyMap<string, State>;
-  /** Their number. */
+  /** Returns the number of members of a topic. */
   count(topic: string): number;
-  /** Watches a topic: the first change has the members of now. A slow loop gets fewer and larger changes. */
+  /** Watches a topic. The first change has all current members. A slow loop gets fewer, larger changes. */
   changes(topic: string, options?: { signal?: AbortSignal }): AsyncIterable<PresenceChange<State>>;
 }
 
 /**
- * Makes the presence of members on topics.
+ * Creates the record of the members of topics.
  *
- * @throws {RangeError} If an option is no number of at least 0.
+ * @throws {RangeError} If an option is not a number of at least 0.
  * @example
  * ```ts
  * import { presence, topics } from "@sluice/websocket/topics";
@@ -88,7 +88,7 @@ export function presence<State>(topics: Topics, options: PresenceOptions = {}): 
 interface Watched<State> {
   readonly members: PresenceTopic<State>;
   readonly subscription: Subscription;
-  /** How many connections and loops need it. */
+  /** The number of connections and loops that use it. */
   uses: number;
 }
 
@@ -99,9 +99,9 @@ class RelayedPresence<State> implements Presence<State> {
   readonly #grace: number;
   readonly #maxMembers: number;
   readonly #watched = new Map<string, Watched<State>>();
-  /** When each other node was heard last. */
+  /** The time of the last message from each other node. */
   readonly #heard = new Map<string, number>();
-  /** The connections that have joined, each with what ends its membership. */
+  /** The connections that have joined, each with the function that ends its membership. */
   readonly #connections = new Map<() => void, Peer>();
   readonly #control: Subscription;
   readonly #heartbeats: ReturnType<typeof setInterval>;
@@ -228,7 +228,7 @@ class RelayedPresence<State> implements Presence<State> {
     try {
       this.#topics.publish(topic, JSON.stringify(message));
     } catch {
-      // The topics were disposed first: there is nothing more to say.
+      // The topics were disposed first, so nothing can be sent.
     }
   }
 
@@ -248,7 +248,7 @@ class RelayedPresence<State> implements Presence<State> {
 
   #tick(): void {
     const now = performance.now();
-    // What this node did not hear while its own event loop stood still is no silence of others.
+    // Time during which this node's event loop was blocked does not count as silence of other nodes.
     const late = Math.max(0, now - this.#tickedAt - HEARTBEAT);
     this.#tickedAt = now;
     if (this.#watched.size > 0) this.#say(PREFIX, { node: this.#node, type: "heartbeat" });
@@ -256,7 +256,7 @@ class RelayedPresence<State> implements Presence<State> {
       this.#heard.set(node, heardAt + late);
       if (heardAt + late < now - SILENCE) this.#lose(node);
     }
-    // Peers without an event for it: a closed one is found here.
+    // Finds closed peers that report no event.
     for (const [leave, { readyState }] of this.#connections) if (readyState !== 1) leave();
   }
 
@@ -266,7 +266,7 @@ class RelayedPresence<State> implements Presence<State> {
   }
 }
 
-/** A subscriber of this process. It takes messages after their delivery, so that it can answer them. */
+/** A subscriber in this process. It handles messages after their delivery, so that it can publish answers. */
 function receiver(take: (data: Message) => void): Peer {
   return { readyState: 1, send: (data) => queueMicrotask(() => take(data)), close() {} };
 }

@@ -1,6 +1,6 @@
-/** What nodes tell each other of the members of a topic. */
+/** A message between nodes about the members of a topic. */
 export type PresenceMessage<State> =
-  /** The node is there. */
+  /** A heartbeat of the node. */
   | { node: string; type: "heartbeat" }
   /** The node ends, and its members leave. */
   | { node: string; type: "bye" }
@@ -32,16 +32,16 @@ interface OtherNode<State> {
   readonly members: Map<string, State>;
 }
 
-/** The members of one topic: those of this node, and what other nodes have said of theirs. */
+/** The members of one topic: those of this node, and those that other nodes have reported. */
 export class PresenceTopic<State> {
-  /** Counts the changes of any node. */
+  /** The number of changes so far, of all nodes. */
   version = 0;
   readonly #node: string;
   readonly #say: (message: PresenceMessage<State>) => void;
   readonly #own = new Map<string, Member<State>>();
   readonly #others = new Map<string, OtherNode<State>>();
   #ownVersion = 0;
-  /** Changes of this turn, which are told together. */
+  /** The changes of this event-loop turn, which are sent together. */
   readonly #untold = new Set<string>();
   #waiting: (() => void)[] = [];
   #isClosed = false;
@@ -93,7 +93,7 @@ export class PresenceTopic<State> {
     for (const onLeft of member.onLeft.splice(0)) onLeft();
   }
 
-  /** All members: of a key that several nodes have, the state of this one counts first. */
+  /** Returns all members. If several nodes have a key, the state of this node takes precedence. */
   view(): ReadonlyMap<string, State> {
     const view = new Map<string, State>();
     for (const { members } of this.#others.values()) {
@@ -103,7 +103,7 @@ export class PresenceTopic<State> {
     return view;
   }
 
-  /** Resolves when the version is another one, or at the end. */
+  /** Resolves when the version changes, or when the topic ends. */
   changed(version: number, signal: AbortSignal): Promise<void> {
     if (this.version !== version || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -116,14 +116,14 @@ export class PresenceTopic<State> {
     });
   }
 
-  /** Asks the other nodes for all of their members, and tells them those of this one. */
+  /** Asks the other nodes for all of their members, and sends them those of this node. */
   ask(): void {
     if (this.#isClosed) return;
     this.#say({ node: this.#node, type: "ask" });
     if (this.#own.size > 0) this.#tellAll();
   }
 
-  /** Takes what another node has said. */
+  /** Handles a message of another node. */
   take(message: PresenceMessage<State>): void {
     const { node } = message;
     if (message.type === "ask") {
@@ -148,12 +148,12 @@ export class PresenceTopic<State> {
     }
   }
 
-  /** Takes that another node is gone, and its members with it. */
+  /** Removes another node and its members. */
   lose(node: string): void {
     if (this.#others.delete(node)) this.#change();
   }
 
-  /** Ends the timers. */
+  /** Stops the timers. */
   close(): void {
     this.#isClosed = true;
     for (const { grace } of this.#own.values()) clearTimeout(grace);

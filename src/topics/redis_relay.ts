@@ -7,10 +7,10 @@ import { RedisStore } from "./redis_store.ts";
 import type { History, Keep, Position, Relay } from "./types.ts";
 import type { RelayOptions } from "./relay_options.ts";
 
-/** The members of a client of Redis or Valkey that {@linkcode redisRelay} uses: node-redis, ioredis or Bun's. */
+/** The members that {@linkcode redisRelay} uses of a Redis or Valkey client: node-redis, ioredis or Bun's. */
 export type RedisClient =
   & {
-    /** Makes another client of the same server, for subscriptions. */
+    /** Creates another client of the same server, for subscriptions. */
     duplicate(): unknown;
   }
   & (
@@ -19,39 +19,39 @@ export type RedisClient =
     | { send(command: string, args: string[]): Promise<unknown> }
   );
 
-/** How long it may take to connect a client for subscriptions, in milliseconds. */
+/** The timeout for connecting a client for subscriptions, in milliseconds. */
 const RENEW_TIMEOUT = 2000;
 
 /**
- * Makes a relay over the publish/subscribe of Redis or Valkey: at most once, and what is lost is counted.
- * The client stays the caller's: it is not closed. Subscriptions have a client of their own, made with
- * `duplicate()`, which is replaced when it receives nothing any more.
+ * Creates a relay over the publish/subscribe of Redis or Valkey, which delivers at most once; lost messages
+ * are counted. The caller owns the client: the relay does not close it. Subscriptions use a second client,
+ * created by `duplicate()`, which is replaced if it no longer receives anything.
  *
  * @param client A connected client of the packages `redis` or `ioredis`, or Bun's `RedisClient`.
- * @throws {TypeError} If the client is none of them, an option is none, or the prefix can't be used.
- * @throws {RangeError} If a number is out of its range.
+ * @throws {TypeError} If the client is none of them, there is an unknown option, or the prefix is invalid.
+ * @throws {RangeError} If a number is out of range.
  */
 export function redisRelay(client: RedisClient, options: RelayOptions): Relay {
   checkRelayOptions(options);
   return new BrokerRelay(new RedisBroker(client, options.prefix), options);
 }
 
-/** What the three clients have for subscriptions. */
+/** The members for subscriptions that the three clients have in common. */
 interface Subscriber {
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
   close(): void;
 }
 
-/** What a client for subscriptions reports. */
+/** The callbacks of a client for subscriptions. */
 interface SubscriberEvents {
   message(channel: string, payload: string): void;
   error(error: unknown): void;
-  /** It has connected again, and messages may have been lost meanwhile. */
+  /** The client has reconnected. Messages may have been lost meanwhile. */
   ready(): void;
 }
 
-/** Any of the clients: which members it has, tells which it is. */
+/** Any of the clients. Its members show which one it is. */
 interface AnyClient {
   duplicate(options?: { autoResubscribe: boolean }): AnyClient | Promise<AnyClient>;
   connect?(): Promise<unknown>;
@@ -68,7 +68,7 @@ interface AnyClient {
 
 class RedisBroker implements Broker {
   readonly #client: AnyClient;
-  /** The channels, each with what resolves when it is subscribed to. */
+  /** The channels, each with the promise of its subscription. */
   readonly #channels = new Map<string, PromiseWithResolvers<void>>();
   #events: BrokerEvents | undefined;
   readonly #store: RedisStore;
@@ -154,11 +154,11 @@ class RedisBroker implements Broker {
     });
   }
 
-  // Not `async`: the order of the commands is that of the calls.
+  // Not `async`, so that the commands have the order of the calls.
   #command(name: string, ...args: string[]): Promise<unknown> {
     const client = this.#client;
     try {
-      // ioredis has a sendCommand() as well, for other arguments.
+      // ioredis also has a sendCommand(), with other arguments.
       if (typeof client.call === "function") return client.call(name, ...args);
       if (typeof client.sendCommand === "function") return client.sendCommand([name, ...args]);
       return client.send!(name, args);
@@ -167,7 +167,7 @@ class RedisBroker implements Broker {
     }
   }
 
-  /** Subscribes to all channels, and reads what was stored meanwhile. */
+  /** Subscribes to all channels, and reads the messages that were stored meanwhile. */
   async #resubscribe(events: BrokerEvents): Promise<void> {
     const subscriber = this.#subscriber;
     const all = [...this.#channels].map(async ([channel, { resolve }]) => {
@@ -203,11 +203,11 @@ class RedisBroker implements Broker {
   }
 }
 
-/** Makes a client for subscriptions. */
+/** Creates a client for subscriptions. */
 async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promise<Subscriber> {
   const isIoredis = typeof client.call === "function";
   const isNodeRedis = !isIoredis && typeof client.sendCommand === "function";
-  // ioredis rejects without a handler if it loses the connection while it subscribes again by itself.
+  // ioredis rejects unhandled promises if it loses the connection while it resubscribes.
   const own = await (isIoredis ? client.duplicate({ autoResubscribe: false }) : client.duplicate());
   const close = () => quietly(() => (own.destroy ?? own.disconnect ?? own.close)?.call(own));
   // Without a listener, an error of the connection would end the process.
@@ -234,7 +234,7 @@ async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promis
   };
 }
 
-/** Runs something whose failure the missing heartbeats report. */
+/** Runs an action and ignores its errors, which missing heartbeats report. */
 function quietly(action: () => unknown): void {
   try {
     const result = action() as Promise<unknown> | undefined;

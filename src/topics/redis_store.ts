@@ -5,8 +5,8 @@ import { parsePosition } from "./topics_protocol.ts";
 import type { History, Keep, Position } from "./types.ts";
 
 /**
- * Stores a message, and publishes it with its position, in one step: history and live messages agree.
- * Entries of the stream have the offset as their id. Each key has a time to live.
+ * Stores a message and publishes it with its position in one atomic step, so that the history and the live
+ * messages agree. The id of a stream entry is the offset. Each key has a time to live.
  *
  * KEYS: the hash of the topic (e epoch, o offset, b bytes, a age), the stream, the key of the message's id.
  * ARGV: message, messages to keep, bytes to keep or 0, age in ms, a new epoch, whether there is an id,
@@ -48,7 +48,7 @@ return position
 `;
 
 /**
- * Reads a topic. KEYS: the hash and the stream. ARGV: the first offset that is asked for, and how many.
+ * Reads a topic. KEYS: the hash and the stream. ARGV: the first requested offset, and the maximum number.
  * Returns the position, the first offset that is kept, and the entries: offset, message, ...
  */
 const READ = `
@@ -82,7 +82,7 @@ return answer
 /** Sends a command to Redis. */
 export type RedisCommand = (name: string, ...args: string[]) => Promise<unknown>;
 
-/** What is stored of a topic. */
+/** The stored messages of a topic. */
 interface StoredEntries {
   entries: StoredMessage[];
   position: Position;
@@ -91,13 +91,13 @@ interface StoredEntries {
 
 /** A topic whose stored messages are received. */
 interface Followed {
-  /** The position of the last message that was delivered; `undefined` until it is read. */
+  /** The position of the last delivered message; `undefined` until the topic has been read. */
   last: Position | undefined;
-  /** Messages that came while the store is read; `undefined` while it is not. */
+  /** Messages that arrive while the store is being read; otherwise `undefined`. */
   waiting: { message: WireMessage; position: Position }[] | undefined;
 }
 
-/** Kept topics in Redis: a stream for each, with live messages by publish/subscribe. */
+/** Kept topics in Redis: a stream for each topic, and publish/subscribe for live messages. */
 export class RedisStore {
   readonly #prefix: string;
   readonly #command: RedisCommand;
@@ -139,7 +139,7 @@ export class RedisStore {
     return position;
   }
 
-  /** Reads what is stored after a position, or all. */
+  /** Reads the stored messages after a position, or all. */
   async read(topic: string, since: Position | undefined, limit: number): Promise<History> {
     const { entries, position, complete } = await this.#read(topic, since, limit);
     const publications = entries.map(({ data, position }) => ({ topic, data, position }));
@@ -166,7 +166,7 @@ export class RedisStore {
     return { entries, position, complete: isKnown };
   }
 
-  /** Begins to deliver a topic, whose channel is subscribed to. */
+  /** Starts to deliver a topic. The caller has subscribed to its channel. */
   async follow(topic: string, events: BrokerEvents): Promise<void> {
     const followed: Followed = { last: undefined, waiting: [] };
     this.#followed.set(topic, followed);
@@ -174,7 +174,7 @@ export class RedisStore {
     await this.#catchUp(topic, followed, events);
   }
 
-  /** Ends it. */
+  /** Stops delivering a topic. */
   unfollow(topic: string): void {
     this.#followed.delete(topic);
     this.#topicOf.delete(this.channelOf(topic));
@@ -189,7 +189,7 @@ export class RedisStore {
     }
   }
 
-  /** Takes what came by a channel. @returns Whether the channel is of a kept topic. */
+  /** Handles a message of a channel. @returns Whether the channel belongs to a kept topic. */
   take(channel: string, payload: string, events: BrokerEvents): boolean {
     const topic = this.#topicOf.get(channel);
     const followed = topic === undefined ? undefined : this.#followed.get(topic);
@@ -208,7 +208,7 @@ export class RedisStore {
     return true;
   }
 
-  /** Delivers a message if it is the next one. @returns Whether none is missing before it. */
+  /** Delivers a message if it is the next one. @returns `false` if messages are missing before it. */
   #deliver(
     topic: string,
     followed: Followed,
@@ -250,7 +250,7 @@ export class RedisStore {
   }
 
   #keysOf(topic: string): [hash: string, stream: string, id: string] {
-    // The braces keep the keys of a topic on one node of a cluster.
+    // A Redis cluster hashes the part in braces only, so one node has all keys of a topic.
     const key = `${this.#prefix}:{${encodeTopic(topic)}}`;
     return [`${key}:h`, `${key}:s`, `${key}:i:`];
   }

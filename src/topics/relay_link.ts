@@ -11,35 +11,35 @@ import type {
   RelayedMessage,
 } from "./types.ts";
 
-/** How long to wait before the broker is asked again after an error, in milliseconds. */
+/** The delay before a request to the broker is repeated after an error, in milliseconds. */
 const RETRY_DELAY = 500;
 
-/** What a {@linkcode RelayLink} calls. */
+/** The callbacks of a {@linkcode RelayLink}. */
 export interface RelayTarget {
   /** Delivers a message of another node, or of a kept topic, except to one peer. */
   receive(message: RelayedMessage, except: Peer | undefined): void;
-  /** Takes messages of a topic that this node does not get. */
+  /** Called when this node has lost messages of a topic. */
   lost(gap: Gap): void;
   /** Reports an error of the broker. */
   reportError(error: unknown): void;
 }
 
-/** A subscription that waits for what is stored of its topic. */
+/** A subscription that waits for the stored messages of its topic. */
 interface Asker {
   readonly subscription: TopicSubscription;
   readonly since: Position | undefined;
 }
 
-/** Connects topics with a relay. */
+/** Connects the topics of this node to a relay. */
 export class RelayLink {
   readonly #relay: Relay;
   readonly #target: RelayTarget;
   readonly #id = crypto.randomUUID();
-  /** Resolves when the relay has begun. */
+  /** Resolves when the relay has started. */
   readonly #started: Promise<void>;
-  /** The subscriptions that ask in this turn, by topic: one question for all of them. */
+  /** The subscriptions of this event-loop turn, by topic. One read of the store serves them all. */
   readonly #asking = new Map<Topic, Asker[]>();
-  /** For messages of kept topics, which come back by the relay: the peer that does not get them. */
+  /** The peers (`except`) that do not get a message of a kept topic when the relay delivers it. */
   readonly #excepted = new Map<number, Peer>();
   readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
   #number = 0;
@@ -58,14 +58,14 @@ export class RelayLink {
     this.#started.catch((error) => target.reportError(error));
   }
 
-  /** Begins to receive a topic, for its first subscriber. */
+  /** Starts to receive a topic, for its first subscriber. */
   want(topic: Topic): void {
     const { name, keep } = topic;
     topic.live = this.#started.then(() => this.#relay.want(name, keep !== undefined));
     topic.live.catch((error) => this.#target.reportError(error));
   }
 
-  /** Ends to receive it. */
+  /** Stops receiving a topic. */
   unwant(topic: Topic): void {
     topic.live = undefined;
     const { name, keep } = topic;
@@ -76,7 +76,7 @@ export class RelayLink {
     }, () => {});
   }
 
-  /** Begins a subscription: when the topic is live, after what is stored of it. */
+  /** Starts a subscription when the topic is live: stored messages come first. */
   begin(topic: Topic, subscription: TopicSubscription, since: Position | undefined): void {
     if (topic.keep === undefined) {
       topic.live!.then(() => subscription.begin(undefined, false, []), () => {});
@@ -86,7 +86,7 @@ export class RelayLink {
     this.#ask(topic, { subscription, since });
   }
 
-  /** Sends a message of a topic that is not kept. @returns What asks whether the broker has it. */
+  /** Sends a message of a topic that is not kept. @returns A function that asks whether the broker has it. */
   send(topic: string, data: Message): () => Promise<undefined> {
     const confirm = this.#relay.send({ topic, data, node: this.#id });
     return () => confirm().then(() => undefined);
@@ -152,14 +152,14 @@ export class RelayLink {
     }
   }
 
-  /** Reads once for all, if what is asked for is stored. */
+  /** Reads the store once for all subscriptions, if it has the messages of the earliest position. */
   async #read(topic: Topic, askers: Asker[]): Promise<void> {
     const { name } = topic;
     const asking = askers.filter(({ since }) => since !== undefined);
     asking.sort((a, b) => a.since!.offset - b.since!.offset);
     const earliest = asking[0]?.since;
     const history = await this.#relay.read(name, earliest, earliest === undefined ? 0 : Infinity);
-    // What is missing for the earliest may be there for the others.
+    // Messages that are missing for the earliest position may be stored for later positions.
     const all = history.complete || asking.length < 2
       ? history
       : await this.#relay.read(name, undefined, Infinity);
@@ -179,10 +179,10 @@ export class RelayLink {
 }
 
 /**
- * Begins a subscription with what is stored.
+ * Starts a subscription with the stored messages.
  *
- * @param history What was read.
- * @param from The position after which nothing is missing in it; `undefined` if all that is stored was read.
+ * @param history The result of reading the store.
+ * @param from The position after which it is complete; `undefined` if all stored messages were read.
  */
 function begin({ subscription, since }: Asker, history: History, from: Position | undefined): void {
   const { publications, position } = history;

@@ -1,18 +1,18 @@
 /** Options of the relays of this library. */
 export interface RelayOptions {
-  /** What the names of channels, subjects and keys begin with: 1 to 64 letters, digits, `_` or `-`. */
+  /** The prefix of the names of channels, subjects and keys: 1 to 64 letters, digits, `_` or `-`. */
   prefix: string;
   /** The time between two heartbeats through the broker, in milliseconds. @default {1000} */
   heartbeat?: number;
-  /** How many heartbeats may be missing before the broker counts as out of reach. @default {2} */
+  /** The number of missing heartbeats after which the broker counts as unreachable. @default {2} */
   missed?: number;
 }
 
 /**
  * Checks the options of a relay.
  *
- * @throws {TypeError} If an option is none, or the prefix can't be used.
- * @throws {RangeError} If a number is out of its range.
+ * @throws {TypeError} If there is an unknown option, or the prefix is invalid.
+ * @throws {RangeError} If a number is out of range.
  */
 export function checkRelayOptions(options: RelayOptions): void {
   const { prefix, heartbeat = 1000, missed = 2, ...others } = options;
@@ -34,7 +34,7 @@ export function checkRelayOptions(options: RelayOptions): void {
   }
 }
 
-/** Makes the error of a message of which it is not known whether the broker has it. */
+/** Creates the error for a message that the broker may or may not have received. */
 export function unknownOutcome(what: string): DOMException {
   return new DOMException(
     `Cannot tell whether the broker has the message: ${what}`,

@@ -1,7 +1,7 @@
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import type { Message } from "./types.ts";
 
-/** A message on its way between nodes. */
+/** A message between nodes. */
 export interface WireMessage {
   node: string;
   /** Its number among the node's messages of the topic, from 1; 0 if the topic is kept. */
@@ -13,7 +13,7 @@ export interface WireMessage {
 /** `<node> <number> <t or b> <id or ->`, a line feed, and the data. */
 const HEADER = /^([\w-]{1,64}) (\d{1,16}) ([tb]) (\S+)\n/;
 
-/** The longest header that is looked for, in bytes: ids are encoded, and bounded by the publisher. */
+/** The maximum length of a header, in bytes. The publisher limits the length of ids. */
 const MAX_HEADER = 4096;
 
 const encoder = new TextEncoder();
@@ -24,13 +24,13 @@ function headerOf({ node, number, id, data }: WireMessage): string {
   return `${node} ${number} ${type} ${id === undefined ? "-" : `+${encodeURIComponent(id)}`}\n`;
 }
 
-/** Writes a message as text: bytes as base64. */
+/** Encodes a message as text, with bytes as base64. */
 export function encodeText(message: WireMessage): string {
   const { data } = message;
   return headerOf(message) + (typeof data === "string" ? data : encodeBase64(data));
 }
 
-/** Writes a message as bytes of their own. */
+/** Encodes a message as new bytes. */
 export function encodeBytes(message: WireMessage): Uint8Array<ArrayBuffer> {
   const { data } = message;
   if (typeof data === "string") return encoder.encode(headerOf(message) + data);
@@ -41,7 +41,7 @@ export function encodeBytes(message: WireMessage): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Reads what `encodeText()` or `encodeBytes()` wrote. @returns `undefined` if it is something else. */
+/** Decodes the output of `encodeText()` or `encodeBytes()`. @returns `undefined` for any other input. */
 export function decode(payload: string | Uint8Array): WireMessage | undefined {
   try {
     const isText = typeof payload === "string";
@@ -70,13 +70,13 @@ function latin1(bytes: Uint8Array): string {
   return line === -1 ? "" : String.fromCharCode(...bytes.subarray(0, line + 1));
 }
 
-/** What nodes say to each other beside messages. */
+/** A control message between nodes. */
 export type NodeControl =
   /** A heartbeat: the last numbers of topics with recent messages. */
   | { type: "heartbeat"; node: string; numbers: Record<string, number> }
   /** A question for the numbers of topics. */
   | { type: "question"; node: string; question: number; topics: string[] }
-  /** The answer to it, by every node. */
+  /** The answer of a node to the question. */
   | {
     type: "answer";
     node: string;
@@ -85,12 +85,12 @@ export type NodeControl =
     age: number;
     numbers: Record<string, number>;
   }
-  /** A probe, which comes back when the broker has all that was sent before it. */
+  /** A probe, which comes back when the broker has all messages that were sent before it. */
   | { type: "probe"; node: string; probe: number }
   /** A node that ends. */
   | { type: "bye"; node: string };
 
-/** Reads a control message. @returns `undefined` if it is none. */
+/** Decodes a control message. @returns `undefined` if the input is not a control message. */
 export function decodeControl(payload: string | Uint8Array): NodeControl | undefined {
   try {
     const text = typeof payload === "string" ? payload : decoder.decode(payload);
@@ -120,7 +120,7 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
-/** Encodes a topic's name for a subject or a channel: no `*`, `>`, `.` or space of it reaches the broker. */
+/** Encodes a topic's name for a subject or a channel, without `*`, `>`, `.` and spaces. */
 export function encodeTopic(topic: string): string {
   return encodeURIComponent(topic).replaceAll(
     /[.!~*'()]/g,
@@ -128,7 +128,7 @@ export function encodeTopic(topic: string): string {
   );
 }
 
-/** The bytes of a message's data, as UTF-8 if it is text. */
+/** Returns the bytes of a message's data: of text, its UTF-8. */
 export function byteLengthOf(data: Message): number {
   return typeof data === "string" ? encoder.encode(data).length : data.length;
 }

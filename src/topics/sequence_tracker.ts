@@ -1,22 +1,22 @@
-/** What a node has received of one topic of one publisher. */
+/** The received numbers of one topic of one publisher. */
 interface Sequence {
   /** The number of the last message that has been received or counted as lost. */
   last: number;
-  /** The number of the first message that was received, until it is known what came before it. */
+  /** The number of the first received message, until the number of lost messages before it is known. */
   first: number | undefined;
-  /** A number that the publisher has announced, which is lost if it is not received until the next time. */
+  /** The number that the publisher announced last. Messages up to it are lost at the next announcement. */
   announced: number;
 }
 
-/** Another node, as far as it is known. */
+/** The state of another node. */
 interface Publisher {
   readonly sequences: Map<string, Sequence>;
-  /** The bounds of its start, by the clock of this node; `undefined` until it has answered. */
+  /** The earliest and the latest time of its start, by this node's clock; `undefined` until it has answered. */
   started: { earliest: number; latest: number } | undefined;
   heardAt: number;
 }
 
-/** Lost messages of a topic; `count` is `undefined` if their number can't be known. */
+/** Lost messages of a topic. `count` is `undefined` if their number is unknown. */
 export interface Loss {
   topic: string;
   count: number | undefined;
@@ -24,43 +24,44 @@ export interface Loss {
 
 /**
  * Counts the messages that a node has missed. Each publisher numbers its messages of a topic from 1, and
- * announces its last numbers. A number that is skipped, or announced twice without having come, is lost.
+ * announces its last numbers. A message is lost if a later number arrives, or if its number is announced
+ * twice before it arrives.
  *
- * A publisher that is met for the first time is asked for its numbers. The messages that it published
- * before this node wanted the topic are not missed. To know that, the times of its start and of the wish
- * are compared: both by the clock of this node, with the round trip of the question as the uncertainty.
+ * A new publisher is asked for its numbers. Messages that it published before this node subscribed to the
+ * topic are not missed. To decide this, the publisher's start is compared with the time of the subscription.
+ * Both use this node's clock; the round-trip time of the question is the uncertainty.
  */
 export class SequenceTracker {
   readonly #publishers = new Map<string, Publisher>();
-  /** When each topic was wanted first. */
+  /** The time at which this node first subscribed to each topic. */
   readonly #wanted = new Map<string, number>();
 
-  /** The topics that the node wants. */
+  /** The topics to which the node is subscribed. */
   get wanted(): Iterable<string> {
     return this.#wanted.keys();
   }
 
-  /** Whether there is a publisher that has not answered yet. */
+  /** Whether a publisher has not answered yet. */
   get hasUnknown(): boolean {
     for (const { started } of this.#publishers.values()) if (started === undefined) return true;
     return false;
   }
 
-  /** Begins to count a topic. */
+  /** Starts to count the lost messages of a topic. */
   want(topic: string, now: number): void {
     this.#wanted.set(topic, now);
   }
 
-  /** Ends it. */
+  /** Stops counting a topic. */
   unwant(topic: string): void {
     this.#wanted.delete(topic);
     for (const { sequences } of this.#publishers.values()) sequences.delete(topic);
   }
 
   /**
-   * Takes the number of a message.
+   * Records the number of a received message.
    *
-   * @returns How many messages are missing before it; `undefined` if it has been received already.
+   * @returns The number of messages missing before it; `undefined` if it is a duplicate.
    */
   message(node: string, topic: string, number: number, now: number): Loss[] | undefined {
     const wantedAt = this.#wanted.get(topic);
@@ -78,7 +79,7 @@ export class SequenceTracker {
     return count > 0 ? [{ topic, count }] : [];
   }
 
-  /** Takes the numbers that a publisher announces with a heartbeat. @returns What is lost. */
+  /** Records the numbers that a publisher announces with a heartbeat. @returns The lost messages. */
   heartbeat(node: string, numbers: Record<string, number>, now: number): Loss[] {
     const publisher = this.#publisher(node, now);
     const losses: Loss[] = [];
@@ -92,11 +93,11 @@ export class SequenceTracker {
   }
 
   /**
-   * Takes the answer of a publisher to a question.
+   * Records a publisher's answer to a question.
    *
-   * @param age For how long it has run, in milliseconds, when it got the question.
-   * @param asked When the question was sent, by the clock of this node.
-   * @returns What is lost.
+   * @param age The publisher's uptime when it received the question, in milliseconds.
+   * @param asked The time at which the question was sent, by this node's clock.
+   * @returns The lost messages.
    */
   answer(
     node: string,
@@ -122,14 +123,14 @@ export class SequenceTracker {
     return losses;
   }
 
-  /** Takes that a publisher has ended: what it announced does not come any more. @returns What is lost. */
+  /** Removes a publisher that has ended: announced messages no longer arrive. @returns The lost messages. */
   end(node: string): Loss[] {
     const publisher = this.#publishers.get(node);
     this.#publishers.delete(node);
     return [...publisher?.sequences ?? []].flatMap(settle);
   }
 
-  /** Forgets publishers of which nothing was heard since a time. @returns What is lost. */
+  /** Removes publishers that have been silent since a time. @returns The lost messages. */
   expire(before: number): Loss[] {
     const ended = [...this.#publishers].filter(([, { heardAt }]) => heardAt < before);
     return ended.flatMap(([node]) => this.end(node));
@@ -145,7 +146,7 @@ export class SequenceTracker {
     return publisher;
   }
 
-  /** Begins with a number that was announced, of a topic of which no message has come. */
+  /** Starts with an announced number, for a topic without a received message. */
   #begin(publisher: Publisher, topic: string, number: number): Loss[] {
     const wantedAt = this.#wanted.get(topic);
     if (wantedAt === undefined) return [];
@@ -159,7 +160,7 @@ export class SequenceTracker {
   }
 }
 
-/** Counts what came before the first message that was received of a topic. */
+/** Counts the lost messages before the first received message of a topic. */
 function judge(publisher: Publisher, topic: string, sequence: Sequence, wantedAt: number): Loss[] {
   const before = (sequence.first ?? 1) - 1;
   sequence.first = undefined;
@@ -168,7 +169,7 @@ function judge(publisher: Publisher, topic: string, sequence: Sequence, wantedAt
   return [{ topic, count: earliest > wantedAt ? before : undefined }];
 }
 
-/** Counts what was announced before, and has not come. */
+/** Counts the messages that were announced before and have not arrived. */
 function settle([topic, sequence]: [string, Sequence]): Loss[] {
   const count = sequence.announced - sequence.last;
   if (count <= 0) return [];

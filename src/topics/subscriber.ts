@@ -4,20 +4,20 @@ import type { SharedMessage } from "../connection/shared_message.ts";
 import { PingWindow } from "./ping_window.ts";
 import type { Message, Peer } from "./types.ts";
 
-/** Above how many unsent bytes a peer is slow: the high-water mark of a connection's send queue. */
+/** The number of unsent bytes above which a peer is slow: the high-water mark of a connection's send queue. */
 const HIGH_WATER_MARK = 64 * 1024;
 
-/** How often a peer that can't say when it is ready is looked at, in milliseconds. */
+/** The interval at which peers without `ready` are checked, in milliseconds. */
 const POLL_INTERVAL = 20;
 
-/** A peer that may say when its send queue is below its mark, and when it has closed. */
+/** A peer that may report when its send queue is below its mark, and when it has closed. */
 interface NotifyingPeer extends Peer, Partial<Pick<EventTarget, "addEventListener">> {
   readonly ready?: PromiseLike<unknown>;
   readonly closed?: PromiseLike<unknown>;
   removeEventListener?: EventTarget["removeEventListener"];
 }
 
-/** What a subscriber knows of each of its subscriptions. */
+/** The members of a subscription that its subscriber uses. */
 interface PeerSubscription {
   readonly topic: string;
   readonly isActive: boolean;
@@ -26,7 +26,7 @@ interface PeerSubscription {
   unsubscribe(): void;
 }
 
-/** Peers without `ready`, looked at by one timer while messages wait for them. */
+/** Peers without `ready`. One timer checks them while messages wait for them. */
 export class Poll {
   readonly #subscribers = new Set<Subscriber>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +51,7 @@ export class Poll {
   }
 }
 
-/** Calls back when a peer has closed, if it can say so. @returns A function that takes it back. */
+/** Calls back when a peer has closed, if it reports that. @returns A function that cancels this. */
 export function whenClosed(peer: Peer, onClose: () => void): () => void {
   const { closed } = peer as NotifyingPeer;
   if (typeof closed?.then === "function") {
@@ -72,7 +72,7 @@ export class Subscriber {
   #window: PingWindow | undefined;
   readonly #poll: Poll;
   readonly #onEmpty: (subscriber: Subscriber) => void;
-  /** Subscriptions with messages that wait, or with a gap to tell. */
+  /** Subscriptions with waiting messages, or with a gap to report. */
   readonly #pending = new Set<PeerSubscription>();
   #isScheduled = false;
   readonly #onClose = () => this.leave();
@@ -87,7 +87,7 @@ export class Subscriber {
     this.#unlisten = whenClosed(peer, this.#onClose);
   }
 
-  /** Counts what is on its way to the peer, so that a message of `"latest"` is new when it arrives. */
+  /** Limits the bytes in flight to the peer, so that a `"latest"` message is recent when it arrives. */
   limitWindow(): void {
     const { peer } = this;
     if (peer instanceof WebSocketConnection) this.#window ??= new PingWindow(peer);
@@ -98,12 +98,12 @@ export class Subscriber {
     return this.peer.readyState === 1;
   }
 
-  /** Whether more waits to be sent than the high-water mark. */
+  /** Whether the peer's send queue is above the high-water mark. */
   get isSlow(): boolean {
     return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK || this.#window?.isFull === true;
   }
 
-  /** Sends a message, unless the peer is slow: from shared bytes, if it is a connection of this library. */
+  /** Sends a message, unless the peer is slow. Connections of this library share the encoded bytes. */
   send(message: SharedMessage): "sent" | "full" | "closed" {
     if (this.#sender !== undefined) {
       if (this.#window?.isFull) return this.isOpen ? "full" : "closed";
@@ -117,7 +117,7 @@ export class Subscriber {
     return "sent";
   }
 
-  /** Sends what waits for a subscription, as soon as the peer is not slow. */
+  /** Sends the waiting messages of a subscription as soon as the peer is not slow. */
   drain(subscription: PeerSubscription): void {
     this.#pending.add(subscription);
     if (this.#isScheduled) return;
@@ -129,7 +129,7 @@ export class Subscriber {
     else this.#poll.add(this);
   }
 
-  /** Sends what waits, in turn for each subscription, until the peer is slow again. */
+  /** Sends waiting messages, one subscription after the other, until the peer is slow again. */
   flush(): void {
     this.#isScheduled = false;
     if (!this.isOpen) return this.leave();
@@ -140,7 +140,7 @@ export class Subscriber {
     }
   }
 
-  /** Closes a peer that is too slow for a stream without a hole. */
+  /** Closes a peer that is too slow to receive every message. */
   closeSlow(): void {
     this.leave();
     this.peer.close(1013, "too slow for the messages of a topic");
@@ -151,7 +151,7 @@ export class Subscriber {
     for (const subscription of [...this.subscriptions.values()]) subscription.unsubscribe();
   }
 
-  /** Takes out a subscription that has ended. */
+  /** Removes a subscription that has ended. */
   forget(subscription: PeerSubscription): void {
     this.subscriptions.delete(subscription.topic);
     this.#pending.delete(subscription);

@@ -11,21 +11,21 @@ import { SharedMessage } from "../connection/shared_message.ts";
 import type { GapCount } from "./gap_count.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
-/** What a subscription did with a message: the fields of `Published`. */
+/** The result of delivering a message to one subscription: a field of `Published`. */
 export type Outcome = "sent" | "waiting" | "dropped" | "closed";
 
 /** The options of a subscription that have defaults. */
 export const DEFAULTS = { whenSlow: "close", maxWaiting: 64 } as const;
 
-/** What all subscriptions of a `topics()` share. */
+/** The state that all subscriptions of a `topics()` share. */
 export interface SubscriptionContext {
-  /** Counts since the beginning, and the number of messages that wait now. */
+  /** Totals since the start, and the number of messages that wait now. */
   readonly counts: { sent: number; waiting: number; dropped: number; closed: number };
   /** Called with each gap, after the subscription's own callback. */
   readonly onGap: ((gap: Gap) => void) | undefined;
-  /** Reports what a callback has thrown. */
+  /** Reports an exception of a callback. */
   reportError(error: unknown): void;
-  /** Takes a subscription out of its topic. */
+  /** Removes a subscription from its topic. */
   remove(subscription: TopicSubscription): void;
 }
 
@@ -41,7 +41,7 @@ export class TopicSubscription implements Subscription {
   readonly #context: SubscriptionContext;
   readonly #options: SubscribeOptions;
   #queue: WaitingQueue | undefined;
-  /** Messages that came before the subscription has begun; `undefined` once it has. */
+  /** Messages that arrived before the subscription started; `undefined` once it has. */
   #early: { publication: Publication; data: SharedMessage }[] | undefined;
   #isActive = true;
   #start: SubscriptionStart | undefined;
@@ -82,12 +82,12 @@ export class TopicSubscription implements Subscription {
     return this.#isActive;
   }
 
-  /** Lets messages wait until `begin()`. */
+  /** Queues messages until `begin()`. */
   holdEarly(): void {
     this.#early = [];
   }
 
-  /** Begins, with kept messages, which are sent before all others. */
+  /** Starts the subscription. Kept messages are sent before all others. */
   begin(position: Position | undefined, recovered: boolean, replay: Publication[]): void {
     if (!this.#isActive) return;
     const start = { recovered, position, replayed: replay.length };
@@ -116,7 +116,7 @@ export class TopicSubscription implements Subscription {
     this.subscriber.drain(this);
   }
 
-  /** Sends a message, or lets it wait, or drops it. @param data What is sent for it. */
+  /** Sends a message, queues it or drops it. @param data The encoded message. */
   deliver(publication: Publication, data: SharedMessage): Outcome {
     if (this.#early !== undefined) {
       this.#early.push({ publication, data });
@@ -139,14 +139,14 @@ export class TopicSubscription implements Subscription {
     }
   }
 
-  /** Drops a message that can't be sent: the gap is told before the next one. */
+  /** Drops a message that can't be sent. The gap is reported before the next message. */
   skip(): void {
     this.#drop(1);
     this.#waitingQueue.skip();
     this.subscriber.drain(this);
   }
 
-  /** Takes that a relay has lost messages: they are told behind what waits. */
+  /** Counts messages that a relay has lost. The gap is reported after the waiting messages. */
   skipLost(count: number | undefined): void {
     this.#waitingQueue.skipLost(count);
     this.subscriber.drain(this);
@@ -183,7 +183,7 @@ export class TopicSubscription implements Subscription {
     this.subscriber.forget(this);
   }
 
-  /** Ends the subscription, without taking it out of its topic. */
+  /** Ends the subscription, without removing it from its topic. */
   end(): void {
     this.#isActive = false;
     this.#unlisten?.();
@@ -244,7 +244,7 @@ export class TopicSubscription implements Subscription {
     return "sent";
   }
 
-  /** What is sent for a kept message; `undefined` if it can't be encoded. */
+  /** Returns the encoded form of a kept message, or `undefined` if `encode` throws. */
   #encode(publication: Publication): SharedMessage | undefined {
     try {
       return new SharedMessage(this.encode?.(publication) ?? publication.data);
@@ -262,7 +262,7 @@ export class TopicSubscription implements Subscription {
   #tellGap(gap: GapCount | undefined): void {
     for (const told of gap?.of(this.topic) ?? []) {
       this.#call(() => this.#options.onGap?.(told));
-      // What a relay has lost is told to the node once, not for each subscription.
+      // The node reports messages that a relay has lost once, not for each subscription.
       if (told.why === "slow") this.#call(() => this.#context.onGap?.(told));
     }
   }

@@ -7,11 +7,11 @@ export class Topic {
   readonly name: string;
   readonly keep: Keep | undefined;
   readonly subscriptions: TopicSubscription[] = [];
-  /** What is kept by this process; `undefined` if a relay keeps it, or if it is not kept. */
+  /** The history in this process; `undefined` if a relay keeps it, or if the topic is not kept. */
   readonly history: TopicHistory | undefined;
-  /** Resolves when a relay delivers the topic; `undefined` without a relay, or without subscribers. */
+  /** Resolves when the relay delivers the topic; `undefined` without a relay or subscribers. */
   live: Promise<void> | undefined;
-  /** Whether a message is being delivered: the subscriptions keep their places until it is. */
+  /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
   #hasEnded = false;
 
@@ -27,7 +27,7 @@ export class Topic {
     this.subscriptions.push(subscription);
   }
 
-  /** Takes out a subscription; the last one gets its place. */
+  /** Removes a subscription; the last one takes its place. */
   remove(subscription: TopicSubscription): void {
     if (this.isPublishing) {
       this.#hasEnded = true;
@@ -39,7 +39,7 @@ export class Topic {
     last.place = subscription.place;
   }
 
-  /** Takes out the subscriptions that have ended while a message was delivered. */
+  /** Removes the subscriptions that ended while a message was delivered. */
   compact(): void {
     if (!this.#hasEnded) return;
     this.#hasEnded = false;

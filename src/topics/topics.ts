@@ -29,7 +29,7 @@ import type {
   TopicsStats,
 } from "./types.ts";
 
-/** What became of a message. */
+/** The result of publishing a message. */
 class PublishedMessage implements Published {
   #settled: Promise<Position | undefined> | (() => Promise<Position | undefined>);
   subscribers = 0;
@@ -38,7 +38,7 @@ class PublishedMessage implements Published {
   dropped = 0;
   closed = 0;
 
-  /** @param settled The promise, or what makes it when it is asked for. */
+  /** @param settled The promise, or a function that creates it on the first access. */
   constructor(settled: Promise<Position | undefined> | (() => Promise<Position | undefined>)) {
     this.#settled = settled;
   }
@@ -147,7 +147,7 @@ class LocalTopics implements Topics {
       );
     }
     this.#published++;
-    // The caller may write into its bytes again.
+    // The caller may reuse its buffer.
     const own = typeof data === "string" ? data : new Uint8Array(data);
     if (this.#link !== undefined && keep !== undefined) {
       const position = this.#link.store(found!, own, options);
@@ -268,7 +268,7 @@ class LocalTopics implements Topics {
     else this.#forgetUnused(topic);
   }
 
-  /** Forgets a topic that has neither subscribers nor a history that still counts. */
+  /** Removes a topic that has neither subscribers nor a history that is still needed. */
   #forgetUnused(topic: Topic | undefined): void {
     if (topic === undefined || topic.isPublishing || topic.subscriptions.length > 0) return;
     const { history } = topic;
@@ -326,10 +326,10 @@ function quote(topic: string): string {
 }
 
 /**
- * Makes an independent set of topics: rooms, channels, feeds.
+ * Creates an independent set of topics: rooms, channels, feeds.
  *
- * A topic exists while it has subscribers or kept messages. There are no wildcards. A message goes to
- * the subscribers in the order of the `publish()` calls, within the call.
+ * A topic exists while it has subscribers or kept messages. There are no wildcards. `publish()` sends to
+ * all subscribers before it returns, so they get messages in the order of the calls.
  *
  * @example
  * ```ts
@@ -344,8 +344,8 @@ function quote(topic: string): string {
  * console.log(subscribers, sent, received); // 1 1 [ "hello" ]
  * ```
  *
- * @throws {TypeError} If an option is none.
- * @throws {RangeError} If a number is out of its range.
+ * @throws {TypeError} If there is an unknown option, or a value has the wrong type.
+ * @throws {RangeError} If a number is out of range.
  */
 export function topics(options: TopicsOptions = {}): Topics {
   return new LocalTopics(options);

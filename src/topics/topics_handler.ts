@@ -15,14 +15,14 @@ import type {
 /** The close code for a client that does not speak the subprotocol (RFC 6455 §7.4.1). */
 const POLICY_VIOLATION = 1008;
 
-/** How many answers of `subscribe()` one client may have waiting. */
+/** The maximum number of pending `subscribe()` calls per client. */
 const MAX_PENDING = 64;
 
 /** Options of {@linkcode topicsHandler}. */
 export interface TopicsHandlerOptions<Socket extends Peer> {
   /**
-   * Decides whether a client may subscribe to a topic, and with which options: `true` or options let
-   * it. `since` is the client's. Anything else, and an exception, refuses.
+   * Decides whether a client may subscribe to a topic, and with which options. `true` or options accept
+   * the subscription; any other value and an exception reject it. The client provides `since`.
    *
    * @default {undefined} No client may subscribe.
    */
@@ -30,23 +30,23 @@ export interface TopicsHandlerOptions<Socket extends Peer> {
     socket: Socket,
     topic: string,
   ) => SubscribeOptions | boolean | Promise<SubscribeOptions | boolean>;
-  /** Called with each message of the application. @default {undefined} They are ignored. */
+  /** Called with each application message. @default {undefined} These messages are ignored. */
   message?: (socket: Socket, message: Message) => unknown;
-  /** Called with what the callbacks throw. @default {undefined} It is printed. */
+  /** Called with each exception of a callback. @default {undefined} Exceptions are printed. */
   onError?: (error: unknown) => void;
 }
 
-/** The callbacks that {@linkcode topicsHandler} makes: a handler for `serve()`. */
+/** The callbacks that {@linkcode topicsHandler} returns: a handler for `serve()`. */
 export interface TopicsHandler<Socket extends Peer> {
-  /** Begins with a connection. */
+  /** Starts serving a connection. */
   open(socket: Socket): void;
-  /** Takes a message of the client. */
+  /** Handles a message of the client. */
   message(socket: Socket, message: string | Uint8Array): unknown;
   /** Ends the subscriptions of a connection. */
   close(socket: Socket): void;
 }
 
-/** The functions for one `encode` of the application: with offsets, and without. */
+/** The wire encoders for one `encode` function of the application: with and without offsets. */
 interface Encoders {
   withOffsets(publication: Publication): Message;
   withoutOffsets(publication: Publication): Message;
@@ -56,22 +56,22 @@ interface Encoders {
 interface NumberedTopic {
   readonly name: string;
   readonly number: number;
-  /** The number of its subscriptions. */
+  /** The number of the topic's subscriptions. */
   uses: number;
-  /** What messages are encoded with, for each `encode` of the application. */
+  /** The wire encoders, by the application's `encode` function. */
   readonly encoders: Map<SubscribeOptions["encode"], Encoders>;
 }
 
 /** The subscriptions of one client. */
 interface Client {
   readonly byNumber: Map<number, { topic: NumberedTopic; subscription: Subscription }>;
-  /** Topics for which `subscribe()` has not answered yet. */
+  /** Topics for which `subscribe()` is pending. */
   readonly pending: Set<string>;
 }
 
 /**
- * Makes the callbacks of a server for the subprotocol `sluice.topics.v1`: clients subscribe to topics,
- * as far as `subscribe` lets them, and recover what they have missed of kept topics.
+ * Creates the callbacks of a server for the subprotocol `sluice.topics.v1`. Clients subscribe to the topics
+ * that `subscribe` accepts, and recover missed messages of kept topics.
  *
  * @example
  * ```ts
@@ -172,7 +172,7 @@ class Handler<Socket extends Peer> {
     } catch (error) {
       this.#report(error);
     }
-    // The client may have left, or asked to unsubscribe, in the meantime.
+    // The client may have closed or unsubscribed in the meantime.
     if (!client.pending.delete(name) || socket.readyState !== 1) return;
     const isAllowed = answer === true || (typeof answer === "object" && answer !== null);
     if (!isAllowed) return refuse("not allowed");
@@ -205,7 +205,7 @@ class Handler<Socket extends Peer> {
       send(socket, { gap: number, ...(count === undefined ? {} : { count }), why });
       options.onGap?.(gap);
     };
-    // The order of "latest" is not that of the offsets, so the client can't continue after one of them.
+    // "latest" may send offsets out of order, so a client can't continue after one of them.
     const hasOffsets = options.whenSlow !== "latest";
     const encode = encoderOf(topic, options.encode, hasOffsets);
     const own = since === undefined ? {} : { since };
@@ -258,7 +258,7 @@ class Handler<Socket extends Peer> {
   }
 }
 
-/** One function for a topic and an `encode`, so that a message is encoded once for all clients. */
+/** Returns one function per topic and `encode`, so that a message is encoded once for all clients. */
 function encoderOf(
   topic: NumberedTopic,
   encode: SubscribeOptions["encode"],

@@ -3,26 +3,26 @@ import type { Gap, Message, Position } from "./types.ts";
 /**
  * The subprotocol of {@linkcode topicsHandler} and {@linkcode openFeed}, for `Sec-WebSocket-Protocol`.
  *
- * A control message is a JSON object as text. Any other message is a number, for a kept topic a space
- * and an offset, a line feed, and the data: of the topic that has the number, or with 0, of the
+ * A control message is a JSON object as text. Any other message has a header: the number of its topic, for a
+ * kept topic a space and the offset, and a line feed. The data follows. Number 0 marks a message of the
  * application.
  */
 export const TOPICS_PROTOCOL = "sluice.topics.v1";
 
-/** What a client may ask for. */
+/** A request of a client. */
 export type ClientControl =
   | { subscribe: string; since?: string }
   /** A name, or the number of the topic. */
   | { unsubscribe: string | number };
 
-/** What a server reports. */
+/** A report of a server. */
 export type ServerControl =
   | { topic: number; name: string; at?: string; recovered: boolean }
   | { refused: string; reason: string }
   | { gap: number; count?: number; why: Gap["why"] }
   | { unsubscribed: number };
 
-/** A message with the number of its topic: 0 is the application. */
+/** A message with the number of its topic; 0 for a message of the application. */
 export interface Envelope {
   number: number;
   offset: number | undefined;
@@ -35,19 +35,19 @@ const MAX_HEADER = 16 + 1 + 16 + 1;
 const HEADER = /^(\d{1,16})(?: (\d{1,16}))?\n/;
 const POSITION = /^([\w-]{1,64}):(\d{1,16})$/;
 
-/** Writes a position as text: the epoch, a colon and the offset. */
+/** Encodes a position as text: the epoch, a colon and the offset. */
 export function formatPosition({ epoch, offset }: Position): string {
   return `${epoch}:${offset}`;
 }
 
-/** Reads a position. @returns `undefined` if the text is none. */
+/** Decodes a position. @returns `undefined` if the text is not a position. */
 export function parsePosition(text: unknown): Position | undefined {
   const [, epoch, digits] = typeof text === "string" ? POSITION.exec(text) ?? [] : [];
   const offset = Number(digits);
   return epoch !== undefined && Number.isSafeInteger(offset) ? { epoch, offset } : undefined;
 }
 
-/** Puts the number of a topic, and the offset if there is one, before data. */
+/** Adds the header: the number of a topic, and the offset if there is one. */
 export function wrap(number: number, offset: number | undefined, data: Message): Message {
   const header = offset === undefined ? `${number}\n` : `${number} ${offset}\n`;
   if (typeof data === "string") return header + data;
@@ -57,7 +57,7 @@ export function wrap(number: number, offset: number | undefined, data: Message):
   return bytes;
 }
 
-/** Takes a message apart. @returns `undefined` if it has no header. */
+/** Splits a message into header and data. @returns `undefined` if it has no header. */
 export function unwrap(message: string | Uint8Array): Envelope | undefined {
   const isText = typeof message === "string";
   const start = isText
@@ -73,7 +73,7 @@ export function unwrap(message: string | Uint8Array): Envelope | undefined {
   };
 }
 
-/** Reads a control message. @returns `undefined` if the message is none, or no JSON object. */
+/** Decodes a control message. @returns `undefined` if the message is not a JSON object in text. */
 export function parseControl(message: string | Uint8Array): Record<string, unknown> | undefined {
   if (typeof message !== "string" || !message.startsWith("{")) return undefined;
   try {
@@ -84,7 +84,7 @@ export function parseControl(message: string | Uint8Array): Record<string, unkno
 }
 
 /**
- * Makes a message of the application for the other end of `sluice.topics.v1`, which gets it as it is.
+ * Encodes an application message for the other end of `sluice.topics.v1`. Its callback gets the original data.
  *
  * @example
  * ```ts

@@ -4,21 +4,21 @@ import type { Publication, WhenSlow } from "./types.ts";
 
 /** A message that waits for a slow peer. */
 export interface Waiting {
-  /** What is sent; `undefined` until a kept message is encoded. */
+  /** The encoded message; `undefined` until a kept message is encoded. */
   data: SharedMessage | undefined;
   /** A kept message that is sent again. */
   publication: Publication | undefined;
-  /** The messages that are missing before it. */
+  /** The number of messages missing before it. */
   gap: GapCount | undefined;
   readonly key: unknown;
 }
 
-/** What {@linkcode WaitingQueue.add} did: the message waits, or is dropped, or does not fit at all. */
+/** The result of {@linkcode WaitingQueue.add}: the message waits, is dropped, or does not fit. */
 export type Added = "waiting" | "dropped" | "full";
 
 /**
- * The messages of one subscription that wait for a slow peer, bounded by its policy. It counts the
- * messages that are dropped at the place where they are missing.
+ * The messages of one subscription that wait for a slow peer, limited by its policy. Dropped messages are
+ * counted at their place in the queue.
  */
 export class WaitingQueue {
   readonly #policy: WhenSlow;
@@ -26,9 +26,9 @@ export class WaitingQueue {
   #items: Waiting[] = [];
   #head = 0;
   #byKey: Map<unknown, Waiting> | undefined;
-  /** The number of replayed messages at the front: they don't count for `max`. */
+  /** The number of replayed messages at the front, which do not count for `max`. */
   #replayed = 0;
-  /** The messages that are missing at the end. */
+  /** The number of messages missing at the end. */
   #gapAtEnd: GapCount | undefined;
 
   constructor(policy: WhenSlow, max: number) {
@@ -41,7 +41,7 @@ export class WaitingQueue {
     return this.#items.length - this.#head;
   }
 
-  /** Adds kept messages before any other is added. */
+  /** Adds kept messages. The queue must be empty. */
   replay(publications: Publication[]): void {
     for (const publication of publications) {
       this.#items.push({ ...contentOf(publication), gap: undefined, key: undefined });
@@ -50,9 +50,9 @@ export class WaitingQueue {
   }
 
   /**
-   * Adds a message by the policy: what is sent for it, or a kept message that is still to be encoded.
+   * Adds a message according to the policy: an encoded message, or a kept message that is encoded later.
    *
-   * @returns What became of it, and the number of messages that it has displaced.
+   * @returns The result, and the number of messages that the new one has displaced.
    */
   add(message: SharedMessage | Publication, key: unknown): { added: Added; displaced: number } {
     if (this.#policy === "latest") {
@@ -83,12 +83,12 @@ export class WaitingQueue {
     return { added: "waiting", displaced: 1 };
   }
 
-  /** Counts a message that is dropped behind all others. */
+  /** Counts a message that is dropped at the end of the queue. */
   skip(): void {
     (this.#gapAtEnd ??= new GapCount()).addSlow(1);
   }
 
-  /** Counts messages that a relay has lost, behind all others. */
+  /** Counts messages that a relay has lost, at the end of the queue. */
   skipLost(count: number | undefined): void {
     (this.#gapAtEnd ??= new GapCount()).addRelay(count);
   }
@@ -107,7 +107,7 @@ export class WaitingQueue {
     return oldest;
   }
 
-  /** Returns the messages that are missing at the end, once. */
+  /** Returns and clears the number of messages missing at the end. */
   takeGapAtEnd(): GapCount | undefined {
     const gap = this.#gapAtEnd;
     this.#gapAtEnd = undefined;
