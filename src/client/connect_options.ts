@@ -104,18 +104,19 @@ export const handshakeOptionChecks: OptionChecks<HandshakeOptions> = {
   discardMessages: aBoolean,
 };
 
-const aCertificate: OptionCheck = (value) =>
-  isPem(value, "CERTIFICATE") ? undefined : "a certificate in PEM";
+/** The message does not contain the value: a key may stand in the place of a certificate. */
+function aPem(kind: string, expected: string): OptionCheck {
+  return (value, path) => {
+    if (isPem(value, kind)) return undefined;
+    throw new TypeError(`Cannot use option ${path}: expected ${expected}`);
+  };
+}
 
 const clientTlsChecks: OptionChecks<ClientTls> = {
   caCerts: aListOf("certificates in PEM", (item) => isPem(item, "CERTIFICATE")),
   serverName: aString,
-  cert: aCertificate,
-  key: (value, path) => {
-    if (isPem(value, "PRIVATE KEY")) return undefined;
-    // The message must not contain a key.
-    throw new TypeError(`Cannot use option ${path}: expected a private key in PEM`);
-  },
+  cert: aPem("CERTIFICATE", "a certificate in PEM"),
+  key: aPem("PRIVATE KEY", "a private key in PEM"),
 };
 
 const aClientTls: OptionCheck = (value, path) => {

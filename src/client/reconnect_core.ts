@@ -5,8 +5,8 @@ import type { Sendable } from "../connection/sendable.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import { toBytes } from "../connection/sendable.ts";
 import { unrefTimer } from "../transport/event_loop.ts";
-import { abortable, sleep, withTimeout } from "../util/abort.ts";
-import { checkOptions } from "../util/options.ts";
+import { abortable, checkTimeout, sleep, withTimeout } from "../util/abort.ts";
+import { checkOptions, show } from "../util/options.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { makeConnectPlan } from "./connect_plan.ts";
 import { dial } from "./dial.ts";
@@ -70,6 +70,7 @@ export class ReconnectCore {
     this.#options = options;
     this.#clock = clock;
     this.#backoff = new Backoff(options, clock.random);
+    checkTimeout(options.timeout);
     const { headers = [], protocols = [], firstMessage, signal, maxQueueSize = 0 } = options;
     // An option that no attempt could use is an error now.
     const { limits: { maxBufferedAmount } } = makeConnectPlan(
@@ -231,7 +232,7 @@ export class ReconnectCore {
     const isRequested = this.#isReconnecting;
     this.#isReconnecting = false;
     if (isRequested && !this.#stop.signal.aborted) return 0;
-    let retryIn = this.#stop.signal.aborted || isFinal(info)
+    let retryIn = this.#stop.signal.aborted || askIsFinal(isFinal, info)
       ? undefined
       : this.#backoff.next(openFor);
     if (retryIn === undefined) this.#finish();
@@ -254,6 +255,21 @@ function connectOptions(
   protocols: string | readonly string[],
 ): ConnectOptions {
   return { ...options, headers, protocols };
+}
+
+/**
+ * Calls `isFinal()`. A result that is no boolean, such as a promise, decides nothing.
+ *
+ * @throws {TypeError} If the result is no boolean.
+ */
+function askIsFinal(isFinal: (info: CloseInfo) => boolean, info: CloseInfo): boolean {
+  const result: unknown = isFinal(info);
+  if (typeof result === "boolean") return result;
+  // Its rejection would end the process.
+  Promise.resolve(result).catch(() => {});
+  throw new TypeError(
+    `Cannot use the result of isFinal(): expected a boolean, got ${show(result)}`,
+  );
 }
 
 /** @throws {TypeError} If it is not a message. */

@@ -35,7 +35,7 @@ export interface ReconnectOptions
   /**
    * Returns whether a close, or a failed attempt (1006, with its `error`), ends the reconnections. It
    * replaces {@linkcode isFinalClose}, whose documentation has the closes and statuses that are final by
-   * default.
+   * default. Any other result than a boolean is an error that ends them.
    *
    * @default {isFinalClose}
    */

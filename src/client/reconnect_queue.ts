@@ -46,7 +46,9 @@ export class ReconnectQueue {
   /** @throws {RangeError} If `maxQueueSize` is not a number from 0 to `maxBufferedAmount`. */
   constructor(limits: ReconnectQueueLimits) {
     const { maxQueueSize, maxBufferedAmount } = limits;
-    if (!(maxQueueSize >= 0 && maxQueueSize <= maxBufferedAmount)) {
+    if (
+      !(typeof maxQueueSize === "number" && maxQueueSize >= 0 && maxQueueSize <= maxBufferedAmount)
+    ) {
       throw new RangeError(
         `Cannot use maxQueueSize: expected a number from 0 to ${maxBufferedAmount}, got ` +
           maxQueueSize,

@@ -1,3 +1,5 @@
+import { anything, checkOptions } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
 import { coreOf } from "./connection.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { Sender } from "./sender.ts";
@@ -11,6 +13,8 @@ export interface BroadcastOptions {
   except?: WebSocketConnection<unknown> | undefined;
 }
 
+const broadcastOptionChecks: OptionChecks<BroadcastOptions> = { except: anything };
+
 /**
  * Sends a message to many connections: text if `data` is a string, otherwise binary. It is encoded once,
  * and all of them write the same bytes. A connection that is not open is left out.
@@ -21,7 +25,7 @@ export interface BroadcastOptions {
  *
  * @param sockets The connections, such as `server.connections`.
  * @returns The number of connections that have sent it.
- * @throws {TypeError} If `data` is of another type.
+ * @throws {TypeError} If `data` is of another type, or an option is unknown.
  *
  * @example
  * ```ts
@@ -37,8 +41,10 @@ export interface BroadcastOptions {
 export function broadcast(
   sockets: Iterable<WebSocketConnection<unknown>>,
   data: Sendable,
-  { except }: BroadcastOptions = {},
+  options?: BroadcastOptions,
 ): number {
+  if (options !== undefined) checkOptions("broadcast()", options, broadcastOptionChecks);
+  const except = options?.except;
   const message = new SharedMessage(typeof data === "string" ? data : toBytes(data));
   let count = 0;
   for (const socket of sockets) {

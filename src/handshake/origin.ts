@@ -68,6 +68,8 @@ export function createOriginCheck(policy: OriginPolicy = [], isSecure = false): 
 function isAllowed(policy: (origin: string) => boolean, origin: string): boolean {
   const result: unknown = policy(origin);
   if (typeof result === "boolean") return result;
+  // Its rejection would end the process.
+  Promise.resolve(result).catch(() => {});
   throw new TypeError(
     `Cannot use the result of origins(): expected a boolean, got ${typeof result}`,
   );

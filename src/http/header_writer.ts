@@ -16,7 +16,7 @@ export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 /**
  * Iterates over header fields of any form as pairs.
  *
- * @throws {TypeError} If an entry of the iterable is not a pair.
+ * @throws {TypeError} If an entry of the iterable is not a pair, or has no value.
  */
 export function* pairs(fields: HeaderFields = []): Generator<[name: string, value: string]> {
   const list = Symbol.iterator in fields
@@ -25,6 +25,10 @@ export function* pairs(fields: HeaderFields = []): Generator<[name: string, valu
   for (const pair of list) {
     if (pair.length !== 2) {
       throw new TypeError(`Cannot write header: ${pair.length} items, expected [name, value]`);
+    }
+    // A variable that is not set must not be sent as the text "undefined".
+    if (pair[1] === undefined || pair[1] === null) {
+      throw new TypeError(`Cannot write header ${quote(String(pair[0]))}: its value is ${pair[1]}`);
     }
     yield [String(pair[0]), String(pair[1])];
   }

@@ -8,6 +8,12 @@ import { isControl, Opcode } from "./opcode.ts";
  */
 export type Role = "client" | "server";
 
+/** Throws a `TypeError` for any other value than a role: the wrong one would swap the masking. */
+export function checkRole(role: Role): void {
+  if (role === "client" || role === "server") return;
+  throw new TypeError(`Cannot use role: expected "client" or "server", got ${String(role)}`);
+}
+
 /**
  * One frame, or a part of one, unmasked.
  *

@@ -1,6 +1,7 @@
 import { concat, copyOf, EMPTY } from "./bytes.ts";
 import { DecodedFrame } from "./decoded_frame.ts";
 import { WebSocketError } from "./errors.ts";
+import { checkRole } from "./frame.ts";
 import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
 import { deliverFrame } from "./frame_sink.ts";
@@ -83,8 +84,13 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   /** The bytes that wait for {@linkcode FrameDecoder.resume}. */
   #rest: Uint8Array = EMPTY;
 
-  /** Creates a decoder for one direction of one connection. */
+  /**
+   * Creates a decoder for one direction of one connection.
+   *
+   * @throws {TypeError} If the role is unknown.
+   */
   constructor(options: FrameDecoderOptions) {
+    checkRole(options.role);
     this.#masked = options.role === "server";
     this.#chunks = options.chunks ?? "kept";
     this.#payload = options.payload ?? "shared";

@@ -1,6 +1,6 @@
 import { EMPTY } from "./bytes.ts";
 import { acquireBuffer, releaseBuffer } from "./buffer_pool.ts";
-import { checkFirstByte, MAX_CONTROL_PAYLOAD, Rsv } from "./frame.ts";
+import { checkFirstByte, checkRole, MAX_CONTROL_PAYLOAD, Rsv } from "./frame.ts";
 import type { FrameInit, Role } from "./frame.ts";
 import { freshMaskingKey, mask } from "./mask.ts";
 import type { OutgoingMessage } from "./message.ts";
@@ -45,8 +45,13 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
 
-  /** Creates an encoder for one direction of one connection. */
+  /**
+   * Creates an encoder for one direction of one connection.
+   *
+   * @throws {TypeError} If the role is unknown.
+   */
   constructor(options: FrameEncoderOptions) {
+    checkRole(options.role);
     this.#masked = options.role === "client";
   }
 

@@ -1,6 +1,7 @@
 import { WebSocketError } from "../protocol/errors.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { ServeOptions } from "./serve_options.ts";
+import { isThenable } from "./upgrade_result.ts";
 
 /** Calls a server's `onError`. An error that `onError` itself throws is printed. */
 export function reportError<Data>(
@@ -11,7 +12,7 @@ export function reportError<Data>(
   const failed = (thrown: unknown) => console.error("onError() has thrown", thrown);
   try {
     const result: unknown = onError(error, socket);
-    if (result instanceof Promise) result.catch(failed);
+    if (isThenable(result)) Promise.resolve(result).catch(failed);
   } catch (thrown) {
     failed(thrown);
   }
@@ -22,6 +23,6 @@ export function reportError<Data>(
  * with them.
  */
 function printError(error: unknown): void {
-  const { cause } = error as { cause?: unknown };
+  const cause = (error as { cause?: unknown } | null | undefined)?.cause;
   if (!(error instanceof WebSocketError) || cause !== undefined) console.error(error);
 }

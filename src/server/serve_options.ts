@@ -1,4 +1,12 @@
-import { aBoolean, aFunction, anInteger, anything, aSignal, aString } from "../util/options.ts";
+import {
+  aBoolean,
+  aFunction,
+  anInteger,
+  anything,
+  aSignal,
+  aString,
+  checkOptions,
+} from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import { acceptOptionChecks } from "./accept_options.ts";
 import type { Addr, ListenOptions, ServerTls } from "../transport/transport.ts";
@@ -70,10 +78,12 @@ export const serveOptionChecks: OptionChecks<ServeOptions> = {
   port: anInteger(0, 65535),
   path: aString,
   reusePort: aBoolean,
-  tls: (value) => {
+  tls: (value, path) => {
     const { cert, key } = (value ?? {}) as Partial<ServerTls>;
     const isUsable = [cert, key].every((pem) => typeof pem === "string" && pem !== "");
-    return isUsable ? undefined : "an object of cert and key, both in PEM";
+    if (!isUsable) return "an object of cert and key, both in PEM";
+    checkOptions<ServerTls>(path, value, { cert: anything, key: anything });
+    return undefined;
   },
   maxConnections: anything,
   maxConnectionsPerAddress: anything,

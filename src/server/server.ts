@@ -164,6 +164,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
    * options, the earlier deadline holds, and without `drain` the server stops listening.
    *
    * @returns `finished`.
+   * @throws {TypeError} If an option is unknown.
    * @throws {RangeError} If the code may not be sent, or a time is not a number of at least 0.
    * @throws {DOMException} A `SyntaxError` if the reason is too long.
    */

@@ -1,4 +1,6 @@
 import { encodeClosePayload } from "../protocol/close_code.ts";
+import { aBoolean, anything, checkOptions } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 
 /** Options of `shutdown()`. */
@@ -47,13 +49,23 @@ export type ShutdownConfig = Required<Omit<ShutdownOptions, "reason">> & {
   readonly reason: string | undefined;
 };
 
+const shutdownOptionChecks: OptionChecks<ShutdownOptions> = {
+  code: anything,
+  reason: anything,
+  spread: anything,
+  deadline: anything,
+  drain: aBoolean,
+};
+
 /**
  * Checks the options of `shutdown()`.
  *
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If the code may not be sent, or a time is not a number of at least 0.
  * @throws {DOMException} A `SyntaxError` if the reason is too long.
  */
 export function resolveShutdownOptions(options: ShutdownOptions): ShutdownConfig {
+  checkOptions<ShutdownOptions>("shutdown()", options, shutdownOptionChecks);
   const { code = 1001, reason, spread = 0, deadline = spread + DEFAULT_GRACE, drain = false } =
     options;
   encodeClosePayload(code, reason);

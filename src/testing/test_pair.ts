@@ -122,7 +122,12 @@ export async function testPair<
   checkOptions<TestPairOptions>("testPair()", options, {
     ...acceptOptionChecks,
     client: anOptionsObject({ ...handshakeOptionChecks, url: anything }),
-    transport: anything,
+    transport: anOptionsObject<MemoryOptions>({
+      capacity: anything,
+      maxChunk: anything,
+      lendsChunks: aBoolean,
+      addr: anything,
+    }),
     fakeTime: aBoolean,
   });
   const { client: { url = "ws://localhost/", ...clientOptions } = {}, transport, fakeTime } =

@@ -1,6 +1,6 @@
 // The options of the client: unknown names and unusable values are refused before anything connects.
 import { connect, connectOver, ReconnectingWebSocket, WebSocketStream } from "../../mod.ts";
-import type { ConnectOptions, HandshakeOptions } from "../../mod.ts";
+import type { ConnectOptions, HandshakeOptions, HeaderFields } from "../../mod.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { assert, assertEquals, assertRejects, deadline, test } from "../harness.ts";
 import { echo, serving } from "../support/server.ts";
@@ -126,5 +126,30 @@ test("connect with discardMessages calls the other callbacks, and refuses one fo
       TypeError,
       "discardMessages",
     );
+  }
+});
+
+test("ReconnectingWebSocket refuses numbers that are no numbers", async () => {
+  const options: Record<string, unknown>[] = [{ timeout: "5" }, { maxQueueSize: "5" }];
+  for (const option of options) {
+    const make = () => Promise.try(() => new ReconnectingWebSocket(wss, option));
+    const { message } = await assertRejects(make, RangeError);
+    assert(message.includes(Object.keys(option)[0]!), message);
+  }
+});
+
+test("an error about TLS options contains nothing of a key in the place of a certificate", async () => {
+  const key = "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----";
+  for (const tls of [{ cert: key, key }, { cert: "secret", key }]) {
+    const error = await assertRejects(() => connect(wss, { tls }), TypeError, "cert of tls");
+    assert(!error.message.includes("secret"), error.message);
+  }
+});
+
+test("connect refuses header fields whose value is not set", async () => {
+  const unset = undefined as unknown as string;
+  const all: HeaderFields[] = [{ Authorization: unset }, [["Authorization", unset]]];
+  for (const headers of all) {
+    await assertRejects(() => connect(wss, { headers }), TypeError, '"Authorization"');
   }
 });

@@ -311,3 +311,19 @@ if (runtime === "deno") {
     },
   );
 }
+
+const undecided: [what: string, result: () => unknown][] = [
+  ["undefined", () => undefined],
+  ["text", () => "no"],
+  ["a promise", () => Promise.resolve(false)],
+  ["a promise that rejects", () => Promise.reject(new Error("no database"))],
+];
+for (const [what, result] of undecided) {
+  test(`ReconnectingWebSocket ends with a TypeError if isFinal() returns ${what}`, async () => {
+    const { url } = serving((socket) => socket.close(1012).then(() => {}));
+    const { socket } = reconnecting(url, { isFinal: result as () => boolean });
+    const { error } = await socket.closed;
+    assert(error instanceof TypeError, String(error));
+    assertEquals(error.message.includes("isFinal(): expected a boolean"), true);
+  });
+}

@@ -1,7 +1,8 @@
-import type { Frame } from "../../src/protocol/frame.ts";
+import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { Rsv } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
-import { assert, assertEquals, hex, test, toHex } from "../harness.ts";
+import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
+import { assert, assertEquals, assertThrows, hex, test, toHex } from "../harness.ts";
 import { CHUNKINGS, cut, decodeAll, frameText, randomBytes, ROLES, SIZES } from "./frames.ts";
 import { join, utf8 } from "../support/bytes.ts";
 import { rawFrame } from "../support/frames.ts";
@@ -251,5 +252,13 @@ test("FrameDecoder calls enqueueWhole for a message of one frame, unless its hea
     assertEquals(seen.splice(0), ["whole 82"], "but for a header in two parts");
     take(join(rawFrame({ first: 0x01, payload }), rawFrame({ first: 0x80, payload })));
     assertEquals(seen.splice(0), [`frame 1 0 ${size}`, `frame 80 0 ${size}`]);
+  }
+});
+
+test("FrameDecoder and FrameEncoder refuse an unknown role", () => {
+  for (const role of ["sever", undefined, ""]) {
+    const options = { role: role as Role };
+    assertThrows(() => new FrameDecoder(options), TypeError, 'expected "client" or "server"');
+    assertThrows(() => new FrameEncoder(options), TypeError, 'expected "client" or "server"');
   }
 });

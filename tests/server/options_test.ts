@@ -1,8 +1,15 @@
 // Options that are unknown or cannot work are a TypeError that names them, before anything listens.
-import { accept, serve } from "../../mod.ts";
-import type { AcceptOptions, ServeOptions, SocketHandler } from "../../mod.ts";
+import { accept, broadcast, connect, serve } from "../../mod.ts";
+import type {
+  AcceptOptions,
+  BroadcastOptions,
+  ServeOptions,
+  ShutdownOptions,
+  SocketHandler,
+} from "../../mod.ts";
 import { assertMatch, assertThrows, test } from "../harness.ts";
 import { HttpPeer } from "../support/http_peer.ts";
+import { serving } from "../support/server.ts";
 
 function assertServeRefuses(options: Record<string, unknown>, text: RegExp): void {
   const { message } = assertThrows(() => serve(options as ServeOptions, {}), TypeError);
@@ -48,6 +55,7 @@ const unusableOfServe: [options: Record<string, unknown>, name: RegExp][] = [
     /option tls of serve\(\): expected .*cert and key/,
   ],
   [{ tls: { cert: "a" } }, /option tls of serve\(\)/],
+  [{ tls: { cert: "a", key: "b", ca: "c" } }, /option ca of tls of serve\(\): unknown/],
   [{ tls: true }, /option tls of serve\(\)/],
   [{ signal: new AbortController() }, /option signal of serve\(\): expected an AbortSignal/],
   [{ fetch: "page" }, /option fetch of serve\(\): expected a function/],
@@ -75,4 +83,18 @@ test("accept() refuses an unusable handler", () => {
   const handler = { messages() {} } as SocketHandler;
   assertThrows(() => void accept(conn, {}, handler), TypeError, '"messages"');
   conn.abort();
+});
+
+test("shutdown() refuses unknown options, and the server goes on", async () => {
+  const { server, url } = serving({});
+  const shutDown = (options: unknown) => () => void server.shutdown(options as ShutdownOptions);
+  assertThrows(shutDown({ timeout: 5 }), TypeError, "option timeout of shutdown(): unknown");
+  assertThrows(shutDown("now"), TypeError, "expected an object of options");
+  assertThrows(shutDown({ drain: "yes" }), TypeError, "option drain of shutdown()");
+  await (await connect(url)).close();
+});
+
+test("broadcast() refuses unknown options", () => {
+  const options = { excpet: undefined } as BroadcastOptions;
+  assertThrows(() => broadcast([], "x", options), TypeError, "option excpet of broadcast()");
 });

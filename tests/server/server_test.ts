@@ -244,6 +244,19 @@ test("without onError, handlers' errors are printed, and peers' are not", async 
   assertEquals(printed, [[oops]]);
 });
 
+test("without onError, a handler that throws null or undefined is printed as it is", async () => {
+  const printed: unknown[][] = [];
+  const { error: original } = console;
+  console.error = (...values: unknown[]) => printed.push(values);
+  onTestEnd(() => void (console.error = original));
+  for (const thrown of [null, undefined]) {
+    const { server } = serving(() => Promise.reject(thrown), { onError: undefined } as object);
+    const client = await openRaw(server);
+    await client.received("\x88\x02\x03\xf3");
+  }
+  assertEquals(printed, [[null], [undefined]]);
+});
+
 test("an onError that throws is printed, and the server goes on", async () => {
   const printed: unknown[][] = [];
   const { error: original } = console;

@@ -1,7 +1,7 @@
 // upgrade() and the other callbacks that decide on a client let it in only by a value that says so.
 import { accept } from "../../src/server/accept.ts";
 import type { UpgradeResult } from "../../src/server/accept_options.ts";
-import { assertEquals, assertMatch, test } from "../harness.ts";
+import { assertEquals, assertMatch, delay, test } from "../harness.ts";
 import { assertRefused } from "../support/accepting.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { HttpPeer } from "../support/http_peer.ts";
@@ -106,6 +106,7 @@ const decisions: [what: string, result: unknown, status: number][] = [
   ["false", false, 403],
   ["a promise of false", Promise.resolve(false), 500],
   ["a promise of true", Promise.resolve(true), 500],
+  ["a thenable", { then: (_: unknown, reject: () => void) => reject() }, 500],
   ["undefined", undefined, 500],
   ["1", 1, 500],
   ["a string", "no", 500],
@@ -120,3 +121,14 @@ for (const [what, result, status] of decisions) {
     await accepting;
   });
 }
+
+test("an origins function whose promise rejects refuses the client, and the process goes on", async () => {
+  const peer = new HttpPeer();
+  // An unhandled rejection would fail the test.
+  const origins = (() => Promise.reject(new Error("no database"))) as unknown as () => boolean;
+  const accepting = accept(peer.conn, { origins }).then(undefined, () => {});
+  peer.send(upgradeRequest({ Origin: "https://other.example" }));
+  assertEquals(await peer.answered(), 500);
+  await accepting;
+  await delay(10);
+});

@@ -157,3 +157,8 @@ test("TestPair drops both ends when it is disposed and the handler is busy", asy
   await pair[Symbol.asyncDispose]();
   assertEquals([pair.client.readyState, pair.server.readyState], [3, 3]);
 });
+
+test("testPair() rejects unknown options of the transport", async () => {
+  const transport = { capactiy: 5 } as { capacity?: number };
+  await assertRejects(() => testPair({}, { transport }), TypeError, "option capactiy of transport");
+});
