@@ -32,10 +32,17 @@ const sharing = [
   "api_example_test.ts",
   "browser",
   "chat_rooms_test.ts",
+  "docs_test.ts",
   "example_client_test.ts",
   "examples_test.ts",
+  "http_peers_test.ts",
   "interop",
+  "proxies_test.ts",
+  "proxy_rules_test.ts",
+  "relays_test.ts",
 ];
+/** Those of them that mostly wait, and run beside the others. */
+const waiting = ["relays_test.ts"];
 
 const parts = process.argv.slice(2);
 const known = ["check", "deno", "bun", "quick", "system"];
@@ -91,7 +98,10 @@ const misnamed = sharing.filter((name) => !system.some((entry) => entry.name ===
 if (misnamed.length > 0) throw new Error(`tests/system has no ${misnamed.join(", ")}`);
 
 const rest = paths(entries("tests").filter(({ name }) => name !== "system"));
-const shared = paths(system.filter(({ name }) => sharing.includes(name)));
+const shared = paths(
+  system.filter(({ name }) => sharing.includes(name) && !waiting.includes(name)),
+);
+const idle = paths(system.filter(({ name }) => waiting.includes(name)));
 const alone = paths(system.filter(({ name }) => !sharing.includes(name)));
 
 setUp();
@@ -136,22 +146,26 @@ async function test(name, what, files) {
   sum.skipped += skipped;
 }
 
-/** Runs the same files on each runtime at the same time. */
-const sideBySide = (what, files) => Promise.all(runtimes.map((name) => test(name, what, files)));
-
-if (runsRest) {
-  // Deno takes longer for these than Bun, which leaves the time of the checks to Bun's processor.
-  await Promise.all(
-    runtimes.length === 0 ? [runsChecks && check()] : runtimes.map(async (name) => {
-      if (runsChecks && name === runtimes.at(-1)) await check();
-      await test(name, "all except tests/system", rest);
-    }),
-  );
-} else if (runsChecks) {
-  await check();
+/** Runs what can share the machine on one runtime. */
+async function runShared(name) {
+  if (runsRest) await test(name, "all except tests/system", rest);
+  if (!runsSystem) return;
+  await Promise.all([
+    test(name, "those of tests/system that share the machine", shared),
+    test(name, "those of tests/system that wait", idle),
+  ]);
 }
-if (runsSystem && runtimes.length > 0) {
-  await sideBySide("those of tests/system that can share the machine", shared);
+
+// Deno takes longer for its tests than Bun, so the checks run beside it, before Bun's.
+const last = runtimes.at(-1);
+await Promise.all([
+  ...runtimes.filter((name) => name !== last).map(runShared),
+  (async () => {
+    if (runsChecks) await check();
+    if (last !== undefined) await runShared(last);
+  })(),
+]);
+if (runsSystem) {
   for (const name of runtimes) await test(name, "those of tests/system that measure", alone);
 }
 

@@ -51,7 +51,7 @@ export class SocketActor {
   closeInfo: CloseInfo | undefined;
   /** Whether this end has asked for the close. */
   hasClosed = false;
-  /** The codes of its calls of `close()` while it was open. */
+  /** The code of its first call of `close()`, unless it was closed already. */
   readonly codes: number[] = [];
   /** Whether it has ended the connection in another way than by `close()`. */
   #hasFailed = false;
@@ -238,7 +238,8 @@ export class SocketActor {
 
   close(code: number | undefined, reason: string): void {
     this.hasClosed = true;
-    if (this.socket.readyState === 1) this.codes.push(code ?? 1005);
+    // While the peer's Close waits for its answer, a code of this end is the answer.
+    if (this.socket.readyState !== 3 && this.codes.length === 0) this.codes.push(code ?? 1005);
     const promise = code === undefined ? this.socket.close() : this.socket.close(code, reason);
     this.#track("close()", promise);
   }
