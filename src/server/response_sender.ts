@@ -58,8 +58,8 @@ interface ReadResult {
 
 /** The members of a stream reader that are needed to send a body. */
 interface BodyReader {
-  /** Returns the body as a whole, if it is small and in memory. */
-  whole?(): Promise<Uint8Array>;
+  /** Returns the length of a body that is in memory, in bytes. */
+  length?(): Promise<number>;
   read(): Promise<ReadResult>;
   cancel(reason?: unknown): Promise<void>;
 }
@@ -68,9 +68,8 @@ interface BodyReader {
 const READY_MICROTASKS = 8;
 /** A first piece of the body up to this size, in bytes, is written together with the head. */
 const MAX_JOINED = 16_384;
-
-/** The read of a body that has ended. */
-const DONE: Promise<ReadResult> = Promise.resolve({ done: true });
+/** The size of the pieces of a body in memory, in bytes. */
+const HELD_PIECE = 256 * 1024;
 
 /** The codings that `fetch()` of the runtimes decodes. */
 const DECODED = /^(?:gzip|x-gzip|deflate|br|zstd)$/i;
@@ -115,13 +114,13 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
     // Also before the body, which becomes a stream when it is first read.
     const inMemory = bodyUsed === true ? 0 : lengthInMemory(response);
     const lacksType = !hasType && inMemory > 0;
-    const isSmall = inMemory > 0 && inMemory <= MAX_JOINED;
-    const body = isSmall ? memoryReader(response as Response) : response.body ?? undefined;
+    const held = inMemory > 0 ? memoryReader(response as Response) : undefined;
+    const body = held ?? response.body ?? undefined;
     const framing = frameResponse({ ...init, status, hasBody: body !== undefined, length });
     const isRead = framing.sendsBody || (lacksType && init.method === "HEAD");
     if (!isRead) discardBody(response);
     else if (bodyUsed === true) throw new TypeError("Cannot send response: its body has been used");
-    const reader = !isRead ? undefined : isSmall ? body as BodyReader : readerOf(body);
+    const reader = isRead ? held ?? readerOf(body) : undefined;
     return { status, statusText, headers, length, body: reader, closes, lacksType };
   } catch (error) {
     discardBody(response);
@@ -228,9 +227,10 @@ async function beginBody(body: BodyReader, announced: number | undefined): Promi
   reading: Promise<ReadResult>;
   length: number | undefined;
 }> {
-  if (body.whole !== undefined) {
-    const piece = await body.whole();
-    return { piece, reading: DONE, length: announced ?? piece.length };
+  if (body.length !== undefined) {
+    const length = announced ?? await body.length();
+    const { value } = await body.read();
+    return { piece: toBytes(value), reading: body.read(), length };
   }
   const reading = body.read();
   const first = await settledSoon(reading);
@@ -351,11 +351,19 @@ function parseLength(text: string): number {
   throw new TypeError(`Cannot send response: Content-Length "${text}", expected digits`);
 }
 
-/** Returns a reader of a body in memory. To read it as a stream takes 5 us on Bun. */
+/** Returns a reader of a body in memory. To read a short one as a stream takes 5 us on Bun. */
 function memoryReader(response: Response): BodyReader {
+  let bytes: Uint8Array | undefined;
+  let position = 0;
   return {
-    whole: () => response.bytes(),
-    read: async () => ({ done: false, value: await response.bytes() }),
+    length: async () => (bytes ??= await response.bytes()).length,
+    async read() {
+      bytes ??= await response.bytes();
+      if (position === bytes.length) return { done: true };
+      const value = bytes.subarray(position, position + HELD_PIECE);
+      position += value.length;
+      return { done: false, value };
+    },
     cancel: () => Promise.resolve(),
   };
 }

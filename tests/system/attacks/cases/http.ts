@@ -41,6 +41,32 @@ export const http: readonly Attack[] = [
     },
   },
   {
+    name: "bodies of which a byte comes now and then",
+    // `bodyTimeout` is the time without a byte: these bodies are slow, and complete at last.
+    expected: ["200"],
+    maxGrowth: 96,
+    maxHeldEach: 16,
+    async run(context) {
+      const bodies = [[post("Content-Length: 8\r\n"), "x", ""], [
+        post(CHUNKED),
+        "1\r\nx\r\n",
+        "0\r\n\r\n",
+      ]];
+      const peers = await context.many(context.size(2000, 30), async (index) => {
+        const peer = await context.connect();
+        peer.write(bodies[index % 2]![0]!);
+        return peer;
+      });
+      for (let byte = 0; byte < 8; byte++) {
+        if (byte === 4) await context.hold(peers.length);
+        await pause(context.target.limits.handshakeTimeout / 4);
+        for (const [index, peer] of peers.entries()) peer.write(bodies[index % 2]![1]!);
+      }
+      for (const [index, peer] of peers.entries()) peer.write(bodies[index % 2]![2]!);
+      return await Promise.all(peers.map((peer) => peer.answered(15_000)));
+    },
+  },
+  {
     name: "chunk extensions without end",
     expected: ["413"],
     maxGrowth: 32,
@@ -149,7 +175,8 @@ export const http: readonly Attack[] = [
       peer.socket.pause();
       const requests = latin1("GET /large HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000));
       await peer.flood(requests, 10_000, context.size(256, 16) * MIB, 3000);
-      // What has been sent and not been read holds back the next requests.
+      // What has been sent and not been read holds back the next requests, until the time is over.
+      await pause(2 * context.target.limits.closeTimeout);
       peer.socket.resume();
       await peer.gone(20_000);
       return [peer.isGone && responses(peer.reader.body) < 100 ? "dropped" : "read on"];
