@@ -143,11 +143,11 @@ export class BrokerRelay implements Relay {
     await this.#whenUp();
   }
 
-  async want(topic: string, isKept: boolean): Promise<void> {
+  async subscribe(topic: string, isKept: boolean): Promise<void> {
     if (isKept) return await this.#broker.follow(topic);
     const channel = this.#channelOf(topic);
     this.#topics.set(channel, topic);
-    this.#tracker.want(topic, performance.now());
+    this.#tracker.track(topic, performance.now());
     const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
     while (this.#topics.has(channel) && this.#node !== undefined) {
       const isSubscribed = await this.#timeouts.within(2 * this.#heartbeat, subscribed);
@@ -156,11 +156,11 @@ export class BrokerRelay implements Relay {
     }
   }
 
-  unwant(topic: string, isKept: boolean): void {
+  unsubscribe(topic: string, isKept: boolean): void {
     if (isKept) return this.#broker.unfollow(topic);
     const channel = this.#channelOf(topic);
     this.#topics.delete(channel);
-    this.#tracker.unwant(topic);
+    this.#tracker.untrack(topic);
     this.#broker.unsubscribe(channel);
   }
 
@@ -323,7 +323,7 @@ export class BrokerRelay implements Relay {
   }
 
   #askAll(): void {
-    const topics = [...this.#tracker.wanted];
+    const topics = [...this.#tracker.tracked];
     do this.#ask(topics.splice(0, MAX_TOPICS)); while (topics.length > 0);
   }
 

@@ -59,19 +59,19 @@ export class RelayLink {
   }
 
   /** Starts to receive a topic, for its first subscriber. */
-  want(topic: Topic): void {
+  subscribe(topic: Topic): void {
     const { name, keep } = topic;
-    topic.live = this.#started.then(() => this.#relay.want(name, keep !== undefined));
+    topic.live = this.#started.then(() => this.#relay.subscribe(name, keep !== undefined));
     topic.live.catch((error) => this.#target.reportError(error));
   }
 
   /** Stops receiving a topic. */
-  unwant(topic: Topic): void {
+  unsubscribe(topic: Topic): void {
     topic.live = undefined;
     const { name, keep } = topic;
     this.#started.then(() => {
       if (!this.#isDisposed && topic.live === undefined) {
-        this.#relay.unwant(name, keep !== undefined);
+        this.#relay.unsubscribe(name, keep !== undefined);
       }
     }, () => {});
   }
@@ -147,7 +147,7 @@ export class RelayLink {
         if (this.#isDisposed) return;
         this.#target.reportError(error);
         await this.#delay();
-        if (topic.subscriptions.length > 0) this.want(topic);
+        if (topic.subscriptions.length > 0) this.subscribe(topic);
       }
     }
   }

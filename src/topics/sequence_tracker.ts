@@ -33,12 +33,12 @@ export interface Loss {
  */
 export class SequenceTracker {
   readonly #publishers = new Map<string, Publisher>();
-  /** The time at which this node first subscribed to each topic. */
-  readonly #wanted = new Map<string, number>();
+  /** The time at which tracking of each topic began. */
+  readonly #tracked = new Map<string, number>();
 
-  /** The topics to which the node is subscribed. */
-  get wanted(): Iterable<string> {
-    return this.#wanted.keys();
+  /** The topics whose messages are counted. */
+  get tracked(): Iterable<string> {
+    return this.#tracked.keys();
   }
 
   /** Whether a publisher has not answered yet. */
@@ -48,13 +48,13 @@ export class SequenceTracker {
   }
 
   /** Starts to count the lost messages of a topic. */
-  want(topic: string, now: number): void {
-    this.#wanted.set(topic, now);
+  track(topic: string, now: number): void {
+    this.#tracked.set(topic, now);
   }
 
   /** Stops counting a topic. */
-  unwant(topic: string): void {
-    this.#wanted.delete(topic);
+  untrack(topic: string): void {
+    this.#tracked.delete(topic);
     for (const { sequences } of this.#publishers.values()) sequences.delete(topic);
   }
 
@@ -64,14 +64,14 @@ export class SequenceTracker {
    * @returns The number of messages missing before it; `undefined` if it is a duplicate.
    */
   message(node: string, topic: string, number: number, now: number): Loss[] | undefined {
-    const wantedAt = this.#wanted.get(topic);
-    if (wantedAt === undefined) return undefined;
+    const trackedAt = this.#tracked.get(topic);
+    if (trackedAt === undefined) return undefined;
     const publisher = this.#publisher(node, now);
     const sequence = publisher.sequences.get(topic);
     if (sequence === undefined) {
       const begun = { last: number, first: number, announced: 0 };
       publisher.sequences.set(topic, begun);
-      return publisher.started === undefined ? [] : judge(publisher, topic, begun, wantedAt);
+      return publisher.started === undefined ? [] : judge(publisher, topic, begun, trackedAt);
     }
     if (number <= sequence.last) return undefined;
     const count = number - sequence.last - 1;
@@ -112,7 +112,7 @@ export class SequenceTracker {
     publisher.started ??= { earliest: asked - age, latest: now - age };
     if (isNew) {
       for (const [topic, sequence] of publisher.sequences) {
-        losses.push(...judge(publisher, topic, sequence, this.#wanted.get(topic)!));
+        losses.push(...judge(publisher, topic, sequence, this.#tracked.get(topic)!));
       }
     }
     for (const [topic, number] of Object.entries(numbers)) {
@@ -148,25 +148,25 @@ export class SequenceTracker {
 
   /** Starts with an announced number, for a topic without a received message. */
   #begin(publisher: Publisher, topic: string, number: number): Loss[] {
-    const wantedAt = this.#wanted.get(topic);
-    if (wantedAt === undefined) return [];
+    const trackedAt = this.#tracked.get(topic);
+    if (trackedAt === undefined) return [];
     const { earliest, latest } = publisher.started!;
-    if (earliest > wantedAt) {
+    if (earliest > trackedAt) {
       publisher.sequences.set(topic, { last: 0, first: undefined, announced: number });
       return [];
     }
     publisher.sequences.set(topic, { last: number, first: undefined, announced: 0 });
-    return latest > wantedAt && number > 0 ? [{ topic, count: undefined }] : [];
+    return latest > trackedAt && number > 0 ? [{ topic, count: undefined }] : [];
   }
 }
 
 /** Counts the lost messages before the first received message of a topic. */
-function judge(publisher: Publisher, topic: string, sequence: Sequence, wantedAt: number): Loss[] {
+function judge(publisher: Publisher, topic: string, sequence: Sequence, trackedAt: number): Loss[] {
   const before = (sequence.first ?? 1) - 1;
   sequence.first = undefined;
   const { earliest, latest } = publisher.started!;
-  if (before === 0 || latest <= wantedAt) return [];
-  return [{ topic, count: earliest > wantedAt ? before : undefined }];
+  if (before === 0 || latest <= trackedAt) return [];
+  return [{ topic, count: earliest > trackedAt ? before : undefined }];
 }
 
 /** Counts the messages that were announced before and have not arrived. */

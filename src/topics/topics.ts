@@ -117,7 +117,7 @@ class LocalTopics implements Topics {
     found.add(subscription);
     const { since } = options;
     if (this.#link !== undefined) {
-      if (found.live === undefined) this.#link.want(found);
+      if (found.live === undefined) this.#link.subscribe(found);
       this.#link.begin(found, subscription, since);
     } else if (found.history !== undefined) {
       const { publications, position, complete } = found.history.read(since);
@@ -238,7 +238,9 @@ class LocalTopics implements Topics {
     }
     topic.isPublishing = false;
     topic.compact();
-    if (topic.live !== undefined && topic.subscriptions.length === 0) this.#link?.unwant(topic);
+    if (topic.live !== undefined && topic.subscriptions.length === 0) {
+      this.#link?.unsubscribe(topic);
+    }
     this.#forgetUnused(topic);
   }
 
@@ -261,7 +263,7 @@ class LocalTopics implements Topics {
     const topic = this.#topics.get(subscription.topic);
     topic?.remove(subscription);
     if (topic?.live !== undefined && topic.subscriptions.length === 0 && !topic.isPublishing) {
-      this.#link?.unwant(topic);
+      this.#link?.unsubscribe(topic);
     }
     const { history } = topic ?? {};
     if (history?.isEmpty && topic!.subscriptions.length === 0) this.#store.linger(history);

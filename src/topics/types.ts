@@ -276,9 +276,9 @@ export interface Relay extends AsyncDisposable {
    *
    * @returns A promise that resolves when messages published from now on are received or counted.
    */
-  want(topic: string, isKept: boolean): Promise<void>;
+  subscribe(topic: string, isKept: boolean): Promise<void>;
   /** Stops receiving a topic, after its last subscriber has left. */
-  unwant(topic: string, isKept: boolean): void;
+  unsubscribe(topic: string, isKept: boolean): void;
   /**
    * Sends a message of a topic that is not kept. The caller has sent it to the node's own subscribers.
    *

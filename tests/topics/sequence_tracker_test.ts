@@ -4,10 +4,10 @@ import { assert, assertEquals, test } from "../harness.ts";
 
 const lost = (count: number | undefined): Loss[] => [{ topic: "x", count }];
 
-/** A tracker that wants "x" since 0, and knows a publisher "p" that started before or after that. */
+/** A tracker that tracks "x" since 0, and knows a publisher "p" that started before or after that. */
 function known(startedAt: number): SequenceTracker {
   const tracker = new SequenceTracker();
-  tracker.want("x", 0);
+  tracker.track("x", 0);
   assertEquals(tracker.answer("p", {}, 100 - startedAt, 100, 100), []);
   return tracker;
 }
@@ -19,7 +19,7 @@ test("SequenceTracker counts numbers that are skipped, and leaves out those that
   assertEquals(tracker.message("p", "x", 2, 200), undefined);
   assertEquals(tracker.message("p", "x", 6, 200), lost(3));
   assertEquals(tracker.message("p", "x", 5, 200), undefined);
-  assertEquals(tracker.message("p", "y", 1, 200), undefined, "a topic that is not wanted");
+  assertEquals(tracker.message("p", "y", 1, 200), undefined, "a topic that is not tracked");
 });
 
 test("SequenceTracker counts what is announced twice without having come", () => {
@@ -40,22 +40,22 @@ test("SequenceTracker waits one heartbeat for messages that are still on their w
   assertEquals(tracker.heartbeat("p", { x: 2 }, 300), []);
 });
 
-test("SequenceTracker misses nothing of before the topic was wanted", () => {
+test("SequenceTracker misses nothing of before the topic was tracked", () => {
   const tracker = new SequenceTracker();
   tracker.answer("p", {}, 1000, 100, 100);
-  tracker.want("x", 200);
+  tracker.track("x", 200);
   assertEquals(tracker.message("p", "x", 57, 210), []);
   assertEquals(tracker.message("p", "x", 59, 220), lost(1));
-  tracker.unwant("x");
-  tracker.want("x", 300);
+  tracker.untrack("x");
+  tracker.track("x", 300);
   assertEquals(tracker.message("p", "x", 70, 310), []);
-  tracker.unwant("x");
-  tracker.want("x", 400);
+  tracker.untrack("x");
+  tracker.track("x", 400);
   assertEquals(tracker.answer("p", { x: 80 }, 1300, 400, 410), []);
   assertEquals(tracker.message("p", "x", 82, 420), lost(1));
 });
 
-test("SequenceTracker misses all of a publisher that started after the topic was wanted", () => {
+test("SequenceTracker misses all of a publisher that started after the topic was tracked", () => {
   assertEquals(known(10).message("p", "x", 4, 200), lost(3));
   const announced = known(10);
   announced.heartbeat("p", { x: 5 }, 200);
@@ -65,7 +65,7 @@ test("SequenceTracker misses all of a publisher that started after the topic was
 test("SequenceTracker judges what a publisher sent before it was known, once it has answered", () => {
   for (const [age, expected] of [[50, lost(6)], [5000, []]] as const) {
     const tracker = new SequenceTracker();
-    tracker.want("x", 0);
+    tracker.track("x", 0);
     assertEquals(tracker.message("p", "x", 7, 90), []);
     assert(tracker.hasUnknown);
     assertEquals(tracker.heartbeat("p", { x: 7 }, 95), []);
@@ -76,12 +76,12 @@ test("SequenceTracker judges what a publisher sent before it was known, once it 
 
 test("SequenceTracker does not guess where the round trip leaves it open", () => {
   const tracker = new SequenceTracker();
-  tracker.want("x", 100);
+  tracker.track("x", 100);
   tracker.message("p", "x", 7, 120);
-  // It started between 90 and 190, and the topic was wanted at 100.
+  // It started between 90 and 190, and the topic was tracked at 100.
   assertEquals(tracker.answer("p", {}, 10, 100, 200), lost(undefined));
   const announced = new SequenceTracker();
-  announced.want("x", 100);
+  announced.track("x", 100);
   assertEquals(announced.answer("p", { x: 3 }, 10, 100, 200), lost(undefined));
   assertEquals(announced.message("p", "x", 4, 210), []);
 });
@@ -107,7 +107,7 @@ function randomOf(seed: number): (below: number) => number {
 }
 
 /**
- * Publishers, and one receiver that wants the topic before they start, on a broker that loses, delays and
+ * Publishers, and one receiver that tracks the topic before they start, on a broker that loses, delays and
  * repeats, on a virtual clock. Returns what was published, and what the receiver got and was told.
  */
 function simulate(seed: number): { published: number; received: number; told: number } {
@@ -138,7 +138,7 @@ function simulate(seed: number): { published: number; received: number; told: nu
       send(now, (then) => report(tracker.answer(name, { x: number }, now - startsAt, now, then)));
     }
   };
-  tracker.want("x", 0);
+  tracker.track("x", 0);
   const end = 20_000;
   for (let now = 0; now < end + 8000; now += 10) {
     for (const { take } of queue.filter(({ at }) => at <= now)) take(now);
