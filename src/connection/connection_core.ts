@@ -348,7 +348,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   data(chunk: Uint8Array): void {
     const receiver = this.receiver;
-    this.keepalive.heard();
+    this.keepalive.onActivity();
     this.sender.cork();
     if (!this.isClosed && !this.hasFailed) receiver.take(chunk);
     this.sender.scheduleFlush();
@@ -367,7 +367,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.#closeHandshake?.onProgress();
     this.sender.onProgress();
     // If the queue is not full, the kernel may have taken everything, and the peer nothing.
-    if (this.sender.isFull) this.keepalive.heard();
+    if (this.sender.isFull) this.keepalive.onActivity();
   }
 
   end(): void {

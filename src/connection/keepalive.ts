@@ -50,7 +50,7 @@ export class Keepalive extends Timer {
   readonly #core: KeepaliveCore;
   #wheel: Wheel;
   /** The tick in which the peer was last heard, or {@linkcode SILENT}. */
-  #heardAt = 0;
+  #activeAt = 0;
   /** Made with the first Ping of ours, or the first Pong that has to wait. */
   #pings: PendingPings | undefined;
   /** Made with the first control frame received. */
@@ -86,14 +86,14 @@ export class Keepalive extends Timer {
 
   /** Starts to count the silence, from zero; `stopTimer()` ends it. */
   start(): void {
-    this.heard();
+    this.onActivity();
     const { pingInterval } = this.#core.settings.limits;
     if (pingInterval !== Infinity) this.#wheel.start(this, pingInterval);
   }
 
-  /** Records a sign of life of the peer. */
-  heard(): void {
-    this.#heardAt = this.#wheel.now;
+  /** Records activity of the peer. */
+  onActivity(): void {
+    this.#activeAt = this.#wheel.now;
   }
 
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
@@ -140,7 +140,7 @@ export class Keepalive extends Timer {
 
   /** Reading goes on. */
   resumed(): void {
-    this.heard();
+    this.onActivity();
     this.#limiter?.resumed();
   }
 
@@ -152,15 +152,15 @@ export class Keepalive extends Timer {
 
   /** Sends a Ping if the peer has been silent for `pingInterval`, or gives up after `pongTimeout` more. */
   override timeUp(): void {
-    if (this.#core.isPausedLocally) this.heard();
+    if (this.#core.isPausedLocally) this.onActivity();
     const { limits: { pingInterval, pongTimeout }, timers } = this.#core.settings;
-    if (this.#heardAt === SILENT) {
+    if (this.#activeAt === SILENT) {
       if (pongTimeout !== Infinity) return this.#core.peerLost(silent(pongTimeout));
     } else {
-      const left = pingInterval - (this.#wheel.now - this.#heardAt) * this.#wheel.tick;
+      const left = pingInterval - (this.#wheel.now - this.#activeAt) * this.#wheel.tick;
       if (left > 0) return this.#wheel.start(this, left);
     }
-    this.#heardAt = SILENT;
+    this.#activeAt = SILENT;
     if (pongTimeout === Infinity) this.#wheel.start(this, pingInterval);
     else timers.start(this, pongTimeout);
     this.#pingSilentPeer();

@@ -65,7 +65,7 @@ export class StreamSender {
   /** The message that is being sent. */
   #message: Fragments | undefined;
   /** Made by `finish()`: runs while no progress is made. */
-  #patience: Patience | undefined;
+  #progressTimeout: ProgressTimeout | undefined;
   #aborted: unknown;
 
   /** @param settings The timers, and `closeTimeout`: for how long `finish()` waits for progress. */
@@ -97,7 +97,7 @@ export class StreamSender {
 
   /** Whether `finish()` has been called: nothing more may be sent. */
   get isFinishing(): boolean {
-    return this.#patience !== undefined;
+    return this.#progressTimeout !== undefined;
   }
 
   /**
@@ -129,27 +129,27 @@ export class StreamSender {
    * connection open for good.
    */
   finish(close: () => void): void {
-    if (this.#patience !== undefined) return;
-    const patience = this.#patience = new Patience(() => {
+    if (this.#progressTimeout !== undefined) return;
+    const timeout = this.#progressTimeout = new ProgressTimeout(() => {
       this.abort(notOpen("The connection is being closed"));
       close();
     });
-    this.#settings.timers.start(patience, this.#settings.limits.closeTimeout);
+    this.#settings.timers.start(timeout, this.#settings.limits.closeTimeout);
     this.#after(() => {
-      patience.stopTimer();
+      timeout.stopTimer();
       close();
     }).catch(() => {});
   }
 
   /** A fragment has been sent, or the transport has written bytes. */
   onProgress(): void {
-    if (this.#patience?.wheel === undefined) return;
-    this.#settings.timers.start(this.#patience, this.#settings.limits.closeTimeout);
+    if (this.#progressTimeout?.wheel === undefined) return;
+    this.#settings.timers.start(this.#progressTimeout, this.#settings.limits.closeTimeout);
   }
 
   /** Cancels everything that is to be sent. */
   abort(error: unknown): void {
-    this.#patience?.stopTimer();
+    this.#progressTimeout?.stopTimer();
     this.#aborted ??= error;
     this.#reader?.cancel(error).catch(() => {});
     this.#message?.discard();
@@ -212,7 +212,7 @@ export class StreamSender {
 }
 
 /** The wait of `finish()` for progress. */
-class Patience extends Timer {
+class ProgressTimeout extends Timer {
   readonly #onTimeUp: () => void;
 
   constructor(onTimeUp: () => void) {

@@ -150,7 +150,7 @@ export class BrokerRelay implements Relay {
     this.#tracker.track(topic, performance.now());
     const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
     while (this.#topics.has(channel) && this.#node !== undefined) {
-      const isSubscribed = await this.#timeouts.within(2 * this.#heartbeat, subscribed);
+      const isSubscribed = await this.#timeouts.withTimeout(2 * this.#heartbeat, subscribed);
       if (isSubscribed && await this.#ask([topic])) return;
       await this.#whenUp();
     }
@@ -181,7 +181,7 @@ export class BrokerRelay implements Relay {
   async store(message: RelayedMessage, keep: Keep): Promise<Position> {
     const stored = this.#broker.store(message.topic, wireOf(message, message.number ?? 0), keep);
     try {
-      const position = await this.#timeouts.within(CONFIRM_TIMEOUT, stored);
+      const position = await this.#timeouts.withTimeout(CONFIRM_TIMEOUT, stored);
       if (position !== undefined) return position;
     } catch (error) {
       throw unknownOutcome(error instanceof Error ? error.message : String(error));

@@ -206,9 +206,9 @@ class RelayedPresence<State> implements Presence<State> {
       const name = PREFIX + topic;
       const members = new PresenceTopic<State>(this.#node, (message) => this.#say(name, message));
       const peer = receiver((data) => this.#receive(members, data));
-      const ask = () => members.ask();
-      const subscription = this.#topics.subscribe(peer, name, { onGap: ask });
-      subscription.ready.then(ask, () => {});
+      const onGap = () => members.requestMembers();
+      const subscription = this.#topics.subscribe(peer, name, { onGap });
+      subscription.ready.then(onGap, () => {});
       watched = { members, subscription, uses: 0 };
       this.#watched.set(topic, watched);
     }

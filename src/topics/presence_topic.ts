@@ -10,12 +10,12 @@ export type PresenceMessage<State> =
     type: "diff";
     version: number;
     set: [key: string, state: State][];
-    gone: string[];
+    left: string[];
   }
   /** All members of the node. */
   | { node: string; type: "all"; version: number; set: [key: string, state: State][] }
   /** A question to all nodes for all of their members, or to one. */
-  | { node: string; type: "ask"; to?: string };
+  | { node: string; type: "request"; to?: string };
 
 /** A member of this node. */
 interface Member<State> {
@@ -117,16 +117,16 @@ export class PresenceTopic<State> {
   }
 
   /** Asks the other nodes for all of their members, and sends them those of this node. */
-  ask(): void {
+  requestMembers(): void {
     if (this.#isClosed) return;
-    this.#say({ node: this.#node, type: "ask" });
+    this.#say({ node: this.#node, type: "request" });
     if (this.#own.size > 0) this.#tellAll();
   }
 
   /** Handles a message of another node. */
   take(message: PresenceMessage<State>): void {
     const { node } = message;
-    if (message.type === "ask") {
+    if (message.type === "request") {
       if (message.to === undefined ? this.#own.size > 0 : message.to === this.#node) {
         this.#tellAll();
       }
@@ -137,11 +137,11 @@ export class PresenceTopic<State> {
       const other = this.#others.get(node) ?? { version: 0, members: new Map<string, State>() };
       if (message.version <= other.version) return;
       if (message.version > other.version + 1) {
-        this.#say({ node: this.#node, type: "ask", to: node });
+        this.#say({ node: this.#node, type: "request", to: node });
         return;
       }
       other.version = message.version;
-      for (const key of message.gone) other.members.delete(key);
+      for (const key of message.left) other.members.delete(key);
       for (const [key, state] of message.set) other.members.set(key, state);
       this.#others.set(node, other);
       this.#change();
@@ -168,15 +168,15 @@ export class PresenceTopic<State> {
 
   #tellDiff(): void {
     const set: [string, State][] = [];
-    const gone: string[] = [];
+    const left: string[] = [];
     for (const key of this.#untold) {
       const member = this.#own.get(key);
-      if (member === undefined) gone.push(key);
+      if (member === undefined) left.push(key);
       else set.push([key, member.state]);
     }
     this.#untold.clear();
     if (this.#isClosed) return;
-    this.#say({ node: this.#node, type: "diff", version: ++this.#ownVersion, set, gone });
+    this.#say({ node: this.#node, type: "diff", version: ++this.#ownVersion, set, left });
   }
 
   #tellAll(): void {

@@ -209,7 +209,7 @@ async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promis
   const isNodeRedis = !isIoredis && typeof client.sendCommand === "function";
   // ioredis rejects unhandled promises if it loses the connection while it resubscribes.
   const own = await (isIoredis ? client.duplicate({ autoResubscribe: false }) : client.duplicate());
-  const close = () => quietly(() => (own.destroy ?? own.disconnect ?? own.close)?.call(own));
+  const close = () => ignoreErrors(() => (own.destroy ?? own.disconnect ?? own.close)?.call(own));
   // Without a listener, an error of the connection would end the process.
   own.on?.("error", (error) => events.error(error));
   own.on?.("ready", () => events.ready());
@@ -229,13 +229,13 @@ async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promis
     async subscribe(channel) {
       await (isIoredis ? own.subscribe(channel) : own.subscribe(channel, listener));
     },
-    unsubscribe: (channel) => quietly(() => own.unsubscribe(channel)),
-    close: isNodeRedis || isIoredis ? close : () => quietly(() => own.close?.()),
+    unsubscribe: (channel) => ignoreErrors(() => own.unsubscribe(channel)),
+    close: isNodeRedis || isIoredis ? close : () => ignoreErrors(() => own.close?.()),
   };
 }
 
 /** Runs an action and ignores its errors, which missing heartbeats report. */
-function quietly(action: () => unknown): void {
+function ignoreErrors(action: () => unknown): void {
   try {
     const result = action() as Promise<unknown> | undefined;
     result?.catch?.(() => {});

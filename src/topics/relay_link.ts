@@ -82,7 +82,7 @@ export class RelayLink {
       topic.live!.then(() => subscription.begin(undefined, false, []), () => {});
       return;
     }
-    subscription.holdEarly();
+    subscription.queueUntilBegin();
     this.#ask(topic, { subscription, since });
   }
 

@@ -83,7 +83,7 @@ export class TopicSubscription implements Subscription {
   }
 
   /** Queues messages until `begin()`. */
-  holdEarly(): void {
+  queueUntilBegin(): void {
     this.#early = [];
   }
 

@@ -92,7 +92,7 @@ export class MemoryTransport implements Transport {
     if (this.#isClosed || this.#isShutdown) return true;
     if (this.#peer!.#isClosed) {
       // As TCP, which answers with a reset.
-      queueMicrotask(() => this.#gone(new Error("Connection reset by peer")));
+      queueMicrotask(() => this.#onClosed(new Error("Connection reset by peer")));
       return true;
     }
     const room = Math.max(0, this.#capacity - this.#pipeLength);
@@ -140,7 +140,7 @@ export class MemoryTransport implements Transport {
   close(): void {
     if (this.#isClosed) return;
     this.shutdown();
-    this.#gone();
+    this.#onClosed();
     // What the other end has sent is not read any more; it closes on its own, after its `end()`.
     const peer = this.#peer!;
     peer.#pipe = [];
@@ -158,11 +158,11 @@ export class MemoryTransport implements Transport {
     if (this.#isClosed) return;
     this.#pipe = [];
     this.#pipeLength = 0;
-    this.#gone();
-    queueMicrotask(() => this.#peer!.#gone(error));
+    this.#onClosed();
+    queueMicrotask(() => this.#peer!.#onClosed(error));
   }
 
-  #gone(error?: unknown): void {
+  #onClosed(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#rest = undefined;

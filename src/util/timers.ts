@@ -92,20 +92,11 @@ class Ring extends Timer {
   override timeUp(): void {}
 }
 
-/** What a {@linkcode Wheel} uses of its {@linkcode Timers}. */
-interface WheelOwner {
-  now(): number;
-  /** The wheel has its first timer. */
-  onFirstTimer(wheel: Wheel): void;
-  /** The wheel has no timer any more. */
-  onLastTimer(): void;
-}
-
 /** The timers of about the same length, in one ring for each tick. */
 export class Wheel {
   /** The length of a tick, in milliseconds: a power of two times 4. */
   readonly tick: number;
-  readonly #owner: WheelOwner;
+  readonly #timers: Timers;
   readonly #slots: Timer[] = Array.from({ length: SLOTS }, () => new Ring());
   #now = 0;
   /** The start of the current tick, in milliseconds. */
@@ -114,9 +105,9 @@ export class Wheel {
   /** Whether the last tick was a stall that did not count. */
   #wasStalled = false;
 
-  constructor(tick: number, owner: WheelOwner) {
+  constructor(tick: number, timers: Timers) {
     this.tick = tick;
-    this.#owner = owner;
+    this.#timers = timers;
   }
 
   /** The time awake, in ticks; it stands still while no timer waits here. */
@@ -134,7 +125,7 @@ export class Wheel {
     if (timer.wheel === this) this.#unlink(timer);
     else timer.stopTimer();
     const { tick } = this;
-    const now = this.#owner.now();
+    const now = this.#timers.now();
     if (this.#count === 0) {
       // The ticks of all wheels start together, so that one timer of the runtime serves them all.
       this.#since = now - now % tick;
@@ -151,13 +142,13 @@ export class Wheel {
     timer.previous = after.previous;
     after.previous.next = timer;
     after.previous = timer;
-    if (this.#count++ === 0) this.#owner.onFirstTimer(this);
+    if (this.#count++ === 0) this.#timers.onFirstTimer(this);
   }
 
   /** Removes a timer. */
   remove(timer: Timer): void {
     this.#unlink(timer);
-    if (this.#count === 0) this.#owner.onLastTimer();
+    if (this.#count === 0) this.#timers.onLastTimer();
   }
 
   /** Counts the ticks that have passed by the clock, by the rules at the top of this file. */
@@ -212,7 +203,7 @@ export class Wheel {
  *
  * They are coarse: up to 3 % late, or a tick of 4 ms if that is more, and never early.
  */
-export class Timers implements WheelOwner {
+export class Timers {
   readonly #clock: Clock;
   readonly #wheels: Wheel[] = [];
   #id: unknown;

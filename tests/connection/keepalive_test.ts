@@ -79,7 +79,7 @@ test("Keepalive sends no Ping to a peer that is heard more often than that", () 
   const { core, clock, keepalive } = startKeepalive();
   for (let i = 0; i < 100; i++) {
     clock.advance(28_000);
-    keepalive.heard();
+    keepalive.onActivity();
   }
   assertEquals(core.beats, []);
   clock.advance(31_000);
@@ -91,7 +91,7 @@ test("Keepalive sends no Ping to a peer that is heard more often than that", () 
 test("Keepalive counts from when the peer was last heard", () => {
   const { core, clock, keepalive } = startKeepalive();
   clock.advance(20_000);
-  keepalive.heard();
+  keepalive.onActivity();
   clock.advance(100_000);
   assertNear(core.beats[0], 50_000);
   assertNear(core.lostAt, 70_000);
@@ -117,7 +117,7 @@ test("Keepalive keeps a peer that answers no Ping and sends something else", () 
   const { core, clock, keepalive } = startKeepalive();
   for (let i = 0; i < 20; i++) {
     clock.advance(40_000);
-    keepalive.heard();
+    keepalive.onActivity();
   }
   assertEquals(core.error, undefined);
   assertEquals(core.beats.length, 20);
@@ -130,7 +130,7 @@ test("Keepalive loses no peer while reading is paused, and counts from its end",
   clock.advance(500_000);
   assertEquals(core.beats, []);
   core.isPausedLocally = false;
-  keepalive.heard();
+  keepalive.onActivity();
   const start = clock.now();
   clock.advance(100_000);
   assertNear(core.beats[0] - (start - START), 30_000);
@@ -150,7 +150,7 @@ test("Keepalive loses no peer while reading is paused after a Ping", () => {
 
 test("Keepalive of an infinite pingInterval sets no timer", () => {
   const { clock, keepalive } = startKeepalive({ pingInterval: Infinity });
-  keepalive.heard();
+  keepalive.onActivity();
   assertEquals(clock.count, 0);
 });
 
@@ -172,7 +172,7 @@ test("Keepalive counts no stall, whenever it comes: what came meanwhile is heard
     }
     clock.stall(60_000);
     assertEquals(core.error, undefined);
-    keepalive.heard();
+    keepalive.onActivity();
     const start = clock.now();
     clock.advance(29_000);
     assertEquals(core.error, undefined);
@@ -206,7 +206,7 @@ test("Keepalive loses silent peers, and no others, whatever happens", () => {
       if (event === "hold") core.isPausedLocally = true;
       if (event === "release") core.isPausedLocally = false;
       if (event === "answered") keepalive.start();
-      if (event === "heard" || event === "release") keepalive.heard();
+      if (event === "heard" || event === "release") keepalive.onActivity();
       if (event === "answered" || event === "heard" || event === "release") silence = 0;
     }
     assertEquals(clock.pending.size, 1);

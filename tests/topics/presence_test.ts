@@ -165,7 +165,7 @@ test("a diff that is missed is asked for again", async () => {
   const asked: unknown[] = [];
   rooms.subscribe({ readyState: 1, send: (data) => asked.push(data), close() {} }, "\0presence/x");
   const node = "b0000000-0000-0000-0000-000000000000";
-  const diff = { node, type: "diff", version: 3, set: [["a", { name: "" }]], gone: [] };
+  const diff = { node, type: "diff", version: 3, set: [["a", { name: "" }]], left: [] };
   rooms.publish("\0presence/x", JSON.stringify(diff));
   const isAsked = () => asked.some((text) => JSON.parse(text as string).to === node);
   await eventually(isAsked, 5000, "a question to the node");
