@@ -21,7 +21,7 @@ export function startNginx(http: string): Child {
   const path = join(folder, "nginx.conf");
   writeFileSync(
     path,
-    `daemon off; pid ${folder}/nginx.pid; error_log stderr; worker_processes 1;
+    `daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr; worker_processes 1;
     events {}
     http { access_log off; ${temporary}\n${http}}`,
   );
