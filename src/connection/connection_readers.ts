@@ -1,7 +1,9 @@
 import type { Message } from "../protocol/message.ts";
+import type { Transport } from "../transport/transport.ts";
 import { Timer } from "../util/timers.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
+import { SHORT_COPY } from "./memory_usage.ts";
 import type { ConsumedConnection } from "./message_consumer.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { makeReadable } from "./message_readable.ts";
@@ -17,6 +19,7 @@ const LOOK_AHEAD_AFTER = 250;
 /** What {@linkcode ConnectionReaders} uses of its connection. */
 export interface ReadersCore extends StreamCore, Pick<ConsumedConnection, "isOpen" | "onIdle"> {
   readonly settings: Pick<ConnectionSettings<unknown>, "limits" | "timers">;
+  readonly transport: Pick<Transport, "lendsChunks">;
   /** Whether a caller processes a message. */
   readonly mayReply: boolean;
   /** How the connection has ended; `undefined` before that. */
@@ -43,7 +46,9 @@ export class ConnectionReaders extends Timer {
   /** The unread messages, for `for await` and `readable`. */
   get queue(): MessageQueue {
     if (this.#queue === undefined) {
-      this.#queue = new MessageQueue(this.#core, this.#core.settings.limits);
+      const { settings, transport } = this.#core;
+      const copiedUpTo = transport.lendsChunks ? 0 : SHORT_COPY;
+      this.#queue = new MessageQueue(this.#core, settings.limits, copiedUpTo);
       if (this.#core.closeInfo !== undefined) this.#queue.end();
     }
     return this.#queue;

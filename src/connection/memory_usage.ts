@@ -7,15 +7,28 @@ import type { Message } from "../protocol/message.ts";
  */
 export const PART_OVERHEAD = 512;
 
-/** Up to this many bytes, a view counts as its own bytes, not as the chunk that it is cut from. */
-const SHORT = 64;
+/**
+ * The largest binary message, in bytes, that is copied out of a chunk which the transport gives away. To
+ * ask such a copy for its buffer would cost more than the copy.
+ */
+export const SHORT_COPY = 64;
+
+/** The size of a buffer, in bytes, from which on {@linkcode pinsTooMuch} may return true. */
+const MIN_PINNED = 4096;
+/** The multiple of the messages' bytes that their buffer may have. */
+const MAX_PINNED = 4;
+
+/** The part of a queue that is used here. */
+type Messages = Pick<readonly Message[], "length" | "at">;
 
 /**
  * Returns the memory usage of a queue of messages, in bytes. Characters count twice: a string with one
  * that is not Latin-1 takes two bytes for each. A view counts with all of the chunk that it is cut from,
  * once for consecutive views of the same chunk.
+ *
+ * @param copiedUpTo The largest binary message that is known to be a copy, in bytes.
  */
-export function bytesOf(queue: Pick<readonly Message[], "length" | "at">): number {
+export function bytesOf(queue: Messages, copiedUpTo = 0): number {
   const { length } = queue;
   let bytes = length * PART_OVERHEAD;
   let last: ArrayBufferLike | undefined;
@@ -23,7 +36,7 @@ export function bytesOf(queue: Pick<readonly Message[], "length" | "at">): numbe
     const message = queue.at(i)!;
     if (typeof message === "string") {
       bytes += 2 * message.length;
-    } else if (message.length <= SHORT) {
+    } else if (message.length <= copiedUpTo) {
       bytes += message.length;
     } else if (message.buffer !== last) {
       last = message.buffer;
@@ -31,4 +44,25 @@ export function bytesOf(queue: Pick<readonly Message[], "length" | "at">): numbe
     }
   }
   return bytes;
+}
+
+/**
+ * Returns whether the newest binary messages of a queue are a small part of the chunk that they keep in
+ * memory.
+ *
+ * @param copiedUpTo The largest binary message that is known to be a copy, in bytes.
+ * @returns Their buffer, or `undefined`.
+ */
+export function pinsTooMuch(queue: Messages, copiedUpTo: number): ArrayBufferLike | undefined {
+  let buffer: ArrayBufferLike | undefined;
+  let bytes = 0;
+  for (let i = queue.length - 1; i >= 0; i--) {
+    const message = queue.at(i)!;
+    if (typeof message === "string" || message.length <= copiedUpTo) continue;
+    buffer ??= message.buffer;
+    if (buffer.byteLength < MIN_PINNED) return undefined;
+    if (message.buffer !== buffer) break;
+    bytes += message.length;
+  }
+  return buffer !== undefined && bytes * MAX_PINNED < buffer.byteLength ? buffer : undefined;
 }

@@ -44,6 +44,8 @@ export interface MessageConsumer<Socket = unknown> {
   message(message: Message, connection: ConsumedConnection<Socket>): boolean;
   /** The application waits for the end of the connection: it replies to no message any more. */
   release?(): void;
+  /** A chunk has been decoded to its end: frees it, if unread messages would keep it in memory. */
+  compact?(): void;
   /** The connection is open. */
   onOpen?(connection: ConsumedConnection<Socket>): void;
   /** The send queue, which was above its high-water mark, is below it again. */

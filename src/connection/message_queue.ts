@@ -1,13 +1,13 @@
 import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
-import { bytesOf, PART_OVERHEAD } from "./memory_usage.ts";
+import { bytesOf, PART_OVERHEAD, pinsTooMuch } from "./memory_usage.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
 /** The memory usage at which `lookAhead()` ends, in multiples of the high-water mark. */
 export const LOOK_AHEAD = 4;
 
-/** With more messages than this, the memory usage is an upper bound instead of a count. */
+/** With more messages than this, they are counted again when an eighth of them has changed. */
 const MAX_COUNTED = 256;
 
 /**
@@ -22,10 +22,19 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   /** Whether a caller may still process the last message. */
   #isBusy = false;
   #isCut = false;
+  readonly #copiedUpTo: number;
+  /** The memory usage when the messages were last counted, and what they were then. */
+  #counted: { usage: number; length: number; bytes: number } | undefined;
   #isLookingAhead = false;
 
-  constructor(connection: Pick<ConsumedConnection, "onIdle">, limits: Readonly<Limits>) {
+  /** @param copiedUpTo The largest binary message that is no view of a chunk, in bytes. */
+  constructor(
+    connection: Pick<ConsumedConnection, "onIdle">,
+    limits: Readonly<Limits>,
+    copiedUpTo = 0,
+  ) {
     super();
+    this.#copiedUpTo = copiedUpTo;
     this.#connection = connection;
     this.#limits = limits;
   }
@@ -59,7 +68,26 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   get memoryUsage(): number {
     const count = this.length;
     if (count === 0) return 0;
-    return count > MAX_COUNTED ? this.#mostUsage : bytesOf(this);
+    if (count <= MAX_COUNTED) return bytesOf(this, this.#copiedUpTo);
+    let counted = this.#counted;
+    if (counted === undefined || Math.abs(count - counted.length) > count / 8) {
+      const usage = bytesOf(this, this.#copiedUpTo);
+      counted = this.#counted = { usage, length: count, bytes: this.#bytes };
+    }
+    const more = 2 * (this.#bytes - counted.bytes) + (count - counted.length) * PART_OVERHEAD;
+    return Math.max(counted.usage + more, count * PART_OVERHEAD);
+  }
+
+  /** Copies the newest messages if they keep a much larger chunk in memory. */
+  compact(): void {
+    const buffer = this.length === 0 ? undefined : pinsTooMuch(this, this.#copiedUpTo);
+    if (buffer === undefined) return;
+    for (let i = this.length - 1; i >= 0; i--) {
+      const message = this.at(i)!;
+      if (typeof message !== "string" && message.buffer === buffer) {
+        this.replace(i, message.slice());
+      }
+    }
   }
 
   /** An upper bound of the memory usage. */

@@ -12,10 +12,8 @@ import { isControl } from "../protocol/opcode.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { TurnBudget } from "../transport/turn_budget.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
+import { SHORT_COPY } from "./memory_usage.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
-
-/** Up to how many bytes a binary message is copied, on a transport that gives its chunks away. */
-const SHORT_COPY = 64;
 
 /** What overwrites the bytes of a borrowed message. */
 const OVERWRITTEN = 0xdd;
@@ -170,6 +168,7 @@ export class Receiver implements FrameSink {
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
     if (!this.#isReadingPaused) this.#updateFlow(this.#isWaiting || this.#isConsumerFull);
+    if (!this.hasPendingInput) this.#core.consumer.compact?.();
     const isWaiting = this.#isReadingPaused || this.hasPendingInput;
     if (isWaiting && this.#core.consumer.isFull) this.#core.readers.onFull();
   }
@@ -178,7 +177,10 @@ export class Receiver implements FrameSink {
   resume(): void {
     const core = this.#core;
     if (this.#isWaiting || this.#isSendQueueFull) return;
-    if (this.hasPendingInput) this.#decodePending();
+    if (this.hasPendingInput) {
+      this.#decodePending();
+      if (!this.hasPendingInput) core.consumer.compact?.();
+    }
     if (this.hasPendingInput || core.isClosed) return;
     if (this.#hasEnded) core.peerEnded();
     else if (this.#isReadingPaused) this.#updateFlow(false);

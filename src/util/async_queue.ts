@@ -42,6 +42,11 @@ export class AsyncQueue<T extends NonNullable<unknown>>
     return at < this.#head ? undefined : this.#items[at];
   }
 
+  /** Replaces the item at an index from 0 for the oldest. */
+  protected replace(index: number, item: T): void {
+    this.#items[this.#head + index] = item;
+  }
+
   /**
    * Adds an item, or gives it to the consumer that has waited longest.
    *

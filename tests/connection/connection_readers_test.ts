@@ -10,6 +10,7 @@ const CLOSED: CloseInfo = { closeCode: 1000, reason: "", wasClean: true };
 
 /** A connection with readers, which counts how often it is idle. */
 class FakeCore implements ReadersCore {
+  readonly transport = { lendsChunks: false };
   readonly clock = new FakeClock();
   readonly settings = {
     limits: resolveLimits({ incomingMaxMessages: 2, incomingHighWaterMark: 1000 }),

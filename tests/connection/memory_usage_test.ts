@@ -1,5 +1,5 @@
 import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
-import { bytesOf, PART_OVERHEAD } from "../../src/connection/memory_usage.ts";
+import { bytesOf, PART_OVERHEAD, pinsTooMuch } from "../../src/connection/memory_usage.ts";
 import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
 import { randomBytes } from "../protocol/frames.ts";
 import { deflated } from "../support/deflate.ts";
@@ -25,6 +25,39 @@ test("bytesOf counts an object for each message, two bytes a character, and a ch
   const chunk = new Uint8Array(10_000);
   const views = [chunk.subarray(0, 100), chunk.subarray(100, 300)];
   assertEquals(bytesOf(views), 2 * PART_OVERHEAD + 10_000);
+  const short = [chunk.subarray(0, 1), chunk.subarray(1, 65)];
+  assertEquals(bytesOf(short), 2 * PART_OVERHEAD + 10_000, "short views keep the chunk as well");
+  assertEquals(bytesOf(short, 64), 2 * PART_OVERHEAD + 65, "short copies do not");
+});
+
+test("pinsTooMuch finds messages that are a small part of the chunk that they keep", () => {
+  const chunk = new Uint8Array(10_000);
+  const view = (length: number) => chunk.subarray(0, length);
+  const other = new Uint8Array(10_000);
+  assertEquals(pinsTooMuch([], 0), undefined);
+  assertEquals(pinsTooMuch(["text", view(10), "text"], 0), chunk.buffer);
+  assertEquals(pinsTooMuch([other, view(1000), view(1400)], 0), chunk.buffer);
+  assertEquals(pinsTooMuch([view(1000), view(1500)], 0), undefined, "a quarter of it");
+  assertEquals(pinsTooMuch([new Uint8Array(4000).subarray(0, 1)], 0), undefined, "a small chunk");
+  assertEquals(pinsTooMuch([view(10), view(65)], 64), chunk.buffer);
+  assertEquals(pinsTooMuch([view(10)], 64), undefined, "copies");
+});
+
+test("short messages that wait do not keep the chunk that they came in", async () => {
+  for (const size of [10, 100]) {
+    const { socket, peer } = open({
+      memory: { lendsChunks: size === 10, capacity: MIB },
+    });
+    const message = { first: First.Binary, payload: new Uint8Array(size).fill(7) };
+    // The second frame, a message that does not end, fills the chunk.
+    peer.send(message, { first: 0x02, payload: new Uint8Array(60_000) });
+    await turns();
+    const unfinished = 60_000 * 4 / 3;
+    assert(socket.heldBytes <= unfinished + 2 * PART_OVERHEAD + size + 60_000 / 2, `${size}`);
+    const { value } = await socket[Symbol.asyncIterator]().next();
+    assertEquals(value, message.payload);
+    assert((value as Uint8Array).buffer.byteLength < 4096, "it is a copy");
+  }
 });
 
 test("heldBytes is next to nothing for a connection that is idle, and after an echo", async () => {

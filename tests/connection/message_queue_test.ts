@@ -1,6 +1,6 @@
 import { MessageQueue } from "../../src/connection/message_queue.ts";
 import { DEFAULT_LIMITS } from "../../src/connection/limits.ts";
-import { assertEquals, test } from "../harness.ts";
+import { assert, assertEquals, test } from "../harness.ts";
 
 /** A queue, and how often it has reported to its connection that it is idle. */
 function makeQueue(limits = {}, more: (queue: MessageQueue) => void = () => {}) {
@@ -131,4 +131,31 @@ test("MessageQueue drops all messages after one that has no room, when it may no
   assertEquals((await queue.next()).value, "one");
   assertEquals(queue.message("three", connection), true, "there is room, but");
   assertEquals(queue.length, 0);
+});
+
+test("MessageQueue counts the chunks that more than 256 messages keep in memory", async () => {
+  const { queue } = makeQueue();
+  for (let i = 0; i < 1000; i++) queue.push(new Uint8Array(10_000).subarray(0, 10));
+  const usage = queue.memoryUsage;
+  assert(usage >= 10_000_000 && usage <= 11_000_000, `${usage}`);
+  for (let i = 0; i < 600; i++) await queue.next();
+  const left = queue.memoryUsage;
+  assert(left >= 4_000_000 && left <= 4_500_000, `${left}`);
+  for (let i = 0; i < 400; i++) await queue.next();
+  assertEquals(queue.memoryUsage, 0);
+});
+
+test("MessageQueue.compact copies messages that keep a much larger chunk, and no others", async () => {
+  const { queue } = makeQueue();
+  const large = new Uint8Array(10_000);
+  const views = [large.subarray(0, 5000), new Uint8Array(9000).subarray(1, 3)];
+  for (const view of views) queue.push(view);
+  queue.push("text");
+  const before = queue.memoryUsage;
+  queue.compact();
+  assert(before - queue.memoryUsage >= 8900);
+  const [first, second] = [await queue.next(), await queue.next()].map(({ value }) => value);
+  assertEquals(first === views[0], true);
+  assertEquals([second === views[1], second], [false, views[1]]);
+  queue.compact();
 });
