@@ -1,4 +1,5 @@
 import type { Limits } from "../connection/limits.ts";
+import { quoteFirstLine } from "../http/characters.ts";
 import { HandshakeError } from "../http/errors.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
 import { writeRequest } from "../http/request_writer.ts";
@@ -64,7 +65,8 @@ function refused(
   code: string,
   body?: Uint8Array<ArrayBuffer>,
 ): HandshakeError {
-  return new HandshakeError(`Cannot use proxy: it answered with status ${head.status}, ${reason}`, {
+  const found = `it answered with status ${head.status}, ${reason}${quoteFirstLine(body)}`;
+  return new HandshakeError(`Cannot use proxy: ${found}`, {
     code,
     status: head.status,
     headers: [...head.headers],

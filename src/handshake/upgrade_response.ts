@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { computeAcceptKey } from "./accept_key.ts";
-import { quote, quoteField } from "../http/characters.ts";
+import { quote, quoteField, quoteFirstLine } from "../http/characters.ts";
 import { HandshakeError } from "../http/errors.ts";
 import { parseExtensions } from "./extensions_header.ts";
 import { includesToken } from "../http/token_list.ts";
@@ -101,7 +101,8 @@ export function parseUpgradeResponse(head: ResponseHead, offer: UpgradeOffer): U
  */
 export function upgradeRefused(head: ResponseHead, body?: Uint8Array<ArrayBuffer>): HandshakeError {
   const reason = head.reason === "" ? "" : ` ${quote(head.reason)}`;
-  return invalid(head, "STATUS", `status ${head.status}${reason}, expected 101`, body);
+  const found = `status ${head.status}${reason}, expected 101${quoteFirstLine(body)}`;
+  return invalid(head, "STATUS", found, body);
 }
 
 function checkAccept(head: ResponseHead, key: string): void {

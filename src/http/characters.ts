@@ -113,6 +113,16 @@ export function quote(text: string): string {
   return cut.length < text.length ? `"${safe}"...` : `"${safe}"`;
 }
 
+/**
+ * Returns the first line of a body with text, quoted, after a colon, for an error message; `""` if there
+ * is none.
+ */
+export function quoteFirstLine(body: Uint8Array | undefined): string {
+  if (body === undefined || body.length === 0) return "";
+  const [line = ""] = new TextDecoder().decode(body).trim().split(/[\r\n]/, 1);
+  return line === "" ? "" : `: ${quote(line.trimEnd())}`;
+}
+
 /** Formats a byte in hexadecimal, such as `0x0a`. */
 export function hexByte(byte: number): string {
   return `0x${byte.toString(16).padStart(2, "0")}`;

@@ -316,11 +316,14 @@ function listenAt(options: ListenOptions, handler: ListenHandler): Listener {
   try {
     return listen(options, handler);
   } catch (error) {
-    if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    // A TypeError is about an option; it names the option.
+    if (error instanceof Error && !(error instanceof TypeError)) {
       const { hostname = "0.0.0.0", port = 8080, path } = options;
+      const { code } = error as { code?: unknown };
       const where = path === undefined ? `port ${port} of ${hostname}` : path;
-      const why = error.code === "EADDRINUSE" ? "the address is in use" : error.message;
-      error.message = `Cannot listen at ${where}: ${why} (${error.code})`;
+      const why = code === "EADDRINUSE" ? "the address is in use" : error.message;
+      const suffix = typeof code === "string" ? ` (${code})` : "";
+      error.message = `Cannot listen at ${where}: ${why}${suffix}`;
     }
     throw error;
   }

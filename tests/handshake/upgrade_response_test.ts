@@ -54,12 +54,27 @@ test("upgradeRefused has the answer's status, fields and body", () => {
   const headers = new HeaderList([...fields, ["Set-Cookie", "c=d"]]);
   const head = { status: 302, reason: "Found", minorVersion: 1, headers };
   const error = upgradeRefused(head, latin1("gone"));
-  assertEquals(error.message, 'Cannot open WebSocket: status 302 "Found", expected 101');
+  assertEquals(error.message, 'Cannot open WebSocket: status 302 "Found", expected 101: "gone"');
   assertEquals([error.status, error.code], [302, "ERR_HANDSHAKE_STATUS"]);
   assertEquals(error.headers, [...fields, ["set-cookie", "c=d"]]);
   assertEquals(error.body, latin1("gone"));
   assertEquals(upgradeRefused({ ...head, reason: "" }).body, new Uint8Array(0));
 });
+
+const bodies: [body: string, line: string][] = [
+  ["", ""],
+  [" \r\n\n", ""],
+  ["Token expired\nat /app/auth.js", ': "Token expired"'],
+  ["\r\n  Token expired \r\nRenew it", ': "Token expired"'],
+  ["a\x07\x1b[31m", ': "a\\x07\\x1b[31m"'],
+  ["x".repeat(100), `: "${"x".repeat(64)}"...`],
+];
+for (const [body, line] of bodies) {
+  test(`upgradeRefused names the first line of the body ${JSON.stringify(body)}`, () => {
+    const { message } = upgradeRefused(answer([], { status: 401, reason: "" }), latin1(body));
+    assertEquals(message, `Cannot open WebSocket: status 401, expected 101${line}`);
+  });
+}
 
 for (const status of [100, 102, 200, 204, 301, 401, 407, 426, 500, 999]) {
   test(`parseUpgradeResponse refuses status ${status}`, () => {

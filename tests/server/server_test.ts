@@ -66,6 +66,12 @@ test("serve throws if the port is in use", () => {
   );
 });
 
+test("serve names the host of which no address is found", () => {
+  const hostname = "no-such-host.invalid";
+  const { message } = assertThrows(() => serve({ port: 0, hostname }, {}), Error);
+  assertMatch(message, /^Cannot listen at port 0 of no-such-host\.invalid: /);
+});
+
 test("serve without options listens at port 8080 of all addresses", async () => {
   let server;
   try {
