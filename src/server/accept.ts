@@ -18,8 +18,7 @@ import { HttpConnection } from "./http_connection.ts";
 import { connectionSettings } from "./http_connection_handler.ts";
 
 /**
- * Makes a WebSocket of a TCP connection from your own listener: performs the opening handshake on it,
- * as a server.
+ * Performs the opening handshake on a TCP connection from your own listener, as a server.
  *
  * @param conn A `Deno.Conn`, or a {@linkcode Transport}: on Bun, listen with `bunSocketHandler()`.
  * @param options The options of `serve()` that concern one connection.
@@ -28,7 +27,7 @@ import { connectionSettings } from "./http_connection_handler.ts";
  * @returns The connection, when it is open.
  * @throws {TypeError} If an option or a callback is unknown or malformed.
  * @throws {HandshakeError} If the request is refused; the client has been answered.
- * @throws {HandshakeError} With code `ERR_HANDSHAKE_LEFT` if the client leaves before that.
+ * @throws {HandshakeError} With code `ERR_HANDSHAKE_LEFT` if the client disconnects before that.
  *
  * @example
  * ```ts ignore

@@ -47,8 +47,8 @@ export interface UpgradeOptions<Data = unknown> {
 export type UpgradeResult<Data> = UpgradeOptions<Data> | Response | undefined | void;
 
 /**
- * The type of `data` that results of `upgrade()` give a connection: the union of theirs, with
- * `undefined` for a result without `data`. `Data`, if `Result` is any result with it.
+ * The type of a connection's `data`, from the results of `upgrade()`: the union of their `data`, with
+ * `undefined` for a result without it. It is `Data` if `Result` is the general type of results.
  */
 export type UpgradeData<Result, Data = unknown> = [UpgradeResult<Data>] extends [Result] ? Data
   : Result extends { data: infer Own } ? Own
@@ -120,7 +120,7 @@ export interface AcceptConfig<Data> extends ConnectionConfig {
   readonly protocols: readonly string[];
   readonly checkOrigin: OriginCheck;
   readonly scheme: "http" | "https";
-  /** Makes the `Request` of a WebSocket from the text of its head. */
+  /** Creates the `Request` of a WebSocket from the text of its head. */
   readonly makeRequest: (headText: string) => Request;
   /** The trusted proxies; `undefined` if there are none. */
   readonly proxies: TrustedProxies | undefined;
@@ -129,8 +129,8 @@ export interface AcceptConfig<Data> extends ConnectionConfig {
 /**
  * Checks the options of `accept()`.
  *
- * @throws {TypeError} If an origin, a trusted proxy, or another option, is malformed.
- * @throws {RangeError} If a limit is.
+ * @throws {TypeError} If an origin, a trusted proxy, or another option is malformed.
+ * @throws {RangeError} If a limit is not a number above 0.
  */
 export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): AcceptConfig<Data> {
   const { scheme = "http" } = options;

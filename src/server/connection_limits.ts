@@ -12,7 +12,7 @@ export interface AdmissionOptions {
    * read. While 64 connections are being answered in this way, further ones are dropped.
    *
    * A connection that is closed is counted as long as its handler function still runs, or its call of
-   * `upgrade()` or `fetch()` is pending: so it limits those as well.
+   * `upgrade()` or `fetch()` is pending. So the limit also applies to those.
    *
    * @default {Infinity} no limit
    */
@@ -22,8 +22,8 @@ export interface AdmissionOptions {
    * their first 64 bits, since a client can choose the others. The next connection is refused in the
    * same way.
    *
-   * If the peer is one of `trustedProxies`, the client is counted once the request head has named it. An
-   * HTTP connection counts as the client's of its latest request. Proxies themselves, and Unix sockets, are not limited.
+   * If the peer is one of `trustedProxies`, the client is counted when the request head names it. An HTTP
+   * connection counts for the client of its latest request. Proxies and Unix sockets are not limited.
    *
    * @default {Infinity} no limit
    */
@@ -33,7 +33,7 @@ export interface AdmissionOptions {
 /** Returns a refusal if no WebSocket can be opened at present. */
 export type UpgradeCheck = () => HandshakeError | undefined;
 
-/** The Retry-After of a refusal for a reason that can be over soon, in seconds. */
+/** The Retry-After of a refusal whose reason may soon end, in seconds. */
 export const RETRY_AFTER = 5;
 
 /** Counts a server's connections, in all and by client, and refuses those over the limits. */
@@ -48,7 +48,7 @@ export class ConnectionLimits {
   /**
    * Checks the limits.
    *
-   * @param proxies The proxies, whose connections belong to other clients.
+   * @param proxies The trusted proxies, which connect for other clients.
    * @throws {RangeError} If a limit is not a number above 0.
    */
   constructor(options: AdmissionOptions, proxies: TrustedProxies | undefined) {
@@ -80,7 +80,7 @@ export class ConnectionLimits {
    * Counts a TCP connection that has been accepted.
    *
    * @param remoteAddr The peer's address; not needed unless `limitsAddresses`.
-   * @returns The refusal, if there is no room. Otherwise the connection is counted until `release()`.
+   * @returns The refusal, if a limit is reached. Otherwise the connection is counted until `release()`.
    */
   acquire(remoteAddr: Addr | undefined): HandshakeError | undefined {
     if (this.#count >= this.#max) return full(`the server has ${this.#max} connections`);
@@ -90,10 +90,10 @@ export class ConnectionLimits {
   }
 
   /**
-   * Counts a connection that has been acquired as one of a client that a proxy has named.
+   * Counts an acquired connection for a client that a proxy has named.
    *
-   * @param previous The client as whose it has been counted so far, if any.
-   * @returns The refusal, if there is no room. Otherwise it is counted until `release()`.
+   * @param previous The client for which it has been counted so far, if any.
+   * @returns The refusal, if a limit is reached. Otherwise the connection is counted until `release()`.
    */
   acquireAddress(clientAddr: Addr, previous?: Addr): HandshakeError | undefined {
     const key = this.#keyOf(clientAddr);
@@ -109,9 +109,9 @@ export class ConnectionLimits {
   }
 
   /**
-   * Counts a connection no longer.
+   * Stops counting a connection.
    *
-   * @param clientAddr The client, if the connection has been counted as that client's.
+   * @param clientAddr The client for which the connection has been counted, if any.
    */
   release(clientAddr: Addr | undefined): void {
     this.#count--;
@@ -125,7 +125,7 @@ export class ConnectionLimits {
     else this.#countByAddress.delete(key);
   }
 
-  /** The key that an address is counted by, or `undefined` if it is not limited. */
+  /** Returns the key under which an address is counted, or `undefined` if it is not limited. */
   #keyOf(addr: Addr): string | undefined {
     if (!this.limitsAddresses || this.#proxies?.has(addr)) return undefined;
     const address = toIpAddress(addr);

@@ -28,13 +28,13 @@ export interface FetchConnection extends HttpResponder, RequestBodySource {
   /** `fetch()` has been called, and its promise is pending until `callEnded()`. */
   callBegan(): void;
   callEnded(): void;
-  /** Whether the connection may persist, as far as the server is concerned. */
+  /** Whether the server allows the connection to persist. */
   mayPersist(): boolean;
   /** The response has been sent. */
   responded(isPersistent: boolean): void;
 }
 
-/** What a {@linkcode FetchHandler} is made from. */
+/** The arguments of a {@linkcode FetchHandler}. */
 export interface FetchInit {
   readonly head: RequestHead;
   /** The framing of the request's body. */
@@ -106,7 +106,7 @@ export class FetchHandler {
     return rest;
   }
 
-  /** Ends the exchange without a further response: the client has left, or has been refused. */
+  /** Ends the request without a further response: the client has left, or has been refused. */
   cancel(reason: unknown): void {
     if (this.#isDone) return;
     this.#isDone = true;
@@ -122,7 +122,7 @@ export class FetchHandler {
       const isPersistent = await this.#send(response);
       if (this.#isDone) return;
       this.#isDone = true;
-      // The rest of a body that the application has not read cannot be told from the next request.
+      // The unread rest of a body cannot be distinguished from the next request.
       connection.responded(isPersistent && this.body?.isComplete !== false);
     } catch (error) {
       // Nothing has been sent if the request has been refused meanwhile.
@@ -143,7 +143,7 @@ export class FetchHandler {
       if (isResponse(response)) return response;
       throw new TypeError(`Cannot answer: fetch() returned ${show(response)}, expected a Response`);
     } catch (error) {
-      // The application passes on that its client has left, or has been refused.
+      // The error of `request.signal`: the client has left, or has been refused.
       if (!this.#isDone || error !== this.#abort.signal.reason) handler.failed?.(error);
       return undefined;
     } finally {

@@ -31,9 +31,9 @@ import type { AnyResponse } from "./response_sender.ts";
 import { ServerHandshake } from "./server_handshake.ts";
 import type { AcceptedHandshake, HandshakeConnection } from "./server_handshake.ts";
 
-/** Reading pauses while as much received data waits, in bytes, for the request before it to be answered. */
+/** The number of received bytes that wait for an earlier response, above which reading pauses. */
 const MAX_INPUT = 65_536;
-/** How long a response may be idle after the client has ended its side, in milliseconds. */
+/** The maximum time without progress of a response after the client has ended its side, in milliseconds. */
 const HALF_CLOSED_PATIENCE = 1500;
 const CONTINUE = /* @__PURE__ */ new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -65,7 +65,7 @@ export class HttpConnection<Data> extends HttpResponder
   headSize = 0;
   readonly #config: AcceptConfig<Data>;
   readonly #handler: HttpConnectionHandler<Data>;
-  /** Set if a proxy names the client. */
+  /** The client, if a proxy has named it. */
   readonly #proxiedClient: ProxiedClient | undefined;
   readonly #readTimer: CallbackTimer;
   #clientAddr: Addr | undefined;
@@ -139,7 +139,7 @@ export class HttpConnection<Data> extends HttpResponder
     if (this.#fetching?.body?.isComplete === false && this.#reader.inputSize === 0) {
       return this.refuse(incompleteBody());
     }
-    // The peer may only have ended its side: a request, or frames and a Close, may be all that it sends.
+    // A peer may end its side after its last request, or after its Close frame, and still read.
     this.#startHalfClosedTimer();
   }
 
@@ -192,7 +192,7 @@ export class HttpConnection<Data> extends HttpResponder
     } else {
       this.timers.start(this.#readTimer, this.#config.limits.keepAliveTimeout);
     }
-    // What follows the last whole request is incomplete for good.
+    // Data after the last complete request can never become complete.
     if (this.hasPeerEnded && this.#head === undefined && !this.#isOpened) this.finish();
     this.#update();
   }
@@ -225,7 +225,7 @@ export class HttpConnection<Data> extends HttpResponder
     if (--this.#pendingCalls === 0 && this.isClosed) this.#handler.released?.(this);
   }
 
-  /** HandshakeConnection: makes a WebSocket of the connection. */
+  /** HandshakeConnection: turns the connection into a WebSocket. */
   open(accepted: AcceptedHandshake<Data>): void {
     const { response, ...agreed } = accepted;
     this.#readTimer.stopTimer();
@@ -247,7 +247,7 @@ export class HttpConnection<Data> extends HttpResponder
     if (this.hasPeerEnded) this.transport.handler?.end();
   }
 
-  /** Refuses the request, or what should be one, and closes the connection. */
+  /** Refuses the request, or malformed data in its place, and closes the connection. */
   refuse(error: HandshakeError): void {
     if (this.isFinishing || this.isClosed || this.#isOpened) return;
     const omitBody = this.#head?.method === "HEAD";
@@ -374,7 +374,7 @@ export class HttpConnection<Data> extends HttpResponder
     this.#clientAddr = addr;
   }
 
-  /** Ends whatever is pending, and frees the request. */
+  /** Ends pending operations, and frees the request. */
   #reset(reason: unknown): void {
     this.#readTimer.stopTimer();
     const handshake = this.#handshake;
@@ -397,7 +397,7 @@ export class HttpConnection<Data> extends HttpResponder
 
   #readTimeUp(): void {
     const { handshakeTimeout, bodyTimeout } = this.#config.limits;
-    // While the peer reads slowly, the time to write counts.
+    // While the peer reads slowly, the timeout of the write applies.
     if (this.hasPeerEnded) {
       return this.queuedBytes > 0 ? this.#startHalfClosedTimer() : this.abort();
     }

@@ -8,7 +8,7 @@ import type { FetchFunction } from "./fetch_handler.ts";
 import type { UpgradeChecker } from "./server_handshake.ts";
 import type { HttpResponder } from "./http_responder.ts";
 
-/** An HTTP connection, as its handler knows it. */
+/** The members of an HTTP connection that its handler uses. */
 export interface ClientConnection extends HttpResponder {
   /** The client; `undefined` until a proxy has named it. */
   readonly clientAddr: Addr | undefined;
@@ -16,21 +16,21 @@ export interface ClientConnection extends HttpResponder {
   readonly headSize: number;
 }
 
-/** Receives the outcome of an HTTP connection, and decides what is the server's to decide. */
+/** Receives the events of an HTTP connection, and makes the decisions of the server. */
 export interface HttpConnectionHandler<Data> extends UpgradeChecker {
-  /** What all connections of the server share. */
+  /** The settings that all connections of the server share. */
   readonly connectionSettings: ConnectionSettings<WebSocketConnection<Data>>;
   /** The server's `fetch()`. Without it, plain HTTP is refused. */
   readonly fetch?: FetchFunction | undefined;
   /** Whether connections may persist after a response: not while the server shuts down. */
   mayPersist?(): boolean;
   /**
-   * A proxy has named the client of the next request. Returns a refusal if that client has no room.
+   * A proxy has named the client of the next request. Returns a refusal if that client is over its limit.
    *
-   * @param previous The client of the request before, as which the connection has been counted.
+   * @param previous The client of the previous request, for which the connection has been counted.
    */
   identified?(clientAddr: Addr, previous: Addr | undefined): HandshakeError | undefined;
-  /** A WebSocket has been made. It is to be started with the 101 response and the early data. */
+  /** The handshake is accepted. The handler starts the WebSocket with the 101 response and the early data. */
   open(
     socket: WebSocketConnection<Data>,
     response: Uint8Array<ArrayBuffer>,

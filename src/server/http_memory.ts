@@ -1,7 +1,7 @@
 import { BudgetAccount, STEP } from "../connection/memory_budget.ts";
 import type { MemoryBudget } from "../connection/memory_budget.ts";
 
-/** What {@linkcode HttpMemory} uses of its HTTP connection. */
+/** The members of an HTTP connection that {@linkcode HttpMemory} uses. */
 export interface MemoryHolder {
   /** Pauses or resumes reading, by `isStopped`. */
   regulate(): void;

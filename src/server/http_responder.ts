@@ -6,7 +6,7 @@ import type { Transport, TransportHandler } from "../transport/transport.ts";
  * Writes HTTP responses to a connection, and closes it after the last one.
  *
  * After the last response this end of TCP is shut down, and received data is discarded until the peer
- * ends its side. To close with unread data would reset the connection, and the reset can destroy the
+ * ends its side. Closing with unread data would reset the connection, and the reset can destroy the
  * response before the peer has read it.
  */
 export class HttpResponder extends Timer implements TransportHandler {
@@ -34,7 +34,7 @@ export class HttpResponder extends Timer implements TransportHandler {
    * Prepares to write to a transport, after `start()`.
    *
    * @param transport The transport.
-   * @param timeout How long the peer may take to read what is written, and then to end its side, in
+   * @param timeout The time in which the peer must read written data, and then end its side, in
    * milliseconds.
    * @param onClosed Called once, when the connection is closed.
    */
@@ -79,7 +79,7 @@ export class HttpResponder extends Timer implements TransportHandler {
     return this.#hasPeerEnded;
   }
 
-  /** The bytes that have been written and not been sent. */
+  /** The number of bytes that have been written but not sent. */
   get queuedBytes(): number {
     return this.#queuedBytes + this.#writingBytes;
   }

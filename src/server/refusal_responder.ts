@@ -3,9 +3,9 @@ import { writeErrorResponse } from "../http/response_writer.ts";
 import type { Transport } from "../transport/transport.ts";
 import { HttpResponder } from "./http_responder.ts";
 
-/** How many responses are pending at most; further connections are dropped. */
+/** The maximum number of pending responses. Further connections are dropped. */
 const MAX_PENDING = 64;
-/** The least time between two reports, in milliseconds. */
+/** The minimum time between two reports, in milliseconds. */
 const REPORT_INTERVAL = 1000;
 
 /** Receives the events of a {@linkcode RefusalResponder}. */
@@ -31,9 +31,9 @@ export class RefusalResponder {
   #reportedAt = -Infinity;
 
   /**
-   * Makes a responder for all connections of a server.
+   * Creates the responder for all connections of a server.
    *
-   * @param timeout How long a peer may take to read the response and to leave, in milliseconds.
+   * @param timeout The time in which a peer must read the response and close, in milliseconds.
    * @param handler The receiver of the events.
    */
   constructor(timeout: number, handler: RefusalHandler) {

@@ -1,9 +1,9 @@
 import { EMPTY } from "../protocol/bytes.ts";
 import type { RequestBodyDecoder } from "../http/request_body.ts";
 
-/** What a {@linkcode RequestBody} needs of its connection. */
+/** The callbacks of a {@linkcode RequestBody}. */
 export interface RequestBodySource {
-  /** The application reads the body, and no data of it is there. */
+  /** The application reads the body, and no data has been received. */
   bodyWanted(): void;
   /** The application has cancelled the body. */
   bodyCancelled(): void;
@@ -22,7 +22,7 @@ export class RequestBody {
   #isEnded = false;
 
   /**
-   * Makes a stream of a body that is not complete.
+   * Creates the stream of a body that is not complete.
    *
    * @param decoder The decoder, which has decoded `early`.
    * @param early Decoded data, which becomes the application's.
@@ -68,7 +68,7 @@ export class RequestBody {
    * Takes received data.
    *
    * @param chunk The data.
-   * @param isOwn Whether the chunk is this object's to keep.
+   * @param isOwn Whether this object may keep the chunk.
    * @returns The data after the end of the body.
    * @throws {HandshakeError} If the body is malformed, or over a limit.
    */

@@ -10,7 +10,7 @@ export class RequestReader {
   readonly #allowHttp10: boolean;
   #proxiedClient: ProxiedClient | undefined;
   #parser: RequestHeadParser | undefined;
-  /** How many bytes of an incomplete head the parser has. */
+  /** The number of bytes of an incomplete head in the parser. */
   #headBytes = 0;
   #input: Uint8Array = EMPTY;
 
@@ -40,12 +40,12 @@ export class RequestReader {
     return this.#input.length;
   }
 
-  /** The memory of what has been received and has not been processed, in bytes. */
+  /** The memory usage of received data that has not been processed, in bytes. */
   get memoryUsage(): number {
     return this.#headBytes + this.#input.length;
   }
 
-  /** The text of the head that has been read last, until `finishHead()`. */
+  /** The text of the head that was read last, until `finishHead()`. */
   get headText(): string {
     return this.#parser!.text;
   }
@@ -54,7 +54,7 @@ export class RequestReader {
    * Reads data of a head. The data after it is kept.
    *
    * @param chunk The data.
-   * @param isOwn Whether the chunk is this object's to keep.
+   * @param isOwn Whether this object may keep the chunk.
    * @returns The head, if it is complete.
    * @throws {HandshakeError} If the head is malformed or too large.
    */
@@ -91,7 +91,7 @@ export class RequestReader {
     this.#input = this.#input.length === 0 && isCompact ? data : concat(this.#input, data);
   }
 
-  /** Returns the data that has been kept, which is the caller's. */
+  /** Returns the kept data and passes its ownership to the caller. */
   take(): Uint8Array {
     const input = this.#input;
     this.#input = EMPTY;

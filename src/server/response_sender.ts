@@ -64,7 +64,7 @@ interface BodyReader {
   cancel(reason?: unknown): Promise<void>;
 }
 
-/** How many microtasks a body may take that is there already, but must be read as a stream. */
+/** The number of microtasks to wait for a body that is available, but must be read as a stream. */
 const READY_MICROTASKS = 8;
 /** A first piece of the body up to this size, in bytes, is written together with the head. */
 const MAX_JOINED = 16_384;
@@ -79,8 +79,8 @@ const DECODED = /^(?:gzip|x-gzip|deflate|br|zstd)$/i;
  *
  * @param response The application's response.
  * @param init The request that it answers.
- * @throws {TypeError} If the body has been read, or is no stream.
- * @throws {RangeError} If the status is not 200 to 599, as that of `Response.error()`.
+ * @throws {TypeError} If the body has been read, or is not a stream.
+ * @throws {RangeError} If the status is not 200 to 599, for example that of `Response.error()`.
  */
 export function prepareResponse(response: AnyResponse, init: ResponseInit): PreparedResponse {
   try {
@@ -128,7 +128,7 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
   }
 }
 
-/** An error before anything of the response has been sent, so that another one can be. */
+/** An error before any part of the response has been sent, so that another response can be sent. */
 export class UnsentError extends Error {}
 
 /**
@@ -219,8 +219,8 @@ function encodeFirst(
 }
 
 /**
- * Reads the first piece of a body, if it is there: the head must not wait for the first data of a
- * stream, such as of server-sent events.
+ * Reads the first piece of a body, if it is available. The head must not wait for the first data of a
+ * stream, for example of server-sent events.
  */
 async function beginBody(body: BodyReader, announced: number | undefined): Promise<{
   piece: Uint8Array | undefined;

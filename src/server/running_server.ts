@@ -3,8 +3,8 @@ import type { Addr } from "../transport/transport.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 
 /**
- * A server as its own options see it. `fetch()` gets it as `info.server`: the variable that `serve()` is
- * assigned to has no type inside of its own options.
+ * The server that `fetch()` gets as `info.server`. TypeScript cannot infer the type of a variable that is
+ * used in the options of the `serve()` call that initializes it.
  */
 export interface RunningServer {
   /** The address that the server listens at. */

@@ -33,9 +33,9 @@ export interface FetchInfo extends RequestInfo {
 export interface ServeOptions<Data = unknown>
   extends ListenOptions, AdmissionOptions, AcceptOptions<Data> {
   /**
-   * Maximum memory of all connections together, in bytes: the sum of the `heldBytes` of WebSockets, what
-   * HTTP connections have received and have to send, and request heads over 1 KiB, which sockets keep
-   * for their `request`. An idle connection uses almost none.
+   * Maximum memory of all connections together, in bytes: the sum of the `heldBytes` of WebSockets, the
+   * received and unsent data of HTTP connections, and request heads over 1 KiB, which sockets keep for
+   * their `request`. An idle connection uses almost none.
    *
    * While the server is over it, and until it is back at 90 %, WebSockets are refused with 503 and
    * `Retry-After`, and connections that use more than their share and grow are not read. If usage has
@@ -50,8 +50,8 @@ export interface ServeOptions<Data = unknown>
    * methods except CONNECT and TRACE, request bodies as streams, and persistent connections are
    * supported.
    *
-   * `request.signal` aborts when the client leaves. If `fetch()` throws, or returns something else than
-   * a `Response`, the client gets a 500. A body of the request that is not read is not received: the
+   * `request.signal` aborts when the client leaves. If `fetch()` throws, or does not return a
+   * `Response`, the client gets a 500. A body of the request that is not read is not received: the
    * connection is then closed after the response. See `maxBodySize`, `bodyTimeout` and
    * `keepAliveTimeout` of `limits`.
    *
@@ -66,12 +66,12 @@ export interface ServeOptions<Data = unknown>
    * Receives every error: of a handler, of a peer that breaks the protocol, of a request that is
    * refused, of a connection that cannot be accepted.
    *
-   * @default {undefined} prints the errors that are not a peer's with `console.error`
+   * @default {undefined} prints errors that no peer has caused with `console.error`
    */
   onError?: (error: unknown, socket?: WebSocketConnection<Data>) => void;
 }
 
-/** The checks of these options. Limits that are no numbers above 0 are a `RangeError` elsewhere. */
+/** The checks of these options. Limits are checked later, with a `RangeError`. */
 export const serveOptionChecks: OptionChecks<ServeOptions> = {
   ...acceptOptionChecks,
   hostname: aString,

@@ -90,7 +90,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     });
     const { maxMemory = MAX_MEMORY } = options;
     this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout, timers);
-    // Heads are not freed by not reading, nor one by one.
+    // Pausing a connection does not free its head, and one head can't be freed alone.
     this.#headAccount = new BudgetAccount(this.#budget);
     if (options.proxyProtocol && options.tls !== undefined) {
       throw new TypeError(
@@ -158,7 +158,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   /**
    * Stops listening, drops connections that are not WebSockets yet, and closes all WebSockets after
    * sending what is queued on them. HTTP connections are closed after the response that is being sent.
-   * Handlers of WebSockets are not waited for.
+   * It does not wait for the handlers of WebSockets.
    *
    * A second call can only speed it up: connections that are still open are closed with the new
    * options, the earlier deadline holds, and without `drain` the server stops listening.
@@ -211,7 +211,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
 
   #accept(transport: Transport): void {
     if (this.#isStopping) return transport.abort();
-    // To read the address makes an object, which is not needed unless addresses are limited.
+    // Reading the address creates an object, which is needed only if addresses are limited.
     const addr = this.#limits.limitsAddresses ? transport.remoteAddr : undefined;
     const refusal = this.#limits.acquire(addr);
     if (refusal !== undefined) {
@@ -223,7 +223,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     connection.start();
   }
 
-  /** Makes one object for all connections, since closures of each would live as long as it does. */
+  /** Creates one object for all connections. Closures per connection would live as long as it does. */
   #makeConnectionHandler(): HttpConnectionHandler<Data> {
     const { fetch } = this.#options;
     return {
@@ -344,7 +344,7 @@ function urlOf(addr: Addr, isTls: boolean): string {
  * @returns The server, which is listening.
  * @throws {Error} The runtime's own, if the address cannot be used.
  * @throws {TypeError} If an option is malformed.
- * @throws {RangeError} If a limit is.
+ * @throws {RangeError} If a limit is not a number above 0.
  *
  * @example An echo
  * ```ts

@@ -14,7 +14,7 @@ import { discardBody, isResponse } from "./response_sender.ts";
 import type { AnyResponse } from "./response_sender.ts";
 import { checkUpgradeResult, isThenable } from "./upgrade_result.ts";
 
-/** What both sides have agreed to, and the 101 response that says so. */
+/** The agreement of both sides, and the 101 response that states it. */
 export interface AcceptedHandshake<Data> {
   readonly protocol: string;
   /** The extensions in use, as in Sec-WebSocket-Extensions; empty if there are none. */
@@ -26,7 +26,7 @@ export interface AcceptedHandshake<Data> {
   readonly response: Uint8Array<ArrayBuffer>;
 }
 
-/** The server, as far as it decides on all WebSockets. */
+/** The check of the server that applies to all WebSockets. */
 export interface UpgradeChecker {
   /** Returns a refusal if no WebSocket can be opened. Called before and after `upgrade()`. */
   checkUpgrade?(): HandshakeError | undefined;

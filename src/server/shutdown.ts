@@ -39,7 +39,7 @@ export interface ShutdownOptions {
 
 /** The default of `deadline`, after `spread`, in milliseconds. */
 const DEFAULT_GRACE = 30_000;
-/** The least time between two batches of Close frames, in milliseconds. */
+/** The minimum time between two batches of Close frames, in milliseconds. */
 const MIN_INTERVAL = 10;
 /** The longest delay of a timer, in milliseconds. A later deadline is never reached. */
 const MAX_DELAY = 0x7fffffff;
@@ -98,7 +98,7 @@ export class Shutdown {
     this.#dropAll = dropAll;
   }
 
-  /** Begins, or continues with other options. The deadline can only become earlier. */
+  /** Starts the shutdown, or continues it with other options. The deadline can only become earlier. */
   begin(config: ShutdownConfig): void {
     const now = performance.now();
     this.#dropAfter(config.deadline, now);

@@ -16,7 +16,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /**
  * Checks the result of `upgrade()` that is not a response. Only `undefined` and a plain object of known
- * options accept the request, so that a mistake in it refuses the client.
+ * options accept the request. Any other result, such as a misspelt option, refuses the client.
  *
  * @throws {TypeError} If it is anything else.
  */
