@@ -9,7 +9,7 @@ import { SharedMessage } from "./shared_message.ts";
 
 /** Options of {@linkcode broadcast}. */
 export interface BroadcastOptions {
-  /** A connection that does not get the message, as its sender. @default {undefined} */
+  /** A connection that does not get the message, for example its sender. @default {undefined} */
   except?: WebSocketConnection<unknown> | undefined;
 }
 
@@ -19,9 +19,9 @@ const broadcastOptionChecks: OptionChecks<BroadcastOptions> = { except: anything
  * Sends a message to many connections: text if `data` is a string, otherwise binary. It is encoded once,
  * and all of them write the same bytes. A connection that is not open is left out.
  *
- * Connections with permessage-deflate compress it each for itself; those of a client, which masks its
- * frames, encode it themselves. A peer that reads slowly holds a reference to the bytes; its option
- * `overflow` decides what happens above `maxBufferedAmount`.
+ * Each connection with permessage-deflate compresses the message itself; each client connection encodes it
+ * itself, because clients mask frames. A connection with a slow peer keeps a reference to the bytes. Its
+ * option `overflow` applies above `maxBufferedAmount`.
  *
  * @param sockets The connections, such as `server.connections`.
  * @returns The number of connections that have sent it.
@@ -53,7 +53,7 @@ export function broadcast(
   return count;
 }
 
-/** What sends shared messages of a connection; see {@linkcode Sender.sendShared}. */
+/** The sender of a connection's shared messages; see {@linkcode Sender.sendShared}. */
 export function senderOf(socket: WebSocketConnection<unknown>): Pick<Sender, "sendShared"> {
   return coreOf(socket).sender;
 }

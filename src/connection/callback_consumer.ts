@@ -5,10 +5,10 @@ import type { Callbacks } from "./socket_handler.ts";
 
 /**
  * Passes messages to callbacks as they are received. One object serves all connections with the same
- * callbacks: it has no state of a connection.
+ * callbacks, because it has no state per connection.
  */
 export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
-  /** Callbacks take every message at once: backpressure is the application's, by `ready`. */
+  /** Callbacks accept every message at once. The application applies backpressure with `ready`. */
   readonly isFull = false;
   /** A callback is done with a message when it returns: its promise is not awaited. */
   readonly isIdle = true;
@@ -46,7 +46,7 @@ export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
     call(connection, () => this.#callbacks.close?.(connection.socket, info));
   }
 
-  /** An `error` callback that fails is one more error to report; it does not close the connection. */
+  /** A failing `error` callback is reported as well. It does not close the connection. */
   onError(error: unknown, connection: ConsumedConnection<Socket>): void {
     try {
       const result = this.#callbacks.error?.(connection.socket, error);

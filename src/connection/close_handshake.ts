@@ -16,7 +16,7 @@ import type { ConnectionSettings } from "./connection_settings.ts";
 const REPLY_TIME = 0.8;
 
 /**
- * What the closing handshake waits for. Each wait takes at most `closeTimeout`, the first 80 % of it.
+ * The waits of the closing handshake. Each takes at most `closeTimeout`; the first takes at most 80 % of it.
  *
  * | phase             | begins when                           | ends when                 | then               | timeout |
  * | ----------------- | ------------------------------------- | ------------------------- | ------------------ | ------- |
@@ -35,14 +35,14 @@ const REPLY_TIME = 0.8;
  */
 export type ClosePhase = "awaiting-consumer" | "flushing" | "awaiting-close" | "awaiting-eof";
 
-/** What the peer has not done when a phase takes too long. */
+/** The missing action of the peer when a phase takes too long, for the error. */
 const MISSING = {
   "flushing": "read our Close frame",
   "awaiting-close": "answered our Close frame",
   "awaiting-eof": "ended the TCP connection after its Close frame",
 };
 
-/** What a {@linkcode CloseHandshake} uses of its connection. */
+/** The members of a connection that its {@linkcode CloseHandshake} uses. */
 export interface CloseHandshakeCore {
   readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "timers">;
   readonly transport: Pick<Transport, "shutdown" | "close" | "abort">;
@@ -51,7 +51,7 @@ export interface CloseHandshakeCore {
   readonly isIdle: boolean;
   /** Whether the consumer processes a message, and may still reply to it. */
   readonly mayReply: boolean;
-  /** Whether the connection has failed: the peer's Close is not waited for. */
+  /** Whether the connection has failed, so that it does not wait for the peer's Close. */
   readonly hasFailed: boolean;
   /** Whether the peer has ended its direction of TCP. */
   readonly hasEnded: boolean;
@@ -82,7 +82,7 @@ export class CloseHandshake extends Timer {
     this.#core = core;
   }
 
-  /** What it waits for, while it waits. */
+  /** The current wait, if there is one. */
   get phase(): ClosePhase | undefined {
     return this.wheel === undefined ? undefined : this.#phase;
   }
@@ -122,8 +122,8 @@ export class CloseHandshake extends Timer {
   }
 
   /**
-   * Sends our Close frame after the replies to the messages before the frame that it answers. Messages
-   * that are unread, and that no caller waits for, are not waited for: they stay readable.
+   * Sends our Close frame after the replies to the messages that were received before the peer's. It does not
+   * wait for unread messages that no caller has taken: they stay readable.
    */
   reply(payload: Uint8Array): void {
     this.#reply = payload;
@@ -147,7 +147,7 @@ export class CloseHandshake extends Timer {
     }, 0);
   }
 
-  /** Begins the phase that our Close frame, the peer's, and TCP call for; without effect before ours. */
+  /** Begins the phase for the current state of both Close frames and TCP. No effect before ours is sent. */
   advance(): void {
     const core = this.#core;
     if (!this.#isSent || core.isClosed) return;
@@ -155,7 +155,7 @@ export class CloseHandshake extends Timer {
     if (this.#received === undefined && !core.hasFailed) return this.#enter("awaiting-close");
     // RFC 6455 §7.1.1: "the underlying TCP connection, in most normal cases, SHOULD be closed first by
     // the server". A half-close, then read until the peer's end: to close at once with something
-    // unread would reset the connection, and could destroy our Close frame on its way.
+    // unread would reset the connection, and could destroy our Close frame in flight.
     if ((core.settings.role === "server" || core.hasFailed) && !this.#isShutdown) {
       this.#isShutdown = true;
       core.transport.shutdown();
@@ -187,10 +187,10 @@ export class CloseHandshake extends Timer {
     this.#core.transport.abort();
   }
 
-  /** Begins a phase. One that has begun goes on: more bytes of the peer gain no time. */
+  /** Begins a phase. The current phase is not restarted, so more bytes of the peer gain no time. */
   #enter(phase: ClosePhase): void {
     const current = this.phase;
-    // A Pong after our Close frame is no reason to begin the wait again either.
+    // A Pong after our Close frame does not restart the wait either.
     const isPong = phase === "flushing" && current === "awaiting-close";
     if (current !== phase && !isPong) this.#wait(phase);
   }

@@ -22,14 +22,14 @@ type Core<Data> = ConnectionCore<WebSocketConnection<Data>>;
 /** Assigned by the class: only it can read its private field. */
 let getCore: <Data>(connection: WebSocketConnection<Data>) => Core<Data>;
 
-/** Returns the inside of a connection, for the handshakes and the server. */
+/** Returns the core of a connection, for the handshakes and the server. */
 export function coreOf<Data>(connection: WebSocketConnection<Data>): Core<Data> {
   return getCore(connection);
 }
 
 /**
  * An open WebSocket. Read it in one of three ways: `for await` over the connection itself, its
- * `readable`, or callbacks. Each message goes to the consumer that asks first.
+ * `readable`, or callbacks. Each message goes to the consumer that requests it first.
  *
  * @typeParam Data The type of the value that `upgrade()` attached to the connection.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455 RFC 6455}
@@ -125,8 +125,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Resolves when the connection is closed, to how it has ended. It never rejects. A peer that closes is
-   * answered at once if no message is being processed; reading `closed` in a loop says that the current
-   * message will not be replied to any more.
+   * answered at once if no message is being processed. A loop that reads `closed` declares that it will not
+   * reply to the current message any more.
    */
   get closed(): Promise<CloseInfo> {
     this.#core.release();
@@ -210,17 +210,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Returns the messages in their order. The iterator ends when the connection is closed, cleanly or not:
-   * see `closed`. While the loop is busy, the peer is held back by backpressure. A loop may be left and
-   * begun again.
+   * see `closed`. While the loop is busy, backpressure slows the peer down. A loop may be left and started
+   * again.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     return this.#core.readers.queue;
   }
 
   /**
-   * Returns the messages in their order, as arrays of all that are there: a loop over them is about as fast
+   * Returns the messages in their order, as arrays of all unread messages: a loop over them is about as fast
    * as callbacks. Apart from that it is the loop over the connection itself. An array has at most
-   * `incomingMaxMessages` messages and one.
+   * `incomingMaxMessages` + 1 messages.
    *
    * @example
    * ```ts
@@ -239,8 +239,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Returns each message, from the next one on, as a stream, as soon as the message begins: for messages
-   * that are too large to hold, or too slow to wait for. A stream that is not read holds the peer back by
+   * Returns each message, starting with the next one, as a stream as soon as the message begins: for messages
+   * that are too large for memory, or too slow to wait for. A stream that is not read slows the peer down by
    * backpressure. The stream of a binary message is a byte stream: a BYOB reader can use one buffer for
    * all its reads, and leaves no garbage.
    *
@@ -261,14 +261,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Lets the process end although the connection is open, at a client; `ref()` undoes it. A server's
+   * Lets the process end although the client's connection is open; `ref()` undoes it. A server's
    * listener keeps the process alive.
    */
   unref(): void {
     setRef(this.#core, false);
   }
 
-  /** Has the connection keep the process alive, as it does at first. */
+  /** Lets the connection keep the process alive, which is the default. */
   ref(): void {
     setRef(this.#core, true);
   }

@@ -27,7 +27,7 @@ import type { Sendable } from "./sendable.ts";
 import { Sender, type SenderCore } from "./sender.ts";
 
 /**
- * The inside of a `WebSocketConnection`, of either role: its state, and what connects its parts.
+ * The core of a `WebSocketConnection` of either role: its state, and the connections between its parts.
  *
  * ```
  * Open     messages are sent and received
@@ -62,11 +62,11 @@ export class ConnectionCore<Socket extends WritableTarget>
   #state: ReadyState = ReadyState.Open;
   /** Whether `close()` has been called, or the closing handshake has begun. */
   isClosing = false;
-  /** Why the connection has failed. */
+  /** The error with which the connection has failed. */
   #failure: unknown;
   /** How the connection has ended. */
   closeInfo: CloseInfo | undefined;
-  // The parts below are made when they are first needed: an idle connection does without.
+  // The parts below are created when they are first needed: an idle connection has none of them.
   #receiver: Receiver | undefined;
   #consumer: MessageConsumer<Socket> | undefined;
   #readers: ConnectionReaders | undefined;
@@ -104,7 +104,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     return this.isOpen && this.isClosing ? ReadyState.Closing : this.#state;
   }
 
-  // What the parts ask for: their interfaces say what it means.
+  // Members that the parts use: their interfaces explain them.
 
   get isOpen(): boolean {
     return this.#state === ReadyState.Open;
@@ -140,7 +140,7 @@ export class ConnectionCore<Socket extends WritableTarget>
       (this.#writable?.isWriting === true && !(this.#consumer instanceof CallbackConsumer));
   }
 
-  /** The way in, made with the first chunk. */
+  /** The receiver, created with the first chunk. */
   get receiver(): Receiver {
     return this.#receiver ??= new Receiver(this, this.#extensions);
   }
@@ -150,7 +150,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     return this.#readers ??= new ConnectionReaders(this);
   }
 
-  /** Receiver: takes the messages; the queue, unless there are callbacks, or streams are read. */
+  /** Receiver: the consumer of messages: the queue, unless there are callbacks, or streams are read. */
   get consumer(): MessageConsumer<Socket> {
     return this.#consumer ??= this.readers.queue;
   }
@@ -326,7 +326,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     return turnBudget;
   }
 
-  /** Receiver: goes on with the pending input, in the next event-loop turn. */
+  /** Receiver: continues with the pending input, in the next event-loop turn. */
   onTurn(): void {
     if (this.isClosed) return;
     this.sender.cork();
@@ -380,12 +380,12 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.#state = ReadyState.Closed;
     this.#closeHandshake?.close();
     const info = closeInfo(this.#closeHandshake, this.sender.queuedBytes, this.#failure, error);
-    // An error takes as long to make as the rest of this: it is made if a promise waits for it.
-    const gone = this.sender.isAwaited || this.keepalive.isAwaited
+    // Creating an error takes as long as the rest of this, so it is created only if a promise waits for it.
+    const closed = this.sender.isAwaited || this.keepalive.isAwaited
       ? notOpen("The connection was closed")
       : undefined;
-    this.sender.close(gone);
-    this.keepalive.close(gone);
+    this.sender.close(closed);
+    this.keepalive.close(closed);
     this.#receiver?.discard();
     this.#account?.close();
     this.settings.budget?.leave();

@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, resolveLimits } from "./limits.ts";
 import type { Timers } from "../util/timers.ts";
 import type { Limits } from "./limits.ts";
 
-/** What happens to a `send()` for which the send queue has no room: see {@linkcode ConnectionOptions}. */
+/** The treatment of a `send()` for which the send queue has no room: see {@linkcode ConnectionOptions}. */
 export type Overflow = "close" | "reject";
 
 /** Options of a connection, of either role. */
@@ -30,15 +30,15 @@ export interface ConnectionOptions {
    */
   compression?: boolean | PerMessageDeflateOptions;
   /**
-   * What happens to a `send()` for which the send queue has no room, by `maxBufferedAmount`. `"close"`
-   * refuses it and closes the connection with 1013. `"reject"` rejects it with a `QuotaExceededError`
+   * The treatment of a `send()` that would exceed `maxBufferedAmount`. `"close"` refuses it and closes the
+   * connection with 1013. `"reject"` rejects it with a `QuotaExceededError`
    * and leaves the connection open.
    *
    * @default {"close"}
    */
   overflow?: Overflow;
   /**
-   * What the bytes of a received binary message are:
+   * The ownership of the bytes of a received binary message:
    *
    * - `"shared"`: the application may keep them. Their `ArrayBuffer` may hold other messages, too, so
    *   `byteOffset` counts.
@@ -75,8 +75,8 @@ const deflateOptionChecks: OptionChecks<PerMessageDeflateOptions> = {
 };
 
 /**
- * The checks of these options, for a function that takes them among others. Numbers are not checked
- * here: {@linkcode resolveConnectionOptions} throws a `RangeError` for them.
+ * The checks of these options, for functions with more options. Numbers are not checked here:
+ * {@linkcode resolveConnectionOptions} throws a `RangeError` for them.
  */
 export const connectionOptionChecks: OptionChecks<ConnectionOptions> = {
   compression: either(aBoolean, anOptionsObject(deflateOptionChecks)),

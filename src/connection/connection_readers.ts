@@ -11,12 +11,12 @@ import type { StreamCore } from "./message_readable.ts";
 import { MessageStreams } from "./message_streams.ts";
 
 /**
- * After how many milliseconds without a reader more messages are received than the queue has room for, to
- * find the peer's Close frame behind them.
+ * The time without a reader, in milliseconds, after which more messages are received than the queue has
+ * room for, to find the peer's Close frame behind them.
  */
 const LOOK_AHEAD_AFTER = 250;
 
-/** What {@linkcode ConnectionReaders} uses of its connection. */
+/** The members of a connection that its {@linkcode ConnectionReaders} use. */
 export interface ReadersCore extends StreamCore, Pick<ConsumedConnection, "isOpen" | "onIdle"> {
   readonly settings: Pick<ConnectionSettings<unknown>, "limits" | "timers">;
   readonly transport: Pick<Transport, "lendsChunks">;
@@ -29,8 +29,8 @@ export interface ReadersCore extends StreamCore, Pick<ConsumedConnection, "isOpe
 /**
  * The ways to pull messages from a connection. Each is made when it is first used.
  *
- * A connection whose messages are not read must notice nevertheless that its peer closes. So when the queue
- * is full and nothing reads, it is given more room for a while: itself the {@linkcode Timer} of that.
+ * A connection must notice the peer's Close even if its messages are not read. So if the queue is full and
+ * nothing has read for a while, it gets more room. This object is the {@linkcode Timer} of that wait.
  */
 export class ConnectionReaders extends Timer {
   readonly #core: ReadersCore;

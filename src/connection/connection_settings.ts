@@ -17,20 +17,20 @@ interface ConnectionReports<Socket> {
   closed(socket: Socket): void;
 }
 
-/** What the connections of one server or client have in common: one object for all of them. */
+/** The settings that the connections of one server or client share: one object for all of them. */
 export interface ConnectionSettings<Socket> {
   readonly role: Role;
   readonly limits: Readonly<Limits>;
   readonly timers: Timers;
   /** The memory budget of the server; a client has none. */
   readonly budget: MemoryBudget | undefined;
-  /** What happens to a `send()` for which the send queue has no room. */
+  /** The treatment of a `send()` for which the send queue has no room. */
   readonly overflow: Overflow;
-  /** What received binary messages are; "shared" by default. */
+  /** The ownership of received binary messages; "shared" by default. */
   readonly payload?: PayloadMode | undefined;
   /** Whether a borrowed message is overwritten when its callback has returned. */
   readonly overwriteBorrowed?: boolean | undefined;
-  /** Makes the opening handshake's request when the application asks for it. */
+  /** Creates the `Request` of the opening handshake when the application reads it. */
   readonly makeRequest: (headText: string) => Request;
   /** Returns the header fields of the handshake's response; for a client. */
   readonly responseHeaders?: () => Headers;
@@ -40,15 +40,15 @@ export interface ConnectionSettings<Socket> {
   readonly onClosed: ConnectionReports<Socket>["closed"] | undefined;
 }
 
-/** What the inside of a connection is made from. */
+/** The arguments of a connection's core. */
 export interface CoreInit<Socket> {
   settings: ConnectionSettings<Socket>;
   transport: Transport;
-  /** What the handshake has agreed to, in the order of the server's response. */
+  /** The agreed extensions, in the order of the server's response. */
   agreements: readonly ExtensionAgreement[];
 }
 
-/** What the handshake of either role makes a connection from. */
+/** The arguments of a connection, from the handshake of either role. */
 export interface ConnectionInit<Socket, Data> extends CoreInit<Socket> {
   /** The address of the client, if the other end of the transport is a proxy. */
   clientAddr?: Addr | undefined;
@@ -60,13 +60,13 @@ export interface ConnectionInit<Socket, Data> extends CoreInit<Socket> {
   headText: string;
 }
 
-/** What a connection starts with. */
+/** The arguments of the start of a connection. */
 export interface ConnectionStart<Socket> {
   /** Bytes to send before all others: the response of the opening handshake. */
   answer: Uint8Array<ArrayBuffer>;
   /** Bytes that were received with the opening handshake. */
   early: Uint8Array;
-  /** Takes the messages, if the application uses callbacks; without it, a queue does. */
+  /** The consumer of messages, if the application uses callbacks; otherwise a queue is used. */
   consumer?: MessageConsumer<Socket> | undefined;
   /** Called once messages can be sent, before any is received. */
   opened?: () => void;

@@ -4,7 +4,7 @@ import type { Timers } from "../util/timers.ts";
 const SECOND = 1000;
 
 /**
- * Limits the control frames that a peer sends unasked: a token bucket for `max` frames, which refills at
+ * Limits the unsolicited control frames of a peer: a token bucket for `max` frames, which refills at
  * `max` a second.
  *
  * Frames that wait while the event loop is stalled, or reading is paused, arrive at once afterwards. The
@@ -14,11 +14,11 @@ const SECOND = 1000;
 export class ControlFrameLimiter {
   readonly #max: number;
   readonly #timers: Timers;
-  /** What is in the bucket, in the milliseconds that it takes to refill: `SECOND / max` for a frame. */
+  /** The content of the bucket, in milliseconds of refill time: `SECOND / max` per frame. */
   #credit = SECOND;
   #refilledAt: number;
 
-  /** @param max How many control frames may come a second. */
+  /** @param max The maximum number of control frames per second. */
   constructor(max: number, timers: Timers) {
     this.#max = max;
     this.#timers = timers;
@@ -33,7 +33,7 @@ export class ControlFrameLimiter {
   count(): void {
     this.#refill();
     const cost = SECOND / this.#max;
-    // Less than a half is what rounding may leave of a whole.
+    // Rounding may leave slightly less than the cost of one frame.
     if (this.#credit < cost / 2) {
       throw new PolicyViolationError(
         `Cannot take more control frames: ${this.#max} have come within a second`,
@@ -48,7 +48,7 @@ export class ControlFrameLimiter {
     this.#refill();
   }
 
-  /** Reading goes on: refills the bucket, beyond its size, for the pause. */
+  /** Reading is resumed: refills the bucket, beyond its size, for the pause. */
   resumed(): void {
     const now = this.#timers.now();
     this.#credit += now - this.#refilledAt;

@@ -9,8 +9,8 @@ import { CALLBACK_NAMES } from "./socket_handler.ts";
  * A handler that serves one connection. When it returns, the connection closes with 1000; when it
  * throws, with 1011.
  *
- * A function that returns at once, such as `(socket) => void socket.send("Hi")`, so ends the connection
- * after what it has sent. To keep the connection, await its messages, or `socket.closed`.
+ * So a function that returns at once, such as `(socket) => void socket.send("Hi")`, ends the connection
+ * after its messages have been sent. To keep the connection, await its messages, or `socket.closed`.
  */
 export type SocketFunction<Data = unknown> = (
   socket: WebSocketConnection<Data>,

@@ -8,7 +8,7 @@ import type { Timers, Wheel } from "../util/timers.ts";
 import { ControlFrameLimiter } from "./control_frame_limiter.ts";
 import { PART_OVERHEAD } from "./memory_usage.ts";
 
-/** What {@linkcode Keepalive} uses of its connection. */
+/** The members of a connection that its {@linkcode Keepalive} uses. */
 export interface KeepaliveCore {
   readonly settings: { readonly limits: Readonly<Limits>; readonly timers: Timers };
   /** The send queue. */
@@ -40,8 +40,8 @@ const SILENT = -1;
  * more, it is lost. Any received byte ends the silence. So does progress in writing a full send queue:
  * a Ping at its end takes time to arrive.
  *
- * The silence is counted in ticks of a {@linkcode Wheel}, so that a chunk costs one store and no look
- * at the clock. Ticks count time awake: a stalled event loop makes no peer silent.
+ * The silence is counted in ticks of a {@linkcode Wheel}, so that a chunk costs one store and no call of
+ * the clock. Ticks count time awake: a stalled event loop makes no peer silent.
  *
  * It is itself the {@linkcode Timer} that it waits with, and makes its other parts when they are first
  * needed: an idle connection has this one object.
@@ -49,7 +49,7 @@ const SILENT = -1;
 export class Keepalive extends Timer {
   readonly #core: KeepaliveCore;
   #wheel: Wheel;
-  /** The tick in which the peer was last heard, or {@linkcode SILENT}. */
+  /** The tick of the peer's last activity, or {@linkcode SILENT}. */
   #activeAt = 0;
   /** Made with the first Ping of ours, or the first Pong that has to wait. */
   #pings: PendingPings | undefined;
@@ -124,7 +124,7 @@ export class Keepalive extends Timer {
     if (opcode === Opcode.Ping) this.#takePing(payload);
   }
 
-  /** Sends the Pong that has waited for the send queue to get short, if it has. */
+  /** Sends the Pong that waits for the send queue to shrink, if there is one. */
   onDrain(): void {
     const pings = this.#pings;
     if (pings?.owedPong === undefined || this.#core.sender.isFull) return;
@@ -138,13 +138,13 @@ export class Keepalive extends Timer {
     this.#limiter?.paused();
   }
 
-  /** Reading goes on. */
+  /** Reading is resumed. */
   resumed(): void {
     this.onActivity();
     this.#limiter?.resumed();
   }
 
-  /** The connection is closed: rejects what `ping()` has returned. */
+  /** The connection is closed: rejects the promises of `ping()`. */
   close(error: unknown): void {
     this.stopTimer();
     this.#pings?.close(error);
@@ -214,7 +214,7 @@ interface PendingPing {
 
 /** The pings of one connection that have no Pong yet. Each carries a number, by which its Pong is known. */
 class PendingPings {
-  /** The payload of the peer's last Ping, while its Pong waits for the send queue to get short. */
+  /** The payload of the peer's last Ping, while its Pong waits for the send queue to shrink. */
   owedPong: Uint8Array | undefined;
   /** The round trip of the last Ping that was answered, in milliseconds. */
   roundTrip: number | undefined;

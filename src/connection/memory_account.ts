@@ -3,7 +3,7 @@ import { WebSocketError } from "../protocol/errors.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { BudgetAccount, STEP } from "./memory_budget.ts";
 
-/** What {@linkcode MemoryAccount} uses of its connection. */
+/** The members of a connection that its {@linkcode MemoryAccount} uses. */
 export interface AccountCore {
   readonly settings: Pick<ConnectionSettings<unknown>, "limits" | "budget">;
   readonly sender: { readonly memoryUsage: number; readonly isFull: boolean };
@@ -35,7 +35,7 @@ export class MemoryAccount extends BudgetAccount {
     return (usage >= STEP && budget !== undefined) || usage > limits.maxConnectionMemory;
   }
 
-  /** Takes the measured usage, in bytes. */
+  /** Records the measured usage, in bytes. */
   update(usage: number): void {
     const { limits: { maxConnectionMemory: max } } = this.#core.settings;
     this.report(usage);
@@ -50,7 +50,7 @@ export class MemoryAccount extends BudgetAccount {
     const core = this.#core;
     const isSecond = core.hasFailed;
     core.fail(error, true);
-    // A Close frame behind what the peer does not read would free nothing.
+    // A Close frame behind data that the peer does not read would free nothing.
     if (isSecond || core.sender.isFull) core.transport.abort();
     else core.updateMemoryUsage();
   }

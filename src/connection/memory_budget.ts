@@ -50,7 +50,7 @@ export class MemoryBudget extends Timer {
 
   /**
    * @param max The budget, in bytes.
-   * @param patience How long the usage may be above it without progress, in milliseconds.
+   * @param patience The maximum time above the budget without progress, in milliseconds.
    * @throws {RangeError} If `max` is not a number above 0.
    */
   constructor(max: number, patience: number, timers: Timers) {

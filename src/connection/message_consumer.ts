@@ -2,7 +2,7 @@ import type { Message } from "../protocol/message.ts";
 import type { CloseInfo } from "./close_info.ts";
 
 /**
- * What a {@linkcode MessageConsumer} uses of its connection.
+ * The members of a connection that its {@linkcode MessageConsumer} uses.
  *
  * @typeParam Socket The type of the connection as the application has it.
  */
@@ -13,7 +13,7 @@ export interface ConsumedConnection<Socket = unknown> {
   readonly isOpen: boolean;
   /** Whether `close()` has been called, or the closing handshake has begun. */
   readonly isClosing: boolean;
-  /** Resumes what waits for an idle consumer: reading, writing, the answer to a Close. */
+  /** Resumes the actions that wait for an idle consumer: reading, writing, the answer to a Close. */
   onIdle(): void;
   /** Closes the connection with 1011, because a callback has thrown. */
   handlerFailed(error: unknown): void;

@@ -95,15 +95,15 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     return 2 * this.#bytes + this.length * PART_OVERHEAD;
   }
 
-  /** Takes more messages than it has room for, until one is read: what follows may be a Close frame. */
+  /** Accepts messages above the mark until one is read, since a Close frame may follow them. */
   lookAhead(): void {
     this.#isLookingAhead = true;
   }
 
   /** Takes a received message; returns whether there is room for more. */
   message(message: Message, connection: ConsumedConnection): boolean {
-    // After our Close frame the peer is not held back: the first message without room ends the queue's
-    // content, so that it is a beginning of what the peer has sent.
+    // After our Close frame the peer is not slowed down: the first message without room and all later ones
+    // are dropped, so that the queue has the first messages without a gap.
     this.#isCut ||= this.isFull && !connection.isOpen;
     if (!this.#isCut) this.push(message);
     return !this.isFull;

@@ -3,7 +3,7 @@ import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { MessageQueue } from "./message_queue.ts";
 
-/** What the streams of a connection use of its core. */
+/** The members of a connection's core that its streams use. */
 export interface StreamCore {
   /** Resolves when the connection is closed. */
   readonly whenClosed: Promise<CloseInfo>;
@@ -12,8 +12,8 @@ export interface StreamCore {
 }
 
 /**
- * Makes the stream `WebSocketConnection.readable`. It has no queue of its own: it takes a message only
- * when one is read.
+ * Creates the stream `WebSocketConnection.readable`. It has no queue of its own: it takes a message from the
+ * queue only when one is read.
  *
  * @param queue The unread messages.
  */

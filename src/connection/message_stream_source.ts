@@ -3,8 +3,8 @@ import type { MessagePart } from "../protocol/message.ts";
 import { PART_OVERHEAD } from "./memory_usage.ts";
 
 /**
- * The largest part, in bytes, that a reader without a buffer of its own gets. V8 collects many small
- * buffers earlier than a few large ones, of which it lets tens of MiB become garbage.
+ * The largest part, in bytes, for a reader without a buffer of its own. V8 collects many small buffers
+ * earlier than a few large ones, which it leaves as tens of MiB of garbage.
  */
 const PART_SIZE = 8 * 1024;
 
@@ -23,7 +23,7 @@ export interface MessageFeed<Data extends string | Uint8Array = string | Uint8Ar
   error(error: unknown): void;
 }
 
-/** What a {@linkcode MessageFeed} calls. */
+/** The callbacks of a {@linkcode MessageFeed}. */
 export interface MessageFeedEvents {
   /** All parts have been read, and the reader waits for more. */
   onEmpty(): void;
@@ -32,7 +32,7 @@ export interface MessageFeedEvents {
 }
 
 /**
- * Makes the stream of one message.
+ * Creates the stream of one message.
  *
  * @param mark The high-water mark, in bytes or characters and the overhead of each part.
  */
@@ -104,7 +104,7 @@ class BinaryFeed implements MessageFeed<Uint8Array> {
   #end = 0;
   /** Whether a read waits for bytes. */
   #isPulled = false;
-  /** Whether bytes are being passed on: what a pull then asks for is in them. */
+  /** Whether bytes are being passed on: they include the bytes that a pull then requests. */
   #isGiving = false;
   #isClosing = false;
 

@@ -48,7 +48,7 @@ export class MessageStreams
     this.#mark = mark;
   }
 
-  /** Whether a message has not been asked for, or the stream of the current one is at its mark. */
+  /** Whether a message has not been requested, or the stream of the current one is at its mark. */
   get isFull(): boolean {
     if (this.#isLookingAhead) return this.memoryUsage >= LOOK_AHEAD * this.#mark;
     return this.#ready.length > 0 || this.#current?.isFull === true;
@@ -72,7 +72,7 @@ export class MessageStreams
     this.#isBusy = false;
   }
 
-  /** Takes more parts than it has room for, until a message is asked for; as of `MessageQueue`. */
+  /** Accepts parts above the mark until a message is requested, as `MessageQueue` does. */
   lookAhead(): void {
     this.#isLookingAhead = true;
   }
@@ -101,8 +101,8 @@ export class MessageStreams
    * @returns Whether there is room for more.
    */
   part(part: MessagePart, connection: ConsumedConnection): boolean {
-    // After our Close frame the peer is not held back: the first part without room is dropped, with all
-    // that follows, so that the content is a beginning of what the peer has sent.
+    // After our Close frame the peer is not slowed down: the first part without room and all later ones are
+    // dropped, so that the parts before them have no gap.
     if (this.isFull && !connection.isOpen) this.drop();
     this.push(part);
     return !this.isFull;
@@ -166,7 +166,7 @@ export class MessageStreams
     return next;
   }
 
-  /** Leaves the loop, which may begin anew. The last message's stream can still be read. */
+  /** Leaves the loop, which may be started again. The last message's stream can still be read. */
   return(): Promise<Result> {
     this.#isBusy = false;
     this.#connection.onIdle();

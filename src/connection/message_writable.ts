@@ -6,10 +6,10 @@ import type { Sendable } from "./sendable.ts";
 import { READY } from "./sender.ts";
 import type { Sender } from "./sender.ts";
 
-/** How many microtasks a pipe may take to pass on the end of one stream to the next. */
+/** The number of microtasks in which a pipe passes on the end of one stream to the next. */
 const PIPE_TURNS = 64;
 
-/** What a {@linkcode Writable} uses of a `WebSocketConnection`. */
+/** The members of a `WebSocketConnection` that its {@linkcode Writable} uses. */
 export interface WritableTarget {
   /** Sends a message. */
   send(data: Sendable): Promise<void>;
@@ -17,10 +17,10 @@ export interface WritableTarget {
   close(code: number): Promise<CloseInfo>;
 }
 
-/** What a {@linkcode Writable} uses of the core of its connection. */
+/** The members of the connection's core that a {@linkcode Writable} uses. */
 export interface WritableCore extends StreamCore {
   readonly sender: Pick<Sender, "hasRoomFor" | "whenEmpty">;
-  /** Resumes what waits for an idle consumer: a write that waited for room is done. */
+  /** Resumes the actions that wait for an idle consumer: a write that waited for room is done. */
   onIdle(): void;
 }
 

@@ -14,7 +14,7 @@ const backgroundTimers: Timers = /* @__PURE__ */ new Timers({
   clear: (id) => clearTimeout(id as ReturnType<typeof setTimeout>),
 });
 
-/** What is used of a connection. */
+/** The members of a connection that are used here. */
 export interface RefCore {
   readonly transport: Pick<Transport, "setRef">;
   readonly settings: Pick<ConnectionSettings<unknown>, "role" | "timers">;

@@ -15,16 +15,16 @@ import type { ConnectionSettings } from "./connection_settings.ts";
 import { SHORT_COPY } from "./memory_usage.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
-/** What overwrites the bytes of a borrowed message. */
+/** The value that overwrites the bytes of a borrowed message. */
 const OVERWRITTEN = 0xdd;
 
-/** Up to this many bytes, or characters, a part costs the queue of its stream more than they do. */
+/** The size, in bytes or characters, up to which the overhead of a queued part exceeds its content. */
 const SMALL_PART = 512;
 
 /** In place of an amount of work: the rest of a chunk waits for the next event-loop turn. */
 const WAITING = 2 ** 30 - 1;
 
-/** What a {@linkcode Receiver} uses of its connection. */
+/** The members of a connection that its {@linkcode Receiver} uses. */
 export interface ReceiverCore extends ConsumedConnection {
   readonly settings: Pick<
     ConnectionSettings<unknown>,
@@ -48,7 +48,7 @@ export interface ReceiverCore extends ConsumedConnection {
   peerEnded(): void;
   /** The time for received data in one event-loop turn. */
   readonly turn: Pick<TurnBudget, "slice" | "isSpent" | "wait">;
-  /** Goes on with the pending input, in the next event-loop turn. */
+  /** Continues with the pending input, in the next event-loop turn. */
   onTurn(): void;
 }
 
@@ -78,27 +78,27 @@ export class Receiver implements FrameSink {
   readonly #core: ReceiverCore;
   readonly #extensions: ExtensionInUse | undefined;
   readonly #maxMessageSize: number;
-  /** What the application wants binary messages to be; `"borrowed"` needs a consumer that borrows. */
+  /** The option `payload`; `"borrowed"` applies only if the consumer borrows. */
   readonly #payload: PayloadMode;
   /** Whether messages are overwritten when the consumer has taken them. */
   readonly #overwrites: boolean;
-  /** Up to how many bytes a binary message is copied out of its chunk. */
+  /** The size, in bytes, up to which a binary message is copied out of its chunk. */
   readonly #copyUpTo: number;
-  /** Where the decoder's frames go: through the extensions, if there are any. */
+  /** The sink of the decoder's frames: the extensions, if there are any. */
   readonly #decodedSink: FrameSink;
   /** Made with the first chunk. */
   #decoder: FrameDecoder | undefined;
   /** Made with the first message that is not a single frame, or that an extension has changed. */
   #assembler: MessageAssembler | undefined;
   #assembled: MessageSink<Message> | undefined;
-  /** In place of the assembler, from the next message on, when messages are read as streams. */
+  /** The decoder in place of the assembler, from the next message on, if messages are read as streams. */
   #partDecoder: MessagePartDecoder | undefined;
   #parts: PartConsumer | undefined;
   #isReadingPaused = false;
   /** Whether input was pending before the last chunk. */
   #hadPendingInput = false;
   #hasEnded = false;
-  /** The work until the next look at the clock, or {@linkcode WAITING}. */
+  /** The work until the clock is next checked, or {@linkcode WAITING}. */
   #work: number;
 
   constructor(core: ReceiverCore, extensions: ExtensionInUse | undefined) {
@@ -125,7 +125,7 @@ export class Receiver implements FrameSink {
     return this.#isReadingPaused;
   }
 
-  /** Whether it is not read for a reason of this end, so that received bytes may wait. */
+  /** Whether reading is paused for a reason of this end, so that received bytes may wait. */
   get isPausedLocally(): boolean {
     return this.#isReadingPaused && !this.#isSendQueueFull;
   }
@@ -242,7 +242,7 @@ export class Receiver implements FrameSink {
     this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
   }
 
-  /** Looks whether the time of the turn is spent. If so, the frames that follow wait for the next one. */
+  /** Checks whether the time of the turn is spent. If so, the frames that follow wait for the next turn. */
   #look(): void {
     const { turn } = this.#core;
     this.#work = turn.slice;
@@ -300,7 +300,7 @@ export class Receiver implements FrameSink {
 
   /**
    * Reason 1. The pending input is a part of one chunk: reading is paused when a second chunk joins it,
-   * since to pause and to resume for each chunk would cost two system calls. When messages are read as
+   * since pausing and resuming for each chunk would cost two system calls. When messages are read as
    * streams, all of the chunk has been passed on.
    */
   get #isConsumerFull(): boolean {

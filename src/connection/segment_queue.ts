@@ -1,6 +1,6 @@
 import type { SharedFrame } from "../protocol/shared_frame_encoder.ts";
 
-/** Bytes that other connections write as well: frames that lie one behind the other. */
+/** Bytes that several connections write: consecutive frames. */
 interface SharedRun {
   block: Uint8Array<ArrayBuffer>;
   start: number;
@@ -20,10 +20,10 @@ function viewOfRun(run: SharedRun): Uint8Array<ArrayBuffer> {
   return lastView!;
 }
 
-/** The encoded bytes of a connection that are written before what its encoder holds. */
+/** The encoded bytes of a connection that are written before the content of its encoder. */
 export class SegmentQueue {
   readonly #segments: (Uint8Array<ArrayBuffer> | SharedRun)[] = [];
-  /** The newest segment, if it is shared: the next frame may lie right behind it. */
+  /** The newest segment, if it is shared: the next frame may directly follow it in the same buffer. */
   #run: SharedRun | undefined;
   #memoryUsage = 0;
   /** Whether the bytes that `shift()` returned last are shared, so that they must not be recycled. */

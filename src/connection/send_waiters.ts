@@ -1,6 +1,6 @@
 import { handled } from "../util/promises.ts";
 
-/** The callers that wait for the send queue of a connection: made when there is one. */
+/** The callers that wait for the send queue of a connection. Created with the first one. */
 export class SendWaiters {
   #room: PromiseWithResolvers<void> | undefined;
   #empty: PromiseWithResolvers<void> | undefined;

@@ -32,10 +32,10 @@ const SEGMENT = 64 * 1024;
 /** Up to this many bytes of replies wait until the other connections have processed their chunks. */
 const SHORT = 16 * 1024;
 
-/** What `send()` and `ready` return while the send queue has room. */
+/** The result of `send()` and `ready` while the send queue has room. */
 export const READY: Promise<void> = Promise.resolve();
 
-/** What a {@linkcode Sender} uses of its connection. */
+/** The members of a connection that its {@linkcode Sender} uses. */
 export interface SenderCore {
   readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "timers" | "overflow">;
   readonly transport: Pick<Transport, "write">;
@@ -68,13 +68,13 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   readonly #extensions: ExtensionInUse | undefined;
   /** Made when a stream is sent for the first time. */
   #streams: StreamSender | undefined;
-  /** What the transport is writing. */
+  /** The bytes that the transport is writing. */
   #writing: Uint8Array<ArrayBuffer> | undefined;
-  /** What is written next, before what the encoder holds: made for slow peers, and for broadcasts. */
+  /** The bytes that are written next, before the content of the encoder: for slow peers and broadcasts. */
   #segments: SegmentQueue | undefined;
   /** The bytes of `#writing` and `#segments`. */
   #pending = 0;
-  /** From how many bytes on the encoder has a larger buffer than at the last look. */
+  /** The number of bytes from which on the encoder has a larger buffer than at the last check. */
   #growsAt = 1;
   #waiters: SendWaiters | undefined;
   #isCorked = false;
@@ -227,7 +227,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void {
     const extensions = this.#extensions;
     if (extensions === undefined) return this.enqueue(message);
-    // At most three bytes a character: a rough size is enough to leave the extensions out.
+    // At most three bytes per character: an upper bound is enough to skip the extensions.
     const size = typeof message === "string" ? message.length * 3 : message.length;
     if (extensions.changes(size)) extensions.send(frameOf(message), this, options);
     else this.enqueue(message);
@@ -289,7 +289,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     uncorkAfterTurn(this);
   }
 
-  /** Writes what is queued, unless a write is under way. */
+  /** Writes the send queue, unless a write is under way. */
   flush(): void {
     this.#write();
     if (this.#writing !== undefined && !this.#isCorked) this.#core.updateMemoryUsage();
@@ -332,7 +332,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#waiters?.reject(error);
   }
 
-  /** The send queue has no room for a message: the error, and what the option `overflow` asks for. */
+  /** The send queue has no room for a message: returns the error, and applies the option `overflow`. */
   #overflow(message: OutgoingMessage): DOMException {
     const { limits, overflow } = this.#core.settings;
     const { maxBufferedAmount } = limits;
@@ -395,7 +395,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   #cutSegment(): void {
     if (this.#writing === undefined && !this.#isCorked) return this.flush();
     const segment = this.#take();
-    // A long queue of buffers that are half empty would take twice the memory that it may.
+    // A long queue of half-empty buffers would take twice the allowed memory.
     const isLoose = segment.length * 4 < segment.buffer.byteLength * 3;
     this.#segments ??= new SegmentQueue();
     if (!isLoose || !this.isFull) return this.#segments.push(segment);

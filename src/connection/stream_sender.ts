@@ -17,18 +17,18 @@ const GATHER_AFTER = 32;
 /** The size of the fragments into which small chunks are gathered, in bytes. */
 const GATHERED_SIZE = 4 * 1024;
 
-/** For how many milliseconds at most a small chunk waits for the next one. */
+/** The maximum time that a small chunk waits for the next one, in milliseconds. */
 const LONGEST_WAIT = 5;
 
-/** For how many milliseconds at most a stream is sent within one event-loop turn. */
+/** The maximum time for sending a stream within one event-loop turn, in milliseconds. */
 const LONGEST_TURN = 10;
 
-/** What a message behind a stream takes in addition to its bytes: five promises and their callbacks. */
+/** The memory usage of a message behind a stream in addition to its bytes: five promises with callbacks. */
 const QUEUED_OVERHEAD = 1024;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
-/** What a {@linkcode StreamSender} uses of its `Sender`. */
+/** The members of a `Sender` that its {@linkcode StreamSender} uses. */
 export interface StreamSenderTarget {
   /** Whether data may be sent. */
   readonly isOpen: boolean;
@@ -238,7 +238,7 @@ class Fragments {
   #length = 0;
   /** When the last fragment was sent. */
   #sentAt = 0;
-  /** Sends what has been gathered if no further chunk follows. */
+  /** Sends the gathered bytes if no further chunk follows. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #opcode: Opcode | undefined;
   /** The number of fragments that have been sent. */
@@ -294,7 +294,7 @@ class Fragments {
     );
   }
 
-  /** Stops the timer: what has been gathered is not sent by itself. */
+  /** Stops the timer, so that the gathered bytes are not sent by it. */
   discard(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

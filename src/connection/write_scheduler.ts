@@ -15,15 +15,14 @@ import { afterMicrotasks, afterTurn } from "../transport/event_loop.ts";
 //
 // The first is for many peers that send short messages at the same moment: a kernel that wakes their
 // processes one right after the other takes less time for it. The second is for a loop that awaits each
-// `send()`: its messages share one write. The third is for a `for await` loop: that it asks for the next
-// message writes its replies together, so that a write of their own is only for a loop that awaits
-// something else first.
+// `send()`: its messages share one write. The third is for a `for await` loop. Its request for
+// the next message writes all replies together; this fallback is for a loop that awaits something else first.
 
 /** The sender of one connection, as this scheduler sees it. */
 export interface ScheduledSender {
-  /** Writes what is queued. */
+  /** Writes the send queue. */
   flushScheduled(): void;
-  /** Uncorks, and writes what is queued. */
+  /** Uncorks, and writes the send queue. */
   uncorkScheduled(): void;
 }
 

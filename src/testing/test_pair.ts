@@ -30,14 +30,14 @@ const DISPOSE_TIMEOUT = 200;
 /** The options of {@linkcode testPair} that are not the server's. */
 export interface TestPairClientOptions {
   /**
-   * The options of the client's handshake, and the URL that it asks for.
+   * The options of the client's handshake, and the URL that it requests.
    *
    * @default {{}} with the URL `ws://localhost/`
    */
   client?: HandshakeOptions & { url?: string | URL };
   /**
    * The behaviour of either end of the transport: `maxChunk: 1` delivers byte by byte, and `capacity`
-   * limits the bytes on the way.
+   * limits the bytes in flight.
    *
    * @default {{}}
    */
@@ -57,7 +57,7 @@ export interface TestPairOptions<Data = unknown>
 
 /**
  * A connected server and client in memory: {@linkcode testPair}. `await using` closes both ends, and
- * drops them if a handler keeps the close waiting.
+ * drops them if a handler delays the close.
  */
 export interface TestPair<Data = unknown> extends AsyncDisposable {
   /** The client's end. */
@@ -77,8 +77,8 @@ export interface TestPair<Data = unknown> extends AsyncDisposable {
 }
 
 /**
- * Connects a client to a handler in memory, to test the handler without a socket. Both ends are what
- * `serve()` and `connect()` make, after a real opening handshake. It runs on Deno and on Bun, and leaves
+ * Connects a client to a handler in memory, to test the handler without a socket. Both ends are
+ * the connections that `serve()` and `connect()` create, after a real opening handshake. It runs on Deno and on Bun, and leaves
  * nothing open for Deno's sanitizers when it has been disposed.
  *
  * @param handler The handler under test, as of `serve()`. Without one, the test reads `server` itself.
@@ -141,7 +141,7 @@ export async function testPair<
   const signal = clientOptions.signal ?? new AbortController().signal;
   const opened = await Promise.allSettled([openWebSocket(far, plan, signal), accepting]);
   const [client, server] = opened.map((result) => {
-    // The client's error comes first: it is the one that an application gets.
+    // The client's error has priority, because it is the one that an application gets.
     if (result.status === "rejected") throw result.reason;
     return result.value;
   }) as [WebSocketConnection, WebSocketConnection<Own>];
