@@ -2,10 +2,11 @@
 import { Buffer } from "node:buffer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { connect, type HandshakeError } from "../../mod.ts";
+import { connect, type HandshakeError, WebSocketError } from "../../mod.ts";
 import {
   assert,
   assertEquals,
+  assertRejects,
   assertThrows,
   canRun,
   deadline,
@@ -108,4 +109,25 @@ test("serve gives https URLs if `scheme` says that a proxy ends TLS", async () =
   }, { scheme: "https" });
   const socket = await connect(url);
   assertEquals(await collect(socket), [`${url.replace("ws:", "https:")}/`]);
+});
+
+test("a new server on the same port takes over with a renewed certificate", async () => {
+  const first = servingTls(echo, elsewhere);
+  await assertRejects(() => connect(first.url, trust), WebSocketError);
+  const ended = first.server.shutdown({ spread: 100 });
+  let second: ReturnType<typeof servingTls> | undefined;
+  // Deno frees the port a moment after the listener is closed.
+  await eventually(
+    () => {
+      try {
+        second = servingTls(echo, good, { port: first.port });
+      } catch { /* The port is still in use. */ }
+      return second !== undefined;
+    },
+    5000,
+    "the port",
+  );
+  assertEquals(second!.port, first.port);
+  await (await connect(second!.url, trust)).close();
+  await ended;
 });
