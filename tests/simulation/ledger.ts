@@ -100,27 +100,34 @@ export class Direction {
    */
   receive(content: Content, isCut = false): void {
     this.#received++;
-    for (const lane of this.#lanes.values()) {
-      // Of a message that was left unread, only a rejected one cannot be told from the next.
-      const isUnread = isCut && content.length === 0 &&
-        lane.sent.slice(lane.next).some(({ tracked }) => tracked.state !== "rejected");
-      for (let i = lane.next; i < lane.sent.length; i++) {
-        const sent = lane.sent[i]!;
-        if (isUnread && sent.tracked.state === "rejected") continue;
-        if (wasRefused(sent)) continue;
-        if ((isCut || sent.isWhole) && matches(sent.content, content, isCut)) {
-          sent.isReceived = true;
-          lane.next = i + 1;
-          return;
-        }
-        if (sent.tracked.state !== "rejected" && sent.tracked.state !== "unattended") break;
-      }
+    // Of a message that was left unread, nothing tells a rejected one from the next.
+    const isUnread = isCut && content.length === 0;
+    if (this.#take(content, isCut, isUnread) || (isUnread && this.#take(content, isCut, false))) {
+      return;
     }
     throw new Violation(
       "messages arrive in order, once and intact",
       `${this.name}, message ${this.#received} is ${describe(content)}${isCut ? " (cut)" : ""}; ` +
         `expected ${this.#expected().join(" or ") || "none"}`,
     );
+  }
+
+  /** Marks the message that matches as received; returns whether there is one. */
+  #take(content: Content, isCut: boolean, skipsRejected: boolean): boolean {
+    for (const lane of this.#lanes.values()) {
+      for (let i = lane.next; i < lane.sent.length; i++) {
+        const sent = lane.sent[i]!;
+        const { state } = sent.tracked;
+        if (wasRefused(sent) || (skipsRejected && state === "rejected")) continue;
+        if ((isCut || sent.isWhole) && matches(sent.content, content, isCut)) {
+          sent.isReceived = true;
+          lane.next = i + 1;
+          return true;
+        }
+        if (state !== "rejected" && state !== "unattended") break;
+      }
+    }
+    return false;
   }
 
   /** The messages that were accepted and not received: of the attended calls that resolved. */
