@@ -15,7 +15,9 @@ const EXAMINED = 1445;
  */
 export function isText(start: Uint8Array): boolean {
   const examined = start.subarray(0, EXAMINED);
-  for (const byte of examined) {
+  // An iterator would take 15 % of a short request on Bun.
+  for (let i = 0; i < examined.length; i++) {
+    const byte = examined[i]!;
     if (byte < 0x20 && (byte < 0x09 || byte === 0x0b || (byte > 0x0d && byte !== 0x1b))) {
       return false;
     }
