@@ -3,11 +3,12 @@ import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
 import { coreOf } from "../connection/connection.ts";
 import { resolveHandler, startWithHandler } from "../connection/handler.ts";
-import type { Handler } from "../connection/handler.ts";
+import type { Handler, ResolvedHandler } from "../connection/handler.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { checkOptions } from "../util/options.ts";
 import { acceptOptionChecks, resolveAcceptOptions } from "./accept_options.ts";
 import type {
+  AcceptConfig,
   AcceptOptions,
   UpgradeData,
   UpgradeHandler,
@@ -56,12 +57,29 @@ export function accept<Data>(
   checkOptions<AcceptOptions>("accept()", options, acceptOptionChecks);
   const resolved = handler === undefined ? undefined : resolveHandler("accept()", handler);
   const config = resolveAcceptOptions(options);
+  // Without a handler, the caller finds the error in `closed`.
+  const onError = (error: unknown) => handler === undefined || reportError(undefined, error);
+  return acceptWith(conn, config, resolved, onError);
+}
+
+/**
+ * Performs the opening handshake, and starts the connection with its handler.
+ *
+ * @param handler The checked handler; without one, the caller reads the connection.
+ * @param onError Receives the errors of the open connection.
+ */
+export function acceptWith<Data>(
+  conn: Conn,
+  config: AcceptConfig<Data>,
+  handler: ResolvedHandler<Data> | undefined,
+  onError: (error: unknown) => void,
+): Promise<WebSocketConnection<Data>> {
   return new Promise((resolve, reject) => {
     const connection = new HttpConnection<Data>(toTransport(conn), config, {
       open(socket, response, early) {
         const start = { answer: response, early };
-        if (resolved === undefined) coreOf(socket).start(start);
-        else startWithHandler(socket, start, resolved);
+        if (handler === undefined) coreOf(socket).start(start);
+        else startWithHandler(socket, start, handler);
         resolve(socket);
       },
       refused: reject,
@@ -75,8 +93,7 @@ export function accept<Data>(
       },
       connectionSettings: connectionSettings(config, {
         budget: undefined,
-        // Without a handler, the caller finds the error in `closed`.
-        onError: (error) => handler === undefined || reportError(undefined, error),
+        onError,
         onClosed: undefined,
       }),
     });

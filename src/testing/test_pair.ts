@@ -2,11 +2,10 @@ import { openWebSocket } from "../client/client_handshake.ts";
 import { makeHandshakePlan } from "../client/connect_plan.ts";
 import { handshakeOptionChecks } from "../client/connect_options.ts";
 import type { HandshakeOptions } from "../client/connect_options.ts";
-import { coreOf } from "../connection/connection.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { resolveHandler, startWithHandler } from "../connection/handler.ts";
+import { resolveHandler } from "../connection/handler.ts";
 import type { Handler } from "../connection/handler.ts";
-import { HandshakeError } from "../http/errors.ts";
+import { acceptWith } from "../server/accept.ts";
 import { acceptOptionChecks, resolveAcceptOptions } from "../server/accept_options.ts";
 import type {
   AcceptOptions,
@@ -14,12 +13,9 @@ import type {
   UpgradeHandler,
   UpgradeResult,
 } from "../server/accept_options.ts";
-import { HttpConnection } from "../server/http_connection.ts";
-import { connectionSettings } from "../server/http_connection_handler.ts";
 import { afterTurn } from "../transport/event_loop.ts";
 import { memoryPair } from "../transport/memory_transport.ts";
 import type { MemoryOptions } from "../transport/memory_transport.ts";
-import type { Transport } from "../transport/transport.ts";
 import { aBoolean, anOptionsObject, anything, checkOptions } from "../util/options.ts";
 import { Timers } from "../util/timers.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -136,7 +132,9 @@ export async function testPair<
   const timers = clock === undefined ? {} : { timers: new Timers(clock) };
   const errors: unknown[] = [];
   const [near, far] = memoryPair(transport, transport);
-  const accepting = acceptWith(near, handler, options as AcceptOptions<Own>, timers, errors);
+  const resolved = handler === undefined ? undefined : resolveHandler("testPair()", handler);
+  const config = { ...resolveAcceptOptions(options as AcceptOptions<Own>), ...timers };
+  const accepting = acceptWith(near, config, resolved, (error) => void errors.push(error));
   const plan = { ...makeHandshakePlan(url, clientOptions), ...timers };
   const signal = clientOptions.signal ?? new AbortController().signal;
   const opened = await Promise.allSettled([openWebSocket(far, plan, signal), accepting]);
@@ -152,42 +150,6 @@ export async function testPair<
     advance: (ms) => advance(clock, ms),
     [Symbol.asyncDispose]: () => closeBoth(client, server),
   };
-}
-
-/** As `accept()`, with other timers, and with the errors in `errors`. */
-function acceptWith<Data>(
-  transport: Transport,
-  handler: Handler<Data> | undefined,
-  options: AcceptOptions<Data>,
-  timers: { timers?: Timers },
-  errors: unknown[],
-): Promise<WebSocketConnection<Data>> {
-  const resolved = handler === undefined ? undefined : resolveHandler("testPair()", handler);
-  const config = { ...resolveAcceptOptions(options), ...timers };
-  return new Promise((resolve, reject) => {
-    const connection = new HttpConnection<Data>(transport, config, {
-      open(socket, response, early) {
-        const start = { answer: response, early };
-        if (resolved === undefined) coreOf(socket).start(start);
-        else startWithHandler(socket, start, resolved);
-        resolve(socket);
-      },
-      refused: reject,
-      closed: (cause) =>
-        reject(
-          new HandshakeError("The client left before the opening handshake was done", {
-            code: "ERR_HANDSHAKE_LEFT",
-            cause,
-          }),
-        ),
-      connectionSettings: connectionSettings(config, {
-        budget: undefined,
-        onError: (error) => void errors.push(error),
-        onClosed: undefined,
-      }),
-    });
-    connection.start();
-  });
 }
 
 async function advance(clock: FakeClock | undefined, ms: number): Promise<void> {
