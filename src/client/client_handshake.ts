@@ -14,7 +14,7 @@ import type { HandshakePlan } from "./connect_plan.ts";
 import { httpExchange } from "./http_exchange.ts";
 
 /**
- * Performs the client's half of the opening handshake on a transport, and makes the connection.
+ * Performs the client's half of the opening handshake on a transport, and creates the connection.
  *
  * @throws {HandshakeError} If the server does not answer with 101, or answers with what was not asked
  * for. The transport is closed.

@@ -11,7 +11,7 @@ import type { ConnectTarget } from "../transport/transport.ts";
 import type { ConnectOptions, HandshakeOptions } from "./connect_options.ts";
 import { USER_AGENT } from "./user_agent.ts";
 
-/** A URL and options, checked and resolved: what one opening handshake asks for. */
+/** A URL and options, checked and resolved: the content of one opening handshake's request. */
 export interface HandshakePlan extends ConnectionConfig {
   readonly url: WebSocketUrl;
   readonly key: string;
@@ -22,7 +22,7 @@ export interface HandshakePlan extends ConnectionConfig {
   readonly fields: [name: string, value: string][];
 }
 
-/** A {@linkcode HandshakePlan} with what to connect to. */
+/** A {@linkcode HandshakePlan} with the address to connect to. */
 export interface ConnectPlan extends HandshakePlan {
   readonly target: ConnectTarget;
   /** The proxy to connect through. */
@@ -72,7 +72,7 @@ export function makeHandshakePlan(url: string | URL, options: HandshakeOptions):
 /**
  * Checks a URL and all options of {@linkcode connect}, before anything is connected.
  *
- * @throws {unknown} What {@linkcode makeHandshakePlan} throws.
+ * @throws {unknown} The errors of {@linkcode makeHandshakePlan}.
  * @throws {TypeError} If options exclude each other.
  */
 export function makeConnectPlan(url: string | URL, options: ConnectOptions): ConnectPlan {

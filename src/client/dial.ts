@@ -14,7 +14,7 @@ import { openProxyTunnel } from "./proxy_tunnel.ts";
 /**
  * Connects a transport, through the proxy if there is one, and opens a WebSocket on it.
  *
- * @throws {unknown} What {@linkcode connect} throws, except for malformed options.
+ * @throws {unknown} The errors of {@linkcode connect}, except those for malformed options.
  */
 export async function dial(
   plan: ConnectPlan,

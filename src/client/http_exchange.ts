@@ -11,7 +11,7 @@ import type { Transport, TransportHandler } from "../transport/transport.ts";
 /** The longest time that the body of a refusal is read, in milliseconds: most come with the head. */
 const BODY_TIMEOUT = 200;
 
-/** Parameters of {@linkcode httpExchange}: a request, and what to do with its response. */
+/** Parameters of {@linkcode httpExchange}: a request, and the treatment of its response. */
 export interface HttpExchangeInit<Result> {
   /** The whole request. */
   readonly request: Uint8Array<ArrayBuffer>;
@@ -30,7 +30,7 @@ export interface HttpExchangeInit<Result> {
    * @param early The bytes received after the head: an array of its own.
    */
   take(head: ResponseHead, early: Uint8Array): Result;
-  /** Makes the error for a response with another status. */
+  /** Creates the error for a response with another status. */
   refuse(head: ResponseHead, body: Uint8Array<ArrayBuffer>): Error;
 }
 

@@ -8,7 +8,7 @@ export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
  * Returns the value for one attempt.
  *
  * @param option The option of the caller.
- * @param name What the option is, for the error message.
+ * @param name The name of the option, for the error message.
  * @throws {WebSocketError} If the caller's function throws: its `cause` is what the function threw.
  */
 export async function resolvePerAttempt<Value>(

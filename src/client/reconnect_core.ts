@@ -128,7 +128,7 @@ export class ReconnectCore {
     this.#connection?.unref();
   }
 
-  /** Ends it: makes no further attempt, and closes the connection if there is one. */
+  /** Ends reconnecting: makes no further attempt, and closes the connection if there is one. */
   close(code: number | undefined, reason: string | undefined): void {
     this.#stop.abort();
     this.#wake?.abort();
@@ -220,7 +220,7 @@ export class ReconnectCore {
       const { done, value } = await messages.next();
       if (done) return;
       this.events.push({ type: "message", data: value });
-      // What is sent from now on does not wait for the consumer: the server's Close need not either.
+      // Later messages do not wait for the consumer, and neither does the answer to the server's Close.
       void messages.return!();
     }
   }

@@ -36,7 +36,7 @@ export interface ReconnectCloseEvent {
   retryIn: number | undefined;
 }
 
-/** An event of a {@linkcode ReconnectingWebSocket}: what its iterator returns. */
+/** An event of a {@linkcode ReconnectingWebSocket}, returned by its iterator. */
 export type ReconnectEvent = ReconnectOpenEvent | ReconnectMessageEvent | ReconnectCloseEvent;
 
 /**
@@ -52,7 +52,7 @@ export class ReconnectEvents extends AsyncQueue<ReconnectEvent> {
     return this.#unread > 0;
   }
 
-  /** Adds an event; a `close` event replaces what it makes useless. */
+  /** Adds an event; a `close` event replaces events that it makes useless. */
   override push(event: ReconnectEvent): boolean {
     if (event.type === "close") {
       // An unread `open` without messages, and an unread failure before this one, say nothing more.

@@ -89,7 +89,7 @@ export class ReconnectQueue {
       return this.#pass(connection, message);
     }
     const room = maxBufferedAmount - connection.bufferedAmount;
-    // The option `overflow` decides: the connection rejects what it has no room for.
+    // A message without room is treated according to the option `overflow`.
     if (isLonger(message, room - this.#size - MAX_HEADER)) return this.#overflow(connection);
     void this.#writing(connection);
     return this.#add(message, maxBufferedAmount);
@@ -164,7 +164,7 @@ export class ReconnectQueue {
     return this.#written ??= handled(this.#write(connection));
   }
 
-  /** Writes what the connection has taken; resolves when all of it is written. */
+  /** Writes the messages that the connection has taken; resolves when all are written. */
   async #write(connection: WebSocketConnection): Promise<void> {
     const { sender } = coreOf(connection);
     await null; // The messages of one turn are written at once.

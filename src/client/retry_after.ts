@@ -1,6 +1,6 @@
 import { HandshakeError } from "../http/errors.ts";
 
-/** The longest delay that a server can ask for, in milliseconds: a day. */
+/** The longest delay that a server can request, in milliseconds: a day. */
 const MAX_RETRY_AFTER = 24 * 60 * 60 * 1000;
 
 /**

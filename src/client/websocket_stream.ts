@@ -29,7 +29,7 @@ export interface WebSocketStreamOptions
   protocols?: Iterable<string>;
 }
 
-/** What {@linkcode WebSocketStream.opened} resolves to. */
+/** The value of {@linkcode WebSocketStream.opened}. */
 export interface WebSocketOpenInfo {
   /** The received messages: text as a string, binary as bytes with an `ArrayBuffer` of their own. */
   readable: ReadableStream<Message>;

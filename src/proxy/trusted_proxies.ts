@@ -37,7 +37,7 @@ export interface ProxyOptions {
   proxyProtocol?: boolean;
 }
 
-/** The trusted proxies of a server, and what is expected of them. */
+/** The trusted proxies of a server, and the header in which they name the client. */
 export class TrustedProxies {
   readonly #hasUnix: boolean;
   readonly #addresses: AddressSet;

@@ -77,7 +77,7 @@ export class ReadBuffer {
     else if (this.#smallReads === SMALL_READS && length > MIN_READ) this.#resize(length / 4);
   }
 
-  /** Makes the buffer as small as it can be, since the connection may now be idle for hours. */
+  /** Reduces the buffer to its minimum size, since the connection may now be idle for hours. */
   reset(): void {
     const { length } = this.bytes;
     if (length === HEAD_READ && spare.length < MAX_SPARE) spare.push(this.bytes);
@@ -199,7 +199,7 @@ export class DenoTransport implements Transport {
     else this.#conn.read(this.#buffer.bytes).then(this.#onRead, this.#onError);
   }
 
-  /** Goes on in a microtask, since the caller of `resume()` may pause again. */
+  /** Continues in a microtask, since the caller of `resume()` may pause again. */
   #wake(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;

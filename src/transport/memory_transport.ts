@@ -56,7 +56,7 @@ export class MemoryTransport implements Transport {
   #endDelivered = false;
   #isScheduled = false;
 
-  /** Makes an end without a peer. */
+  /** Creates an end without a peer. */
   constructor(options: MemoryOptions = {}) {
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
     this.#maxChunk = options.maxChunk ?? Infinity;
@@ -141,7 +141,7 @@ export class MemoryTransport implements Transport {
     if (this.#isClosed) return;
     this.shutdown();
     this.#onClosed();
-    // What the other end has sent is not read any more; it closes on its own, after its `end()`.
+    // Data of the other end is not read any more. That end closes by itself, after its `end()`.
     const peer = this.#peer!;
     peer.#pipe = [];
     peer.#pipeLength = 0;
@@ -153,7 +153,7 @@ export class MemoryTransport implements Transport {
     this.reset();
   }
 
-  /** Resets the connection: both ends are closed, and bytes under way are lost. */
+  /** Resets the connection: both ends are closed, and bytes in flight are lost. */
   reset(error: unknown = new Error("Connection reset by peer")): void {
     if (this.#isClosed) return;
     this.#pipe = [];
@@ -178,7 +178,7 @@ export class MemoryTransport implements Transport {
     });
   }
 
-  /** Delivers what this end has sent to the other: one chunk a microtask. */
+  /** Delivers the sent bytes of this end to the other: one chunk per microtask. */
   #deliver(): void {
     const peer = this.#peer!;
     const handler = peer.#handler;
@@ -215,7 +215,7 @@ export class MemoryTransport implements Transport {
 }
 
 /**
- * Makes the two ends of a connection in memory: each reads what the other writes. They are for tests of
+ * Creates the two ends of a connection in memory: each reads what the other writes. They are for tests of
  * code that runs over a {@linkcode Transport}, with short writes, small chunks, stalls and resets.
  *
  * @param a The behaviour of the first end.

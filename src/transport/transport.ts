@@ -186,7 +186,7 @@ export interface ListenOptions {
 export interface ListenHandler {
   /** A connection has been accepted. */
   connection(transport: Transport): void;
-  /** Accepting has failed, for one connection or for some time. The listener goes on. */
+  /** Accepting has failed, for one connection or for some time. The listener continues. */
   error(error: unknown): void;
 }
 

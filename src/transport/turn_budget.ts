@@ -10,7 +10,7 @@ const FIRST_SLICE = 128;
 const LONG = 4;
 const SHORT = 1;
 
-/** What a {@linkcode TurnBudget} uses of the event loop. */
+/** The functions of the event loop that a {@linkcode TurnBudget} uses. */
 export interface Loop {
   /** The clock, in milliseconds. */
   now(): number;
@@ -25,7 +25,7 @@ export interface Loop {
  * the timers have their turn. When it is spent, those that have more to process go on in the next turn:
  * so a peer that sends without end keeps no other waiting.
  *
- * A look at the clock costs as much as some messages. So a connection looks after a slice of work, and
+ * Checking the clock costs as much as some messages. So a connection checks it after a slice of work, and
  * one that has less to do costs nothing and never waits. A slice is shorter for slow handlers.
  */
 export class TurnBudget {
@@ -33,7 +33,7 @@ export class TurnBudget {
   readonly #budget: number;
   #slice = FIRST_SLICE;
   #waiting: (() => void)[] = [];
-  /** Whether there has been a look since microtasks were last left. */
+  /** Whether the clock has been checked since the microtask queue was last empty. */
   #isRunning = false;
   #startedAt = -Infinity;
   #lookedAt = -Infinity;

@@ -1,7 +1,7 @@
 /** The longest delay that a timer can have, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** Options of {@linkcode withTimeout}: what may end an attempt early. */
+/** Options of {@linkcode withTimeout}: the reasons to end an attempt early. */
 export interface AttemptLimits {
   /** Ends the attempt when it aborts. */
   signal?: AbortSignal;
@@ -17,7 +17,7 @@ export interface AttemptLimits {
  * Runs an attempt to open a WebSocket with one signal for everything that ends it early.
  *
  * @returns The result of the attempt.
- * @throws {unknown} What the attempt throws; it is expected to throw the signal's reason.
+ * @throws {unknown} The error of the attempt, which is expected to be the signal's reason.
  * @throws {RangeError} If the timeout is not a number above 0.
  */
 export async function withTimeout<Result>(

@@ -1,4 +1,4 @@
-/** How many taken items are kept before the array is compacted. */
+/** The number of taken items after which the array is compacted. */
 const MAX_TAKEN = 64;
 
 const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined });
@@ -107,7 +107,7 @@ export class AsyncQueue<T extends NonNullable<unknown>>
     return item === undefined ? this.wait() : Promise.resolve({ done: false, value: item });
   }
 
-  /** Iterator: the consumer leaves its loop. The items stay for the next one. */
+  /** Iterator: the consumer leaves its loop. The items stay for the next loop. */
   return(): Promise<IteratorResult<T, undefined>> {
     return Promise.resolve(DONE);
   }

@@ -23,7 +23,7 @@ export const indexAccess: IndexAccess<Indexed> = {
 /**
  * An unordered set whose members store their own index, such as the connections of a server.
  *
- * It is not a `Set`: while members come and go, an engine makes a new table for a `Set` every so often,
+ * It is not a `Set`: while members are added and removed, an engine often creates a new table for a `Set`,
  * and the old table refers to the new one. Once V8's collector has moved one table to the old generation,
  * all later tables, and all members that were ever in them, are kept and copied until the next full
  * collection. That took a third of the CPU time of a server whose connections come and go.

@@ -30,7 +30,7 @@ const MAX_TICKS = 120;
 const MIN_TICK = 4;
 /** The delay of a tick, in ticks, from which on it is a stall. */
 const STALL = 4;
-/** How long after a stall, in milliseconds, received data may still have waited for its end. */
+/** The time after a stall, in milliseconds, in which newly read data may have arrived during the stall. */
 const AFTER_STALL = 1000;
 /** The longest delay of the runtime's timers, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
@@ -75,7 +75,7 @@ export abstract class Timer {
 export class CallbackTimer extends Timer {
   readonly #onTimeUp: () => void;
 
-  /** Makes a timer that does not wait yet. */
+  /** Creates a timer that is not started. */
   constructor(onTimeUp: () => void) {
     super();
     this.#onTimeUp = onTimeUp;
@@ -254,7 +254,7 @@ export class Timers {
     if (!this.#isTurning && wheel.dueAt < this.#dueAt) this.#set(wheel.dueAt);
   }
 
-  /** Called by a wheel that has no timer any more. */
+  /** Called by a wheel whose last timer has ended. */
   onLastTimer(): void {
     // If other wheels have timers, the next tick of theirs is set when the runtime's timer fires.
     if (!this.#isTurning && this.#nextDue() === Infinity) this.#clear();

@@ -115,7 +115,7 @@ test("HttpResponder reports a lost connection once", async () => {
   const { transport, responder, onClosed } = makeResponder();
   transport.takes = false;
   const written = responder.write(bytes);
-  transport.gone(new Error("reset"));
+  transport.reportClose(new Error("reset"));
   await written;
   transport.handler!.close();
   assertEquals(onClosed.count, 1);
@@ -126,7 +126,7 @@ test("HttpResponder leaves no timer if the transport fails within a write", asyn
   const timers = new TimerWatch();
   const transport = new FakeTransport();
   transport.write = () => {
-    transport.gone(new Error("EPIPE"));
+    transport.reportClose(new Error("EPIPE"));
     return false;
   };
   const responder = new HttpResponder(transport, 60_000, () => {});

@@ -15,7 +15,7 @@ function makeResponder() {
   });
   const refuse = () => {
     const transport = new FakeTransport();
-    onTestEnd(() => transport.gone());
+    onTestEnd(() => transport.reportClose());
     responder.refuse(transport, error);
     return transport;
   };
@@ -41,7 +41,7 @@ test("RefusalResponder drops connections over 64, until one of these is closed",
     const dropped = refuse();
     assertEquals([dropped.writes.length, dropped.calls], [0, ["abort"]]);
   }
-  answered[7].gone();
+  answered[7].reportClose();
   assertEquals(refuse().writes.length, 1);
   assertEquals(refuse().calls, ["abort"]);
   assertEquals(log.filter((entry) => entry === "ERR_FULL").length, 1, "reported once a second");

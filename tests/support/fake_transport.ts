@@ -42,16 +42,16 @@ export class FakeTransport implements Transport {
 
   close(): void {
     this.calls.push("close");
-    this.gone();
+    this.reportClose();
   }
 
   abort(): void {
     this.calls.push("abort");
-    this.gone();
+    this.reportClose();
   }
 
   /** Closes the connection, from either side. */
-  gone(error?: unknown): void {
+  reportClose(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.handler?.close(error);

@@ -79,7 +79,7 @@ export class FaultTransport implements Transport {
       drain: () => this.#drained(),
       end: () => this.#end(),
       // A silent network reports nothing.
-      close: (error) => (this.isHit && this.fault?.kind === "stall") || this.#gone(error),
+      close: (error) => (this.isHit && this.fault?.kind === "stall") || this.#reportClose(error),
     };
     queueMicrotask(() => this.#strike());
   }
@@ -121,12 +121,12 @@ export class FaultTransport implements Transport {
 
   close(): void {
     this.#inner.close();
-    this.#gone();
+    this.#reportClose();
   }
 
   abort(): void {
     this.#inner.abort();
-    this.#gone();
+    this.#reportClose();
   }
 
   /** Everything that passed in one direction. */
@@ -219,11 +219,11 @@ export class FaultTransport implements Transport {
   }
 
   #fail(): void {
-    this.#gone(this.error);
+    this.#reportClose(this.error);
     this.#inner.abort();
   }
 
-  #gone(error?: unknown): void {
+  #reportClose(error?: unknown): void {
     if (this.isGone) return;
     this.isGone = true;
     this.#handler!.close(error);
