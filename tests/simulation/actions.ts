@@ -166,7 +166,9 @@ const verbs: Record<string, Verb> = {
   pipe: ofSocket(
     2,
     (actor) => {
-      if (actor.form === "readable" && !actor.isAuto) actor.streams.pipe();
+      // Two echoes at both ends of a connection would never end.
+      const isServer = actor.name.startsWith("s");
+      if (isServer && actor.form === "readable" && !actor.isAuto) actor.streams.pipe();
     },
     (_random, scenario, actor) =>
       scenario.config.usesWritable && actor.form === "readable" ? [] : undefined,
