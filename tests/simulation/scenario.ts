@@ -330,7 +330,9 @@ export class Scenario implements Stage {
         socket.readyState === 1 && !hasClosed && !streams.hasClosed
       ) &&
       // The end that closes waits for the other's Close no longer than `closeTimeout`.
-      actors[1]!.socket.bufferedAmount === 0;
+      actors[1]!.socket.bufferedAmount === 0 &&
+      // An echo keeps it from reading, and from its answer, for as long as its own peer is slow.
+      !(config.ending === "slow" && actors[1]!.streams.isPiped);
     this.#hasEnded = true;
     await this.#close();
     if (config.ending === "slow") await this.#deliverSlowly();
