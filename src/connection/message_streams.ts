@@ -50,6 +50,8 @@ export class MessageStreams
 
   /** Whether a message has not been requested, or the stream of the current one is at its mark. */
   get isFull(): boolean {
+    // The next message goes to a caller that waits, however much is unread of the messages before it.
+    if (this.#waiting.length > 0 && !this.#inMessage) return false;
     if (this.#isLookingAhead) return this.memoryUsage >= LOOK_AHEAD * this.#mark;
     return this.#ready.length > 0 || this.#current?.isFull === true;
   }

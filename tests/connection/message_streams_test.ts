@@ -47,6 +47,18 @@ test("MessageStreams is full at its mark, and with a message that has not been a
   assertEquals(streams.isFull, false);
 });
 
+test("MessageStreams has room for the next message while a caller waits for it", async () => {
+  const { streams } = make();
+  const [first, second] = [streams.next(), streams.next()];
+  streams.lookAhead();
+  streams.push(text("0123456789".repeat(10)));
+  // Nothing would report that this message has been read to its end.
+  assertEquals(streams.isFull, false);
+  streams.push(text("next"));
+  assertEquals(await rest((await first).value), ["0123456789".repeat(10)]);
+  assertEquals(await rest((await second).value), ["next"]);
+});
+
 test("MessageStreams is full by what parts cost, however small they are", async () => {
   const { streams } = make(64 * 1024);
   const first = streams.next();
