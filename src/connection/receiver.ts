@@ -83,6 +83,8 @@ export class Receiver implements FrameSink {
   /** Whether messages are overwritten when the consumer has taken them. */
   readonly #overwrites: boolean;
   /** The size, in bytes, up to which a binary message is copied out of its chunk. */
+  /** Cancels the wait for the next turn, if the rest of a chunk waits for it. */
+  #cancelWait: (() => void) | undefined;
   readonly #copyUpTo: number;
   /** The sink of the decoder's frames: the extensions, if there are any. */
   readonly #decodedSink: FrameSink;
@@ -207,6 +209,11 @@ export class Receiver implements FrameSink {
 
   /** Frees its memory; further input is ignored. */
   discard(): void {
+    if (this.#cancelWait !== undefined) {
+      this.#cancelWait();
+      this.#cancelWait = undefined;
+      this.#work = this.#core.turn.slice;
+    }
     (this.#decoder ??= this.#makeDecoder()).discard();
     this.#assembler?.discard();
     this.#extensions?.close();
@@ -249,7 +256,8 @@ export class Receiver implements FrameSink {
     if (!turn.isSpent()) return;
     this.#work = WAITING;
     this.#pauseDecoding();
-    turn.wait(() => {
+    this.#cancelWait = turn.wait(() => {
+      this.#cancelWait = undefined;
       this.#work = turn.slice;
       this.#core.onTurn();
     });

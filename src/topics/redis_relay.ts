@@ -73,6 +73,8 @@ class RedisBroker implements Broker {
   #events: BrokerEvents | undefined;
   readonly #store: RedisStore;
   #subscriber: Subscriber | undefined;
+  /** Ends an attempt to connect a client for subscriptions. */
+  readonly #stopped = new AbortController();
   #isRenewing = false;
 
   constructor(client: RedisClient, prefix: string) {
@@ -141,6 +143,7 @@ class RedisBroker implements Broker {
 
   stop(): Promise<void> {
     this.#events = undefined;
+    this.#stopped.abort();
     this.#subscriber?.close();
     this.#subscriber = undefined;
     return Promise.resolve();
@@ -190,13 +193,13 @@ class RedisBroker implements Broker {
         },
         error: (error) => events.error(error),
         ready: () => this.#resubscribe(events),
-      });
+      }, this.#stopped.signal);
       if (this.#events !== events) return subscriber.close();
       this.#subscriber?.close();
       this.#subscriber = subscriber;
       await this.#resubscribe(events);
     } catch (error) {
-      events.error(error);
+      if (this.#events === events) events.error(error);
     } finally {
       this.#isRenewing = false;
     }
@@ -204,7 +207,11 @@ class RedisBroker implements Broker {
 }
 
 /** Creates a client for subscriptions. */
-async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promise<Subscriber> {
+async function subscriberOf(
+  client: AnyClient,
+  events: SubscriberEvents,
+  signal: AbortSignal,
+): Promise<Subscriber> {
   const isIoredis = typeof client.call === "function";
   const isNodeRedis = !isIoredis && typeof client.sendCommand === "function";
   // ioredis rejects unhandled promises if it loses the connection while it resubscribes.
@@ -215,7 +222,10 @@ async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promis
   own.on?.("ready", () => events.ready());
   if (isIoredis) own.on?.("message", (channel, payload) => events.message(channel!, payload!));
   const { promise: timeout, reject } = Promise.withResolvers<never>();
+  timeout.catch(() => {});
   const timer = setTimeout(() => reject(new Error("no connection within 2 s")), RENEW_TIMEOUT);
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop);
   try {
     if (!isIoredis) await Promise.race([own.connect?.(), timeout]);
   } catch (error) {
@@ -223,6 +233,7 @@ async function subscriberOf(client: AnyClient, events: SubscriberEvents): Promis
     throw error;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
   const listener = (message: string, channel: string) => events.message(channel, message);
   return {

@@ -112,6 +112,8 @@ export class DenoTransport implements Transport {
   #isWaiting = false;
   #isWriting = false;
   #isShutdown = false;
+  /** Cancels the wait for the next turn before the next read. */
+  #cancelWait: (() => void) | undefined;
   #isClosed = false;
   readonly #buffer = new ReadBuffer();
   // The frame of a waiting async function would take twice the memory of these two.
@@ -188,6 +190,7 @@ export class DenoTransport implements Transport {
    */
   release(): DenoConn {
     this.#isClosed = true;
+    this.#cancelWait?.();
     this.#wake();
     return this.#conn;
   }
@@ -216,7 +219,10 @@ export class DenoTransport implements Transport {
         // The next handler comes after the request head, which may have been long.
         if (this.#handler !== handler) buffer.reset();
         else buffer.fit(count);
-        if (count >= LARGE_READ && turnBudget.isSpent()) return turnBudget.wait(() => this.#next());
+        if (count >= LARGE_READ && turnBudget.isSpent()) {
+          this.#cancelWait = turnBudget.wait(() => this.#next());
+          return;
+        }
       }
       this.#next();
     } catch (error) {
@@ -267,6 +273,7 @@ export class DenoTransport implements Transport {
   #close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#cancelWait?.();
     this.#wake();
     try {
       this.#conn.close();

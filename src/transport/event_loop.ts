@@ -1,8 +1,9 @@
 /** The globals of the runtimes that are used here. */
-const { Bun, Deno, setImmediate } = globalThis as unknown as {
+const { Bun, Deno, setImmediate, clearImmediate } = globalThis as unknown as {
   Bun?: unknown;
   Deno?: { unrefTimer(id: unknown): void };
-  setImmediate?: (run: () => void) => void;
+  setImmediate?: (run: () => void) => unknown;
+  clearImmediate(immediate: unknown): void;
 };
 
 /**
@@ -20,14 +21,22 @@ export const afterMicrotasks: (run: () => void) => void = setImmediate ??
   ((run) => void setTimeout(run, 0));
 
 /**
- * Calls back in the next event-loop turn, when the sockets have been polled.
+ * Calls back in the next event-loop turn, when the sockets have been polled. Returns a function that
+ * cancels the call.
  *
  * Not by an immediate on Deno: as long as immediates are pending, it polls the sockets only in one of 61
  * turns. A timer lets it poll them, and costs 1 to 2 ms in which nothing else may happen.
  */
-export const nextTurn: (run: () => void) => void = Bun !== undefined && setImmediate !== undefined
-  ? setImmediate
-  : (run) => void setTimeout(run, 0);
+export const nextTurn: (run: () => void) => () => void =
+  Bun !== undefined && setImmediate !== undefined
+    ? (run) => {
+      const immediate = setImmediate(run);
+      return () => clearImmediate(immediate);
+    }
+    : (run) => {
+      const timer = setTimeout(run, 0);
+      return () => clearTimeout(timer);
+    };
 
 /**
  * The time for received data in one event-loop turn, in milliseconds: longer where {@linkcode nextTurn}

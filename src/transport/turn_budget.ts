@@ -16,8 +16,8 @@ export interface Loop {
   now(): number;
   /** Calls back when no microtask is left. */
   afterMicrotasks(run: () => void): void;
-  /** Calls back in the next turn, when the sockets have been polled. */
-  nextTurn(run: () => void): void;
+  /** Calls back in the next turn, when the sockets have been polled; returns what cancels it. */
+  nextTurn(run: () => void): () => void;
 }
 
 /**
@@ -33,6 +33,7 @@ export class TurnBudget {
   readonly #budget: number;
   #slice = FIRST_SLICE;
   #waiting: (() => void)[] = [];
+  #cancelTurn: (() => void) | undefined;
   /** Whether the clock has been checked since the microtask queue was last empty. */
   #isRunning = false;
   #startedAt = -Infinity;
@@ -71,13 +72,20 @@ export class TurnBudget {
     return now - this.#startedAt >= this.#budget;
   }
 
-  /** Calls back in the next turn, in which the time starts anew. */
-  wait(run: () => void): void {
-    if (this.#waiting.push(run) > 1) return;
-    this.#loop.nextTurn(() => {
-      this.#startedAt = this.#lookedAt = this.#loop.now();
-      for (const run of this.#waiting.splice(0)) run();
-    });
+  /** Calls back in the next turn, in which the time starts anew. Returns what cancels it. */
+  wait(run: () => void): () => void {
+    if (this.#waiting.push(run) === 1) {
+      this.#cancelTurn = this.#loop.nextTurn(() => {
+        this.#startedAt = this.#lookedAt = this.#loop.now();
+        for (const run of this.#waiting.splice(0)) run();
+      });
+    }
+    return () => {
+      const index = this.#waiting.indexOf(run);
+      if (index === -1) return;
+      this.#waiting.splice(index, 1);
+      if (this.#waiting.length === 0) this.#cancelTurn?.();
+    };
   }
 }
 

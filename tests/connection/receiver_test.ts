@@ -66,7 +66,10 @@ class FakeCore {
   readonly turn = {
     slice: 0,
     isSpent: () => this.isTurnSpent,
-    wait: (run: () => void) => void setTimeout(run, 0),
+    wait: (run: () => void) => {
+      const timer = setTimeout(run, 0);
+      return () => clearTimeout(timer);
+    },
   };
 
   onTurn(): void {

@@ -7,7 +7,10 @@ function make() {
   const budget = new TurnBudget({
     now: () => now,
     afterMicrotasks: (run) => later.afterMicrotasks.push(run),
-    nextTurn: (run) => later.nextTurn.push(run),
+    nextTurn: (run) => {
+      later.nextTurn.push(run);
+      return () => later.nextTurn.splice(later.nextTurn.indexOf(run), 1);
+    },
   }, 15);
   const pass = (ms: number) => now += ms;
   const run = (what: keyof typeof later) => later[what].splice(0).forEach((run) => run());
