@@ -33,6 +33,7 @@ export { type SocketHandler, WebSocketConnection } from "./src/connection/connec
 export type { ConnectionOptions, Overflow } from "./src/connection/connection_options.ts";
 export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./src/connection/limits.ts";
 export type { MessageStream } from "./src/connection/message_streams.ts";
+export { relay } from "./src/connection/relay.ts";
 export { ReadyState } from "./src/connection/ready_state.ts";
 export type { Sendable, SendOptions } from "./src/connection/sendable.ts";
 export type { Callbacks } from "./src/connection/socket_handler.ts";

@@ -10,7 +10,15 @@ import { assert, assertEquals, test } from "./harness.ts";
 
 test("each entry of the package exports what its README and its docs name", () => {
   const entries: [module: Record<string, unknown>, names: string[]][] = [
-    [root, ["serve", "accept", "connect", "WebSocketConnection", "CloseCode", "HandshakeError"]],
+    [root, [
+      "serve",
+      "accept",
+      "connect",
+      "relay",
+      "WebSocketConnection",
+      "CloseCode",
+      "HandshakeError",
+    ]],
     [extensions, ["PerMessageDeflate", "acceptOffers", "acceptResponses", "useExtensions"]],
     [handshake, ["RequestHeadParser", "parseUpgradeRequest", "writeUpgradeResponse"]],
     [protocol, ["FrameDecoder", "MessageAssembler", "MessagePartDecoder", "FrameEncoder"]],
