@@ -24,7 +24,8 @@ export type {
   UpgradeOptions,
   UpgradeResult,
 } from "./src/server/accept_options.ts";
-export { type BackoffOptions, isFinalClose } from "./src/client/reconnect_backoff.ts";
+export { isFinalClose } from "./src/client/final_close.ts";
+export type { BackoffOptions } from "./src/client/reconnect_backoff.ts";
 export { connect, connectOver } from "./src/client/connect.ts";
 export type { ConnectOptions, HandshakeOptions } from "./src/client/connect_options.ts";
 export type { CloseInfo } from "./src/connection/close_info.ts";

@@ -3,8 +3,12 @@ import type { CloseInfo } from "../connection/close_info.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
 
-/** A connection has opened. */
-export interface ReconnectOpenEvent {
+/**
+ * A connection has opened.
+ *
+ * @typeParam Connection The type of the connection.
+ */
+export interface ReconnectOpenEvent<Connection = WebSocketConnection> {
   /** The kind of event. */
   type: "open";
   /** The number of the attempt: 1 for the first one, and for the first one after a stable connection. */
@@ -13,7 +17,7 @@ export interface ReconnectOpenEvent {
    * The connection, for its `protocol` and its `ping()`, for example. Its messages are `message`
    * events.
    */
-  connection: WebSocketConnection;
+  connection: Connection;
 }
 
 /** A message was received. */
@@ -36,14 +40,22 @@ export interface ReconnectCloseEvent {
   retryIn: number | undefined;
 }
 
-/** An event of a {@linkcode ReconnectingWebSocket}, returned by its iterator. */
-export type ReconnectEvent = ReconnectOpenEvent | ReconnectMessageEvent | ReconnectCloseEvent;
+/**
+ * An event of a {@linkcode ReconnectingWebSocket}, returned by its iterator.
+ *
+ * @typeParam Connection The type of the connection of an `open` event.
+ */
+export type ReconnectEvent<Connection = WebSocketConnection> =
+  | ReconnectOpenEvent<Connection>
+  | ReconnectMessageEvent
+  | ReconnectCloseEvent;
 
 /**
  * The queue of events. It needs no limit: it holds at most the unread messages of one connection, and
  * of the connections and attempts after it, only the events of the last one.
  */
-export class ReconnectEvents extends AsyncQueue<ReconnectEvent> {
+export class ReconnectEvents<Connection = WebSocketConnection>
+  extends AsyncQueue<ReconnectEvent<Connection>> {
   #unread = 0;
   #onChange: (() => void) | undefined;
 
@@ -53,7 +65,7 @@ export class ReconnectEvents extends AsyncQueue<ReconnectEvent> {
   }
 
   /** Adds an event; a `close` event replaces events that it makes useless. */
-  override push(event: ReconnectEvent): boolean {
+  override push(event: ReconnectEvent<Connection>): boolean {
     if (event.type === "close") {
       // An unread `open` without messages, and an unread failure before this one, say nothing more.
       if (this.at(-1)?.type === "open") this.pop();
@@ -65,14 +77,14 @@ export class ReconnectEvents extends AsyncQueue<ReconnectEvent> {
   }
 
   /** Removes and returns the oldest event. */
-  override poll(): ReconnectEvent | undefined {
+  override poll(): ReconnectEvent<Connection> | undefined {
     const event = super.poll();
     if (event?.type === "message") this.#unread--;
     return event;
   }
 
   /** Iterator: the next event. */
-  override next(): Promise<IteratorResult<ReconnectEvent, undefined>> {
+  override next(): Promise<IteratorResult<ReconnectEvent<Connection>, undefined>> {
     const result = super.next();
     this.recheck();
     return result;

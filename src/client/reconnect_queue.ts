@@ -1,11 +1,10 @@
-import { coreOf } from "../connection/connection.ts";
-import type { WebSocketConnection } from "../connection/connection.ts";
-import { notOpen, ReadyState } from "../connection/ready_state.ts";
+import { notOpen } from "../connection/ready_state.ts";
 import { isLonger, toBytes } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
 import { handled, rejected } from "../util/promises.ts";
+import type { ReconnectTarget } from "./reconnect_target.ts";
 
 /** The longest frame header, in bytes. It is added to each message, so that short ones are bounded. */
 const MAX_HEADER = 14;
@@ -38,7 +37,7 @@ export class ReconnectQueue {
   readonly #limits: ReconnectQueueLimits;
   readonly #items = new AsyncQueue<Item>();
   #size = 0;
-  #connection: WebSocketConnection | undefined;
+  #target: ReconnectTarget<unknown> | undefined;
   /** Settles when all messages that the connection has taken are written, or it has closed. */
   #written: Promise<void> | undefined;
   #isClosed = false;
@@ -63,11 +62,8 @@ export class ReconnectQueue {
   }
 
   /** The connection, if it takes messages. */
-  get #open(): WebSocketConnection | undefined {
-    const connection = this.#connection;
-    return connection?.readyState === ReadyState.Open && !coreOf(connection).hasReceivedClose
-      ? connection
-      : undefined;
+  get #open(): ReconnectTarget<unknown> | undefined {
+    return this.#target?.takesMessages ? this.#target : undefined;
   }
 
   /**
@@ -80,30 +76,30 @@ export class ReconnectQueue {
    */
   send(data: Sendable): Promise<void> {
     const message = typeof data === "string" ? data : toBytes(data);
-    const connection = this.#open;
-    if (connection === undefined) return this.#add(message, this.#limits.maxQueueSize);
+    const target = this.#open;
+    if (target === undefined) return this.#add(message, this.#limits.maxQueueSize);
     const { maxBufferedAmount } = this.#limits;
     // Refused by the connection for its size.
-    if (isLonger(message, maxBufferedAmount)) return connection.send(data);
-    if (this.#items.length === 0 && hasRoomFor(connection, message)) {
-      return this.#pass(connection, message);
+    if (isLonger(message, maxBufferedAmount)) return target.send(data);
+    if (this.#items.length === 0 && target.hasRoomFor(message)) {
+      return this.#pass(target, message);
     }
-    const room = maxBufferedAmount - connection.bufferedAmount;
+    const room = maxBufferedAmount - target.bufferedAmount;
     // A message without room is treated according to the option `overflow`.
-    if (isLonger(message, room - this.#size - MAX_HEADER)) return this.#overflow(connection);
-    void this.#writing(connection);
+    if (isLonger(message, room - this.#size - MAX_HEADER)) return this.#overflow(target);
+    void this.#writing(target);
     return this.#add(message, maxBufferedAmount);
   }
 
   /** A connection has opened: sends the queued messages. */
-  attach(connection: WebSocketConnection): void {
-    this.#connection = connection;
+  attach(target: ReconnectTarget<unknown>): void {
+    this.#target = target;
     this.#passAll();
   }
 
   /** The connection has closed: keeps the messages for which there is room. */
   detach(): void {
-    this.#connection = undefined;
+    this.#target = undefined;
     this.#written = undefined;
     const items = this.#items.takeAll();
     this.#size = 0;
@@ -141,64 +137,54 @@ export class ReconnectQueue {
   /** Passes messages to the connection, while it takes them. */
   #passAll(): void {
     while (this.#items.length > 0) {
-      const connection = this.#open;
-      if (connection === undefined) return;
-      if (!hasRoomFor(connection, this.#items.at(0)!.message)) {
-        return void this.#writing(connection);
+      const target = this.#open;
+      if (target === undefined) return;
+      if (!target.hasRoomFor(this.#items.at(0)!.message)) {
+        return void this.#writing(target);
       }
       const { message, size, sent } = this.#items.poll()!;
       this.#size -= size;
-      this.#pass(connection, message).then(sent.resolve, sent.reject);
+      this.#pass(target, message).then(sent.resolve, sent.reject);
     }
   }
 
-  #pass(connection: WebSocketConnection, message: OutgoingMessage): Promise<void> {
-    void connection.send(message as Sendable);
+  #pass(target: ReconnectTarget<unknown>, message: OutgoingMessage): Promise<void> {
+    void target.send(message as Sendable);
     // A long message is written at once, if the system takes it.
-    if (coreOf(connection).sender.bufferedAmount === 0) return WRITTEN;
-    return this.#writing(connection);
+    if (target.bufferedAmount === 0) return WRITTEN;
+    return this.#writing(target);
   }
 
   /** Settles as `#written`; the next messages are passed to the connection then. */
-  #writing(connection: WebSocketConnection): Promise<void> {
-    return this.#written ??= handled(this.#write(connection));
+  #writing(target: ReconnectTarget<unknown>): Promise<void> {
+    return this.#written ??= handled(this.#write(target));
   }
 
   /** Writes the messages that the connection has taken; resolves when all are written. */
-  async #write(connection: WebSocketConnection): Promise<void> {
-    const { sender } = coreOf(connection);
+  async #write(target: ReconnectTarget<unknown>): Promise<void> {
     await null; // The messages of one turn are written at once.
     try {
-      do {
-        sender.flush();
-        await sender.whenEmpty();
-      } while (sender.bufferedAmount > 0);
+      await target.whenWritten();
     } catch {
       throw maybeLost();
     }
     // Written after the peer's Close: the peer may have dropped it.
-    if (this.#open !== connection) throw maybeLost();
+    if (this.#open !== target) throw maybeLost();
     this.#written = undefined;
     this.#passAll();
   }
 
-  #overflow(connection: WebSocketConnection): Promise<void> {
-    const { bufferedAmount } = connection;
+  #overflow(target: ReconnectTarget<unknown>): Promise<void> {
+    const { bufferedAmount } = target;
     const waits = `${bufferedAmount + this.#size} bytes wait, at most ` +
       `${this.#limits.maxBufferedAmount} may`;
     const text = `Cannot send: the peer has stopped reading, ${waits}`;
-    if (coreOf(connection).settings.overflow === "reject") {
+    if (target.overflow === "reject") {
       return rejected(new DOMException(text, "QuotaExceededError"));
     }
-    void connection.close(1013);
+    target.closeForOverflow();
     return rejected(notOpen(text));
   }
-}
-
-/** Returns whether the send queue is below its mark, and has room for the message. */
-function hasRoomFor(connection: WebSocketConnection, message: OutgoingMessage): boolean {
-  const { sender } = coreOf(connection);
-  return !sender.isFull && sender.hasRoomFor(message);
 }
 
 function maybeLost(): DOMException {

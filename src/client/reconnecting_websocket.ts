@@ -2,10 +2,14 @@ import { encodeClosePayload } from "../protocol/close_code.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Sendable } from "../connection/sendable.ts";
+import { checkTimeout } from "../util/abort.ts";
+import { checkOptions } from "../util/options.ts";
+import { ConnectDialer } from "./connect_dialer.ts";
 import type { PerAttempt } from "./per_attempt.ts";
 import { ReconnectCore } from "./reconnect_core.ts";
 import type { ReconnectClock } from "./reconnect_core.ts";
 import type { ReconnectEvent } from "./reconnect_events.ts";
+import { reconnectOptionChecks } from "./reconnect_options.ts";
 import type { ReconnectOptions } from "./reconnect_options.ts";
 
 /**
@@ -48,7 +52,7 @@ import type { ReconnectOptions } from "./reconnect_options.ts";
  * ```
  */
 export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, AsyncDisposable {
-  readonly #core: ReconnectCore;
+  readonly #core: ReconnectCore<WebSocketConnection>;
 
   /**
    * Starts to connect.
@@ -67,7 +71,9 @@ export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, Asy
     options: ReconnectOptions = {},
     clock?: ReconnectClock,
   ) {
-    this.#core = new ReconnectCore(url, options, clock);
+    checkOptions<ReconnectOptions>("ReconnectingWebSocket", options, reconnectOptionChecks);
+    checkTimeout(options.timeout);
+    this.#core = new ReconnectCore(new ConnectDialer(url, options), options, clock);
   }
 
   /** The open connection; `undefined` while there is none. */

@@ -34,6 +34,15 @@ export function toBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   );
 }
 
+/**
+ * Checks a message that is sent later.
+ *
+ * @throws {TypeError} If it is of another type.
+ */
+export function checkMessage(message: Sendable | undefined): void {
+  if (message !== undefined && typeof message !== "string") toBytes(message);
+}
+
 /** Returns the size of a message in bytes. Text is encoded to find out. */
 export function byteLengthOf(message: OutgoingMessage): number {
   return typeof message === "string" ? new TextEncoder().encode(message).length : message.length;

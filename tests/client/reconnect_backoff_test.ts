@@ -1,4 +1,5 @@
-import { Backoff, isFinalClose } from "../../src/client/reconnect_backoff.ts";
+import { isFinalClose } from "../../src/client/final_close.ts";
+import { Backoff } from "../../src/client/reconnect_backoff.ts";
 import type { BackoffOptions } from "../../src/client/reconnect_backoff.ts";
 import { HandshakeError, WebSocketError } from "../../mod.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
