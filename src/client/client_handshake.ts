@@ -50,6 +50,7 @@ export function openWebSocket(
           overflow,
           payload: plan.payload,
           overwriteBorrowed: plan.overwriteBorrowed,
+          discardMessages: plan.discardMessages,
           makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
           onError() {}, // The application finds the error in `closed`.
           onClosed: undefined,

@@ -1,6 +1,6 @@
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { resolveHandler } from "../connection/handler.ts";
-import type { Handler, ResolvedHandler } from "../connection/handler.ts";
+import { resolveOptionalHandler } from "../connection/handler.ts";
+import type { Handler } from "../connection/handler.ts";
 import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
 import { withTimeout } from "../util/abort.ts";
@@ -65,7 +65,7 @@ export async function connect(
 ): Promise<WebSocketConnection> {
   checkOptions<ConnectOptions>("connect()", options, connectOptionChecks);
   const plan = makeConnectPlan(url, options);
-  const resolved = resolve("connect()", options, handler);
+  const resolved = resolveOptionalHandler("connect()", handler, options.discardMessages);
   return await withTimeout(options, (signal) => dial(plan, signal, resolved));
 }
 
@@ -103,24 +103,9 @@ export async function connectOver(
 ): Promise<WebSocketConnection> {
   checkOptions<HandshakeOptions>("connectOver()", options, handshakeOptionChecks);
   const plan = makeHandshakePlan(url, options);
-  const resolved = resolve("connectOver()", options, handler);
+  const resolved = resolveOptionalHandler("connectOver()", handler, options.discardMessages);
   return await withTimeout(
     options,
     (signal) => openWebSocket(toTransport(conn), plan, signal, resolved),
   );
-}
-
-/** Checks the handler; one that takes no messages discards them. */
-function resolve(
-  owner: string,
-  { discardMessages = false }: HandshakeOptions,
-  handler: Handler | undefined,
-): ResolvedHandler<unknown> | undefined {
-  if (!discardMessages) return handler && resolveHandler(owner, handler);
-  if (handler !== undefined && (typeof handler === "function" || handler.message !== undefined)) {
-    throw new TypeError(
-      `Cannot use discardMessages of ${owner}: expected a handler without a callback for messages`,
-    );
-  }
-  return resolveHandler(owner, handler ?? {});
 }

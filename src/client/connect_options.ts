@@ -2,15 +2,7 @@ import { connectionOptionChecks } from "../connection/connection_options.ts";
 import type { ConnectionOptions } from "../connection/connection_options.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import type { ClientTls } from "../transport/transport.ts";
-import {
-  aBoolean,
-  aListOf,
-  anOptionsObject,
-  anything,
-  aSignal,
-  aString,
-  either,
-} from "../util/options.ts";
+import { aListOf, anOptionsObject, anything, aSignal, aString, either } from "../util/options.ts";
 import type { OptionCheck, OptionChecks } from "../util/options.ts";
 
 /** Options of {@linkcode connectOver}; {@linkcode connect} has them, too. */
@@ -49,14 +41,6 @@ export interface HandshakeOptions extends ConnectionOptions {
    * @default {30000} 30 s
    */
   timeout?: number;
-  /**
-   * Whether to drop all received messages, for a client that only sends. Control frames are still
-   * handled. Without it, a client that does not read is sent no more than its queue holds, and it does
-   * not learn of the server's Close behind messages that it has not read.
-   *
-   * @default {false}
-   */
-  discardMessages?: boolean;
 }
 
 /** Options of {@linkcode connect}. */
@@ -101,7 +85,6 @@ export const handshakeOptionChecks: OptionChecks<HandshakeOptions> = {
   origin: aString,
   signal: aSignal,
   timeout: anything,
-  discardMessages: aBoolean,
 };
 
 /** The message does not contain the value: a key may stand in the place of a certificate. */

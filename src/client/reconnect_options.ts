@@ -10,7 +10,7 @@ import type { BackoffOptions } from "./reconnect_backoff.ts";
 
 /** Options of {@linkcode ReconnectingWebSocket}, in addition to those of each attempt. */
 export interface ReconnectOptions
-  extends Omit<ConnectOptions, "headers" | "protocols" | "discardMessages">, BackoffOptions {
+  extends Omit<ConnectOptions, "headers" | "protocols">, BackoffOptions {
   /**
    * Header fields to add to the request. A function is called for each attempt, so that it can refresh
    * a token.
@@ -57,11 +57,9 @@ export interface ReconnectOptions
   signal?: AbortSignal;
 }
 
-const { discardMessages: _, ...attemptChecks } = connectOptionChecks;
-
 /** The checks of these options; numbers that are out of range are a `RangeError` elsewhere. */
 export const reconnectOptionChecks: OptionChecks<ReconnectOptions> = {
-  ...attemptChecks,
+  ...connectOptionChecks,
   headers: either(aFunction, areHeaders),
   protocols: either(aFunction, areProtocols),
   firstMessage: anything,

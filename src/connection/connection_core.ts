@@ -26,6 +26,9 @@ import { Receiver, type ReceiverCore } from "./receiver.ts";
 import type { Sendable } from "./sendable.ts";
 import { Sender, type SenderCore } from "./sender.ts";
 
+/** The consumer of all connections with the option `discardMessages`: it has no callbacks. */
+const DISCARD = new CallbackConsumer<unknown>({});
+
 /**
  * The core of a `WebSocketConnection` of either role: its state, and the connections between its parts.
  *
@@ -87,7 +90,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   /** Starts reading and writing. */
   start({ answer, early, consumer, opened }: ConnectionStart<Socket>): void {
-    this.#consumer = consumer;
+    this.#consumer = consumer ?? (this.settings.discardMessages ? DISCARD : undefined);
     this.transport.handler = this;
     this.sender.cork();
     this.sender.sendRaw(answer);
@@ -159,7 +162,7 @@ export class ConnectionCore<Socket extends WritableTarget>
   messageStreams(): MessageStreams {
     if (this.#consumer instanceof CallbackConsumer) {
       throw new DOMException(
-        "Cannot stream messages: the connection's callbacks take them",
+        "Cannot stream messages: the connection's callbacks, or its option discardMessages, take them",
         "InvalidStateError",
       );
     }

@@ -59,6 +59,17 @@ export interface ConnectionOptions {
    * @default {false}
    */
   overwriteBorrowed?: boolean;
+  /**
+   * Whether to drop all received messages, for an application that only sends. Control frames are still
+   * handled. A handler then has no callback for messages, and a loop over the messages gets none: it ends
+   * with the connection.
+   *
+   * Without it, a connection whose messages are not read stops reading: see `incomingHighWaterMark` of
+   * {@linkcode Limits}. It does not learn of the peer's Close behind messages that it has not read.
+   *
+   * @default {false}
+   */
+  discardMessages?: boolean;
   /** The limits of a connection; each has a default. */
   limits?: Partial<Limits>;
 }
@@ -84,6 +95,7 @@ export const connectionOptionChecks: OptionChecks<ConnectionOptions> = {
   overflow: oneOf("close", "reject"),
   payload: oneOf("shared", "owned", "borrowed"),
   overwriteBorrowed: aBoolean,
+  discardMessages: aBoolean,
   limits: anOptionsObject(
     Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, anything])) as OptionChecks<
       Limits
@@ -98,6 +110,7 @@ export interface ConnectionConfig {
   readonly overflow: Overflow;
   readonly payload: PayloadMode;
   readonly overwriteBorrowed: boolean;
+  readonly discardMessages: boolean;
   readonly limits: Readonly<Limits>;
   /** The timers of the connection; those of the process unless a test sets them. */
   readonly timers?: Timers;
@@ -111,12 +124,19 @@ export interface ConnectionConfig {
  */
 export function resolveConnectionOptions(options: ConnectionOptions): ConnectionConfig {
   const { compression = false, overflow = "close", limits } = options;
-  const { payload = "shared", overwriteBorrowed = false } = options;
+  const { payload = "shared", overwriteBorrowed = false, discardMessages = false } = options;
   const extensions = compression === false
     ? []
     : [new PerMessageDeflate(compression === true ? {} : compression)];
   if (overflow !== "close" && overflow !== "reject") {
     throw new TypeError(`Cannot use overflow: expected "close" or "reject", got ${overflow}`);
   }
-  return { extensions, overflow, payload, overwriteBorrowed, limits: resolveLimits(limits) };
+  return {
+    extensions,
+    overflow,
+    payload,
+    overwriteBorrowed,
+    discardMessages,
+    limits: resolveLimits(limits),
+  };
 }

@@ -30,6 +30,8 @@ export interface ConnectionSettings<Socket> {
   readonly payload?: PayloadMode | undefined;
   /** Whether a borrowed message is overwritten when its callback has returned. */
   readonly overwriteBorrowed?: boolean | undefined;
+  /** Whether received messages are dropped. */
+  readonly discardMessages?: boolean | undefined;
   /** Creates the `Request` of the opening handshake when the application reads it. */
   readonly makeRequest: (headText: string) => Request;
   /** Returns the header fields of the handshake's response; for a client. */

@@ -28,9 +28,15 @@ export type ResolvedHandler<Data> =
  * Checks a handler.
  *
  * @param owner The function that takes the handler, such as `serve()`.
- * @throws {TypeError} If it is neither a function nor an object, or has an unknown callback.
+ * @param discards Whether received messages are dropped: the option `discardMessages`.
+ * @throws {TypeError} If it is neither a function nor an object, or has an unknown callback, or one for
+ * messages that are dropped.
  */
-export function resolveHandler<Data>(owner: string, handler: Handler<Data>): ResolvedHandler<Data> {
+export function resolveHandler<Data>(
+  owner: string,
+  handler: Handler<Data>,
+  discards = false,
+): ResolvedHandler<Data> {
   if (typeof handler === "function") return handler;
   if (typeof handler !== "object" || handler === null) {
     throw new TypeError(
@@ -39,7 +45,21 @@ export function resolveHandler<Data>(owner: string, handler: Handler<Data>): Res
     );
   }
   checkCallbacks(owner, handler, CALLBACK_NAMES);
+  if (discards && handler.message !== undefined) {
+    throw new TypeError(
+      `Cannot use discardMessages of ${owner}: expected a handler without a callback for messages`,
+    );
+  }
   return new CallbackConsumer(handler);
+}
+
+/** Checks a handler as {@linkcode resolveHandler} does, if there is one. */
+export function resolveOptionalHandler<Data>(
+  owner: string,
+  handler: Handler<Data> | undefined,
+  discards?: boolean,
+): ResolvedHandler<Data> | undefined {
+  return handler === undefined ? undefined : resolveHandler(owner, handler, discards);
 }
 
 /**

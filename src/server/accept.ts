@@ -2,7 +2,7 @@ import { HandshakeError } from "../http/errors.ts";
 import { toTransport } from "../transport/runtime.ts";
 import type { Conn } from "../transport/runtime.ts";
 import { coreOf } from "../connection/connection.ts";
-import { resolveHandler, startWithHandler } from "../connection/handler.ts";
+import { resolveOptionalHandler, startWithHandler } from "../connection/handler.ts";
 import type { Handler, ResolvedHandler } from "../connection/handler.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { checkOptions } from "../util/options.ts";
@@ -55,7 +55,7 @@ export function accept<Data>(
   handler?: Handler<Data>,
 ): Promise<WebSocketConnection<Data>> {
   checkOptions<AcceptOptions>("accept()", options, acceptOptionChecks);
-  const resolved = handler === undefined ? undefined : resolveHandler("accept()", handler);
+  const resolved = resolveOptionalHandler("accept()", handler, options.discardMessages);
   const config = resolveAcceptOptions(options);
   // Without a handler, the caller finds the error in `closed`.
   const onError = (error: unknown) => handler === undefined || reportError(undefined, error);

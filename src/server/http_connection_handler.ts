@@ -52,7 +52,7 @@ export function connectionSettings<Data>(
   config: AcceptConfig<Data>,
   server: Pick<ConnectionSettings<WebSocketConnection<Data>>, "budget" | "onError" | "onClosed">,
 ): ConnectionSettings<WebSocketConnection<Data>> {
-  const { limits, overflow, payload, overwriteBorrowed, makeRequest } = config;
+  const { limits, overflow, payload, overwriteBorrowed, discardMessages, makeRequest } = config;
   const { timers = processTimers } = config;
   return {
     role: "server",
@@ -61,6 +61,7 @@ export function connectionSettings<Data>(
     overflow,
     payload,
     overwriteBorrowed,
+    discardMessages,
     makeRequest,
     ...server,
   };

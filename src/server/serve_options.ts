@@ -27,7 +27,7 @@ export interface FetchInfo extends RequestInfo {
  * - listen: `hostname`, `port`, `path`, `tls`, `reusePort`;
  * - admission: `upgrade`, `origins`, `maxConnections`, `maxConnectionsPerAddress`, `maxMemory`;
  * - proxies: `trustedProxies`, `forwardedField`, `proxyProtocol`, `scheme`;
- * - protocol: `fetch`, `protocols`, `compression`, `overflow`, `limits`;
+ * - protocol: `fetch`, `protocols`, `compression`, `overflow`, `payload`, `discardMessages`, `limits`;
  * - lifecycle: `signal`, `onListen`, `onError`.
  */
 export interface ServeOptions<Data = unknown>

@@ -83,7 +83,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   constructor(options: ServeOptions<Data>, handler: Handler<Data>) {
     checkOptions<ServeOptions>("serve()", options, serveOptionChecks);
     this.#options = options;
-    this.#handler = resolveHandler("serve()", handler);
+    this.#handler = resolveHandler("serve()", handler, options.discardMessages);
     this.#config = resolveAcceptOptions({
       ...options,
       scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),

@@ -3,7 +3,7 @@ import { makeHandshakePlan } from "../client/connect_plan.ts";
 import { handshakeOptionChecks } from "../client/connect_options.ts";
 import type { HandshakeOptions } from "../client/connect_options.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { resolveHandler } from "../connection/handler.ts";
+import { resolveOptionalHandler } from "../connection/handler.ts";
 import type { Handler } from "../connection/handler.ts";
 import { acceptWith } from "../server/accept.ts";
 import { acceptOptionChecks, resolveAcceptOptions } from "../server/accept_options.ts";
@@ -132,7 +132,7 @@ export async function testPair<
   const timers = clock === undefined ? {} : { timers: new Timers(clock) };
   const errors: unknown[] = [];
   const [near, far] = memoryPair(transport, transport);
-  const resolved = handler === undefined ? undefined : resolveHandler("testPair()", handler);
+  const resolved = resolveOptionalHandler("testPair()", handler, options.discardMessages);
   const config = { ...resolveAcceptOptions(options as AcceptOptions<Own>), ...timers };
   const accepting = acceptWith(near, config, resolved, (error) => void errors.push(error));
   const plan = { ...makeHandshakePlan(url, clientOptions), ...timers };

@@ -35,7 +35,7 @@ const connecting: [name: string, options: Record<string, unknown>][] = [
 const reconnecting: [name: string, options: Record<string, unknown>][] = [
   ["isFinal", { isFinal: true }],
   ["protocols", { protocols: 5 }],
-  ["discardMessages", { discardMessages: true }],
+  ["discardMessages", { discardMessages: 1 }],
   ["delay", { delay: () => {} }],
   ["random", { random: () => 1 }],
 ];
@@ -120,13 +120,11 @@ test("connect with discardMessages calls the other callbacks, and refuses one fo
   const socket = await connect(url, { discardMessages: true }, handler);
   assertEquals(isOpen, true);
   await socket.close();
-  for (const handler of [{ message() {} }, () => {}]) {
-    await assertRejects(
-      () => connect(url, { discardMessages: true }, handler),
-      TypeError,
-      "discardMessages",
-    );
-  }
+  await assertRejects(
+    () => connect(url, { discardMessages: true }, { message() {} }),
+    TypeError,
+    "discardMessages",
+  );
 });
 
 test("ReconnectingWebSocket refuses numbers that are no numbers", async () => {
