@@ -175,7 +175,7 @@ export interface Task {
   port: number;
   /** The id of the server's process. */
   pid: number;
-  /** Whether to do the opening handshake, or to send the same bytes over raw TCP. */
+  /** Whether to do the opening handshake, or to send the same frames over raw TCP. */
   websocket: boolean;
   seconds: number;
   warmUp: number;

@@ -24,7 +24,7 @@ let failures = 0;
 async function measure(peer: Peer, load: Load, options: Options): Promise<Result | undefined> {
   const { seconds, warmUp } = options;
   try {
-    const server = await startServer(peer.name, peer.command, peer.args(load.mode), peer.cwd);
+    const server = await startServer(peer.name, peer.command, peer.args(load), peer.cwd);
     const { port, pid } = server;
     const task: Task = { load, port, pid, websocket: peer.websocket, seconds, warmUp };
     const generator = join(root, "bench", "load", "main.ts");

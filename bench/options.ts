@@ -32,7 +32,7 @@ export const USAGE = `Options:
   --rounds N      rounds per load and peer (5)
   --seconds S     measured time per round (1.5), after a third of that to warm up
   --loads A,B     only these: names, or binary, text, other, http, package (all)
-  --peers A,B     only these: ours, ours-await, ours-batches, ours-pipe, native, raw, ws, uws (all);
+  --peers A,B     only these: ours, ours-await, ours-batches, ours-pipe, native, limit, ws, uws (all);
                   ours-owned and ours-borrowed only if they are named
   --vs PATH       measures the checkout at PATH as well, as peers vs, vs-await and vs-pipe
   --json FILE     writes every measurement to FILE

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { LOADS } from "./loads.ts";
 import type { Peer } from "./peers.ts";
 import { commands, run, startServer } from "./processes.ts";
 import { table, withSpread } from "./table.ts";
@@ -16,7 +17,7 @@ export async function measureStart(peers: readonly Peer[], times: number): Promi
   const all: StartTimes = {};
   for (let i = -1; i < times; i++) {
     for (const { name, command, args, cwd } of peers) {
-      const server = await startServer(name, command, args("echo"), cwd);
+      const server = await startServer(name, command, args(LOADS[0]!), cwd);
       await server.stop();
       if (i >= 0) (all[name] ??= []).push(server.startTime);
     }

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { runtime } from "./globals.ts";
-import type { Mode } from "./loads.ts";
+import type { Load, Mode } from "./loads.ts";
 import { commands, root } from "./processes.ts";
 
 /** A server that is compared. */
@@ -11,7 +11,7 @@ export interface Peer {
   name: string;
   /** Its name in the report. */
   title: string;
-  /** Whether it speaks WebSocket, or echoes raw TCP. */
+  /** Whether it does the opening handshake, or answers frames over raw TCP. */
   websocket: boolean;
   /** The modes that it supports. */
   modes: readonly Mode[];
@@ -19,7 +19,7 @@ export interface Peer {
   command: string;
   /** The folder that it is started in. */
   cwd: string;
-  args(mode: Mode): string[];
+  args(load: Pick<Load, "name" | "mode">): string[];
 }
 
 const ECHO: readonly Mode[] = ["echo", "compressed", "handshakes", "idle"];
@@ -44,11 +44,11 @@ function peer(
     cwd: root,
     ...rest,
     command: commands[command],
-    args: (mode) => [
+    args: ({ name, mode }) => [
       ...flags,
       join(rest.cwd ?? root, "bench", "servers", server),
       mode,
-      ...more,
+      ...(rest.websocket === false ? [name] : more),
     ],
   };
 }
@@ -86,9 +86,9 @@ export const PEERS: readonly Peer[] = [
     title: native,
     modes: WITH_HTTP,
   }),
-  peer(runtime, `raw_${runtime}.ts`, {
-    name: "raw",
-    title: "raw TCP echo",
+  peer(runtime, `limit_${runtime}.ts`, {
+    name: "limit",
+    title: "limit",
     websocket: false,
     modes: ["echo"],
   }),

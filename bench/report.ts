@@ -85,7 +85,7 @@ export function loadReport(measured: Measured, peers: readonly Peer[]): string {
       short(median(some)),
       some.length > 1 ? spread(some) : "",
       name === "native" ? "" : ratio(rounds, measured.peers.native),
-      name === "raw" ? "" : ratio(rounds, measured.peers.raw),
+      name === "limit" ? "" : ratio(rounds, measured.peers.limit),
       middle(rounds, "p50"),
       middle(rounds, "p99"),
       middle(rounds, "cpuPerUnit"),
@@ -93,7 +93,7 @@ export function loadReport(measured: Measured, peers: readonly Peer[]): string {
       middle(rounds, "generatorCpu"),
     ]);
   }
-  const header = ["peer", load.unit, "min..max", "/ native", "/ raw TCP", "p50", "p99"];
+  const header = ["peer", load.unit, "min..max", "/ native", "/ limit", "p50", "p99"];
   return [
     `### ${load.name}`,
     `${load.title}.`,
@@ -122,12 +122,19 @@ function cpuSummary(all: readonly Measured[], peers: readonly Peer[]): string[] 
       withSpread((rounds[name] ?? []).flatMap((result) => result?.cpuPerUnit ?? []))
     ),
     ratio(rounds.ours, rounds.native, "cpuPerUnit"),
+    ratio(rounds.ours, rounds.limit, "cpuPerUnit"),
     ratio(rounds.ours, rounds.vs, "cpuPerUnit"),
     ratio(rounds["ours-await"], rounds["vs-await"], "cpuPerUnit"),
     ratio(rounds["ours-pipe"], rounds["vs-pipe"], "cpuPerUnit"),
   ]).filter((row) => row.slice(1).some((cell) => cell !== ""));
   if (rows.length === 0) return [];
-  const ratios = ["ours / native", "ours / vs", "`for await`: ours / vs", "`pipeTo`: ours / vs"];
+  const ratios = [
+    "ours / native",
+    "ours / limit",
+    "ours / vs",
+    "`for await`: ours / vs",
+    "`pipeTo`: ours / vs",
+  ];
   return [
     "## CPU time of the server",
     table(["load", ...peers.map(({ title }) => title), ...ratios], rows),
@@ -147,7 +154,7 @@ export function summary(all: readonly Measured[], peers: readonly Peer[]): strin
       load.name,
       ratio(rounds.ours, rounds.native),
       ratio(rounds.ours, rounds.vs),
-      ratio(rounds.ours, rounds.raw),
+      ratio(rounds.ours, rounds.limit),
       ratio(rounds.ours, rounds.ws),
       ratio(rounds.ours, rounds.uws),
       ratio(rounds["ours-await"], rounds.ours),
@@ -156,7 +163,7 @@ export function summary(all: readonly Measured[], peers: readonly Peer[]): strin
     ];
   });
   const parts = ["## Medians", table(["load", ...peers.map(({ title }) => title)], medians)];
-  const header = ["load", "ours / native", "ours / vs", "ours / raw TCP"];
+  const header = ["load", "ours / native", "ours / vs", "ours / limit"];
   if (ratios.some((row) => row.slice(1).some((cell) => cell !== ""))) {
     parts.push(
       "## Ratios of the medians",

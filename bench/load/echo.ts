@@ -88,9 +88,7 @@ export async function echo(task: Task): Promise<Result> {
   if (isCompressed && !extensions.startsWith("permessage-deflate")) {
     return { value: 0, skipped: "the server does not agree to permessage-deflate" };
   }
-  const makeTraffic = isCompressed
-    ? compressedTraffic(load, extensions)
-    : plainTraffic(load, websocket);
+  const makeTraffic = isCompressed ? compressedTraffic(load, extensions) : plainTraffic(load);
   const connections = clients.map((client) => new Connection(client, makeTraffic(), load.inFlight));
   await Promise.all(connections.map((connection) => connection.check()));
 

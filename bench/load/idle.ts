@@ -10,7 +10,7 @@ import { plainTraffic } from "./traffic.ts";
 const WARM_UP = 100;
 
 async function use(client: Client, load: Load): Promise<void> {
-  const { next, counter } = plainTraffic(load, true)();
+  const { next, counter } = plainTraffic(load)();
   const { promise, resolve } = Promise.withResolvers<void>();
   client.onData = (chunk) => counter.push(chunk) > 0 && resolve();
   client.write(next(1));

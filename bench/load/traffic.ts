@@ -20,16 +20,22 @@ export interface Traffic {
 const FIRST = { binary: 0x82, ascii: 0x81, utf8: 0x81, json: 0x81 } as const;
 const RSV1 = 0x40;
 
-/** Creates the traffic of an uncompressed load. All connections share its bytes. */
-export function plainTraffic(load: Load, websocket: boolean): () => Traffic {
+/** Returns the frames that each connection of an uncompressed load sends, and those of the replies. */
+export function plainFrames(load: Load): { received: Uint8Array; replies: Uint8Array } {
   const payloads = Array.from(
     { length: load.inFlight },
     (_, i) => makePayload(load.payload, load.size, i),
   );
   const first = FIRST[load.payload];
-  const batch = concat(payloads.map((payload, i) => makeFrame(first, payload, makeKey(i))));
-  // A raw TCP server echoes the masked bytes.
-  const expected = websocket ? concat(payloads.map((each) => makeFrame(first, each))) : batch;
+  return {
+    received: concat(payloads.map((payload, i) => makeFrame(first, payload, makeKey(i)))),
+    replies: concat(payloads.map((payload) => makeFrame(first, payload))),
+  };
+}
+
+/** Creates the traffic of an uncompressed load. All connections share its bytes. */
+export function plainTraffic(load: Load): () => Traffic {
+  const { received: batch, replies: expected } = plainFrames(load);
   const size = batch.length / load.inFlight;
   return () => ({
     next: (count) => batch.subarray(0, count * size),
