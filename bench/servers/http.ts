@@ -1,11 +1,14 @@
 /** The application of the HTTP loads, the same on each server. */
 
 const PIECE = new Uint8Array(64 * 1024);
-const BUFFER = new Uint8Array(64 * 1024 * 1024);
+/** The size of a download, in bytes. */
+const DOWNLOAD = 64 * 1024 * 1024;
+/** Made by the first request for it: it would delay the garbage collections of the other loads. */
+let buffer: Uint8Array<ArrayBuffer> | undefined;
 
 /** Returns a stream of 64 MiB in pieces of 64 KiB, without a Content-Length. */
 function stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let left = BUFFER.length / PIECE.length;
+  let left = DOWNLOAD / PIECE.length;
   return new ReadableStream({
     pull(controller) {
       controller.enqueue(PIECE);
@@ -23,5 +26,6 @@ async function receive(request: Request): Promise<Response> {
 export function answer(request: Request): Response | Promise<Response> {
   if (request.method === "POST") return receive(request);
   if (request.url.endsWith("/down")) return new Response(stream());
-  return new Response(request.url.endsWith("/buffer") ? BUFFER : "Hello, world!");
+  if (!request.url.endsWith("/buffer")) return new Response("Hello, world!");
+  return new Response(buffer ??= new Uint8Array(DOWNLOAD));
 }

@@ -96,8 +96,7 @@ export class HttpConnection<Data> extends HttpResponder
     this.#proxiedClient = config.proxies?.clientBehind(transport.remoteAddr);
     this.#readTimer = new CallbackTimer(() => this.#readTimeUp());
     this.#memory = new HttpMemory(this, handler.connectionSettings.budget);
-    const allowHttp10 = handler.fetch !== undefined;
-    this.#reader = new RequestReader(limits, allowHttp10, this.#proxiedClient);
+    this.#reader = new RequestReader(limits, handler.fetch !== undefined, this.#proxiedClient);
   }
 
   /** The client; `undefined` until a proxy has named it, and if it has been refused for its address. */
@@ -317,7 +316,7 @@ export class HttpConnection<Data> extends HttpResponder
       this.#isFirst = false;
       if (isUpgrade(head)) {
         this.#handshake = new ServerHandshake(this.#config, this, this.#handler);
-        this.#handshake.begin(head, this.#info);
+        this.#handshake.begin(head);
       } else {
         this.#fetch(head);
       }
@@ -347,7 +346,7 @@ export class HttpConnection<Data> extends HttpResponder
     this.#readTimer.stopTimer();
     this.#reader.finishHead();
     const input = this.#reader.take();
-    const rest = this.#fetching.begin(fetch, this.#info, input, this.#config.scheme);
+    const rest = this.#fetching.begin(fetch, this.info, input, this.#config.scheme);
     this.#reader.keep(rest, true);
   }
 
@@ -362,7 +361,8 @@ export class HttpConnection<Data> extends HttpResponder
     else this.#readTimer.stopTimer();
   }
 
-  get #info(): RequestInfo {
+  /** HandshakeConnection: facts about the request. */
+  get info(): RequestInfo {
     return { remoteAddr: this.transport.remoteAddr, clientAddr: this.clientAddr! };
   }
 

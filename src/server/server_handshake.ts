@@ -34,6 +34,8 @@ export interface UpgradeChecker {
 
 /** The connection that a {@linkcode ServerHandshake} is performed on. */
 export interface HandshakeConnection<Data> {
+  /** Facts about the request, for `upgrade()`. To read it creates objects. */
+  readonly info: RequestInfo;
   /** `upgrade()` has been called, and its promise is pending until `callEnded()`. */
   callBegan(): void;
   callEnded(): void;
@@ -69,7 +71,7 @@ export class ServerHandshake<Data> {
   }
 
   /** Decides on a request, at once or when `upgrade()` has. */
-  begin(head: RequestHead, info: RequestInfo): void {
+  begin(head: RequestHead): void {
     try {
       const request = parseUpgradeRequest(head);
       this.#config.checkOrigin(request.origin, request.host);
@@ -79,7 +81,7 @@ export class ServerHandshake<Data> {
       this.#abort = new AbortController();
       const { signal } = this.#abort;
       const result: unknown = upgrade(toRequest(head, { scheme, signal }), {
-        ...info,
+        ...this.#connection.info,
         protocols: request.protocols,
       });
       if (isThenable(result)) this.#wait(request, result);

@@ -8,7 +8,6 @@ import { upgradeRequest } from "../support/http.ts";
 import { turns } from "../support/open.ts";
 
 const addr = { transport: "tcp", hostname: "192.0.2.1", port: 1 } as const;
-const info = { remoteAddr: addr, clientAddr: addr };
 
 /** Begins a handshake, and logs what becomes of it. */
 function begin(
@@ -20,6 +19,7 @@ function begin(
   const errors: HandshakeError[] = [];
   let response = "";
   const handshake = new ServerHandshake(resolveAcceptOptions(options), {
+    info: { remoteAddr: addr, clientAddr: addr },
     callBegan: () => log.push("call"),
     callEnded: () => log.push("settled"),
     open(accepted) {
@@ -32,7 +32,7 @@ function begin(
     },
     refuseWith: ({ status }) => log.push(`response ${status}`),
   }, checkUpgrade === undefined ? {} : { checkUpgrade });
-  handshake.begin(parseRequestHead(upgradeRequest(fields)), info);
+  handshake.begin(parseRequestHead(upgradeRequest(fields)));
   return { handshake, log, errors, response: () => response };
 }
 
