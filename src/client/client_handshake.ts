@@ -1,4 +1,5 @@
 import { coreOf, WebSocketConnection } from "../connection/connection.ts";
+import { reportError } from "../connection/report_error.ts";
 import { startWithHandler } from "../connection/handler.ts";
 import type { ResolvedHandler } from "../connection/handler.ts";
 import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
@@ -52,7 +53,8 @@ export function openWebSocket(
           overwriteBorrowed: plan.overwriteBorrowed,
           discardMessages: plan.discardMessages,
           makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
-          onError() {}, // The application finds the error in `closed`.
+          // Without a handler, the application finds the error in `closed`.
+          onError: (error) => handler === undefined || reportError(undefined, error),
           onClosed: undefined,
           responseHeaders: () => new Headers([...head.headers]),
         },

@@ -23,7 +23,8 @@ import { dial } from "./dial.ts";
  * @param handler Callbacks, the fastest way to receive messages, or a function that serves the
  * connection, as for {@linkcode serve}. Without a handler, read the connection: it stops reading when its
  * queue of unread messages is full, and then receives neither messages nor the server's Close. A client
- * that only sends sets `discardMessages`.
+ * that only sends sets `discardMessages`. The errors of a handler are printed with `console.error`, except
+ * those that the server has caused.
  * @returns The connection, when it is open.
  * @throws {HandshakeError} If the server, or the proxy, answers with something other than a WebSocket.
  * It has the `status`, the `headers` and the first 4 KiB of the `body` of the response.

@@ -1,3 +1,4 @@
+import { callGuarded, onRejected } from "../util/promises.ts";
 import type { Message } from "../protocol/message.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
@@ -27,7 +28,7 @@ export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
     if (callbacks.message === undefined || connection.isClosing) return true;
     try {
       const result = callbacks.message(connection.socket, message);
-      if (result instanceof Promise) result.catch((error) => connection.handlerFailed(error));
+      if (result !== undefined) onRejected(result, (error) => connection.handlerFailed(error));
     } catch (error) {
       connection.handlerFailed(error);
     }
@@ -48,20 +49,13 @@ export class CallbackConsumer<Socket> implements MessageConsumer<Socket> {
 
   /** A failing `error` callback is reported as well. It does not close the connection. */
   onError(error: unknown, connection: ConsumedConnection<Socket>): void {
-    try {
-      const result = this.#callbacks.error?.(connection.socket, error);
-      if (result instanceof Promise) result.catch((error) => connection.reportError(error));
-    } catch (thrown) {
-      connection.reportError(thrown);
-    }
+    callGuarded(
+      () => this.#callbacks.error?.(connection.socket, error),
+      (thrown) => connection.reportError(thrown),
+    );
   }
 }
 
 function call(connection: ConsumedConnection, callback: () => unknown): void {
-  try {
-    const result = callback();
-    if (result instanceof Promise) result.catch((error) => connection.handlerFailed(error));
-  } catch (error) {
-    connection.handlerFailed(error);
-  }
+  callGuarded(callback, (error) => connection.handlerFailed(error));
 }

@@ -14,7 +14,7 @@ import type {
   UpgradeHandler,
   UpgradeResult,
 } from "./accept_options.ts";
-import { reportError } from "./report_error.ts";
+import { reportError } from "../connection/report_error.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { connectionSettings } from "./http_connection_handler.ts";
 

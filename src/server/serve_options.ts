@@ -60,11 +60,14 @@ export interface ServeOptions<Data = unknown>
   fetch?: (request: Request, info: FetchInfo) => Response | Promise<Response>;
   /** Shuts the server down when it aborts. */
   signal?: AbortSignal;
-  /** Called with the address when the server listens. */
+  /**
+   * Called with the address when the server listens. If it throws, the server stops, and `serve()` throws
+   * the error. If it returns a promise that rejects, `onError` gets the error.
+   */
   onListen?: (addr: Addr) => void;
   /**
    * Receives every error: of a handler, of a peer that breaks the protocol, of a request that is
-   * refused, of a connection that cannot be accepted.
+   * refused, of a connection that cannot be accepted. What `onError` itself throws is printed.
    *
    * @default {undefined} prints errors that no peer has caused with `console.error`
    */

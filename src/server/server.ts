@@ -20,12 +20,13 @@ import { resolveHandler, startWithHandler } from "../connection/handler.ts";
 import type { Handler, ResolvedHandler } from "../connection/handler.ts";
 import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts";
 import type { HttpResponder } from "./http_responder.ts";
-import { reportError } from "./report_error.ts";
+import { reportError } from "../connection/report_error.ts";
 import type { RunningServer } from "./running_server.ts";
 import { serveOptionChecks } from "./serve_options.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import { DenseSet, indexAccess } from "../util/dense_set.ts";
 import { checkOptions } from "../util/options.ts";
+import { onRejected } from "../util/promises.ts";
 import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { RefusalResponder } from "./refusal_responder.ts";
@@ -130,7 +131,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     if (signal?.aborted) this.shutdown();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
     try {
-      onListen?.(this.addr);
+      onRejected(onListen?.(this.addr), (error) => this.#report(error));
     } catch (error) {
       this.shutdown();
       throw error;

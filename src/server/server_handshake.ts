@@ -12,7 +12,8 @@ import type { UpgradeRequest } from "../handshake/upgrade_request.ts";
 import type { AcceptConfig, RequestInfo, UpgradeOptions } from "./accept_options.ts";
 import { discardBody, isResponse } from "./response_sender.ts";
 import type { AnyResponse } from "./response_sender.ts";
-import { checkUpgradeResult, isThenable } from "./upgrade_result.ts";
+import { isThenable } from "../util/promises.ts";
+import { checkUpgradeResult } from "./upgrade_result.ts";
 
 /** The agreement of both sides, and the 101 response that states it. */
 export interface AcceptedHandshake<Data> {

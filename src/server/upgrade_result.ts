@@ -1,4 +1,4 @@
-import { anything, checkOptions, show } from "../util/options.ts";
+import { anything, checkOptions, isPlainObject, show } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import type { UpgradeOptions } from "./accept_options.ts";
 
@@ -8,12 +8,6 @@ const upgradeOptionChecks: OptionChecks<UpgradeOptions> = {
   data: anything,
 };
 
-/** Whether a value is a promise, of any class and realm. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (typeof value === "object" || typeof value === "function") && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
-}
-
 /**
  * Checks the result of `upgrade()` that is not a response. Only `undefined` and a plain object of known
  * options accept the request. Any other result, such as a misspelt option, refuses the client.
@@ -22,13 +16,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
  */
 export function checkUpgradeResult<Data>(result: unknown): UpgradeOptions<Data> {
   if (result === undefined) return {};
-  const prototype = typeof result === "object" && result !== null
-    ? Object.getPrototypeOf(result) as unknown
-    : undefined;
-  // Object.prototype of any realm has no prototype itself.
-  const isPlain = prototype === null ||
-    (prototype !== undefined && Object.getPrototypeOf(prototype) === null);
-  if (!isPlain) {
+  if (!isPlainObject(result)) {
     throw new TypeError(
       `Cannot use the result of upgrade(): expected undefined, a plain object of options, or a ` +
         `Response, got ${show(result)}`,

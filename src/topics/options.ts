@@ -1,4 +1,12 @@
-import type { Keep, PublishOptions, SubscribeOptions, TopicsOptions } from "./types.ts";
+import { onRejected } from "../util/promises.ts";
+import type {
+  Keep,
+  Message,
+  Publication,
+  PublishOptions,
+  SubscribeOptions,
+  TopicsOptions,
+} from "./types.ts";
 
 /** The longest name of a topic, in UTF-16 units. */
 const MAX_TOPIC_LENGTH = 1024;
@@ -21,6 +29,23 @@ export function checkTopic(topic: unknown, what: string): void {
 export function checkMessage(data: unknown): void {
   if (typeof data === "string" || data instanceof Uint8Array) return;
   throw new TypeError(`Cannot publish: expected a string or a Uint8Array, got ${describe(data)}`);
+}
+
+/**
+ * Encodes a message with the application's function.
+ *
+ * @throws {TypeError} If the result is no message. A promise is none.
+ * @throws {unknown} What the function throws.
+ */
+export function encodeWith(
+  encode: SubscribeOptions["encode"],
+  publication: Publication,
+): Message {
+  if (encode === undefined) return publication.data;
+  const data = encode(publication);
+  onRejected(data, () => {}); // The TypeError is reported.
+  checkMessage(data);
+  return data;
 }
 
 /** Checks the options of `topics()`. */

@@ -1,6 +1,7 @@
 import { senderOf } from "../connection/broadcast.ts";
 import { WebSocketConnection } from "../connection/connection.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
+import { callGuarded, onRejected } from "../util/promises.ts";
 import { PingWindow } from "./ping_window.ts";
 import type { Message, Peer } from "./types.ts";
 
@@ -64,6 +65,14 @@ export function whenClosed(peer: Peer, onClose: () => void): () => void {
   return () => (peer as NotifyingPeer).removeEventListener?.("close", onClose);
 }
 
+/** Receives the events of a {@linkcode Subscriber}. */
+interface SubscriberEvents {
+  /** The last subscription has ended. */
+  onEmpty(): void;
+  /** A method of the peer has failed. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** A peer with its subscriptions. */
 export class Subscriber {
   readonly peer: Peer;
@@ -71,19 +80,18 @@ export class Subscriber {
   readonly #sender: ReturnType<typeof senderOf> | undefined;
   #window: PingWindow | undefined;
   readonly #poll: Poll;
-  readonly #onEmpty: (subscriber: Subscriber) => void;
+  readonly #events: SubscriberEvents;
   /** Subscriptions with waiting messages, or with a gap to report. */
   readonly #pending = new Set<PeerSubscription>();
   #isScheduled = false;
   readonly #onClose = () => this.leave();
   readonly #unlisten: () => void;
 
-  /** @param onEmpty Called when the last subscription has ended. */
-  constructor(peer: Peer, poll: Poll, onEmpty: (subscriber: Subscriber) => void) {
+  constructor(peer: Peer, poll: Poll, events: SubscriberEvents) {
     this.peer = peer;
     this.#sender = peer instanceof WebSocketConnection ? senderOf(peer) : undefined;
     this.#poll = poll;
-    this.#onEmpty = onEmpty;
+    this.#events = events;
     this.#unlisten = whenClosed(peer, this.#onClose);
   }
 
@@ -113,7 +121,7 @@ export class Subscriber {
     }
     if (!this.isOpen) return "closed";
     if (this.isSlow) return "full";
-    this.peer.send(message.data as Message);
+    onRejected(this.peer.send(message.data as Message), this.#events.onError);
     return "sent";
   }
 
@@ -143,7 +151,8 @@ export class Subscriber {
   /** Closes a peer that is too slow to receive every message. */
   closeSlow(): void {
     this.leave();
-    this.peer.close(1013, "too slow for the messages of a topic");
+    const reason = "too slow for the messages of a topic";
+    callGuarded(() => this.peer.close(1013, reason), this.#events.onError);
   }
 
   /** Ends all subscriptions. */
@@ -157,6 +166,6 @@ export class Subscriber {
     this.#pending.delete(subscription);
     if (this.subscriptions.size > 0) return;
     this.#unlisten();
-    this.#onEmpty(this);
+    this.#events.onEmpty();
   }
 }

@@ -1,3 +1,5 @@
+import { encodeWith } from "./options.ts";
+import { callGuarded, onRejected } from "../util/promises.ts";
 import type {
   Position,
   Publication,
@@ -205,6 +207,7 @@ export class TopicSubscription implements Subscription {
     let key: unknown;
     try {
       key = this.#options.key?.(publication.data);
+      onRejected(key, (error) => this.#context.reportError(error));
     } catch (error) {
       this.#context.reportError(error);
       this.skip();
@@ -247,7 +250,7 @@ export class TopicSubscription implements Subscription {
   /** Returns the encoded form of a kept message, or `undefined` if `encode` throws. */
   #encode(publication: Publication): SharedMessage | undefined {
     try {
-      return new SharedMessage(this.encode?.(publication) ?? publication.data);
+      return new SharedMessage(encodeWith(this.encode, publication));
     } catch (error) {
       this.#context.reportError(error);
       return undefined;
@@ -268,10 +271,6 @@ export class TopicSubscription implements Subscription {
   }
 
   #call(callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
-      this.#context.reportError(error);
-    }
+    callGuarded(callback, (error) => this.#context.reportError(error));
   }
 }

@@ -1,4 +1,5 @@
 import { SharedMessage } from "../connection/shared_message.ts";
+import { callGuarded, callReporter, onRejected } from "../util/promises.ts";
 import { HistoryStore } from "./history.ts";
 import { RelayLink } from "./relay_link.ts";
 import { Topic } from "./topic.ts";
@@ -12,6 +13,7 @@ import {
   checkPublishOptions,
   checkSubscribeOptions,
   checkTopic,
+  encodeWith,
 } from "./options.ts";
 import type {
   History,
@@ -77,10 +79,11 @@ class LocalTopics implements Topics {
       ({ topic }) => this.#forgetUnused(this.#topics.get(topic)),
     );
     const { onGap, onError = console.error } = options;
+    const reportError = (error: unknown) => callReporter(() => onError(error));
     this.#context = {
       counts: { sent: 0, waiting: 0, dropped: 0, closed: 0 },
       onGap,
-      reportError: onError,
+      reportError,
       remove: (subscription) => this.#remove(subscription),
     };
     this.#link = options.relay === undefined ? undefined : new RelayLink(options.relay, {
@@ -90,12 +93,12 @@ class LocalTopics implements Topics {
         if (found !== undefined) this.#deliver(found, publication, except, undefined);
       },
       lost: ({ topic, count, why }) => {
-        onGap?.({ topic, count, why });
+        callGuarded(() => onGap?.({ topic, count, why }), reportError);
         for (const subscription of [...this.#topics.get(topic)?.subscriptions ?? []]) {
           subscription.skipLost(count);
         }
       },
-      reportError: onError,
+      reportError,
     });
   }
 
@@ -107,7 +110,10 @@ class LocalTopics implements Topics {
     const found = this.#topic(topic);
     let subscriber = this.#subscribers.get(peer);
     if (subscriber === undefined) {
-      subscriber = new Subscriber(peer, this.#poll, () => this.#subscribers.delete(peer));
+      subscriber = new Subscriber(peer, this.#poll, {
+        onEmpty: () => this.#subscribers.delete(peer),
+        onError: (error) => this.#context.reportError(error),
+      });
       this.#subscribers.set(peer, subscriber);
     }
     const subscription = new TopicSubscription(topic, subscriber, options, this.#context);
@@ -249,9 +255,7 @@ class LocalTopics implements Topics {
     publication: Publication,
   ): SharedMessage | undefined {
     try {
-      const data = encode(publication);
-      checkMessage(data);
-      return new SharedMessage(data);
+      return new SharedMessage(encodeWith(encode, publication));
     } catch (error) {
       this.#context.reportError(error);
       return undefined;
@@ -292,6 +296,7 @@ class LocalTopics implements Topics {
     const found = this.#topics.get(topic);
     if (found !== undefined) return found.keep;
     const answer = keep(topic);
+    onRejected(answer, () => {}); // A promise is no answer: the check throws.
     if (answer !== undefined) checkKeep(answer);
     return answer;
   }

@@ -1,3 +1,6 @@
+import { encodeWith } from "./options.ts";
+import { isPlainObject, show } from "../util/options.ts";
+import { callGuarded, callReporter } from "../util/promises.ts";
 import { formatPosition, parseControl, parsePosition, unwrap, wrap } from "./topics_protocol.ts";
 import type { ServerControl } from "./topics_protocol.ts";
 import type {
@@ -21,8 +24,9 @@ const MAX_PENDING = 64;
 /** Options of {@linkcode topicsHandler}. */
 export interface TopicsHandlerOptions<Socket extends Peer> {
   /**
-   * Decides whether a client may subscribe to a topic, and with which options. `true` or options accept
-   * the subscription; any other value and an exception reject it. The client provides `since`.
+   * Decides whether a client may subscribe to a topic, and with which options. `true` or a plain object of
+   * options accepts the subscription; any other value and an exception reject it. The client provides
+   * `since`.
    *
    * @default {undefined} No client may subscribe.
    */
@@ -127,14 +131,15 @@ class Handler<Socket extends Peer> {
       if (envelope?.number === 0 && envelope.offset === undefined) {
         return this.#options.message?.(socket, envelope.data);
       }
-      violated(socket, "expected a control message, or a message that begins with 0");
+      this.#violated(socket, "expected a control message, or a message that begins with 0");
       return;
     }
     const { subscribe, unsubscribe, since } = control;
-    if (typeof subscribe === "string") this.#subscribe(socket, subscribe, since);
-    else if (typeof unsubscribe === "number" || typeof unsubscribe === "string") {
+    if (typeof subscribe === "string") {
+      this.#subscribe(socket, subscribe, since).catch((error) => this.#report(error));
+    } else if (typeof unsubscribe === "number" || typeof unsubscribe === "string") {
       this.#unsubscribe(socket, unsubscribe);
-    } else violated(socket, "expected subscribe or unsubscribe");
+    } else this.#violated(socket, "expected subscribe or unsubscribe");
     return;
   }
 
@@ -160,7 +165,7 @@ class Handler<Socket extends Peer> {
 
   async #subscribe(socket: Socket, name: string, since: unknown): Promise<void> {
     const client = this.#clientOf(socket);
-    const refuse = (reason: string) => send(socket, { refused: name, reason });
+    const refuse = (reason: string) => this.#send(socket, { refused: name, reason });
     const position = since === undefined ? undefined : parsePosition(since);
     if (since !== undefined && position === undefined) return refuse("since is no position");
     if (client.pending.has(name)) return refuse("asked for already");
@@ -174,14 +179,17 @@ class Handler<Socket extends Peer> {
     }
     // The client may have closed or unsubscribed in the meantime.
     if (!client.pending.delete(name) || socket.readyState !== 1) return;
-    const isAllowed = answer === true || (typeof answer === "object" && answer !== null);
-    if (!isAllowed) return refuse("not allowed");
+    // Not any object: a Response or an Error means a refusal.
+    if (answer !== true && !isPlainObject(answer)) {
+      if (answer !== false && answer !== undefined) this.#report(unusable(answer));
+      return refuse("not allowed");
+    }
     try {
       this.#begin(
         socket,
         client,
         name,
-        answer === true ? {} : answer as SubscribeOptions,
+        answer === true ? {} : answer,
         position,
       );
     } catch (error) {
@@ -202,8 +210,8 @@ class Handler<Socket extends Peer> {
     const { number } = topic;
     const onGap = (gap: Gap) => {
       const { count, why } = gap;
-      send(socket, { gap: number, ...(count === undefined ? {} : { count }), why });
-      options.onGap?.(gap);
+      this.#send(socket, { gap: number, ...(count === undefined ? {} : { count }), why });
+      return options.onGap?.(gap);
     };
     // "latest" may send offsets out of order, so a client can't continue after one of them.
     const hasOffsets = options.whenSlow !== "latest";
@@ -212,8 +220,8 @@ class Handler<Socket extends Peer> {
     const onStart = (start: SubscriptionStart) => {
       const { recovered, position } = start;
       const at = position === undefined ? {} : { at: formatPosition(position) };
-      send(socket, { topic: number, name, ...at, recovered });
-      options.onStart?.(start);
+      this.#send(socket, { topic: number, name, ...at, recovered });
+      return options.onStart?.(start);
     };
     let subscription: Subscription;
     try {
@@ -234,7 +242,7 @@ class Handler<Socket extends Peer> {
       client.byNumber.delete(number);
       subscription.unsubscribe();
       this.#release(topic);
-      send(socket, { unsubscribed: number });
+      this.#send(socket, { unsubscribed: number });
       return;
     }
   }
@@ -253,9 +261,26 @@ class Handler<Socket extends Peer> {
     if (--topic.uses === 0) this.#numbered.delete(topic.name);
   }
 
-  #report(error: unknown): void {
-    (this.#options.onError ?? console.error)(error);
+  #send(socket: Socket, control: ServerControl): void {
+    callGuarded(() => socket.send(JSON.stringify(control)), (error) => this.#report(error));
   }
+
+  #violated(socket: Socket, what: string): void {
+    callGuarded(() => socket.close(POLICY_VIOLATION, what), (error) => this.#report(error));
+  }
+
+  #report(error: unknown): void {
+    const { onError = console.error } = this.#options;
+    callReporter(() => onError(error));
+  }
+}
+
+function unusable(answer: unknown): TypeError {
+  return new TypeError(
+    `Cannot use the result of subscribe(): expected a boolean or a plain object of options, got ${
+      show(answer)
+    }`,
+  );
 }
 
 /** Returns one function per topic and `encode`, so that a message is encoded once for all clients. */
@@ -268,18 +293,10 @@ function encoderOf(
   if (encoders === undefined) {
     const encoder = (offsets: boolean) => (publication: Publication) => {
       const offset = offsets ? publication.position?.offset : undefined;
-      return wrap(topic.number, offset, encode?.(publication) ?? publication.data);
+      return wrap(topic.number, offset, encodeWith(encode, publication));
     };
     encoders = { withOffsets: encoder(true), withoutOffsets: encoder(false) };
     topic.encoders.set(encode, encoders);
   }
   return hasOffsets ? encoders.withOffsets : encoders.withoutOffsets;
-}
-
-function send(socket: Peer, control: ServerControl): void {
-  socket.send(JSON.stringify(control));
-}
-
-function violated(socket: Peer, what: string): void {
-  socket.close(POLICY_VIOLATION, what);
 }

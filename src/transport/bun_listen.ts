@@ -20,7 +20,8 @@ const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
  * Listen with `allowHalfOpen: true`; otherwise Bun closes a connection before its Close frame is
  * answered.
  *
- * @param connection Called with each connection.
+ * @param connection Called with each connection. What it throws, or what its promise rejects with, is
+ * printed with `console.error`; if it throws, the connection is dropped.
  * @param path The path, if it is a Unix socket.
  */
 export function bunSocketHandler(
@@ -35,7 +36,13 @@ export function bunSocketHandler(
       // The peer has reset the connection before it was accepted. Without an address, it would pass
       // every rule on addresses.
       if (path === undefined && !socket.remoteAddress) return transport.abort();
-      connection(transport);
+      try {
+        const result: unknown = connection(transport);
+        if (result instanceof Promise) result.catch(failed);
+      } catch (error) {
+        transport.abort();
+        failed(error);
+      }
     },
     // Bun closes a connection whose TLS handshake has failed.
     handshake() {},
@@ -45,6 +52,10 @@ export function bunSocketHandler(
     close: (socket, error) => (socket.data as BunTransport).closed(error),
     error: (socket, error) => (socket.data as BunTransport).abort(error),
   };
+}
+
+function failed(error: unknown): void {
+  console.error("Cannot serve a connection", error);
 }
 
 /**

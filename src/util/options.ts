@@ -114,10 +114,8 @@ export function aListOf(what: string, isUsable: (item: unknown) => boolean): Opt
  * @throws {TypeError} If a callback is unknown, or is no function; it names the callback.
  */
 export function checkCallbacks(owner: string, callbacks: object, names: readonly string[]): void {
-  const prototype: unknown = Object.getPrototypeOf(callbacks);
-  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
   const members = callbacks as Record<string, unknown>;
-  if (isPlain) {
+  if (isPlainObject(callbacks)) {
     const unknown = Object.keys(callbacks).find((name) => !names.includes(name));
     if (unknown !== undefined) {
       throw new TypeError(
@@ -140,6 +138,14 @@ export function checkCallbacks(owner: string, callbacks: object, names: readonly
       );
     }
   }
+}
+
+/** Whether a value is a plain object, of any realm: no class instance, no array. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Object.prototype of any realm has no prototype itself.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Returns a short text for a value in an error. */
