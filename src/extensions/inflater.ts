@@ -38,7 +38,7 @@ export interface InflaterOptions {
 /** Receives the output of an {@linkcode Inflater}. */
 export interface InflaterTarget {
   /**
-   * Takes the next output. It owns the bytes, unless `copies` is true.
+   * Takes the next output. It owns the bytes, unless `copies` or `copiesParts` is true.
    *
    * @param bytes The bytes; may be empty.
    * @param isLast Whether this is the last output for the current input.
@@ -46,6 +46,8 @@ export interface InflaterTarget {
   inflated(bytes: Uint8Array, isLast: boolean): void;
   /** Whether the bytes may be overwritten when `inflated()` returns. Otherwise the target keeps them. */
   readonly copies?: boolean;
+  /** As `copies`, except for output that is a whole message. */
+  readonly copiesParts?: boolean;
   /** Whether the inflater must stop and keep the rest of the input for `resume()`. */
   readonly isPaused: boolean;
 }
@@ -140,7 +142,10 @@ export class Inflater {
       this.#size += room - availableOut;
       if (this.#size > this.#maxMessageSize) throw inflatesTooFar(this.#maxMessageSize);
       const isLast = availableIn === 0 && availableOut > 0;
-      const bytes = taken(buffer, room - availableOut, target.copies === true);
+      const length = room - availableOut;
+      const isPart = !(isLast && endsMessage && this.#size === length);
+      const isCopied = target.copies === true || (isPart && target.copiesParts === true);
+      const bytes = taken(buffer, length, isCopied);
       if (this.#takesContextOver || !(isLast && endsMessage)) this.#window.append(bytes);
       // zlib stops with input and room left only after a final block.
       if (availableIn > 0 && availableOut > 0) this.#restart(zlib);

@@ -89,7 +89,8 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    // Within the output for the last input, there is nothing to keep.
+    this.#isPaused = this.#frame !== undefined;
   }
 
   resume(sink: FrameSink): void {
@@ -100,6 +101,11 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
   /** InflaterTarget: whether the sink copies the output. */
   get copies(): boolean {
     return this.#sink?.copies === true;
+  }
+
+  /** InflaterTarget: whether the sink copies the output unless it is a whole message. */
+  get copiesParts(): boolean {
+    return this.#sink?.copiesParts === true;
   }
 
   /** InflaterTarget: passes the next output on. */

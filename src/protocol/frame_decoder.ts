@@ -102,6 +102,11 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     return this.#paused;
   }
 
+  /** Whether bytes wait for {@linkcode FrameDecoder.resume}. */
+  get hasRest(): boolean {
+    return this.#rest.length > 0;
+  }
+
   /** The memory for an unfinished control frame and for pending input, in bytes. */
   get heldBytes(): number {
     // The rest is a view, which keeps its whole buffer in memory.

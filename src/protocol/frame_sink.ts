@@ -17,6 +17,8 @@ export interface FrameSink {
    * returns. Otherwise the sink keeps it.
    */
   readonly copies?: boolean;
+  /** As `copies`, except for a payload that is a whole message. */
+  readonly copiesParts?: boolean;
 }
 
 /** Passes a frame that arrived whole to a sink, by `enqueueWhole()` if it is a message of its own. */

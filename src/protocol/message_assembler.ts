@@ -2,7 +2,7 @@ import { acquireSimilarBuffer, releaseBuffer } from "./buffer_pool.ts";
 import { copyOf, EMPTY, viewOf } from "./bytes.ts";
 import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
 import type { Frame } from "./frame.ts";
-import { MessageSequence } from "./message_sequence.ts";
+import { DEFAULT_MAX_MESSAGE_SIZE, MessageSequence } from "./message_sequence.ts";
 import type { MessageOptions, MessageSink } from "./message_sequence.ts";
 import type { Message, PayloadMode } from "./message.ts";
 import { decodeText, invalidText, Utf8Validator } from "./utf8.ts";
@@ -46,6 +46,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   #claimed = 0;
   #utf8: Utf8Validator | undefined;
   readonly #payload: PayloadMode;
+  readonly #maxMessageSize: number;
   readonly #copyUpTo: number;
 
   /**
@@ -59,6 +60,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   constructor(options: MessageOptions = {}, copyUpTo = 0) {
     super(options);
     this.#payload = options.payload ?? "shared";
+    this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
     this.#copyUpTo = copyUpTo;
   }
 
@@ -146,7 +148,8 @@ export class MessageAssembler extends MessageSequence<Message> {
     const isFurther = this.#length > 0 && this.#claimed !== this.#length + announced;
     this.#claimed = this.#length + announced;
     const claimed = isFurther ? Math.max(this.#claimed, 2 * this.#buffer.length) : this.#claimed;
-    const capacity = Math.max(needed, Math.min(claimed, Math.max(FIRST_CAPACITY, needed * GROWTH)));
+    const most = Math.min(claimed, this.#maxMessageSize, Math.max(FIRST_CAPACITY, needed * GROWTH));
+    const capacity = Math.max(needed, most);
     if (this.#isPooled) return this.#reservePooled(capacity);
     // `transfer()` frees the old buffer at once, and may extend it in place: half the time of a copy
     // at 1 MiB.

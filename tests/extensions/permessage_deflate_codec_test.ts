@@ -169,6 +169,23 @@ test("PerMessageDeflateCodec.pause stops within a message, and resume continues 
   assertEquals(receiver.messages, ["Hello"]);
 });
 
+test("PerMessageDeflateCodec lends the parts of a message to a sink that copies them", () => {
+  const [sent] = sendAll(makeDeflate(), toFrames(new Uint8Array(200_000)));
+  const [small] = sendAll(makeDeflate(), toFrames(new Uint8Array(50_000)));
+  const lends = (how: { copies?: boolean; copiesParts?: boolean }, payload: Uint8Array) => {
+    const deflate = makeDeflate();
+    const buffers: ArrayBufferLike[] = [];
+    const sink = { ...how, enqueue: (frame: Frame) => buffers.push(frame.payload.buffer) };
+    const frame = { ...frameOf(""), opcode: 2, rsv1: true, payload, payloadLength: payload.length };
+    for (let i = 0; i < 2; i++) deflate.receive(frame as Frame, sink);
+    return new Set(buffers).size < buffers.length;
+  };
+  assertEquals(lends({}, sent!.payload!), false);
+  assertEquals(lends({ copiesParts: true }, sent!.payload!), true);
+  assertEquals(lends({ copiesParts: true }, small!.payload!), false, "a whole message");
+  assertEquals(lends({ copies: true }, small!.payload!), true);
+});
+
 test("PerMessageDeflateCodec.resume within the sink continues at once", () => {
   for (const [, takesContextOver] of CONTEXTS) {
     const [sent] = sendAll(makeDeflate(), toFrames(new Uint8Array(200_000)));

@@ -297,6 +297,24 @@ test("MessageAssembler.heldBytes is the capacity for an unfinished message, and 
   assertMessages(messages, [hex("01 02 03")]);
 });
 
+test("MessageAssembler allocates at most maxMessageSize for a message of unknown length", () => {
+  const assembler = new MessageAssembler({ maxMessageSize: 100_000 });
+  const messages: Message[] = [];
+  const sink = { enqueue: (message: Message) => messages.push(message) };
+  const part = (payloadOffset: number, size: number, payloadLength = Infinity) =>
+    assembler.transform({
+      ...frameOf({ opcode: 2, payload: new Uint8Array(size) }),
+      payloadOffset,
+      payloadLength,
+    }, sink);
+  part(0, 1000);
+  assertEquals(assembler.heldBytes, 16 * 1024);
+  part(1000, 30_000);
+  assertEquals(assembler.heldBytes, 100_000);
+  part(31_000, 1000, 32_000);
+  assertEquals((messages as Uint8Array[]).map(({ length }) => length), [32_000]);
+});
+
 test("MessageAssembler.discard frees an unfinished message", () => {
   const assembler = new MessageAssembler();
   assembler.discard();
