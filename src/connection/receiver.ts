@@ -21,9 +21,6 @@ const OVERWRITTEN = 0xdd;
 /** The size, in bytes or characters, up to which the overhead of a queued part exceeds its content. */
 const SMALL_PART = 512;
 
-/** In place of an amount of work: the rest of a chunk waits for the next event-loop turn. */
-const WAITING = 2 ** 30 - 1;
-
 /** The members of a connection that its {@linkcode Receiver} uses. */
 export interface ReceiverCore extends ConsumedConnection {
   readonly settings: Pick<
@@ -47,7 +44,7 @@ export interface ReceiverCore extends ConsumedConnection {
   /** The peer has ended its direction of TCP, and everything before that has been decoded. */
   peerEnded(): void;
   /** The time for received data in one event-loop turn. */
-  readonly turn: Pick<TurnBudget, "slice" | "isSpent" | "wait">;
+  readonly turn: Pick<TurnBudget, "work" | "turns" | "isSpent" | "wait">;
   /** Continues with the pending input, in the next event-loop turn. */
   onTurn(): void;
 }
@@ -83,8 +80,6 @@ export class Receiver implements FrameSink {
   /** Whether messages are overwritten when the consumer has taken them. */
   readonly #overwrites: boolean;
   /** The size, in bytes, up to which a binary message is copied out of its chunk. */
-  /** Cancels the wait for the next turn, if the rest of a chunk waits for it. */
-  #cancelWait: (() => void) | undefined;
   readonly #copyUpTo: number;
   /** The sink of the decoder's frames: the extensions, if there are any. */
   readonly #decodedSink: FrameSink;
@@ -100,13 +95,16 @@ export class Receiver implements FrameSink {
   /** Whether input was pending before the last chunk. */
   #hadPendingInput = false;
   #hasEnded = false;
-  /** The work until the clock is next checked, or {@linkcode WAITING}. */
-  #work: number;
+  readonly #turn: ReceiverCore["turn"];
+  /** Cancels the wait for the next turn, if the rest of a chunk waits for it. */
+  #cancelWait: (() => void) | undefined;
+  /** The number of the turn in which the connection has last read on although the time was spent. */
+  #extraTurn = -1;
 
   constructor(core: ReceiverCore, extensions: ExtensionInUse | undefined) {
     this.#core = core;
     this.#extensions = extensions;
-    this.#work = core.turn.slice;
+    this.#turn = core.turn;
     this.#maxMessageSize = core.settings.limits.maxMessageSize;
     const { payload = "shared", overwriteBorrowed = false } = core.settings;
     this.#payload = payload === "borrowed" && !core.consumer.borrows ? "shared" : payload;
@@ -119,7 +117,7 @@ export class Receiver implements FrameSink {
 
   /** Whether the rest of a chunk waits for the next event-loop turn. */
   get #isWaiting(): boolean {
-    return this.#work > WAITING / 2;
+    return this.#cancelWait !== undefined;
   }
 
   /** Whether the transport is not read. */
@@ -152,6 +150,11 @@ export class Receiver implements FrameSink {
     return (this.#assembler?.heldBytes ?? 0) + (this.#extensions?.heldBytes ?? 0);
   }
 
+  /** FrameSink: the assembler copies the parts of messages. */
+  get copiesParts(): boolean {
+    return true;
+  }
+
   /** FrameSink: whether the payload of a frame is copied before `enqueue()` returns. */
   get copies(): boolean {
     return this.#partDecoder !== undefined || this.#payload === "borrowed";
@@ -169,6 +172,7 @@ export class Receiver implements FrameSink {
 
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
+    if (this.#cancelWait !== undefined) this.#skipWait();
     if (!this.#isReadingPaused) this.#updateFlow(this.#isWaiting || this.#isConsumerFull);
     if (!this.hasPendingInput) this.#core.consumer.compact?.();
     const isWaiting = this.#isReadingPaused || this.hasPendingInput;
@@ -209,11 +213,7 @@ export class Receiver implements FrameSink {
 
   /** Frees its memory; further input is ignored. */
   discard(): void {
-    if (this.#cancelWait !== undefined) {
-      this.#cancelWait();
-      this.#cancelWait = undefined;
-      this.#work = this.#core.turn.slice;
-    }
+    this.#endWait();
     (this.#decoder ??= this.#makeDecoder()).discard();
     this.#assembler?.discard();
     this.#extensions?.close();
@@ -229,7 +229,7 @@ export class Receiver implements FrameSink {
   enqueue(frame: Frame): void {
     if (isControl(frame.opcode)) return this.#core.control(frame);
     // Not `payload.length`, which would unmask the payload before the assembler copies it.
-    if ((this.#work -= 1 + (payloadSize(frame) >>> 12)) < 0) this.#look();
+    if ((this.#turn.work -= 1 + (payloadSize(frame) >>> 12)) < 0) this.#look();
     if (this.#partDecoder !== undefined && this.#assembler?.isIdle !== false) {
       this.#partDecoder.transform(frame, { enqueue: (part) => this.#takePart(part) });
     } else {
@@ -245,22 +245,32 @@ export class Receiver implements FrameSink {
       return this.enqueue(new DecodedFrame(first, size, 0, bytes, start, end));
     }
     if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
-    if ((this.#work -= 1 + (size >>> 12)) < 0) this.#look();
+    if ((this.#turn.work -= 1 + (size >>> 12)) < 0) this.#look();
     this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
   }
 
   /** Checks whether the time of the turn is spent. If so, the frames that follow wait for the next turn. */
   #look(): void {
-    const { turn } = this.#core;
-    this.#work = turn.slice;
-    if (!turn.isSpent()) return;
-    this.#work = WAITING;
+    if (!this.#turn.isSpent() || this.#isWaiting) return;
     this.#pauseDecoding();
-    this.#cancelWait = turn.wait(() => {
+    this.#cancelWait = this.#turn.wait(() => {
       this.#cancelWait = undefined;
-      this.#work = turn.slice;
       this.#core.onTurn();
     });
+  }
+
+  /** Does not wait for the next turn if nothing is left to decode; once a turn, since more may arrive in it. */
+  #skipWait(): void {
+    const isDone = !this.#decoder!.hasRest && !this.#extensions?.isPaused;
+    if (!isDone || this.#core.consumer.isFull || this.#extraTurn === this.#turn.turns) return;
+    this.#extraTurn = this.#turn.turns;
+    this.#endWait();
+    this.#decoder!.resume(this.#decodedSink);
+  }
+
+  #endWait(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
   }
 
   #deliver(message: Message): void {

@@ -1,5 +1,12 @@
-import { afterMicrotasks, nextTurn, TURN_TIME } from "./event_loop.ts";
+import { afterMicrotasks, nextTurn } from "./event_loop.ts";
 
+/**
+ * The time for received data in one event-loop turn, in milliseconds. Others wait for at most two turns.
+ * The wait for the next turn costs 1 % of it.
+ */
+const TURN_TIME = 4;
+/** The least time of a connection that continues in the next turn, in milliseconds, while others wait. */
+const MIN_SHARE = 0.5;
 /** The time without a look, in milliseconds, after which the event loop has been idle meanwhile. */
 const IDLE = 8;
 /** The most and the fewest units of work between two looks at the clock, and those at first. */
@@ -7,8 +14,8 @@ const MAX_SLICE = 256;
 const MIN_SLICE = 1;
 const FIRST_SLICE = 128;
 /** The time of a slice, in milliseconds, above which it is halved, and below which it is doubled. */
-const LONG = 4;
-const SHORT = 1;
+const LONG = 1;
+const SHORT = 0.25;
 
 /** The functions of the event loop that a {@linkcode TurnBudget} uses. */
 export interface Loop {
@@ -25,19 +32,33 @@ export interface Loop {
  * the timers have their turn. When it is spent, those that have more to process go on in the next turn:
  * so a peer that sends without end keeps no other waiting.
  *
- * Checking the clock costs as much as some messages. So a connection checks it after a slice of work, and
- * one that has less to do costs nothing and never waits. A slice is shorter for slow handlers.
+ * Checking the clock costs as much as some messages. So it is checked after a slice of work, which is
+ * shorter for slow handlers. When the time is spent, each connection may still do one unit of work in the
+ * turn: so a connection that has less to do never waits, however many others flood.
+ *
+ * Those that wait continue in the order in which they began to wait, each for its share of the time. If
+ * they are so many that the shares would be too small, the rest of them waits for another turn.
  */
 export class TurnBudget {
+  /**
+   * The work until the time is next looked at, in units of about one short message or 4 KiB. Each
+   * connection subtracts what it does, and calls {@linkcode isSpent} when this is negative.
+   */
+  work: number = FIRST_SLICE;
+  /** The number of turns in which the time has been spent before. */
+  turns = 0;
   readonly #loop: Loop;
   readonly #budget: number;
   #slice = FIRST_SLICE;
   #waiting: (() => void)[] = [];
   #cancelTurn: (() => void) | undefined;
+  #isSpent = false;
   /** Whether the clock has been checked since the microtask queue was last empty. */
   #isRunning = false;
   #startedAt = -Infinity;
   #lookedAt = -Infinity;
+  /** The end of the share of the connection that continues. */
+  #shareEnd = Infinity;
   readonly #onMicrotasksDone = (): void => {
     this.#isRunning = false;
   };
@@ -48,16 +69,10 @@ export class TurnBudget {
     this.#budget = budget;
   }
 
-  /**
-   * The work on received data that a connection may do before it looks whether the time is spent, in
-   * units of about one short message or 4 KiB.
-   */
-  get slice(): number {
-    return this.#slice;
-  }
-
-  /** Looks whether the time is spent. */
+  /** Looks whether the time is spent. If it is, the caller waits for the next turn by `wait()`. */
   isSpent(): boolean {
+    this.work = 0;
+    if (this.#isSpent && this.#cancelTurn !== undefined) return true;
     const now = this.#loop.now();
     const time = now - this.#lookedAt;
     this.#lookedAt = now;
@@ -69,23 +84,46 @@ export class TurnBudget {
       this.#isRunning = true;
       this.#loop.afterMicrotasks(this.#onMicrotasksDone);
     }
-    return now - this.#startedAt >= this.#budget;
+    this.#isSpent = now - this.#startedAt >= this.#budget;
+    if (this.#isSpent || now >= this.#shareEnd) return true;
+    this.work = this.#slice;
+    return false;
   }
 
   /** Calls back in the next turn, in which the time starts anew. Returns what cancels it. */
   wait(run: () => void): () => void {
-    if (this.#waiting.push(run) === 1) {
-      this.#cancelTurn = this.#loop.nextTurn(() => {
-        this.#startedAt = this.#lookedAt = this.#loop.now();
-        for (const run of this.#waiting.splice(0)) run();
-      });
-    }
+    this.#waiting.push(run);
+    this.#cancelTurn ??= this.#loop.nextTurn(() => this.#turn());
     return () => {
       const index = this.#waiting.indexOf(run);
       if (index === -1) return;
       this.#waiting.splice(index, 1);
-      if (this.#waiting.length === 0) this.#cancelTurn?.();
+      if (this.#waiting.length > 0) return;
+      this.#cancelTurn?.();
+      this.#cancelTurn = undefined;
     };
+  }
+
+  #turn(): void {
+    this.#cancelTurn = undefined;
+    this.#isSpent = false;
+    this.turns++;
+    const runs = this.#waiting;
+    this.#waiting = [];
+    let now = this.#startedAt = this.#lookedAt = this.#loop.now();
+    const end = now + this.#budget;
+    let count = 0;
+    while (count < runs.length && now < end) {
+      this.work = this.#slice;
+      this.#shareEnd = now + Math.max(MIN_SHARE, (end - now) / (runs.length - count));
+      runs[count++]!();
+      now = this.#loop.now();
+    }
+    this.#shareEnd = Infinity;
+    this.work = 0;
+    if (count === runs.length) return;
+    this.#waiting = [...runs.slice(count), ...this.#waiting];
+    this.#cancelTurn ??= this.#loop.nextTurn(() => this.#turn());
   }
 }
 

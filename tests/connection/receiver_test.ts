@@ -64,7 +64,8 @@ class FakeCore {
   isTurnSpent = false;
 
   readonly turn = {
-    slice: 0,
+    work: 0,
+    turns: 0,
     isSpent: () => this.isTurnSpent,
     wait: (run: () => void) => {
       const timer = setTimeout(run, 0);
@@ -146,6 +147,31 @@ test("Receiver keeps the rest of a chunk for the next turn if the time of this o
   assertEquals(core.taken, ["a", "turn", "b", "turn", "c", "turn", "ended"]);
 });
 
+test("Receiver does not wait for the next turn after its last message, once a turn", async () => {
+  const core = new FakeCore();
+  core.isTurnSpent = true;
+  core.receive(A);
+  core.receive(`${B} 81`);
+  assertEquals([core.taken, core.flow], [["a", "b"], ["pause"]]);
+  await turns();
+  assertEquals([core.taken, core.flow], [["a", "b", "turn"], ["pause", "resume"]]);
+  core.receive("01 61");
+  assertEquals(core.flow.length, 3, "a second time in this turn");
+  await turns();
+  core.turn.turns++;
+  core.consumer.isFull = true;
+  core.receive(A);
+  assertEquals(core.flow.length, 5, "the consumer is full");
+  core.consumer.isFull = false;
+  await turns();
+  core.receive(`${A} ${B}`);
+  assertEquals(core.flow.length, 7, "a message is left");
+  await turns();
+  core.receive(A);
+  assertEquals(core.flow.length, 8, "the first time in this turn");
+  assertEquals(core.taken.filter((each) => each !== "turn").join(""), "abaaaba");
+});
+
 test("Receiver goes on in the next turn where the time was spent, also after our Close", async () => {
   const core = new FakeCore();
   core.isTurnSpent = true;
@@ -172,6 +198,15 @@ test("Receiver stops in the middle of a message that is inflated if the time is 
   const parts = core.taken.filter((part) => part instanceof Uint8Array) as Uint8Array[];
   assertEquals(parts.reduce((sum, { length }) => sum + length, 0), 300_000);
   assertEquals(core.taken.includes("turn"), true);
+});
+
+test("Receiver does not wait for the next turn after a compressed message", () => {
+  const core = new FakeCore("client", makeDeflate({}));
+  core.isTurnSpent = true;
+  const payload = deflated(new Uint8Array(1000));
+  core.receiver.take(rawFrame({ first: 0x82 | RSV1, payload }, "client"));
+  core.receiver.afterChunk();
+  assertEquals([core.taken.length, core.flow], [1, []]);
 });
 
 test("Receiver holds nothing back from a full consumer after our Close", () => {

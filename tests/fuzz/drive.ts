@@ -210,7 +210,7 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
     control: (frame) => control(frame, driven),
     fail: (error) => void (failure ??= error),
     peerEnded() {},
-    turn: { slice: 1e6, isSpent: () => false, wait: () => () => {} },
+    turn: { work: 1e6, turns: 0, isSpent: () => false, wait: () => () => {} },
     onTurn() {},
     onIdle() {},
     handlerFailed() {},

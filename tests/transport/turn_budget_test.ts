@@ -49,17 +49,82 @@ test("TurnBudget starts anew after an idle time, and not after slow work", () =>
   assertEquals(budget.isSpent(), false);
 });
 
-test("TurnBudget makes the slices shorter for slow work, and longer again", () => {
-  const { budget, pass } = make();
-  const first = budget.slice;
+test("TurnBudget lets less work be done between two looks if it is slow, and more again", () => {
+  const { budget, pass, run } = make();
   const look = (ms: number) => {
     pass(ms);
-    budget.isSpent();
+    if (budget.isSpent()) {
+      budget.wait(() => {});
+      run("nextTurn");
+      assertEquals(budget.isSpent(), false);
+    }
+    return budget.work;
   };
-  for (let i = 0; i < 20; i++) look(5);
-  assertEquals(budget.slice, 1);
-  look(2);
-  assertEquals(budget.slice, 1, "neither slow nor fast");
+  const first = look(0);
+  for (let i = 0; i < 40; i++) look(5);
+  assertEquals(look(1.5), 1);
+  assertEquals(look(0.5), 1, "neither slow nor fast");
   for (let i = 0; i < 20; i++) look(0.1);
-  assertEquals(budget.slice, 2 * first);
+  assertEquals(look(0.1), 2 * first);
+});
+
+test("TurnBudget has each connection look after each unit of work when the time is spent", () => {
+  const { budget, pass, run } = make();
+  budget.isSpent();
+  assertEquals(budget.work > 0, true);
+  pass(15);
+  assertEquals([budget.isSpent(), budget.work], [true, 0]);
+  budget.work--;
+  assertEquals([budget.isSpent(), budget.work], [true, 0]);
+  const { turns } = budget;
+  budget.wait(() => assertEquals([budget.work > 0, budget.turns], [true, turns + 1]));
+  run("nextTurn");
+  assertEquals(budget.turns, turns + 1);
+});
+
+test("TurnBudget gives each of those that wait a share, and the rest of them another turn", () => {
+  const { budget, pass, run, later } = make();
+  const times = new Array<number>(100).fill(0);
+  const log: number[][] = [];
+  const flood = (i: number): void => {
+    log.at(-1)!.push(i);
+    while (!budget.isSpent()) {
+      pass(0.25);
+      times[i]! += 0.25;
+    }
+    budget.wait(() => flood(i));
+  };
+  for (let i = 0; i < 100; i++) budget.wait(() => flood(i));
+  for (let turn = 0; turn < 20; turn++) {
+    log.push([]);
+    run("nextTurn");
+    assertEquals(later.nextTurn.length, 1);
+  }
+  assertEquals(log[0], Array.from({ length: 30 }, (_, i) => i), "30 shares of 0.5 ms");
+  assertEquals(log[3]!.slice(9, 12), [99, 0, 1]);
+  assertEquals(Math.max(...times) - Math.min(...times) <= 0.5, true);
+});
+
+test("TurnBudget does not call those that have cancelled, and is not spent if all have", () => {
+  const { budget, pass, run, later } = make();
+  const log: string[] = [];
+  budget.isSpent();
+  pass(15);
+  budget.isSpent();
+  const cancel = budget.wait(() => log.push("first"));
+  budget.wait(() => log.push("second"));
+  cancel();
+  cancel();
+  run("nextTurn");
+  assertEquals(log, ["second"]);
+  pass(15);
+  budget.isSpent();
+  budget.wait(() => {})();
+  assertEquals(later.nextTurn, []);
+  pass(1);
+  assertEquals(budget.isSpent(), true, "by the clock");
+  run("afterMicrotasks");
+  pass(9);
+  budget.wait(() => {})();
+  assertEquals(budget.isSpent(), false);
 });
