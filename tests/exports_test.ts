@@ -1,4 +1,5 @@
 import * as root from "@sluice/websocket";
+import * as browser from "@sluice/websocket/browser";
 import * as extensions from "@sluice/websocket/extensions";
 import * as handshake from "@sluice/websocket/handshake";
 import * as protocol from "@sluice/websocket/protocol";
@@ -19,6 +20,7 @@ test("each entry of the package exports what its README and its docs name", () =
       "CloseCode",
       "HandshakeError",
     ]],
+    [browser, ["ReconnectingWebSocket", "openFeed", "FrameDecoderStream", "isFinalClose"]],
     [extensions, ["PerMessageDeflate", "acceptOffers", "acceptResponses", "useExtensions"]],
     [handshake, ["RequestHeadParser", "parseUpgradeRequest", "writeUpgradeResponse"]],
     [protocol, ["FrameDecoder", "MessageAssembler", "MessagePartDecoder", "FrameEncoder"]],

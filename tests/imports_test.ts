@@ -27,7 +27,8 @@ const folders: Record<string, string[]> = {
     "transport",
     "util",
   ],
-  topics: ["client", "connection", "util"],
+  topics: ["client", "connection", "protocol", "util"],
+  browser: ["client", "connection", "protocol", "streams", "topics", "util"],
   testing: ["client", "connection", "http", "server", "transport", "util"],
   client: ["connection", "extensions", "handshake", "http", "protocol", "transport", "util"],
 };

@@ -3,7 +3,8 @@
 import { bench, group } from "mitata";
 import { mask } from "@sluice/websocket/protocol";
 import { maskByWords } from "../../src/protocol/mask.ts";
-import { simdKernel } from "../../src/protocol/simd_kernel.ts";
+import "../../src/protocol/simd_kernel.ts";
+import { simdKernel } from "../../src/protocol/kernel_slot.ts";
 
 const KEY = 0x3d21fa37;
 

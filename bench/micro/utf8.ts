@@ -2,7 +2,8 @@
 
 import { bench, do_not_optimize, group } from "mitata";
 import { isValidUtf8, Utf8Validator } from "@sluice/websocket/protocol";
-import { simdKernel } from "../../src/protocol/simd_kernel.ts";
+import "../../src/protocol/simd_kernel.ts";
+import { simdKernel } from "../../src/protocol/kernel_slot.ts";
 import { makePayload } from "../load/frames.ts";
 
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -60,12 +60,22 @@ export class Backoff {
       maxAttempts = Infinity,
       stableAfter = 5000,
     } = options;
-    check("initialDelay", initialDelay, initialDelay > 0 && initialDelay <= MAX_TIMER, "above 0");
-    check("factor", factor, factor >= 1 && factor < Infinity, "from 1");
-    check("maxDelay", maxDelay, maxDelay > 0 && maxDelay <= MAX_TIMER, `above 0, to ${MAX_TIMER}`);
+    checkNumber(
+      "initialDelay",
+      initialDelay,
+      initialDelay > 0 && initialDelay <= MAX_TIMER,
+      "above 0",
+    );
+    checkNumber("factor", factor, factor >= 1 && factor < Infinity, "from 1");
+    checkNumber(
+      "maxDelay",
+      maxDelay,
+      maxDelay > 0 && maxDelay <= MAX_TIMER,
+      `above 0, to ${MAX_TIMER}`,
+    );
     const isCount = Number.isInteger(maxAttempts) || maxAttempts === Infinity;
-    check("maxAttempts", maxAttempts, isCount && maxAttempts >= 1, "as an integer from 1");
-    check("stableAfter", stableAfter, stableAfter >= 0, "from 0");
+    checkNumber("maxAttempts", maxAttempts, isCount && maxAttempts >= 1, "as an integer from 1");
+    checkNumber("stableAfter", stableAfter, stableAfter >= 0, "from 0");
     this.#options = { initialDelay, factor, maxDelay, maxAttempts, stableAfter };
     this.#random = random;
   }
@@ -96,7 +106,13 @@ export class Backoff {
   }
 }
 
-function check(name: string, value: unknown, isValid: boolean, expected: string): void {
+/** @throws {RangeError} If a number is out of range; it names the option. */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  isValid: boolean,
+  expected: string,
+): void {
   if (typeof value === "number" && isValid) return;
   throw new RangeError(`Cannot use ${name}: expected a number ${expected}, got ${value}`);
 }

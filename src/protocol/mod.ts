@@ -15,6 +15,9 @@
  *
  * @module
  */
+// The codec masks and validates with the kernel from here on.
+import "./simd_kernel.ts";
+
 export {
   CloseCode,
   type ClosePayload,

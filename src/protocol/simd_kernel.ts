@@ -1,3 +1,5 @@
+import { provideKernel } from "./kernel_slot.ts";
+import type { Kernel } from "./kernel_slot.ts";
 import { KERNEL_BASE64 } from "./simd_kernel_bytes.ts";
 
 /** The number of bytes that are copied at a time: source and copy fit into a CPU's first cache. */
@@ -15,7 +17,7 @@ interface KernelFunctions {
  * WebAssembly has no access to the memory of JavaScript, so the bytes are copied to its own memory in
  * pieces. For enough bytes that is still faster than TypeScript: see `bench/README.md`.
  */
-export class SimdKernel {
+export class SimdKernel implements Kernel {
   readonly #memory: Uint8Array;
   readonly #functions: KernelFunctions;
 
@@ -88,14 +90,4 @@ export class SimdKernel {
   }
 }
 
-let kernel: SimdKernel | undefined;
-let isLoaded = false;
-
-/** Returns the kernel, which is loaded at the first call; `undefined` if it is not supported. */
-export function simdKernel(): SimdKernel | undefined {
-  if (!isLoaded) {
-    isLoaded = true;
-    kernel = SimdKernel.load();
-  }
-  return kernel;
-}
+provideKernel(() => SimdKernel.load());

@@ -13,7 +13,7 @@
  * @module
  */
 import { InvalidPayloadError } from "./errors.ts";
-import { simdKernel } from "./simd_kernel.ts";
+import { simdKernel } from "./kernel_slot.ts";
 
 /** Returns the error for text that is not UTF-8. */
 export function invalidText(): InvalidPayloadError {

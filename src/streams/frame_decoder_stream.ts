@@ -2,6 +2,7 @@ import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameDecoderOptions } from "../protocol/frame_decoder.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
+import { TransformBase } from "./transform_base.ts";
 
 /**
  * A `TransformStream` from bytes to frames, with backpressure: {@linkcode FrameDecoder} as a stream.
@@ -24,7 +25,7 @@ import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
-export class FrameDecoderStream extends TransformStream<Uint8Array, Frame> {
+export class FrameDecoderStream extends TransformBase<Uint8Array, Frame> {
   /** Creates a stream for one direction of one connection. */
   constructor(options: FrameDecoderOptions) {
     super(new FrameDecoder(options), BYTES_MARK, FRAMES_MARK);

@@ -3,6 +3,7 @@ import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { FrameEncoderOptions } from "../protocol/frame_encoder.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
+import { TransformBase } from "./transform_base.ts";
 
 /**
  * A `TransformStream` from messages and frames to bytes, with backpressure: {@linkcode FrameEncoder} as a
@@ -19,7 +20,7 @@ import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
-export class FrameEncoderStream extends TransformStream<OutgoingMessage | FrameInit, Uint8Array> {
+export class FrameEncoderStream extends TransformBase<OutgoingMessage | FrameInit, Uint8Array> {
   /** Creates a stream for one direction of one connection. */
   constructor(options: FrameEncoderOptions) {
     const encoder = new FrameEncoder(options);

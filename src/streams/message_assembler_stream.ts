@@ -3,6 +3,7 @@ import { MessageAssembler } from "../protocol/message_assembler.ts";
 import type { Message } from "../protocol/message.ts";
 import type { MessageOptions } from "../protocol/message_sequence.ts";
 import { FRAMES_MARK } from "./high_water_marks.ts";
+import { TransformBase } from "./transform_base.ts";
 
 /**
  * A `TransformStream` from frames to messages, with backpressure: {@linkcode MessageAssembler} as a stream.
@@ -22,7 +23,7 @@ import { FRAMES_MARK } from "./high_water_marks.ts";
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
-export class MessageAssemblerStream extends TransformStream<Frame, Message> {
+export class MessageAssemblerStream extends TransformBase<Frame, Message> {
   /** Creates a stream for the messages of one direction of one connection. */
   constructor(options?: MessageOptions) {
     super(new MessageAssembler(options), FRAMES_MARK, FRAMES_MARK);

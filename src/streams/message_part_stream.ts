@@ -3,6 +3,7 @@ import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import type { MessagePart } from "../protocol/message.ts";
 import type { MessageOptions } from "../protocol/message_sequence.ts";
 import { FRAMES_MARK } from "./high_water_marks.ts";
+import { TransformBase } from "./transform_base.ts";
 
 /**
  * A `TransformStream` from frames to parts of messages, as they arrive, with backpressure:
@@ -22,7 +23,7 @@ import { FRAMES_MARK } from "./high_water_marks.ts";
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.4 RFC 6455 §5.4}
  */
-export class MessagePartStream extends TransformStream<Frame, MessagePart> {
+export class MessagePartStream extends TransformBase<Frame, MessagePart> {
   /** Creates a stream for the messages of one direction of one connection. */
   constructor(options?: MessageOptions) {
     super(new MessagePartDecoder(options), FRAMES_MARK, FRAMES_MARK);

@@ -11,7 +11,11 @@
  *
  * @module
  */
+// The streams mask and validate with the kernel from here on.
+import "../protocol/simd_kernel.ts";
+
 export { FrameDecoderStream } from "./frame_decoder_stream.ts";
 export { FrameEncoderStream } from "./frame_encoder_stream.ts";
 export { MessageAssemblerStream } from "./message_assembler_stream.ts";
 export { MessagePartStream } from "./message_part_stream.ts";
+export { TransformBase } from "./transform_base.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 export { openFeed } from "./feed.ts";
-export type { Feed, FeedEvent, FeedOptions } from "./feed.ts";
+export type { FeedOptions } from "./feed.ts";
+export type { Feed, FeedEvent, FeedTopics } from "./reconnecting_feed.ts";
 export { natsRelay } from "./nats_relay.ts";
 export type { NatsRelayOptions } from "./nats_relay.ts";
 export type { JetStream, NatsConnection, NatsMessage } from "./nats_types.ts";

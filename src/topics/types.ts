@@ -1,5 +1,6 @@
-/** A message: text, or bytes. */
-export type Message = string | Uint8Array<ArrayBuffer>;
+import type { Message } from "../protocol/message.ts";
+
+export type { Message };
 
 /**
  * A connection that can subscribe: a `WebSocketConnection`, or a WebSocket of the platform, for example from

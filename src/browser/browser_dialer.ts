@@ -1,0 +1,101 @@
+import { resolvePerAttempt } from "../client/per_attempt.ts";
+import type { PerAttempt } from "../client/per_attempt.ts";
+import { checkNumber } from "../client/reconnect_backoff.ts";
+import type { ReconnectAttempt, ReconnectDialer } from "../client/reconnect_target.ts";
+import type { CloseInfo } from "../connection/close_info.ts";
+import { checkMessage } from "../connection/sendable.ts";
+import { abortable, withTimeout } from "../util/abort.ts";
+import { BrowserTarget } from "./browser_connection.ts";
+import type { BrowserConnection, BrowserLimits } from "./browser_connection.ts";
+import { isFinalClose } from "./final_close.ts";
+import type { ReconnectOptions } from "./reconnect_options.ts";
+
+/** Schemes of a WebSocket's URL, by those that mean the same. */
+const SCHEMES: Readonly<Record<string, string>> = {
+  "ws:": "ws:",
+  "wss:": "wss:",
+  "http:": "ws:",
+  "https:": "wss:",
+};
+
+/** Opens the connections of a ReconnectingWebSocket with the browser's `WebSocket`. */
+export class BrowserDialer implements ReconnectDialer<BrowserConnection> {
+  /** A browser may not send 1001. */
+  readonly goingAway = undefined;
+  readonly maxBufferedAmount: number;
+  readonly #url: PerAttempt<string | URL>;
+  readonly #options: ReconnectOptions;
+  readonly #limits: BrowserLimits;
+
+  /** @throws {unknown} The error of an option that no attempt could use. */
+  constructor(url: PerAttempt<string | URL>, options: ReconnectOptions) {
+    const {
+      maxBufferedAmount = 16 * 1024 ** 2,
+      highWaterMark = 64 * 1024,
+      maxUnread = 16 * 1024 ** 2,
+      firstMessage,
+    } = options;
+    checkNumber("maxBufferedAmount", maxBufferedAmount, maxBufferedAmount > 0, "above 0");
+    checkNumber("highWaterMark", highWaterMark, highWaterMark > 0, "above 0");
+    checkNumber("maxUnread", maxUnread, maxUnread > 0, "above 0");
+    this.#url = url;
+    this.#options = options;
+    this.#limits = { maxBufferedAmount, highWaterMark, maxUnread };
+    this.maxBufferedAmount = maxBufferedAmount;
+    if (typeof url !== "function") resolveUrl(url);
+    if (typeof firstMessage !== "function") checkMessage(firstMessage);
+  }
+
+  async connect(signal: AbortSignal): Promise<ReconnectAttempt<BrowserConnection>> {
+    const { protocols = [], firstMessage, timeout = 30_000 } = this.#options;
+    const resolved = Promise.all([
+      resolvePerAttempt(this.#url, "URL"),
+      resolvePerAttempt(protocols, "protocols"),
+      resolvePerAttempt(firstMessage, "first message"),
+    ]);
+    const [url, offered, message] = await abortable(resolved, signal);
+    checkMessage(message);
+    const socket = new WebSocket(resolveUrl(url), offered as string | string[]);
+    const target = new BrowserTarget(socket, this.#limits);
+    try {
+      await withTimeout({ timeout, signal }, (signal) => abortable(target.opened, signal));
+    } catch (error) {
+      target.abort();
+      throw error;
+    }
+    return { target, firstMessage: message };
+  }
+
+  isFinal(info: CloseInfo): boolean {
+    return isFinalClose(info);
+  }
+
+  /** A browser does not show the response of a failed attempt. */
+  retryAfter(): number {
+    return 0;
+  }
+
+  unrefTimer(): void {
+    // A page has no process to end.
+  }
+}
+
+/**
+ * Returns the URL of a WebSocket. A relative URL is resolved with that of the page, and `http:` and
+ * `https:` mean `ws:` and `wss:`, which older browsers do not know.
+ *
+ * @throws {DOMException} A `SyntaxError` if the URL is malformed.
+ */
+function resolveUrl(url: string | URL): URL {
+  const base = (globalThis as { location?: { href: string } }).location?.href;
+  const resolved = URL.parse(String(url), base);
+  const scheme = SCHEMES[resolved?.protocol ?? ""];
+  if (resolved === null || scheme === undefined || resolved.hash !== "") {
+    throw new DOMException(
+      `Cannot use URL "${url}": expected a ws:, wss:, http: or https: URL without a fragment`,
+      "SyntaxError",
+    );
+  }
+  resolved.protocol = scheme;
+  return resolved;
+}
