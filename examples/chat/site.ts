@@ -1,6 +1,7 @@
 /** The HTTP part of the chat: its page, on the same port as its WebSockets. */
 
 import { readFile } from "node:fs/promises";
+import { browserModule } from "../browser_modules.ts";
 import { cleanName, MAX } from "./chat.ts";
 
 /** The files of the page. The list is fixed: a request cannot name any other file. */
@@ -44,6 +45,8 @@ export async function answer(request: Request): Promise<Response> {
   const { pathname } = url;
   if (pathname === "/") return respond("", TEXT, 302, { location: "/r/lobby" });
   if (pathname === "/healthz") return respond("ok", TEXT);
+  const script = await browserModule(pathname);
+  if (script !== undefined) return respond(script, "text/javascript; charset=utf-8");
   const file = Object.hasOwn(FILES, pathname) ? FILES[pathname] : undefined;
   const [name, contentType] = file ?? (roomOf(url) === undefined ? [] : PAGE);
   if (name === undefined || contentType === undefined) return respond("Not found\n", TEXT, 404);

@@ -112,17 +112,3 @@ for (const [what, json] of bad) {
     assertThrows(() => parseClientMessage(json), BadMessage);
   });
 }
-
-// A variable, since the script of the page has no types.
-const link = new URL("../../examples/chat/page/link.js", import.meta.url).href;
-
-test("backoff doubles up to 30 s, with full jitter", async () => {
-  const { backoff } = await import(link);
-  assertEquals([0, 1, 2, 20].map((attempt: number) => backoff(attempt, 1)), [
-    500,
-    1000,
-    2000,
-    30_000,
-  ]);
-  assertEquals(backoff(20, 0), 0);
-});

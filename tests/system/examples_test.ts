@@ -205,15 +205,35 @@ test("the chat's server serves the page, its files and nothing else", async () =
   // The page is complete: each file that it, or one of its scripts, refers to exists.
   const files = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path!);
   assertEquals(files.length, 3);
-  for (const path of files) {
+  const all = new Set(files);
+  for (const path of all) {
     const file = await get(path);
     assertEquals(file.status, 200, path);
-    files.push(...Array.from(file.body.matchAll(/from "\.(\/[^"]+)"/g), ([, path]) => path!));
+    for (const [, name] of file.body.matchAll(/^(?:import|export|\}).* from "([^"]+)"/gm)) {
+      all.add(new URL(name!, `http://localhost${path}`).pathname);
+    }
   }
-  assertEquals(files.toSorted(), ["/app.js", "/icon.svg", "/link.js", "/style.css", "/view.js"]);
+  const library = [...all].filter((path) => path.startsWith("/sluice/"));
+  assert(library.length > 25 && library.every((path) => path.endsWith(".ts")), library.join());
+  assertEquals([...all].filter((path) => !library.includes(path)).toSorted(), [
+    "/app.js",
+    "/icon.svg",
+    "/link.js",
+    "/style.css",
+    "/view.js",
+  ]);
 
   const missing = ["/nothing", "/r/", "/r/a/b", "/r/%", "/r/%20", `/r/${"n".repeat(65)}`];
-  for (const path of [...missing, "/index.html", "/r/../chat.ts", "/..%2fchat.ts", "/toString"]) {
+  for (
+    const path of [
+      ...missing,
+      "/index.html",
+      "/r/../chat.ts",
+      "/..%2fchat.ts",
+      "/toString",
+      "/sluice/../mod.ts",
+    ]
+  ) {
     assertEquals((await get(path)).status, 404, path);
   }
 });

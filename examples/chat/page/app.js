@@ -186,9 +186,6 @@ byId("go").addEventListener("submit", (event) => {
 });
 
 byId("retry").addEventListener("click", () => link.start());
-addEventListener("online", () => {
-  if (byId("state").dataset.state === "waiting") link.start();
-});
 document.addEventListener("visibilitychange", () => document.hidden || setUnread(0));
 
 byId("room").textContent = byId("join-room").textContent = room;

@@ -1,21 +1,9 @@
-/** A WebSocket that reconnects. */
+/** The page's connection to the server. */
 
-/** The upper bound of the first wait, in milliseconds. Each further failure doubles it. */
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 30_000;
-/** The time after which a connection resets the waits, in milliseconds. */
-const STABLE = 5_000;
+import { isFinalClose, ReconnectingWebSocket } from "/sluice/browser/mod.ts";
 
 /** Close codes that report an error of this page: a new connection would have the same error. */
 const FATAL = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
-
-/**
- * Returns the wait before the next attempt, in milliseconds: a random time up to a bound that doubles.
- * The jitter keeps clients from reconnecting at the same moment after a restart of the server.
- */
-export function backoff(attempt, random = Math.random()) {
-  return random * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** attempt);
-}
 
 export class Link {
   #url;
@@ -23,7 +11,6 @@ export class Link {
   #callbacks;
   #socket;
   #timer;
-  #attempt = 0;
 
   /**
    * Calls `onState` with `{ name }`: "connecting", "open", "waiting" with the time `until` the next
@@ -36,50 +23,57 @@ export class Link {
   }
 
   get isOpen() {
-    return this.#socket?.readyState === WebSocket.OPEN;
+    return this.#socket?.connection !== undefined;
   }
 
   /** Connects now. Replaces an earlier connection. */
   start() {
     this.stop();
-    const socket = this.#socket = new WebSocket(this.#url, this.#protocol);
+    const socket = this.#socket = new ReconnectingWebSocket(this.#url, {
+      protocols: this.#protocol,
+      initialDelay: 500,
+      // The server ends a connection with 1000 or 1001 when it restarts: the page comes back.
+      isFinal: (info) =>
+        FATAL.has(info.closeCode) || (info.closeCode === 1006 && isFinalClose(info)),
+    });
     this.#callbacks.onState({ name: "connecting" });
-    socket.onopen = () => {
-      this.#timer = setTimeout(() => this.#attempt = 0, STABLE);
-      this.#callbacks.onState({ name: "open" });
-    };
-    socket.onmessage = ({ data }) => this.#callbacks.onMessage(data);
-    socket.onclose = ({ code, reason }) => {
-      if (!FATAL.has(code)) return this.#wait();
-      this.stop();
-      this.#callbacks.onState({ name: "closed", reason: reason || `code ${code}` });
-    };
+    void this.#read(socket);
   }
 
-  /** Drops a connection that seems dead, without waiting for the network to report it. */
+  /** Replaces a connection that seems dead, without waiting for the network to report it. */
   drop() {
-    this.stop();
-    this.#wait();
+    this.start();
   }
 
   /** Closes the connection and does not reconnect. */
   stop() {
     clearTimeout(this.#timer);
-    const socket = this.#socket;
+    void this.#socket?.close(1000);
     this.#socket = undefined;
-    if (socket === undefined) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
   }
 
   send(text) {
-    if (this.isOpen) this.#socket.send(text);
+    void this.#socket?.connection?.send(text);
   }
 
-  #wait() {
-    clearTimeout(this.#timer);
-    const wait = backoff(this.#attempt++);
-    this.#timer = setTimeout(() => this.start(), wait);
-    this.#callbacks.onState({ name: "waiting", until: Date.now() + wait });
+  async #read(socket) {
+    for await (const event of socket) {
+      if (socket !== this.#socket) return;
+      clearTimeout(this.#timer);
+      if (event.type === "message") this.#callbacks.onMessage(event.data);
+      if (event.type === "open") this.#callbacks.onState({ name: "open" });
+      if (event.type === "close") this.#lost(event);
+    }
+  }
+
+  #lost({ info, retryIn }) {
+    if (retryIn === undefined) {
+      this.#socket = undefined;
+      const reason = info.reason || `code ${info.closeCode}`;
+      this.#callbacks.onState({ name: "closed", reason });
+    } else {
+      this.#callbacks.onState({ name: "waiting", until: Date.now() + retryIn });
+      this.#timer = setTimeout(() => this.#callbacks.onState({ name: "connecting" }), retryIn);
+    }
   }
 }
