@@ -31,7 +31,9 @@ export type { ConnectOptions, HandshakeOptions } from "./src/client/connect_opti
 export type { CloseInfo } from "./src/connection/close_info.ts";
 export { broadcast, type BroadcastOptions } from "./src/connection/broadcast.ts";
 export { type SocketHandler, WebSocketConnection } from "./src/connection/connection.ts";
-export type { ConnectionOptions, Overflow } from "./src/connection/connection_options.ts";
+export type { ConnectionOptions, Overflow, OverRate } from "./src/connection/connection_options.ts";
+export type { RoundTrips } from "./src/connection/counters.ts";
+export type { InspectedFrame, InspectOptions } from "./src/connection/frame_inspector.ts";
 export { DEFAULT_LIMITS, type Limits, resolveLimits } from "./src/connection/limits.ts";
 export type { MessageStream } from "./src/connection/message_streams.ts";
 export { relay } from "./src/connection/relay.ts";
@@ -57,6 +59,14 @@ export { type FrameDecoderOptions } from "./src/protocol/frame_decoder.ts";
 export { type FrameEncoderOptions } from "./src/protocol/frame_encoder.ts";
 export type { Message, MessagePart, OutgoingMessage, PayloadMode } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";
+export {
+  instrument,
+  type Meter,
+  type MetricObserver,
+  type MetricOptions,
+} from "./src/metrics/instrument.ts";
+export type { LabelledServer, MetricServer, MetricSource } from "./src/metrics/metrics.ts";
+export { prometheus } from "./src/metrics/prometheus.ts";
 export { Opcode } from "./src/protocol/opcode.ts";
 export type { PerAttempt } from "./src/client/per_attempt.ts";
 export type {
@@ -72,6 +82,7 @@ export type { RunningServer } from "./src/server/running_server.ts";
 export type { FetchInfo, ServeOptions } from "./src/server/serve_options.ts";
 export type { Handler, SocketFunction } from "./src/connection/handler.ts";
 export { serve, WebSocketServer } from "./src/server/server.ts";
+export type { ServerStats } from "./src/server/server_stats.ts";
 export type { ShutdownOptions } from "./src/server/shutdown.ts";
 export {
   FrameDecoderStream,

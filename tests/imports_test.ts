@@ -27,6 +27,7 @@ const folders: Record<string, string[]> = {
     "transport",
     "util",
   ],
+  metrics: ["connection", "server"],
   topics: ["client", "connection", "protocol", "util"],
   browser: ["client", "connection", "protocol", "streams", "topics", "util"],
   testing: ["client", "connection", "http", "server", "transport", "util"],

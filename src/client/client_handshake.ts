@@ -1,5 +1,6 @@
 import { coreOf, WebSocketConnection } from "../connection/connection.ts";
 import { reportError } from "../connection/report_error.ts";
+import { uncounted } from "../connection/counters.ts";
 import { startWithHandler } from "../connection/handler.ts";
 import type { ResolvedHandler } from "../connection/handler.ts";
 import type { Extension, ExtensionAgreement } from "../extensions/extension.ts";
@@ -48,10 +49,13 @@ export function openWebSocket(
           limits,
           timers,
           budget: undefined,
+          counters: uncounted,
           overflow,
           payload: plan.payload,
           overwriteBorrowed: plan.overwriteBorrowed,
           discardMessages: plan.discardMessages,
+          overRate: plan.overRate,
+          inspect: plan.inspect,
           makeRequest: () => new Request(url.href.replace(/^ws/, "http"), { headers: fields }),
           // Without a handler, the application finds the error in `closed`.
           onError: (error) => handler === undefined || reportError(undefined, error),

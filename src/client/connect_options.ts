@@ -1,12 +1,22 @@
 import { connectionOptionChecks } from "../connection/connection_options.ts";
 import type { ConnectionOptions } from "../connection/connection_options.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { InspectOptions } from "../connection/frame_inspector.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import type { ClientTls } from "../transport/transport.ts";
-import { aListOf, anOptionsObject, anything, aSignal, aString, either } from "../util/options.ts";
+import {
+  aFunction,
+  aListOf,
+  anOptionsObject,
+  anything,
+  aSignal,
+  aString,
+  either,
+} from "../util/options.ts";
 import type { OptionCheck, OptionChecks } from "../util/options.ts";
 
 /** Options of {@linkcode connectOver}; {@linkcode connect} has them, too. */
-export interface HandshakeOptions extends ConnectionOptions {
+export interface HandshakeOptions extends ConnectionOptions, InspectOptions<WebSocketConnection> {
   /**
    * The subprotocols to offer, in order of preference. The server may choose none: see the
    * connection's `protocol`.
@@ -80,6 +90,7 @@ export const areHeaders: OptionCheck = (value) =>
 /** The checks of the options of {@linkcode connectOver}; `timeout` is a `RangeError` elsewhere. */
 export const handshakeOptionChecks: OptionChecks<HandshakeOptions> = {
   ...connectionOptionChecks,
+  inspect: aFunction,
   protocols: areProtocols,
   headers: areHeaders,
   origin: aString,

@@ -20,6 +20,8 @@ export interface HandshakePlan extends ConnectionConfig {
   readonly requiresProtocol: boolean;
   readonly offers: readonly ExtensionOffer[];
   readonly fields: [name: string, value: string][];
+  /** Called with each frame. */
+  readonly inspect: HandshakeOptions["inspect"];
 }
 
 /** A {@linkcode HandshakePlan} with the address to connect to. */
@@ -66,6 +68,7 @@ export function makeHandshakePlan(url: string | URL, options: HandshakeOptions):
     requiresProtocol: false,
     offers,
     fields,
+    inspect: options.inspect,
   };
 }
 

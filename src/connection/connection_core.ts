@@ -25,7 +25,8 @@ import { Writable, type WritableTarget } from "./message_writable.ts";
 import { notOpen, ReadyState } from "./ready_state.ts";
 import { Receiver, type ReceiverCore } from "./receiver.ts";
 import type { Sendable } from "./sendable.ts";
-import { Sender, type SenderCore } from "./sender.ts";
+import { Sender } from "./sender.ts";
+import type { SenderCore } from "./sender_core.ts";
 
 /** The consumer of all connections with the option `discardMessages`: it has no callbacks. */
 const DISCARD = new CallbackConsumer<unknown>({});
@@ -352,6 +353,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   data(chunk: Uint8Array): void {
     const receiver = this.receiver;
+    this.settings.counters.bytesReceived += chunk.length;
     this.keepalive.onActivity();
     this.sender.cork();
     if (!this.isClosed && !this.hasFailed) receiver.take(chunk);

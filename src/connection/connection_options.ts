@@ -4,12 +4,16 @@ import { PerMessageDeflate } from "../extensions/permessage_deflate.ts";
 import { aBoolean, anOptionsObject, anything, either, oneOf } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import type { PayloadMode } from "../protocol/message.ts";
+import type { ConnectionCounters } from "./counters.ts";
 import { DEFAULT_LIMITS, resolveLimits } from "./limits.ts";
 import type { Timers } from "../util/timers.ts";
 import type { Limits } from "./limits.ts";
 
 /** The treatment of a `send()` for which the send queue has no room: see {@linkcode ConnectionOptions}. */
 export type Overflow = "close" | "reject";
+
+/** The treatment of a peer that exceeds `messageRate` or `byteRate`: see {@linkcode ConnectionOptions}. */
+export type OverRate = "pause" | "close";
 
 /** Options of a connection, of either role. */
 export interface ConnectionOptions {
@@ -37,6 +41,15 @@ export interface ConnectionOptions {
    * @default {"close"}
    */
   overflow?: Overflow;
+  /**
+   * The treatment of a peer that exceeds `messageRate` or `byteRate` of `limits`. `"pause"` does not read
+   * the connection until the peer may send more, so that TCP slows the peer down. `"close"` closes it with
+   * 1008. What a peer has sent while the event loop was stalled, or while reading was paused for a slow
+   * handler, is allowed in addition.
+   *
+   * @default {"pause"}
+   */
+  overRate?: OverRate;
   /**
    * The ownership of the bytes of a received binary message:
    *
@@ -93,6 +106,7 @@ const deflateOptionChecks: OptionChecks<PerMessageDeflateOptions> = {
 export const connectionOptionChecks: OptionChecks<ConnectionOptions> = {
   compression: either(aBoolean, anOptionsObject(deflateOptionChecks)),
   overflow: oneOf("close", "reject"),
+  overRate: oneOf("pause", "close"),
   payload: oneOf("shared", "owned", "borrowed"),
   overwriteBorrowed: aBoolean,
   discardMessages: aBoolean,
@@ -108,12 +122,15 @@ export interface ConnectionConfig {
   /** The extensions to offer or to accept. */
   readonly extensions: readonly Extension[];
   readonly overflow: Overflow;
+  readonly overRate: OverRate;
   readonly payload: PayloadMode;
   readonly overwriteBorrowed: boolean;
   readonly discardMessages: boolean;
   readonly limits: Readonly<Limits>;
   /** The timers of the connection; those of the process unless a test sets them. */
   readonly timers?: Timers;
+  /** Counts the events of the connection, for its server. */
+  readonly counters?: ConnectionCounters;
 }
 
 /**
@@ -123,7 +140,7 @@ export interface ConnectionConfig {
  * @throws {RangeError} If a limit, or an option of permessage-deflate, is out of its range.
  */
 export function resolveConnectionOptions(options: ConnectionOptions): ConnectionConfig {
-  const { compression = false, overflow = "close", limits } = options;
+  const { compression = false, overflow = "close", overRate = "pause", limits } = options;
   const { payload = "shared", overwriteBorrowed = false, discardMessages = false } = options;
   const extensions = compression === false
     ? []
@@ -134,6 +151,7 @@ export function resolveConnectionOptions(options: ConnectionOptions): Connection
   return {
     extensions,
     overflow,
+    overRate,
     payload,
     overwriteBorrowed,
     discardMessages,

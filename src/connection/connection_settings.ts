@@ -3,7 +3,9 @@ import type { Role } from "../protocol/frame.ts";
 import type { PayloadMode } from "../protocol/message.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
 import type { Timers } from "../util/timers.ts";
-import type { Overflow } from "./connection_options.ts";
+import type { Overflow, OverRate } from "./connection_options.ts";
+import type { ConnectionCounters } from "./counters.ts";
+import type { InspectedFrame } from "./frame_inspector.ts";
 import type { Limits } from "./limits.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
@@ -15,6 +17,7 @@ import type { MessageConsumer } from "./message_consumer.ts";
 interface ConnectionReports<Socket> {
   error(error: unknown, socket: Socket): void;
   closed(socket: Socket): void;
+  inspect(frame: InspectedFrame, socket: Socket): void;
 }
 
 /** The settings that the connections of one server or client share: one object for all of them. */
@@ -24,6 +27,8 @@ export interface ConnectionSettings<Socket> {
   readonly timers: Timers;
   /** The memory budget of the server; a client has none. */
   readonly budget: MemoryBudget | undefined;
+  /** Counts the events of all connections with these settings. */
+  readonly counters: ConnectionCounters;
   /** The treatment of a `send()` for which the send queue has no room. */
   readonly overflow: Overflow;
   /** The ownership of received binary messages; "shared" by default. */
@@ -32,6 +37,10 @@ export interface ConnectionSettings<Socket> {
   readonly overwriteBorrowed?: boolean | undefined;
   /** Whether received messages are dropped. */
   readonly discardMessages?: boolean | undefined;
+  /** The treatment of a peer that exceeds a rate; "pause" by default. */
+  readonly overRate?: OverRate | undefined;
+  /** Called with each frame. */
+  readonly inspect?: ConnectionReports<Socket>["inspect"] | undefined;
   /** Creates the `Request` of the opening handshake when the application reads it. */
   readonly makeRequest: (headText: string) => Request;
   /** Returns the header fields of the handshake's response; for a client. */

@@ -5,12 +5,17 @@ import type { Limits } from "./limits.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import { Timer } from "../util/timers.ts";
 import type { Timers, Wheel } from "../util/timers.ts";
+import type { ConnectionCounters } from "./counters.ts";
 import { ControlFrameLimiter } from "./control_frame_limiter.ts";
 import { PART_OVERHEAD } from "./memory_usage.ts";
 
 /** The members of a connection that its {@linkcode Keepalive} uses. */
 export interface KeepaliveCore {
-  readonly settings: { readonly limits: Readonly<Limits>; readonly timers: Timers };
+  readonly settings: {
+    readonly limits: Readonly<Limits>;
+    readonly timers: Timers;
+    readonly counters: ConnectionCounters;
+  };
   /** The send queue. */
   readonly sender: {
     readonly isFull: boolean;
@@ -98,6 +103,7 @@ export class Keepalive extends Timer {
 
   /** Sends a Ping; resolves to the milliseconds until its Pong. */
   ping(): Promise<number> {
+    this.#core.settings.counters.pingsSent++;
     const { frame, roundTrip } = (this.#pings ??= new PendingPings()).add(this.#now);
     this.#core.sender.enqueue(frame);
     this.#core.updateMemoryUsage();
@@ -113,6 +119,7 @@ export class Keepalive extends Timer {
     // RFC 6455 §5.5.3: an unsolicited Pong is fine: "A response to an unsolicited Pong frame is not
     // expected." One that answers a Ping of ours is not counted.
     if (opcode === Opcode.Pong && this.#pings?.answer(payload, this.#now)) {
+      this.#core.settings.counters.answered(this.#pings.roundTrip!);
       if (this.wheel !== undefined) this.start();
       return;
     }
@@ -171,6 +178,7 @@ export class Keepalive extends Timer {
     const pings = this.#pings ??= new PendingPings();
     // At most one such Ping is in the send queue: a peer that does not read can't answer a second.
     if (pings.hasKeepalive && sender.queuedBytes > 0) return;
+    this.#core.settings.counters.pingsSent++;
     sender.enqueue(pings.addKeepalive(this.#now));
     sender.flush();
   }
@@ -180,6 +188,7 @@ export class Keepalive extends Timer {
   }
 
   #takePing(payload: Uint8Array): void {
+    this.#core.settings.counters.pingsReceived++;
     // RFC 6455 §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
     // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
     // most recently processed Ping frame." So the pongs to a peer that sends pings and does not read

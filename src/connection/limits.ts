@@ -145,6 +145,26 @@ export interface Limits {
    * @default {1000}
    */
   maxControlFrames: number;
+  /**
+   * The most messages a second that are accepted from the peer, on average; a value below 1 is allowed. While
+   * the peer has sent more, the connection is not read, or is closed: see the option `overRate`.
+   *
+   * @default {Infinity} no limit
+   */
+  messageRate: number;
+  /**
+   * The most messages that may come at once, within `messageRate`: the size of its token bucket.
+   *
+   * @default {messageRate} those of one second
+   */
+  burst: number;
+  /**
+   * The most bytes a second that are accepted from the peer, on average, frame headers included. Those of
+   * one second may come at once, and a chunk that exceeds them is processed before the wait.
+   *
+   * @default {Infinity} no limit
+   */
+  byteRate: number;
 }
 
 /** The defaults of {@linkcode Limits}. */
@@ -166,6 +186,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   pingInterval: 30_000,
   pongTimeout: 20_000,
   maxControlFrames: 1_000,
+  messageRate: Infinity,
+  burst: Infinity,
+  byteRate: Infinity,
 });
 
 /** The memory that a connection may use in addition to what its limits allow: one chunk, and buffers. */
@@ -189,6 +212,7 @@ export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
   if (limits.maxFragments === undefined) {
     resolved.maxFragments = defaultMaxFragments(resolved.maxMessageSize);
   }
+  if (limits.burst === undefined) resolved.burst = resolved.messageRate;
   if (limits.maxConnectionMemory === undefined) {
     resolved.maxConnectionMemory = Math.max(resolved.maxConnectionMemory, memoryFor(resolved));
   }

@@ -12,8 +12,10 @@ import { isControl } from "../protocol/opcode.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { TurnBudget } from "../transport/turn_budget.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
+import { inspectReceived } from "./frame_inspector.ts";
 import { SHORT_COPY } from "./memory_usage.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
+import { RateLimiter } from "./rate_limiter.ts";
 
 /** The value that overwrites the bytes of a borrowed message. */
 const OVERWRITTEN = 0xdd;
@@ -25,7 +27,14 @@ const SMALL_PART = 512;
 export interface ReceiverCore extends ConsumedConnection {
   readonly settings: Pick<
     ConnectionSettings<unknown>,
-    "role" | "limits" | "payload" | "overwriteBorrowed"
+    | "role"
+    | "limits"
+    | "timers"
+    | "counters"
+    | "payload"
+    | "overwriteBorrowed"
+    | "overRate"
+    | "inspect"
   >;
   readonly transport: Pick<Transport, "lendsChunks" | "pause" | "resume">;
   readonly sender: { readonly isFull: boolean };
@@ -68,6 +77,8 @@ export interface PartConsumer {
  * - the send queue is full, at a server: to read more would be to send more;
  * - the server's memory budget is used up.
  *
+ * If the peer exceeds its `messageRate` or `byteRate`, decoding and reading wait as well.
+ *
  * When the event-loop turn has spent its time on received data, the rest of the chunk waits for the next
  * turn, so that a peer that sends without end keeps no other waiting. The transport is paused until then.
  */
@@ -96,7 +107,8 @@ export class Receiver implements FrameSink {
   #hadPendingInput = false;
   #hasEnded = false;
   readonly #turn: ReceiverCore["turn"];
-  /** Cancels the wait for the next turn, if the rest of a chunk waits for it. */
+  readonly #limiter: RateLimiter | undefined;
+  /** Cancels the wait for the next turn, or for the rate limit, if there is one. */
   #cancelWait: (() => void) | undefined;
   /** The number of the turn in which the connection has last read on although the time was spent. */
   #extraTurn = -1;
@@ -105,17 +117,22 @@ export class Receiver implements FrameSink {
     this.#core = core;
     this.#extensions = extensions;
     this.#turn = core.turn;
+    this.#limiter = RateLimiter.for(core.settings);
     this.#maxMessageSize = core.settings.limits.maxMessageSize;
     const { payload = "shared", overwriteBorrowed = false } = core.settings;
     this.#payload = payload === "borrowed" && !core.consumer.borrows ? "shared" : payload;
     this.#overwrites = this.#payload === "borrowed" && overwriteBorrowed;
     this.#copyUpTo = this.#payload === "shared" && !core.transport.lendsChunks ? SHORT_COPY : 0;
-    this.#decodedSink = extensions === undefined
+    const sink = extensions === undefined
       ? this
-      : { enqueue: (frame) => extensions.receive(frame, this) };
+      : { enqueue: (frame: Frame) => extensions.receive(frame, this) };
+    const limited = this.#limiter?.limit(sink, () => this.#waitForRate()) ?? sink;
+    this.#decodedSink = core.settings.inspect === undefined
+      ? limited
+      : inspectReceived(limited, core);
   }
 
-  /** Whether the rest of a chunk waits for the next event-loop turn. */
+  /** Whether the rest of a chunk waits: for the next event-loop turn, or for the rate limit. */
   get #isWaiting(): boolean {
     return this.#cancelWait !== undefined;
   }
@@ -164,7 +181,9 @@ export class Receiver implements FrameSink {
   take(chunk: Uint8Array): void {
     this.#hadPendingInput = this.hasPendingInput;
     try {
+      this.#limiter?.refill();
       (this.#decoder ??= this.#makeDecoder()).transform(chunk, this.#decodedSink);
+      if (this.#limiter?.takeBytes(chunk.length) === false) this.#waitForRate();
     } catch (error) {
       this.#core.fail(error);
     }
@@ -172,7 +191,7 @@ export class Receiver implements FrameSink {
 
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
-    if (this.#cancelWait !== undefined) this.#skipWait();
+    if (this.#cancelWait !== undefined && !this.#limiter?.isWaiting) this.#skipWait();
     if (!this.#isReadingPaused) this.#updateFlow(this.#isWaiting || this.#isConsumerFull);
     if (!this.hasPendingInput) this.#core.consumer.compact?.();
     const isWaiting = this.#isReadingPaused || this.hasPendingInput;
@@ -182,6 +201,8 @@ export class Receiver implements FrameSink {
   /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */
   resume(): void {
     const core = this.#core;
+    // After our Close frame, the rate must not keep the peer's from us.
+    if (this.#limiter !== undefined && !core.isOpen) this.#endWait();
     if (this.#isWaiting || this.#isSendQueueFull) return;
     if (this.hasPendingInput) {
       this.#decodePending();
@@ -253,10 +274,20 @@ export class Receiver implements FrameSink {
   #look(): void {
     if (!this.#turn.isSpent() || this.#isWaiting) return;
     this.#pauseDecoding();
-    this.#cancelWait = this.#turn.wait(() => {
-      this.#cancelWait = undefined;
-      this.#core.onTurn();
-    });
+    this.#cancelWait = this.#turn.wait(() => this.#onWaited());
+  }
+
+  #onWaited(): void {
+    this.#cancelWait = undefined;
+    this.#core.onTurn();
+  }
+
+  /** The peer has exceeded its rate: the frames that follow wait until it may send more. */
+  #waitForRate(): void {
+    if (this.#isWaiting || !this.#core.isOpen) return;
+    this.#core.settings.counters.rateLimited++;
+    this.#decoder!.pause();
+    this.#cancelWait = this.#limiter!.wait(() => this.#onWaited());
   }
 
   /** Does not wait for the next turn if nothing is left to decode; once a turn, since more may arrive in it. */
@@ -276,6 +307,7 @@ export class Receiver implements FrameSink {
   #deliver(message: Message): void {
     const core = this.#core;
     if (core.isClosed) return;
+    core.settings.counters.messagesReceived++;
     // After our Close frame, to wait for a slow consumer would keep the peer's Close from us.
     if (!core.consumer.message(message, core) && core.isOpen) this.#pauseDecoding();
     if (this.#overwrites && typeof message !== "string") message.fill(OVERWRITTEN);
@@ -283,7 +315,9 @@ export class Receiver implements FrameSink {
 
   #takePart(part: MessagePart): void {
     const core = this.#core;
-    if (core.isClosed || this.#parts!.part(part, core) || !core.isOpen) return;
+    if (core.isClosed) return;
+    if (part.fin) core.settings.counters.messagesReceived++;
+    if (this.#parts!.part(part, core) || !core.isOpen) return;
     // The rest of a chunk costs less in the queue of the stream than when it is kept and decoded later.
     // Except for what an extension can expand a thousandfold, for any number of messages, and for parts
     // so small that each costs more than its bytes.
@@ -346,9 +380,11 @@ export class Receiver implements FrameSink {
     this.#isReadingPaused = shouldPause;
     if (shouldPause) {
       core.keepalive.paused();
+      this.#limiter?.refill();
       core.transport.pause();
     } else {
       core.keepalive.resumed();
+      this.#limiter?.resumed();
       core.transport.resume();
     }
   }

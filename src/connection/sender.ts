@@ -7,12 +7,12 @@ import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { FrameInit } from "../protocol/frame.ts";
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
-import type { Transport } from "../transport/transport.ts";
 import { handled, rejected } from "../util/promises.ts";
-import type { ConnectionSettings } from "./connection_settings.ts";
+import { InspectingEncoder } from "./frame_inspector.ts";
 import { notOpen } from "./ready_state.ts";
 import { SegmentQueue } from "./segment_queue.ts";
 import { SendWaiters } from "./send_waiters.ts";
+import type { SenderCore } from "./sender_core.ts";
 import { frameOf, isLonger, tooLong } from "./sendable.ts";
 import type { SendOptions } from "./sendable.ts";
 import type { SharedMessage } from "./shared_message.ts";
@@ -34,28 +34,6 @@ const SHORT = 16 * 1024;
 
 /** The result of `send()` and `ready` while the send queue has room. */
 export const READY: Promise<void> = Promise.resolve();
-
-/** The members of a connection that its {@linkcode Sender} uses. */
-export interface SenderCore {
-  readonly settings: Pick<ConnectionSettings<unknown>, "role" | "limits" | "timers" | "overflow">;
-  readonly transport: Pick<Transport, "write">;
-  /** Whether our Close frame has not been sent and the transport is open. */
-  readonly isOpen: boolean;
-  /** Whether the consumer has processed all messages. */
-  readonly isIdle: boolean;
-  /** Recounts the memory usage: it has grown, and a write is under way. */
-  updateMemoryUsage(): void;
-  /**
-   * The send queue is empty, or below its high-water mark again.
-   *
-   * @param wasFull Whether a caller has waited for that.
-   */
-  onWritten(wasFull: boolean): void;
-  /** No stream is being sent any more. */
-  onIdle(): void;
-  /** Sends a Close frame and starts the closing handshake. */
-  sendClose(payload: Uint8Array): void;
-}
 
 /**
  * Everything that a connection sends: encodes messages and frames, passes them through the extensions,
@@ -86,7 +64,9 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   constructor(core: SenderCore, extensions: ExtensionInUse | undefined) {
     this.#core = core;
-    this.#encoder = new FrameEncoder({ role: core.settings.role });
+    this.#encoder = core.settings.inspect === undefined
+      ? new FrameEncoder(core.settings)
+      : new InspectingEncoder(core);
     this.#extensions = extensions;
   }
 
@@ -195,7 +175,8 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     const { data, frame } = message;
     const length = frame.end - frame.start;
     // A client masks its frames, and a compressed one has the context of its connection.
-    if (settings.role === "client" || this.isStreaming || this.#extensions?.changes(length)) {
+    const isOwn = settings.role === "client" || settings.inspect !== undefined;
+    if (isOwn || this.isStreaming || this.#extensions?.changes(length)) {
       handled(this.send(data));
       return "sent";
     }
@@ -205,6 +186,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     }
     this.#segments ??= new SegmentQueue();
     if (this.#encoder.length > 0) this.#segments.push(this.#take());
+    settings.counters.messagesSent++;
     this.#segments.pushShared(frame);
     this.#pending += length;
     if (this.queuedBytes >= SEGMENT && !this.#isCorked) this.flush();
@@ -226,6 +208,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   /** StreamSender: sends a message now, through the extensions that would change it. */
   sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void {
     const extensions = this.#extensions;
+    this.#core.settings.counters.messagesSent++;
     if (extensions === undefined) return this.enqueue(message);
     // At most three bytes per character: an upper bound is enough to skip the extensions.
     const size = typeof message === "string" ? message.length * 3 : message.length;
@@ -235,6 +218,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /** StreamSender: sends a frame of a message through the extensions. */
   sendFrame(frame: FrameInit, options?: ExtensionSendOptions): void {
+    if (frame.fin) this.#core.settings.counters.messagesSent++;
     if (this.#extensions === undefined) this.enqueue(frame);
     else this.#extensions.send(frame, this, options);
   }
@@ -334,8 +318,9 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /** The send queue has no room for a message: returns the error, and applies the option `overflow`. */
   #overflow(message: OutgoingMessage): DOMException {
-    const { limits, overflow } = this.#core.settings;
+    const { limits, overflow, counters } = this.#core.settings;
     const { maxBufferedAmount } = limits;
+    counters.overflows++;
     if (isLonger(message, maxBufferedAmount)) return tooLong(message, maxBufferedAmount);
     const text =
       `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
@@ -366,6 +351,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   #afterWrite(bytes: Uint8Array<ArrayBuffer>): void {
     this.#writing = undefined;
     this.#pending -= bytes.length;
+    this.#core.settings.counters.bytesSent += bytes.length;
     if (!this.#segments?.isShared) FrameEncoder.recycle(bytes);
   }
 

@@ -3,6 +3,8 @@ import {
   resolveConnectionOptions,
 } from "../connection/connection_options.ts";
 import type { ConnectionConfig, ConnectionOptions } from "../connection/connection_options.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { InspectOptions } from "../connection/frame_inspector.ts";
 import { createOriginCheck } from "../handshake/origin.ts";
 import type { OriginCheck, OriginPolicy } from "../handshake/origin.ts";
 import { isToken } from "../http/characters.ts";
@@ -63,7 +65,8 @@ export interface UpgradeHandler<Result> {
 }
 
 /** Options of `accept()`, and those options of `serve()` that concern one connection. */
-export interface AcceptOptions<Data = unknown> extends ConnectionOptions, ProxyOptions {
+export interface AcceptOptions<Data = unknown>
+  extends ConnectionOptions, ProxyOptions, InspectOptions<WebSocketConnection<Data>> {
   /**
    * Decides on a valid WebSocket request. `undefined` or options accept it. A `Response` of any class
    * refuses it, whatever its status. Any other result, and an exception, is reported to `onError`, and
@@ -105,6 +108,7 @@ function isString(value: unknown): boolean {
 /** The checks of these options. */
 export const acceptOptionChecks: OptionChecks<AcceptOptions> = {
   ...connectionOptionChecks,
+  inspect: aFunction,
   trustedProxies: aListOf("addresses", isString),
   forwardedField: anything,
   proxyProtocol: aBoolean,
@@ -124,6 +128,8 @@ export interface AcceptConfig<Data> extends ConnectionConfig {
   readonly makeRequest: (headText: string) => Request;
   /** The trusted proxies; `undefined` if there are none. */
   readonly proxies: TrustedProxies | undefined;
+  /** Called with each frame. */
+  readonly inspect: AcceptOptions<Data>["inspect"];
 }
 
 /**
@@ -142,5 +148,6 @@ export function resolveAcceptOptions<Data>(options: AcceptOptions<Data>): Accept
     scheme,
     makeRequest: (headText) => toRequest(parseRequestHead(headText), { scheme }),
     proxies: resolveProxies(options),
+    inspect: options.inspect,
   };
 }

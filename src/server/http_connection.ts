@@ -89,8 +89,8 @@ export class HttpConnection<Data> extends HttpResponder
     config: AcceptConfig<Data>,
     handler: HttpConnectionHandler<Data>,
   ) {
-    const { limits, timers } = config;
-    super(transport, limits.closeTimeout, (error) => handler.closed(error, this), timers);
+    const { limits, timers, counters } = config;
+    super(transport, limits.closeTimeout, (error) => handler.closed(error, this), timers, counters);
     this.#config = config;
     this.#handler = handler;
     this.#proxiedClient = config.proxies?.clientBehind(transport.remoteAddr);
@@ -121,6 +121,7 @@ export class HttpConnection<Data> extends HttpResponder
 
   /** Transport: received data. */
   override data(chunk: Uint8Array): void {
+    super.data(chunk);
     if (this.isFinishing || this.isClosed || this.#isOpened) return;
     const isOwn = !this.transport.lendsChunks;
     const body = this.#fetching?.body;
@@ -282,10 +283,9 @@ export class HttpConnection<Data> extends HttpResponder
   regulate(): void {
     if (this.isClosed || this.#isOpened) return;
     const isFull = this.#reader.inputSize >= MAX_INPUT || this.#memory.isStopped;
-    const isPaused = isFull && !this.isFinishing;
-    if (isPaused === this.#isPaused) return;
-    this.#isPaused = isPaused;
-    if (isPaused) this.transport.pause();
+    if ((isFull && !this.isFinishing) === this.#isPaused) return;
+    this.#isPaused = !this.#isPaused;
+    if (this.#isPaused) this.transport.pause();
     else this.transport.resume();
   }
 

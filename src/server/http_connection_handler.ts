@@ -1,5 +1,6 @@
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { ConnectionSettings } from "../connection/connection_settings.ts";
+import { uncounted } from "../connection/counters.ts";
 import type { HandshakeError } from "../http/errors.ts";
 import type { Addr } from "../transport/transport.ts";
 import { timers as processTimers } from "../util/timers.ts";
@@ -52,16 +53,28 @@ export function connectionSettings<Data>(
   config: AcceptConfig<Data>,
   server: Pick<ConnectionSettings<WebSocketConnection<Data>>, "budget" | "onError" | "onClosed">,
 ): ConnectionSettings<WebSocketConnection<Data>> {
-  const { limits, overflow, payload, overwriteBorrowed, discardMessages, makeRequest } = config;
-  const { timers = processTimers } = config;
-  return {
-    role: "server",
+  const {
     limits,
-    timers,
     overflow,
     payload,
     overwriteBorrowed,
     discardMessages,
+    makeRequest,
+    overRate,
+    inspect,
+  } = config;
+  const { timers = processTimers, counters = uncounted } = config;
+  return {
+    role: "server",
+    limits,
+    timers,
+    counters,
+    overflow,
+    payload,
+    overwriteBorrowed,
+    discardMessages,
+    overRate,
+    inspect,
     makeRequest,
     ...server,
   };

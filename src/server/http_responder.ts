@@ -1,3 +1,5 @@
+import { uncounted } from "../connection/counters.ts";
+import type { ConnectionCounters } from "../connection/counters.ts";
 import { Timer, timers as processTimers } from "../util/timers.ts";
 import type { Timers } from "../util/timers.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
@@ -18,6 +20,8 @@ export class HttpResponder extends Timer implements TransportHandler {
   protected readonly transport: Transport;
   /** The timers of the connection. */
   protected readonly timers: Timers;
+  /** Counts the bytes. */
+  protected readonly counters: ConnectionCounters;
   readonly #timeout: number;
   readonly #onClosed: (error?: unknown) => void;
   #queue: Uint8Array[] = [];
@@ -43,8 +47,10 @@ export class HttpResponder extends Timer implements TransportHandler {
     timeout: number,
     onClosed: (error?: unknown) => void,
     timers: Timers = processTimers,
+    counters: ConnectionCounters = uncounted,
   ) {
     super();
+    this.counters = counters;
     this.timers = timers;
     this.transport = transport;
     this.#timeout = timeout;
@@ -107,12 +113,15 @@ export class HttpResponder extends Timer implements TransportHandler {
   }
 
   /** Transport: discards received data. */
-  data(_chunk: Uint8Array): void {}
+  data(chunk: Uint8Array): void {
+    this.counters.bytesReceived += chunk.length;
+  }
 
   /** Transport: the last write has completed. */
   drain(): void {
     if (!this.#isWriting) return;
     this.#isWriting = false;
+    this.counters.bytesSent += this.#writingBytes;
     this.#writingBytes = 0;
     this.stopTimer();
     this.#flush();
@@ -154,7 +163,10 @@ export class HttpResponder extends Timer implements TransportHandler {
       if (bytes === undefined) break;
       this.#queuedBytes -= bytes.length;
       this.#isWriting = !this.transport.write(bytes) && !this.#isClosed;
-      if (!this.#isWriting) continue;
+      if (!this.#isWriting) {
+        this.counters.bytesSent += bytes.length;
+        continue;
+      }
       this.#writingBytes = bytes.length;
       this.#startTimer();
     }

@@ -1,6 +1,9 @@
+import { uncounted } from "../connection/counters.ts";
+import type { ConnectionCounters } from "../connection/counters.ts";
 import type { HandshakeError } from "../http/errors.ts";
 import { writeErrorResponse } from "../http/response_writer.ts";
 import type { Transport } from "../transport/transport.ts";
+import { timers } from "../util/timers.ts";
 import { HttpResponder } from "./http_responder.ts";
 
 /** The maximum number of pending responses. Further connections are dropped. */
@@ -27,6 +30,7 @@ export interface RefusalHandler {
 export class RefusalResponder {
   readonly #timeout: number;
   readonly #handler: RefusalHandler;
+  readonly #counters: ConnectionCounters;
   #pending = 0;
   #reportedAt = -Infinity;
 
@@ -35,8 +39,10 @@ export class RefusalResponder {
    *
    * @param timeout The time in which a peer must read the response and close, in milliseconds.
    * @param handler The receiver of the events.
+   * @param counters Counts the bytes of the responses.
    */
-  constructor(timeout: number, handler: RefusalHandler) {
+  constructor(timeout: number, handler: RefusalHandler, counters: ConnectionCounters = uncounted) {
+    this.#counters = counters;
     this.#timeout = timeout;
     this.#handler = handler;
   }
@@ -54,10 +60,16 @@ export class RefusalResponder {
     }
     if (isSilent || this.#pending >= MAX_PENDING) return transport.abort();
     this.#pending++;
-    const responder = new HttpResponder(transport, this.#timeout, () => {
-      this.#pending--;
-      this.#handler.closed(responder);
-    });
+    const responder = new HttpResponder(
+      transport,
+      this.#timeout,
+      () => {
+        this.#pending--;
+        this.#handler.closed(responder);
+      },
+      timers,
+      this.#counters,
+    );
     this.#handler.responding(responder);
     responder.start();
     responder.write(writeErrorResponse(error, { date: new Date() }));

@@ -1,5 +1,6 @@
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Addr } from "../transport/transport.ts";
+import type { ServerStats } from "./server_stats.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 
 /**
@@ -19,6 +20,8 @@ export interface RunningServer {
   readonly isDraining: boolean;
   /** The memory of all connections together, in bytes: the sum of their `heldBytes`. */
   readonly heldBytes: number;
+  /** What the server has done so far, and what it does now. */
+  readonly stats: ServerStats;
   /** Shuts the server down. */
   shutdown(options?: ShutdownOptions): Promise<void>;
 }

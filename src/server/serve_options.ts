@@ -27,8 +27,9 @@ export interface FetchInfo extends RequestInfo {
  * - listen: `hostname`, `port`, `path`, `tls`, `reusePort`;
  * - admission: `upgrade`, `origins`, `maxConnections`, `maxConnectionsPerAddress`, `maxMemory`;
  * - proxies: `trustedProxies`, `forwardedField`, `proxyProtocol`, `scheme`;
- * - protocol: `fetch`, `protocols`, `compression`, `overflow`, `payload`, `discardMessages`, `limits`;
- * - lifecycle: `signal`, `onListen`, `onError`.
+ * - protocol: `fetch`, `protocols`, `compression`, `overflow`, `payload`, `discardMessages`, `limits`,
+ *   `overRate`;
+ * - lifecycle: `signal`, `onListen`, `onError`, `inspect`.
  */
 export interface ServeOptions<Data = unknown>
   extends ListenOptions, AdmissionOptions, AcceptOptions<Data> {

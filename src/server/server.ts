@@ -1,11 +1,4 @@
-import { listen } from "../transport/runtime.ts";
-import type {
-  Addr,
-  Listener,
-  ListenHandler,
-  ListenOptions,
-  Transport,
-} from "../transport/transport.ts";
+import type { Addr, Listener, Transport } from "../transport/transport.ts";
 import { resolveAcceptOptions } from "./accept_options.ts";
 import type { AcceptConfig, UpgradeData, UpgradeHandler, UpgradeResult } from "./accept_options.ts";
 import { HttpConnection } from "./http_connection.ts";
@@ -15,6 +8,7 @@ import { ReadyState } from "../connection/ready_state.ts";
 import { BudgetAccount, MemoryBudget } from "../connection/memory_budget.ts";
 import { timers } from "../util/timers.ts";
 import { coreOf } from "../connection/connection.ts";
+import { ConnectionCounters } from "../connection/counters.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { resolveHandler, startWithHandler } from "../connection/handler.ts";
 import type { Handler, ResolvedHandler } from "../connection/handler.ts";
@@ -30,11 +24,22 @@ import { onRejected } from "../util/promises.ts";
 import { resolveShutdownOptions, Shutdown } from "./shutdown.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 import { RefusalResponder } from "./refusal_responder.ts";
+import { listenAt, urlOf } from "./server_address.ts";
+import { ServerCounters, takeStats } from "./server_stats.ts";
+import type { ServerStats } from "./server_stats.ts";
 
 /** The largest head of a request, in bytes, that counts as a part of the connection's object. */
 const UNCOUNTED_HEAD = 1024;
 /** The default of `maxMemory`, in bytes. */
 const MAX_MEMORY = 512 * 1024 * 1024;
+
+/** Assigned by the class: only it can read its private field. */
+let getCounters: (server: object) => ConnectionCounters | undefined;
+
+/** Returns the counters of a server's WebSockets; `undefined` for any other object. */
+export function countersOf(server: object): ConnectionCounters | undefined {
+  return getCounters(server);
+}
 
 /** A running server, as returned by {@linkcode serve}. */
 export class WebSocketServer<Data = unknown> implements RunningServer {
@@ -72,6 +77,8 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   readonly #headSizes = new Map<WebSocketConnection<Data>, number>();
   readonly #headAccount: BudgetAccount;
   #headBytes = 0;
+  readonly #counters = new ServerCounters();
+  readonly #socketCounters = new ConnectionCounters();
   readonly #limits: ConnectionLimits;
   readonly #refusals: RefusalResponder;
   readonly #onFinished: () => void;
@@ -80,15 +87,18 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   #isStopping = false;
   #isListening = true;
 
+  static {
+    getCounters = (server) => #socketCounters in server ? server.#socketCounters : undefined;
+  }
+
   /** @internal Use {@linkcode serve}. */
   constructor(options: ServeOptions<Data>, handler: Handler<Data>) {
     checkOptions<ServeOptions>("serve()", options, serveOptionChecks);
     this.#options = options;
     this.#handler = resolveHandler("serve()", handler, options.discardMessages);
-    this.#config = resolveAcceptOptions({
-      ...options,
-      scheme: options.scheme ?? (options.tls === undefined ? "http" : "https"),
-    });
+    const { scheme = options.tls === undefined ? "http" : "https" } = options;
+    const counters = this.#socketCounters;
+    this.#config = { ...resolveAcceptOptions({ ...options, scheme }), counters };
     const { maxMemory = MAX_MEMORY } = options;
     this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout, timers);
     // Pausing a connection does not free its head, and one head can't be freed alone.
@@ -110,7 +120,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
         this.#checkFinished();
       },
       refused: (error) => this.#report(error),
-    });
+    }, counters);
     this.#connectionHandler = this.#makeConnectionHandler();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
@@ -154,6 +164,17 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
    */
   get heldBytes(): number {
     return this.#budget.memoryUsage;
+  }
+
+  /**
+   * What the server has done so far, and what it does now: a new object each time. `prometheus()` and
+   * `instrument()` pass the numbers on.
+   */
+  get stats(): ServerStats {
+    const open = this.#connections.size;
+    const connections = open + this.#others.size;
+    const gauges = { open, connections, heldBytes: this.heldBytes };
+    return takeStats(this.#counters, this.#socketCounters, gauges);
   }
 
   /**
@@ -212,10 +233,12 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
 
   #accept(transport: Transport): void {
     if (this.#isStopping) return transport.abort();
+    this.#counters.accepted++;
     // Reading the address creates an object, which is needed only if addresses are limited.
     const addr = this.#limits.limitsAddresses ? transport.remoteAddr : undefined;
     const refusal = this.#limits.acquire(addr);
     if (refusal !== undefined) {
+      this.#counters.refused(refusal);
       const isSilent = this.#config.proxies?.expectsHeader(transport.remoteAddr);
       return this.#refusals.refuse(transport, refusal, isSilent);
     }
@@ -228,11 +251,15 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   #makeConnectionHandler(): HttpConnectionHandler<Data> {
     const { fetch } = this.#options;
     return {
-      fetch: fetch && ((request, info) => fetch(request, { ...info, server: this })),
+      fetch: fetch && ((request, info) => {
+        this.#counters.requests++;
+        return fetch(request, { ...info, server: this });
+      }),
       connectionSettings: connectionSettings(this.#config, {
         budget: this.#budget,
         onError: (error, socket) => this.#report(error, socket),
         onClosed: (socket) => {
+          this.#socketCounters.closed(coreOf(socket).closeInfo!);
           this.#connections.delete(socket);
           this.#connectionSet?.delete(socket);
           this.#uncountHead(socket);
@@ -249,6 +276,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
         this.#open(socket, response, early);
       },
       refused: (error) => {
+        this.#counters.refused(error);
         if (error.code === "ERR_HANDSHAKE_REFUSED") return; // The application's decision.
         this.#report(error.code === "ERR_HANDSHAKE_INTERNAL" ? error.cause : error);
       },
@@ -273,6 +301,8 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     response: Uint8Array<ArrayBuffer>,
     early: Uint8Array,
   ): void {
+    this.#socketCounters.opened++;
+    this.#socketCounters.bytesReceived -= early.length; // The WebSocket counts them again.
     this.#connections.add(socket);
     this.#connectionSet?.add(socket);
     startWithHandler(socket, { answer: response, early }, this.#handler, this.#onReturned);
@@ -299,6 +329,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   };
 
   #report(error: unknown, socket?: WebSocketConnection<Data>): void {
+    this.#counters.errors++;
     reportError(this.#options.onError, error, socket);
   }
 
@@ -310,32 +341,6 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     this.#shutdown.end();
     this.#onFinished();
   }
-}
-
-/** Listens. The error of the runtime, whose class is kept, names the address. */
-function listenAt(options: ListenOptions, handler: ListenHandler): Listener {
-  try {
-    return listen(options, handler);
-  } catch (error) {
-    // A TypeError is about an option; it names the option.
-    if (error instanceof Error && !(error instanceof TypeError)) {
-      const { hostname = "0.0.0.0", port = 8080, path } = options;
-      const { code } = error as { code?: unknown };
-      const where = path === undefined ? `port ${port} of ${hostname}` : path;
-      const why = code === "EADDRINUSE" ? "the address is in use" : error.message;
-      const suffix = typeof code === "string" ? ` (${code})` : "";
-      error.message = `Cannot listen at ${where}: ${why}${suffix}`;
-    }
-    throw error;
-  }
-}
-
-function urlOf(addr: Addr, isTls: boolean): string {
-  if (addr.transport === "unix") return `ws+unix:${addr.path}`;
-  const { hostname, port } = addr;
-  const isEveryAddress = hostname === "0.0.0.0" || hostname === "::";
-  const host = isEveryAddress ? "localhost" : hostname.includes(":") ? `[${hostname}]` : hostname;
-  return new URL(`${isTls ? "wss" : "ws"}://${host}:${port}/`).href;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CloseInfo } from "../../src/connection/close_info.ts";
 import { ConnectionCore } from "../../src/connection/connection_core.ts";
 import type { ConnectionSettings } from "../../src/connection/connection_settings.ts";
+import { ConnectionCounters } from "../../src/connection/counters.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import type { WritableTarget } from "../../src/connection/message_writable.ts";
@@ -39,6 +40,7 @@ function makeCore(limits: Partial<Limits> = {}, hasConsumer = true) {
     limits: resolveLimits(limits),
     timers,
     budget: undefined,
+    counters: new ConnectionCounters(),
     overflow: "close",
     makeRequest: () => new Request("http://example.com/"),
     onError() {},

@@ -3,6 +3,7 @@ import { Keepalive } from "../../src/connection/keepalive.ts";
 import type { KeepaliveCore } from "../../src/connection/keepalive.ts";
 import type { WebSocketError } from "../../src/protocol/errors.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
+import { ConnectionCounters } from "../../src/connection/counters.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
@@ -29,7 +30,8 @@ class FakeCore implements KeepaliveCore {
   lostAt: number | undefined;
 
   constructor(limits: Partial<Limits>) {
-    this.settings = { limits: resolveLimits(limits), timers: new Timers(this.clock) };
+    const counters = new ConnectionCounters();
+    this.settings = { limits: resolveLimits(limits), timers: new Timers(this.clock), counters };
   }
 
   peerLost(error: WebSocketError): void {

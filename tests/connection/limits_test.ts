@@ -20,6 +20,9 @@ const defaults: Limits = {
   pingInterval: 30_000,
   pongTimeout: 20_000,
   maxControlFrames: 1_000,
+  messageRate: Infinity,
+  burst: Infinity,
+  byteRate: Infinity,
 };
 /** What a connection's memory has to fit. */
 const RAISES = new Set(["maxMessageSize", "maxBufferedAmount", "incomingHighWaterMark"]);
@@ -37,7 +40,8 @@ test("resolveLimits fills every gap with the default", () => {
 
 for (const name of names) {
   test(`resolveLimits takes ${name}, Infinity too, and leaves the others`, () => {
-    assertEquals(resolveLimits({ [name]: 7 }), { ...defaults, [name]: 7 });
+    const burst = name === "messageRate" && { burst: 7 };
+    assertEquals(resolveLimits({ [name]: 7 }), { ...defaults, ...burst, [name]: 7 });
     const raised = {
       ...(RAISES.has(name) && { maxConnectionMemory: Infinity }),
       ...(name === "maxMessageSize" && { maxFragments: Infinity }),

@@ -1,3 +1,4 @@
+import { ConnectionCounters } from "../../src/connection/counters.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { Receiver } from "../../src/connection/receiver.ts";
@@ -6,6 +7,7 @@ import type { ExtensionInUse } from "../../src/extensions/extension.ts";
 import { InvalidPayloadError } from "../../src/protocol/errors.ts";
 import type { Frame, Role } from "../../src/protocol/frame.ts";
 import type { Message, MessagePart } from "../../src/protocol/message.ts";
+import { timers } from "../../src/util/timers.ts";
 import { makeDeflate } from "../extensions/deflate_helpers.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
 import { deflated, RSV1 } from "../support/deflate.ts";
@@ -44,7 +46,8 @@ class FakeCore {
   readonly receiver: Receiver;
 
   constructor(role: Role = "client", extensions?: ExtensionInUse, limits: Partial<Limits> = {}) {
-    this.settings = { role, limits: resolveLimits(limits) };
+    const counters = new ConnectionCounters();
+    this.settings = { role, limits: resolveLimits(limits), timers, counters };
     this.receiver = new Receiver(this, extensions);
   }
 

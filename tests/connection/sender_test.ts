@@ -1,5 +1,6 @@
 import { Sender } from "../../src/connection/sender.ts";
 import type { Overflow } from "../../src/connection/connection_options.ts";
+import { ConnectionCounters } from "../../src/connection/counters.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
@@ -24,8 +25,11 @@ function makeSender(limits: Partial<Limits> = {}) {
       limits: resolveLimits(limits),
       timers,
       overflow: "close" as Overflow,
+      counters: new ConnectionCounters(),
     },
     transport,
+    socket: undefined,
+    reportError() {},
     isOpen: true,
     isIdle: true,
     get idles(): number {

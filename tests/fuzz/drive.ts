@@ -12,6 +12,8 @@ import type { Message, MessagePart, PayloadMode } from "../../src/protocol/messa
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
 import { join } from "../support/bytes.ts";
+import { uncounted } from "../../src/connection/counters.ts";
+import { timers } from "../../src/util/timers.ts";
 import { ensure, pieces, same } from "./target.ts";
 
 /** The ways: the codec alone, and a connection's receiver, with each of its options. */
@@ -196,7 +198,12 @@ function receiver(how: Drive, driven: Driven, parts: Map<number, Message[]>): Ta
   const lendsChunks = how.way.startsWith("lent");
   let failure: unknown;
   const core: ReceiverCore = {
-    settings: { role, limits: { ...DEFAULT_LIMITS, maxMessageSize, maxFragments } },
+    settings: {
+      role,
+      limits: { ...DEFAULT_LIMITS, maxMessageSize, maxFragments },
+      timers,
+      counters: uncounted,
+    },
     transport: { lendsChunks, pause() {}, resume() {} },
     sender: { isFull: false },
     readers: { onFull() {} },

@@ -1,6 +1,8 @@
 import type { MemoryBudget } from "../../src/connection/memory_budget.ts";
 import type { Overflow } from "../../src/connection/connection_options.ts";
 import type { ExtensionAgreement } from "../../src/extensions/extension.ts";
+import { ConnectionCounters } from "../../src/connection/counters.ts";
+import type { InspectedFrame } from "../../src/connection/frame_inspector.ts";
 import { CallbackConsumer } from "../../src/connection/callback_consumer.ts";
 import { coreOf, WebSocketConnection } from "../../src/connection/connection.ts";
 import type { SocketHandler } from "../../src/connection/connection.ts";
@@ -25,6 +27,8 @@ export interface OpenOptions {
   payload?: PayloadMode;
   overwriteBorrowed?: boolean;
   budget?: MemoryBudget;
+  counters?: ConnectionCounters;
+  inspect?: (frame: InspectedFrame) => void;
   /** The negotiated extensions. Default: none. */
   agreements?: readonly ExtensionAgreement[];
   handler?: SocketHandler<string>;
@@ -68,6 +72,8 @@ export function open(options: OpenOptions = {}): Opened {
       limits: resolveLimits(options.limits),
       timers: options.timers ?? timers,
       budget: options.budget,
+      counters: options.counters ?? new ConnectionCounters(),
+      inspect: options.inspect,
       overflow: options.overflow ?? "close",
       payload: options.payload,
       overwriteBorrowed: options.overwriteBorrowed,
