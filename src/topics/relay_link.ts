@@ -139,15 +139,19 @@ export class RelayLink {
 
   async #begin(topic: Topic, askers: Asker[]): Promise<void> {
     while (!this.#isDisposed && askers.some(({ subscription }) => subscription.isActive)) {
+      const { live } = topic;
+      let isLive = false;
       try {
-        await topic.live;
+        await live;
+        isLive = true;
         await this.#read(topic, askers);
         return;
       } catch (error) {
         if (this.#isDisposed) return;
         this.#target.reportError(error);
         await this.#delay();
-        if (topic.subscriptions.length > 0) this.subscribe(topic);
+        // A topic that is live continues: if it began again, earlier subscribers would miss messages.
+        if (!isLive && topic.live === live && topic.subscriptions.length > 0) this.subscribe(topic);
       }
     }
   }

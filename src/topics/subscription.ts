@@ -101,10 +101,15 @@ export class TopicSubscription implements Subscription {
     this.#early = undefined;
     this.#context.counts.waiting -= early.length;
     for (const { publication, data } of early) {
-      const isReplayed = publication.position?.epoch === position?.epoch &&
-        publication.position!.offset <= position!.offset;
-      if (!isReplayed && this.#isActive) this.#wait(publication, data);
+      if (!this.beganAfter(publication) && this.#isActive) this.#wait(publication, data);
     }
+  }
+
+  /** Whether a kept message is older than the start of the subscription: the store's answer included it. */
+  beganAfter({ position }: Publication): boolean {
+    const start = this.#start?.position;
+    return position !== undefined && start !== undefined && position.epoch === start.epoch &&
+      position.offset <= start.offset;
   }
 
   #replay(replay: Publication[]): void {

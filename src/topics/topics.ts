@@ -227,6 +227,8 @@ class LocalTopics implements Topics {
       const subscription = subscriptions[i]!;
       const { encode } = subscription;
       if (!subscription.isActive || subscription.subscriber.peer === except) continue;
+      // A broker may deliver a message after the store has returned it.
+      if (subscription.beganAfter(publication)) continue;
       let data: SharedMessage | undefined;
       if (encode === undefined) data = plain ??= new SharedMessage(publication.data);
       else {
