@@ -16,8 +16,8 @@ const ANNOUNCED = 3;
 /** The maximum number of topics in one heartbeat, question or answer. */
 const MAX_TOPICS = 500;
 
-/** The timeout for the broker's confirmation of a message, in milliseconds. */
-const CONFIRM_TIMEOUT = 5000;
+/** The timeout for the broker's confirmation of a message, in milliseconds: with the timer's delay under 5 s. */
+const CONFIRM_TIMEOUT = 4800;
 
 /** A message of a kept topic, as its store delivers it. */
 export interface StoredMessage extends WireMessage {
@@ -186,7 +186,7 @@ export class BrokerRelay implements Relay {
     } catch (error) {
       throw unknownOutcome(error instanceof Error ? error.message : String(error));
     }
-    throw unknownOutcome("no answer within 5 s");
+    throw unknownOutcome("no answer within 4.8 s");
   }
 
   read(topic: string, since: Position | undefined, limit: number): Promise<History> {
@@ -383,7 +383,7 @@ export class BrokerRelay implements Relay {
     const number = ++this.#count;
     const stop = this.#timeouts.after(CONFIRM_TIMEOUT, () => {
       this.#probes.delete(number);
-      reject(unknownOutcome("no answer within 5 s"));
+      reject(unknownOutcome("no answer within 4.8 s"));
     });
     this.#probes.set(number, {
       connection,

@@ -5,6 +5,12 @@ import { parsePosition } from "./topics_protocol.ts";
 import type { History, Keep, Position } from "./types.ts";
 
 /**
+ * The least time for which the epoch and the offset of a topic are remembered after its last message, in
+ * milliseconds. They outlive the messages, so that a quiet topic does not look like a lost one.
+ */
+const REMEMBERED = 86_400_000;
+
+/**
  * Stores a message and publishes it with its position in one atomic step, so that the history and the live
  * messages agree. The id of a stream entry is the offset. Each key has a time to live.
  *
@@ -28,8 +34,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('XADD', KEYS[2], string.format('%.0f-0', offset), 'm', ARGV[1], 't', string.format('%.0f', now),
   'b', ARGV[8])
-local bytes = redis.call('HINCRBY', KEYS[1], 'b', ARGV[8])
 local length = redis.call('XLEN', KEYS[2])
+if length == 1 then redis.call('HSET', KEYS[1], 'b', 0) end
+local bytes = redis.call('HINCRBY', KEYS[1], 'b', ARGV[8])
 local most = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 while length > most or (limit > 0 and bytes > limit and length > 0) do
@@ -39,7 +46,7 @@ while length > most or (limit > 0 and bytes > limit and length > 0) do
   length = length - 1
 end
 redis.call('HSET', KEYS[1], 'a', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.max(ARGV[4], ${REMEMBERED})))
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
 local position = epoch .. ':' .. string.format('%.0f', offset)
 if ARGV[6] == '1' then redis.call('SET', KEYS[3], position, 'PX', ARGV[4]) end
@@ -48,15 +55,24 @@ return position
 `;
 
 /**
- * Reads a topic. KEYS: the hash and the stream. ARGV: the first requested offset, and the maximum number.
- * Returns the position, the first offset that is kept, and the entries: offset, message, ...
+ * Reads a topic. KEYS: the hash and the stream. ARGV: the first requested offset, the maximum number, and an
+ * epoch for a topic without messages, or ''. Returns the position, the first offset that is kept, and the
+ * entries: offset, message, ...
  */
 const READ = `
 local epoch = redis.call('HGET', KEYS[1], 'e')
-if not epoch then return {'', '0', '1'} end
-local offset = redis.call('HGET', KEYS[1], 'o')
+if not epoch then
+  if ARGV[3] ~= '' then
+    redis.call('DEL', KEYS[2])
+    redis.call('HSET', KEYS[1], 'e', ARGV[3])
+    redis.call('PEXPIRE', KEYS[1], ${REMEMBERED})
+  end
+  return {ARGV[3], '0', '1'}
+end
+local offset = redis.call('HGET', KEYS[1], 'o') or '0'
 local time = redis.call('TIME')
-local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(redis.call('HGET', KEYS[1], 'a'))
+local age = tonumber(redis.call('HGET', KEYS[1], 'a') or '0')
+local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - age
 local first = offset + 1
 while true do
   local entry = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
@@ -146,11 +162,26 @@ export class RedisStore {
     return { publications, position, complete };
   }
 
-  async #read(topic: string, since: Position | undefined, limit: number): Promise<StoredEntries> {
+  /** @param newEpoch The epoch of a topic that has had no message; `""` if it is only read. */
+  async #read(
+    topic: string,
+    since: Position | undefined,
+    limit: number,
+    newEpoch = "",
+  ): Promise<StoredEntries> {
     const [hash, stream] = this.#keysOf(topic);
     const from = since === undefined ? 0 : since.offset + 1;
     const count = Math.min(limit, 2 ** 31);
-    const answer = await this.#command("EVAL", READ, "2", hash, stream, `${from}`, `${count}`);
+    const answer = await this.#command(
+      "EVAL",
+      READ,
+      "2",
+      hash,
+      stream,
+      `${from}`,
+      `${count}`,
+      newEpoch,
+    );
     const [epoch, offset, first, ...stored] = (answer as unknown[]).map(String);
     const position = { epoch: epoch!, offset: Number(offset) };
     const isKnown = since === undefined
@@ -230,7 +261,9 @@ export class RedisStore {
     try {
       const { last } = followed;
       const limit = last === undefined ? 0 : Infinity;
-      const { entries, position, complete } = await this.#read(topic, last, limit);
+      // A subscriber needs the epoch before the first message, to recover later.
+      const epoch = last === undefined ? crypto.randomUUID() : "";
+      const { entries, position, complete } = await this.#read(topic, last, limit, epoch);
       if (this.#followed.get(topic) !== followed) return;
       if (last !== undefined && !complete) {
         const isSame = last.epoch === position.epoch && last.offset < position.offset;
