@@ -32,6 +32,7 @@ const sharing = [
   "api_example_test.ts",
   "browser",
   "chat_rooms_test.ts",
+  "cluster",
   "docs_test.ts",
   "example_client_test.ts",
   "examples_test.ts",
@@ -42,7 +43,7 @@ const sharing = [
   "relays_test.ts",
 ];
 /** Those of them that mostly wait, and run beside the others. */
-const waiting = ["relays_test.ts"];
+const waiting = ["cluster", "relays_test.ts"];
 
 const parts = process.argv.slice(2);
 const known = ["check", "deno", "bun", "quick", "system"];

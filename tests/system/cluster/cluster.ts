@@ -36,6 +36,8 @@ export interface ClusterOptions {
   hasProxies: boolean;
   /** The time between two heartbeats, in milliseconds. @default {1000} */
   heartbeat?: number;
+  /** The longest delay of a subscriber before it connects again, in milliseconds. @default {30000} */
+  maxDelay?: number;
 }
 
 /** A node. */
@@ -81,7 +83,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { nodes, subscribers, connections, topics, hasProxies, heartbeat } = this.#options;
+    const { nodes, subscribers, connections, topics, hasProxies, heartbeat, maxDelay } =
+      this.#options;
     await this.broker.start();
     const { tcp, webSocket } = this.broker.ports;
     for (const [index, [runtime, client]] of nodes.entries()) {
@@ -100,7 +103,12 @@ export class Cluster implements AsyncDisposable {
     }
     const ports = this.nodes.map(({ config }) => config.port);
     for (const runtime of subscribers) {
-      const config = { ports, count: connections, topics };
+      const config = {
+        ports,
+        count: connections,
+        topics,
+        ...(maxDelay === undefined ? {} : { maxDelay }),
+      };
       this.subscribers.push(new Process(runtime, "subscribers_main.ts", config));
     }
     await Promise.all(this.subscribers.map((process) => process.ask("started", 1)));

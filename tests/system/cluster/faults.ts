@@ -55,6 +55,12 @@ export async function runScript(
   log: (text: string) => void,
 ): Promise<void> {
   const startedAt = performance.now();
+  let crashing = Promise.resolve();
+  const crash = async ({ node, ms }: Fault) => {
+    await cluster.kill(node);
+    await pause(ms);
+    await cluster.restart(node);
+  };
   const all = faults.map(async (fault) => {
     const { kind, at, ms, node, delay } = fault;
     await pause(startedAt + at - performance.now());
@@ -66,9 +72,8 @@ export async function runScript(
         await pause(ms);
         return await cluster.broker.start();
       case "crash":
-        await cluster.kill(node);
-        await pause(ms);
-        return await cluster.restart(node);
+        // A node can't start while the broker is out of reach, so this may take longer than the script says.
+        return await (crashing = crashing.then(() => crash(fault)));
       case "reset":
         return cluster.proxies[node]!.reset();
       default:

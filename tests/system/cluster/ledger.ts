@@ -20,12 +20,16 @@ export function accountProblems(accounts: readonly Account[], published: Publish
   return problems;
 }
 
-/** The last number of each killed publisher in each topic that a subscriber has. */
+/**
+ * The last number of each killed publisher in each topic that a subscriber has. Of topics that are not kept,
+ * subscribers of its own node do not count: it may have been cut off from the broker before it was killed.
+ */
 function lastOfKilled(accounts: readonly Account[], published: Published): Map<string, number> {
   const last = new Map<string, number>();
-  for (const { topic, received } of accounts) {
+  for (const { topic, node, received } of accounts) {
     for (const [publisher, [, number]] of Object.entries(received)) {
       if (published.get(publisher) !== undefined) continue;
+      if (!topic.startsWith(KEPT) && publisher.startsWith(`${node}.`)) continue;
       const name = `${publisher} ${topic}`;
       last.set(name, Math.max(last.get(name) ?? 0, number));
     }

@@ -56,6 +56,7 @@ async function soak(name: string): Promise<string[]> {
     connections: Math.ceil(subscribers / 2),
     topics: [plain, kept],
     hasProxies: true,
+    maxDelay: 1000,
   });
   await cluster.publish({ topics: [...plain, ...kept], rate });
   const script = scriptOf(seed, minutes * 60, kinds, relay.nodes.length);

@@ -44,10 +44,20 @@ function watched(relay: Relay): Relay {
   };
 }
 
-const { relay } = await connectRelay(config.client, config.broker, {
-  prefix: "cluster",
-  ...(config.heartbeat === undefined ? {} : { heartbeat: config.heartbeat }),
-});
+/** Connects, again and again while the broker is out of reach. */
+async function connect(): Promise<Relay> {
+  while (true) {
+    try {
+      const { client, broker, heartbeat } = config;
+      const options = heartbeat === undefined ? {} : { heartbeat };
+      return (await connectRelay(client, broker, { prefix: "cluster", ...options })).relay;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+const relay = await connect();
 const rooms = topics({
   relay: watched(relay),
   keep: (topic) => topic.startsWith(KEPT) ? { messages: 200_000, age: 3_600_000 } : undefined,

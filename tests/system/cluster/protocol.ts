@@ -51,6 +51,8 @@ export interface SubscribersConfig {
   count: number;
   /** Lists of topics. Subscriber n has the topic n, modulo the length, of each list. */
   topics: string[][];
+  /** The longest delay before a connection is opened again, in milliseconds. */
+  maxDelay?: number;
 }
 
 /** The account of one topic of one subscriber. */

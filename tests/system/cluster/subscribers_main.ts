@@ -5,7 +5,7 @@ import type { Feed } from "../../../src/topics/mod.ts";
 import { answer, configuration } from "./processes.ts";
 import type { Account, SubscribersConfig } from "./protocol.ts";
 
-const { ports, count, topics } = configuration<SubscribersConfig>();
+const { ports, count, topics, maxDelay } = configuration<SubscribersConfig>();
 const accounts: Account[] = [];
 const feeds: Feed[] = [];
 const unhandled: string[] = [];
@@ -48,6 +48,7 @@ async function subscribe(node: number, names: string[]): Promise<void> {
   const feed = openFeed(`ws://127.0.0.1:${ports[node]}/`, {
     topics: names,
     maxAttempts: Infinity,
+    ...(maxDelay === undefined ? {} : { maxDelay }),
   });
   feeds.push(feed);
   for await (const event of feed) {
