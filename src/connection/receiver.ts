@@ -3,12 +3,14 @@ import { DecodedFrame, payloadSize } from "../protocol/decoded_frame.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
+import { simdKernel } from "../protocol/kernel_slot.ts";
 import type { Message, MessagePart, PayloadMode } from "../protocol/message.ts";
 import { MessageAssembler, wholeMessage } from "../protocol/message_assembler.ts";
 import type { MessageSink } from "../protocol/message_sequence.ts";
 import { messageTooBig } from "../protocol/message_sequence.ts";
 import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import { isControl } from "../protocol/opcode.ts";
+import { type LargeBuffers, setLargeBuffers } from "../transport/large_buffers.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { TurnBudget } from "../transport/turn_budget.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
@@ -22,6 +24,12 @@ const OVERWRITTEN = 0xdd;
 
 /** The size, in bytes or characters, up to which the overhead of a queued part exceeds its content. */
 const SMALL_PART = 512;
+
+/** Large read buffers in the memory of the SIMD kernel, so that it masks the bytes without a copy. */
+const kernelBuffers: LargeBuffers = {
+  acquire: () => simdKernel()?.memory.acquire(),
+  release: (buffer) => simdKernel()?.memory.release(buffer),
+};
 
 /** The members of a connection that its {@linkcode Receiver} uses. */
 export interface ReceiverCore extends ConsumedConnection {
@@ -390,10 +398,12 @@ export class Receiver implements FrameSink {
   }
 
   #makeDecoder(): FrameDecoder {
+    const { lendsChunks } = this.#core.transport;
+    if (lendsChunks) setLargeBuffers(kernelBuffers);
     return new FrameDecoder({
       role: this.#core.settings.role,
       rsv: this.#extensions?.rsv ?? 0,
-      chunks: this.#core.transport.lendsChunks ? "lent" : "given",
+      chunks: lendsChunks ? "lent" : "given",
       payload: this.#payload,
     });
   }

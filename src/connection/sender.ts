@@ -26,8 +26,10 @@ import {
 } from "./write_scheduler.ts";
 import type { ScheduledSender } from "./write_scheduler.ts";
 
+/** From this many bytes on, they are written at once if nothing else is being written. */
+const LARGE = 64 * 1024;
 /** From this many bytes on, the encoder's buffer becomes a segment: to grow the buffer is to copy it. */
-const SEGMENT = 64 * 1024;
+const SEGMENT = 256 * 1024;
 
 /** Up to this many bytes of replies wait until the other connections have processed their chunks. */
 const SHORT = 16 * 1024;
@@ -189,7 +191,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     settings.counters.messagesSent++;
     this.#segments.pushShared(frame);
     this.#pending += length;
-    if (this.queuedBytes >= SEGMENT && !this.#isCorked) this.flush();
+    if (this.queuedBytes >= LARGE && !this.#isCorked) this.flush();
     else this.#schedule();
     return "sent";
   }
@@ -372,14 +374,15 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   }
 
   #onGrown(): void {
-    this.#growsAt = Math.min(SEGMENT, this.#encoder.heldBytes + 1);
-    if (this.#encoder.length >= SEGMENT) this.#cutSegment();
+    const { length } = this.#encoder;
+    if (length >= LARGE && this.#writing === undefined && !this.#isCorked) return this.flush();
+    this.#growsAt = Math.min(length < LARGE ? LARGE : SEGMENT, this.#encoder.heldBytes + 1);
+    if (length >= SEGMENT) this.#cutSegment();
     // While corked, the core recounts when it uncorks.
     if (this.#writing !== undefined && !this.#isCorked) this.#core.updateMemoryUsage();
   }
 
   #cutSegment(): void {
-    if (this.#writing === undefined && !this.#isCorked) return this.flush();
     const segment = this.#take();
     // A long queue of half-empty buffers would take twice the allowed memory.
     const isLoose = segment.length * 4 < segment.buffer.byteLength * 3;

@@ -42,6 +42,8 @@ export interface FrameDecoderOptions {
 
 /** The longest payload, in bytes, whose length fits in the second byte of the header. */
 const MAX_SHORT = 125;
+/** The payload size, in bytes, from which on a shared message is copied alone, not with its chunk. */
+const MAX_TOGETHER = 16 * 1024;
 
 /**
  * Decodes bytes into frames: a synchronous `Transformer`, for a `TransformStream` or for direct use
@@ -186,7 +188,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     try {
       while (position < length && !this.#ended) {
         if (bytes.length < length) throw transferred();
-        if (this.#isLent && (this.#paused || this.#startsWholeBinary(bytes, position))) {
+        if (this.#isLent && (this.#paused || this.#startsShortBinary(bytes, position))) {
           bytes = copyFrom(bytes, position);
           position = 0;
           length = bytes.length;
@@ -205,20 +207,20 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   }
 
   /**
-   * Returns whether a shared binary frame starts here and ends within the chunk. If so, the rest of a lent
-   * chunk is copied: once for all its frames, because allocating costs more than decoding. Text and the parts
-   * of a larger frame need no copy: text becomes a string, and the assembler collects the parts.
+   * Returns whether a short shared binary frame starts here and ends within the chunk. If so, the rest of a
+   * lent chunk is copied: once for all its frames, because allocating costs more than decoding. A longer
+   * frame is copied alone. Text and the parts of a larger frame need no copy: text becomes a string, and the
+   * assembler collects the parts.
    */
-  #startsWholeBinary(bytes: Uint8Array, position: number): boolean {
+  #startsShortBinary(bytes: Uint8Array, position: number): boolean {
     if (this.#payload !== "shared" || this.#header?.isAtStart === false) return false;
     if ((bytes[position] & 0x0f) !== Opcode.Binary) return false;
     const left = bytes.length - position;
     const length = bytes[position + 1] & 0x7f;
     // An estimate that ignores the header: copying an incomplete frame does no harm.
     if (length < 126) return left >= length;
-    if (length === 126) return left >= ((bytes[position + 2] << 8) | bytes[position + 3]);
-    const view = new DataView(bytes.buffer, bytes.byteOffset + position, left);
-    return left >= 10 && left >= view.getUint32(6);
+    const extended = (bytes[position + 2] << 8) | bytes[position + 3];
+    return length === 126 && extended < MAX_TOGETHER && left >= extended;
   }
 
   /**

@@ -1,5 +1,9 @@
+import type { KernelMemory } from "./kernel_memory.ts";
+
 /** Masks and validates long ranges of bytes faster than TypeScript does: see {@linkcode SimdKernel}. */
 export interface Kernel {
+  /** Its memory, in which it masks without a copy. */
+  readonly memory: KernelMemory;
   /** Copies a range of bytes to a position of `target`, and masks the copy, which may be the range itself. */
   mask(
     bytes: Uint8Array,

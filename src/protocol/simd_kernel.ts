@@ -1,9 +1,7 @@
+import { KernelMemory, PIECE_SIZE } from "./kernel_memory.ts";
 import { provideKernel } from "./kernel_slot.ts";
 import type { Kernel } from "./kernel_slot.ts";
 import { KERNEL_BASE64 } from "./simd_kernel_bytes.ts";
-
-/** The number of bytes that are copied at a time: source and copy fit into a CPU's first cache. */
-const PIECE_SIZE = 8 * 1024;
 
 /** The functions of `simd_kernel.wat`. The positions are those of the memory. */
 interface KernelFunctions {
@@ -14,15 +12,15 @@ interface KernelFunctions {
 /**
  * Masks and validates with the SIMD instructions of WebAssembly, 16 bytes at a time.
  *
- * WebAssembly has no access to the memory of JavaScript, so the bytes are copied to its own memory in
- * pieces. For enough bytes that is still faster than TypeScript: see `bench/README.md`.
+ * WebAssembly has no access to the memory of JavaScript. So bytes that do not lie in its own memory are
+ * copied there in pieces. For enough bytes that is still faster than TypeScript: see `bench/README.md`.
  */
 export class SimdKernel implements Kernel {
-  readonly #memory: Uint8Array;
+  readonly memory: KernelMemory;
   readonly #functions: KernelFunctions;
 
-  private constructor(memory: Uint8Array, functions: KernelFunctions) {
-    this.#memory = memory;
+  private constructor(memory: KernelMemory, functions: KernelFunctions) {
+    this.memory = memory;
     this.#functions = functions;
   }
 
@@ -34,20 +32,18 @@ export class SimdKernel implements Kernel {
    */
   static load(base64: string = KERNEL_BASE64): SimdKernel | undefined {
     try {
-      const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+      const memory = new KernelMemory();
       const module = new WebAssembly.Module(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
-      const { exports } = new WebAssembly.Instance(module, { kernel: { memory } });
-      return new SimdKernel(
-        new Uint8Array(memory.buffer),
-        exports as unknown as KernelFunctions,
-      );
+      const { exports } = new WebAssembly.Instance(module, { kernel: { memory: memory.memory } });
+      return new SimdKernel(memory, exports as unknown as KernelFunctions);
     } catch {
       return undefined;
     }
   }
 
   /**
-   * Copies a range of bytes to `target` and masks the copy, which may be the range itself.
+   * Copies a range of bytes to `target` and masks the copy, which may be the range itself. A range in the
+   * kernel's memory is masked as well.
    *
    * @param at The position in `target`.
    */
@@ -59,13 +55,19 @@ export class SimdKernel implements Kernel {
     target: Uint8Array,
     at: number,
   ): void {
-    const memory = this.#memory;
+    const { memory: { piece }, memory } = this;
+    if (memory.holds(bytes)) {
+      const { byteOffset } = bytes;
+      this.#functions.mask(byteOffset + start, byteOffset + end, key);
+      if (target !== bytes) target.set(bytes.subarray(start, end), at);
+      return;
+    }
     for (let from = start; from < end; from += PIECE_SIZE) {
       // A piece has a multiple of 4 bytes, except the last: the same key applies to all.
       const length = Math.min(PIECE_SIZE, end - from);
-      memory.set(bytes.subarray(from, from + length));
+      piece.set(bytes.subarray(from, from + length));
       this.#functions.mask(0, length, key);
-      target.set(memory.subarray(0, length), at + from - start);
+      target.set(piece.subarray(0, length), at + from - start);
     }
   }
 
@@ -77,11 +79,11 @@ export class SimdKernel implements Kernel {
    * invalid byte.
    */
   validate(bytes: Uint8Array, start: number, least: number): number {
-    const memory = this.#memory;
+    const { piece } = this.memory;
     let at = start;
     while (bytes.length - at >= least) {
       const length = Math.min(bytes.length - at, PIECE_SIZE) & ~15;
-      memory.set(bytes.subarray(at, at + length));
+      piece.set(bytes.subarray(at, at + length));
       const valid = this.#functions.validate(0, length);
       if (valid < 0) return -1;
       at += valid;

@@ -1,3 +1,4 @@
+import { acquireLargeBuffer, releaseLargeBuffer } from "./large_buffers.ts";
 import type { Addr, Transport, TransportHandler } from "./transport.ts";
 import { turnBudget } from "./turn_budget.ts";
 
@@ -51,7 +52,7 @@ const MIN_READ = 256;
 const HEAD_READ = 1024;
 /** The most buffers of the first size that are kept for other connections. */
 const MAX_SPARE = 64;
-/** The largest size of a read buffer, in bytes. */
+/** The largest size of a read buffer of its own, in bytes. */
 const MAX_READ = 64 * 1024;
 /**
  * The size of a read, in bytes, after which the next one may have to wait for the next event-loop turn.
@@ -74,7 +75,10 @@ export class ReadBuffer {
     const { length } = this.bytes;
     this.#smallReads = count * 8 < length ? this.#smallReads + 1 : 0;
     if (count === length && length < MAX_READ) this.#resize(length * 4);
-    else if (this.#smallReads === SMALL_READS && length > MIN_READ) this.#resize(length / 4);
+    else if (count === MAX_READ && length === MAX_READ) this.#enlarge();
+    else if (this.#smallReads === SMALL_READS && length > MIN_READ) {
+      this.#resize(Math.min(MAX_READ, length / 4));
+    }
   }
 
   /** Reduces the buffer to its minimum size, since the connection may now be idle for hours. */
@@ -90,7 +94,14 @@ export class ReadBuffer {
     this.#resize(0);
   }
 
+  /** Replaces a buffer that is always filled by one of a limited number of larger ones. */
+  #enlarge(): void {
+    this.bytes = acquireLargeBuffer() ?? this.bytes;
+    this.#smallReads = 0;
+  }
+
   #resize(size: number): void {
+    if (this.bytes.length > MAX_READ) releaseLargeBuffer(this.bytes);
     this.bytes = new Uint8Array(size);
     this.#smallReads = 0;
   }
@@ -190,8 +201,7 @@ export class DenoTransport implements Transport {
    */
   release(): DenoConn {
     this.#isClosed = true;
-    this.#cancelWait?.();
-    this.#wake();
+    this.#stopWaiting();
     return this.#conn;
   }
 
@@ -200,6 +210,15 @@ export class DenoTransport implements Transport {
     if (this.#isClosed) this.#buffer.free();
     else if (this.#isPaused) this.#isWaiting = true;
     else this.#conn.read(this.#buffer.bytes).then(this.#onRead, this.#onError);
+  }
+
+  /** The transport is closed: a read that waits does not start, and the buffer is freed. */
+  #stopWaiting(): void {
+    this.#wake();
+    if (this.#cancelWait === undefined) return;
+    this.#cancelWait();
+    this.#cancelWait = undefined;
+    this.#buffer.free();
   }
 
   /** Continues in a microtask, since the caller of `resume()` may pause again. */
@@ -220,7 +239,10 @@ export class DenoTransport implements Transport {
         if (this.#handler !== handler) buffer.reset();
         else buffer.fit(count);
         if (count >= LARGE_READ && turnBudget.isSpent()) {
-          this.#cancelWait = turnBudget.wait(() => this.#next());
+          this.#cancelWait = turnBudget.wait(() => {
+            this.#cancelWait = undefined;
+            this.#next();
+          });
           return;
         }
       }
@@ -273,8 +295,7 @@ export class DenoTransport implements Transport {
   #close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#cancelWait?.();
-    this.#wake();
+    this.#stopWaiting();
     try {
       this.#conn.close();
     } catch {

@@ -1,4 +1,5 @@
 import { ReadBuffer } from "../../src/transport/deno_transport.ts";
+import { type LargeBuffers, setLargeBuffers } from "../../src/transport/large_buffers.ts";
 import { assertEquals, test } from "../harness.ts";
 
 const KIB = 1024;
@@ -58,4 +59,41 @@ test("ReadBuffer's first size is that of a head, in a buffer that another is don
     "nor gets it of one that may still be read into",
   );
   third.free();
+});
+
+/** A supplier of one large buffer. */
+class OneBuffer implements LargeBuffers {
+  readonly buffer = new Uint8Array(260 * KIB);
+  isLent = false;
+
+  acquire(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.isLent) return undefined;
+    this.isLent = true;
+    return this.buffer;
+  }
+
+  release(buffer: Uint8Array<ArrayBuffer>): void {
+    assertEquals([buffer === this.buffer, this.isLent], [true, true]);
+    this.isLent = false;
+  }
+}
+
+test("ReadBuffer is a large one after a full read of 64 KiB, as long as there is one", () => {
+  const source = new OneBuffer();
+  setLargeBuffers(source);
+  const first = grown(4);
+  const second = grown(5);
+  assertEquals([first.bytes === source.buffer, second.bytes.length], [true, 64 * KIB]);
+  first.fit(260 * KIB);
+  assertEquals(first.bytes === source.buffer, true);
+  for (let i = 0; i < 16; i++) first.fit(1);
+  assertEquals([first.bytes.length, source.isLent], [64 * KIB, false]);
+  second.fit(64 * KIB);
+  assertEquals(second.bytes === source.buffer, true);
+  second.reset();
+  assertEquals([second.bytes.length, source.isLent], [256, false]);
+  const third = grown(4);
+  assertEquals(source.isLent, true);
+  third.free();
+  assertEquals([third.bytes.length, source.isLent], [0, false]);
 });

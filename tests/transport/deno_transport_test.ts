@@ -2,6 +2,7 @@
 // in sockets_test.ts.
 import { DenoTransport } from "../../src/transport/deno_transport.ts";
 import type { DenoAddr, DenoConn } from "../../src/transport/deno_transport.ts";
+import { setLargeBuffers } from "../../src/transport/large_buffers.ts";
 import { assert, assertEquals, test, toHex } from "../harness.ts";
 import { watch } from "../support/events.ts";
 import { turns } from "../support/open.ts";
@@ -274,4 +275,57 @@ test("DenoTransport reads no further when data closes it", async () => {
   await conn.endRead(1);
   assertEquals(events.log, ["data 01", "close"]);
   assertEquals(conn.isReading, false);
+});
+
+test("DenoTransport returns its large buffer when it is closed, whatever its next read waits for", async () => {
+  const large = new Uint8Array(260 * 1024);
+  let lent = 0;
+  setLargeBuffers({
+    acquire: () => lent++ === 0 ? large : undefined,
+    release: (buffer) => {
+      assert(buffer === large);
+      lent = 0;
+    },
+  });
+  /** A transport that reads into the large buffer. */
+  const start = async () => {
+    const { conn, transport } = makeTransport();
+    while (conn.reads.at(-1) !== large.length) await conn.endReadWith(conn.reads.at(-1)!);
+    return { conn, transport };
+  };
+  const reading = await start();
+  assertEquals([reading.transport.heldBytes, lent], [large.length, 1]);
+  reading.transport.close();
+  await turns(1);
+  assertEquals([reading.transport.heldBytes, lent], [0, 0]);
+
+  const paused = await start();
+  paused.transport.pause();
+  await paused.conn.endReadWith(large.length);
+  assertEquals([paused.conn.isReading, lent], [false, 1]);
+  paused.transport.close();
+  await turns(1);
+  assertEquals(lent, 0);
+
+  // The time of the turn is spent, so the next read waits for the next turn.
+  const waiting = await start();
+  waiting.transport.handler = {
+    drain() {},
+    end() {},
+    close() {},
+    data() {
+      const end = performance.now() + 40;
+      while (performance.now() < end);
+    },
+  };
+  // The first look at the clock comes after an idle time.
+  const ended = [waiting.conn.endReadWith(large.length)];
+  for (let i = 0; i < 3; i++) await Promise.resolve();
+  ended.push(waiting.conn.endReadWith(large.length));
+  for (let i = 0; i < 3; i++) await Promise.resolve();
+  assertEquals([waiting.conn.isReading, lent], [false, 1]);
+  waiting.transport.close();
+  assertEquals([waiting.transport.heldBytes, lent], [0, 0]);
+  await Promise.all(ended);
+  assertEquals(waiting.conn.isReading, false);
 });
