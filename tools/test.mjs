@@ -36,6 +36,8 @@ const sharing = [
   "docs_test.ts",
   "example_client_test.ts",
   "examples_test.ts",
+  "game_test.ts",
+  "gateway_test.ts",
   "http_peers_test.ts",
   "interop",
   "proxies_test.ts",

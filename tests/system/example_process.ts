@@ -21,13 +21,21 @@ export interface Example {
   port: number;
 }
 
-/** Starts the example at `path` under examples/. The default port is any that is free. */
-export async function startExample(path: string, port = 0): Promise<Example> {
+/**
+ * Starts the example at `path` under examples/. The default port is any that is free.
+ *
+ * @param env Further variables of its environment.
+ */
+export async function startExample(
+  path: string,
+  port = 0,
+  env: Record<string, string> = {},
+): Promise<Example> {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const args = runtime === "deno" ? ["run", "-A"] : [];
   const child = spawn(process.execPath, [...args, `examples/${path}`], {
     cwd: root,
-    env: { PORT: String(port), HOST: "127.0.0.1", NO_COLOR: "1" },
+    env: { PORT: String(port), HOST: "127.0.0.1", NO_COLOR: "1", ...env },
   });
   const [, listensAt] = await child.waitForLine(/\/\/localhost:(\d+)\/$/);
   return { child, port: Number(listensAt) };
