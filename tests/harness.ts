@@ -3,13 +3,14 @@
  * processes.
  */
 
-import { spawn as spawnProcess, spawnSync } from "node:child_process";
-import { Buffer } from "node:buffer";
 import process from "node:process";
 import { AssertionError, fail } from "@std/assert";
 
 export * from "@std/assert";
 export { hex, toHex } from "./support/bytes.ts";
+
+/** Loaded when it is first used: most files start no process, and Deno loads it for each file. */
+const childProcess = () => process.getBuiltinModule("node:child_process");
 
 /** How long a test may take, in milliseconds. */
 const TEST_TIMEOUT = 60_000;
@@ -69,7 +70,10 @@ export function testIf(condition: true | string, name: string, fn: TestFunction)
 
 /** A condition for {@linkcode testIf}: `true` if the command exits with 0, else the reason. */
 export function canRun(command: string, args: string[] = ["--version"]): true | string {
-  const { error, status } = spawnSync(command, args, { stdio: "ignore", timeout: 30_000 });
+  const { error, status } = childProcess().spawnSync(command, args, {
+    stdio: "ignore",
+    timeout: 30_000,
+  });
   if (error !== undefined) return `${command} is not on this machine`;
   return status === 0 ? true : `${command} ${args.join(" ")} exited with ${status}`;
 }
@@ -161,17 +165,16 @@ export interface Child {
 /** Starts a child process. See {@linkcode run}, which waits for its end. */
 export function spawn(command: string, args: string[], options: SpawnOptions = {}): Child {
   const { cwd, env, input = "" } = options;
-  const child = spawnProcess(command, args, {
+  const child = childProcess().spawn(command, args, {
     ...(cwd !== undefined && { cwd }),
     env: { ...process.env, ...env },
     stdio: "pipe",
   });
-  const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  const text = (name: "stdout" | "stderr") => Buffer.concat(output[name]).toString("utf8");
+  const output = { stdout: "", stderr: "" };
   const changed = new EventTarget();
   for (const name of ["stdout", "stderr"] as const) {
-    child[name].on("data", (chunk: Buffer) => {
-      output[name].push(chunk);
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
       changed.dispatchEvent(new Event("output"));
     });
   }
@@ -179,7 +182,7 @@ export function spawn(command: string, args: string[], options: SpawnOptions = {
   const exited = new Promise<Exit>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => {
-      resolve({ code, stdout: text("stdout"), stderr: text("stderr") });
+      resolve({ code, ...output });
     });
   }).finally(() => {
     running = false;
@@ -199,12 +202,12 @@ export function spawn(command: string, args: string[], options: SpawnOptions = {
     const { signal } = stop;
     const found = new Promise<RegExpMatchArray>((resolve, reject) => {
       function look(): void {
-        for (const line of `${text("stdout")}\n${text("stderr")}`.split(/\r?\n/)) {
+        for (const line of `${output.stdout}\n${output.stderr}`.split(/\r?\n/)) {
           const match = line.match(pattern);
           if (match !== null) return resolve(match);
         }
         if (!running) {
-          fail(`${command} ended without a line that matches ${pattern}:\n${text("stderr")}`);
+          fail(`${command} ended without a line that matches ${pattern}:\n${output.stderr}`);
         }
       }
       changed.addEventListener("output", () => {

@@ -1,6 +1,7 @@
 // `npm test` runs every check and both test suites; arguments select parts of it (see `usage`).
 // A failing step does not stop the others. The last lines are the sums of the runners' own counts.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { root, run, setUp } from "./setup.mjs";
@@ -25,27 +26,27 @@ const checks = [
 ];
 
 /**
- * The parts of tests/system whose result does not depend on how busy the machine is. Everything else
- * there measures memory or time, so only one such process runs at a time, on one runtime.
+ * The parts of tests/system whose result does not depend on how busy the machine is, those that take
+ * longest first. Everything else there measures memory or time, so only one such process runs at a time.
  */
 const sharing = [
-  "api_example_test.ts",
+  "relays_test.ts",
+  "interop",
   "browser",
-  "chat_rooms_test.ts",
-  "cluster",
   "docs_test.ts",
-  "example_client_test.ts",
   "examples_test.ts",
   "game_test.ts",
   "gateway_test.ts",
   "http_peers_test.ts",
-  "interop",
   "proxies_test.ts",
   "proxy_rules_test.ts",
-  "relays_test.ts",
+  "api_example_test.ts",
+  "chat_rooms_test.ts",
+  "example_client_test.ts",
 ];
-/** Those of them that mostly wait, and run beside the others. */
-const waiting = ["cluster", "relays_test.ts"];
+
+/** The number of processes at a time: more than cores, since many tests wait. */
+const slots = availableParallelism() + 2;
 
 const parts = process.argv.slice(2);
 const known = ["check", "deno", "bun", "quick", "system"];
@@ -95,17 +96,30 @@ function hasTests(folder) {
     .some((name) => name.endsWith("_test.ts"));
 }
 
+/** The bytes of a file, or of the files in a folder: more tests take more time. */
+function sizeOf(path) {
+  const stat = statSync(join(root, path));
+  if (!stat.isDirectory()) return stat.size;
+  return readdirSync(join(root, path)).reduce((sum, name) => sum + sizeOf(`${path}/${name}`), 0);
+}
+
 const paths = (list) => list.map(({ path }) => path);
 const system = entries("tests/system");
 const misnamed = sharing.filter((name) => !system.some((entry) => entry.name === name));
 if (misnamed.length > 0) throw new Error(`tests/system has no ${misnamed.join(", ")}`);
-
-const rest = paths(entries("tests").filter(({ name }) => name !== "system"));
-const shared = paths(
-  system.filter(({ name }) => sharing.includes(name) && !waiting.includes(name)),
-);
-const idle = paths(system.filter(({ name }) => waiting.includes(name)));
 const alone = paths(system.filter(({ name }) => !sharing.includes(name)));
+
+/** The entries of tests that may share the machine, each list for one process: the longest first. */
+function sharedLists() {
+  const rest = paths(entries("tests").filter(({ name }) => name !== "system"));
+  const files = rest.filter((path) => path.endsWith(".ts"));
+  const folders = rest.filter((path) => !path.endsWith(".ts"))
+    .sort((a, b) => sizeOf(b) - sizeOf(a));
+  return [
+    ...(runsSystem ? sharing.map((name) => [`./tests/system/${name}`]) : []),
+    ...(runsRest ? [...folders.map((folder) => [folder]), files] : []),
+  ];
+}
 
 setUp();
 
@@ -126,6 +140,7 @@ async function step(name, command, args, printsAll) {
   return { code, output };
 }
 
+/** One after the other: the first to look at the types saves what it has found for the others. */
 async function check() {
   for (const [name, command, args] of checks) await step(name, command, args, false);
 }
@@ -134,13 +149,13 @@ const sums = new Map(
   runtimes.map((name) => [name, { passed: 0, failed: 0, skipped: 0 }]),
 );
 
-async function test(name, what, files) {
+async function test(name, files, what = files.join(" ")) {
   const { args, count } = runners[name];
   const title = `${name} tests, ${what}`;
   const { code, output } = await step(title, name, [...args, ...files], true);
   const [passed, failed, skipped] = Object.values(count(output)).map((text) => Number(text ?? 0));
   // A runner that crashed, or ran nothing, has failed whatever it printed.
-  const broken = failed === 0 && (code !== 0 || passed === 0);
+  const broken = failed === 0 && (code !== 0 || passed + skipped === 0);
   if (broken && code === 0) failures.push(`${title} (none ran)`);
   if (skipped > 0 && process.env.CI === "true") failures.push(`${title} (some were skipped)`);
   const sum = sums.get(name);
@@ -149,27 +164,17 @@ async function test(name, what, files) {
   sum.skipped += skipped;
 }
 
-/** Runs what can share the machine on one runtime. */
-async function runShared(name) {
-  if (runsRest) await test(name, "all except tests/system", rest);
-  if (!runsSystem) return;
-  await Promise.all([
-    test(name, "those of tests/system that share the machine", shared),
-    test(name, "those of tests/system that wait", idle),
-  ]);
-}
-
-// Deno takes longer for its tests than Bun, so the checks run beside it, before Bun's.
-const last = runtimes.at(-1);
-await Promise.all([
-  ...runtimes.filter((name) => name !== last).map(runShared),
-  (async () => {
-    if (runsChecks) await check();
-    if (last !== undefined) await runShared(last);
-  })(),
-]);
+const jobs = [
+  ...(runsChecks ? [check] : []),
+  ...sharedLists().flatMap((files) => runtimes.map((name) => () => test(name, files))),
+];
+await Promise.all(
+  Array.from({ length: slots }, async () => {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await job();
+  }),
+);
 if (runsSystem) {
-  for (const name of runtimes) await test(name, "those of tests/system that measure", alone);
+  for (const name of runtimes) await test(name, alone, "those of tests/system that measure");
 }
 
 console.log(failures.length === 0 ? "\nAll is well." : `\nFAILED: ${failures.join("; ")}`);

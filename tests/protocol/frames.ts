@@ -114,11 +114,11 @@ export function assembleAll(
       messages.push(isBorrowed ? message.slice() : message);
     },
   };
+  const frames = { enqueue: (frame: Frame) => assembler.transform(frame, sink) };
   for (const chunk of chunks) {
-    const lent = options.chunks === "lent" ? chunk.slice() : chunk;
-    decoder.transform(lent, { enqueue: (frame) => assembler.transform(frame, sink) });
+    decoder.transform(chunk, frames);
     // A lent chunk is overwritten after the call.
-    if (options.chunks === "lent") lent.fill(0xff);
+    if (options.chunks === "lent") chunk.fill(0xff);
   }
   decoder.flush();
   return messages;
