@@ -76,11 +76,34 @@ export function showNotice(at, ...children) {
 /** Creates a name within a notice, isolated so that its direction of writing does not spread. */
 export const nameOf = (name) => element("bdi", "", {}, name);
 
+/** An address in a text. Punctuation after it is not part of it. */
+const ADDRESS = /https?:\/\/[^\s<>"]*[^\s<>"'.,;:!?()[\]{}]/g;
+
+/** Splits a text into text and links. Only the schemes http and https make a link. */
+function withLinks(text) {
+  const parts = [];
+  let end = 0;
+  for (const { 0: address, index } of text.matchAll(ADDRESS)) {
+    if (!URL.canParse(address)) continue;
+    const properties = { href: address, target: "_blank", rel: "noopener noreferrer nofollow" };
+    parts.push(text.slice(end, index), element("a", "", properties, address));
+    end = index + address.length;
+  }
+  return [...parts, text.slice(end)];
+}
+
 /** Shows a message. An unconfirmed one is the user's own and has no time yet. */
 export function showEntry({ id, at, from, text }, { isOwn, isPending = false }) {
   const who = element("p", "who", {}, nameOf(isOwn ? "You" : from));
   who.append(" ", isPending ? element("span", "sending", {}, "sending") : timeOf(at));
-  const line = element("li", "entry", {}, avatar(from), who, element("p", "text", {}, text));
+  const line = element(
+    "li",
+    "entry",
+    {},
+    avatar(from),
+    who,
+    element("p", "text", {}, ...withLinks(text)),
+  );
   line.classList.toggle("own", isOwn);
   line.classList.toggle("pending", isPending);
   line.dataset.id = id;

@@ -113,6 +113,20 @@ testPage("the chat's page talks within its room, and only there", async () => {
   assertEquals(await ann.page.locator(".entry.own").count(), 2);
   assertEquals(await bob.page.locator(".entry.own").count(), 1);
 
+  // Addresses are links; nothing else is, and the other page can't reach this one.
+  await bob.say("(see https://example.com/a?b=c&d#e). javascript:alert(1) http://x/<b> https://");
+  const links = ann.page.locator(".entry .text a");
+  await links.first().waitFor();
+  assertEquals(
+    await links.evaluateAll((all) => all.map((a) => [a.getAttribute("href"), a.textContent])),
+    [["https://example.com/a?b=c&d#e", "https://example.com/a?b=c&d#e"], [
+      "http://x/",
+      "http://x/",
+    ]],
+  );
+  assertEquals(await links.first().getAttribute("rel"), "noopener noreferrer nofollow");
+  said.push("(see https://example.com/a?b=c&d#e). javascript:alert(1) http://x/<b> https://");
+
   // A message of another room would have reached Eve before her own.
   await eve.say("Is anybody here?");
   await eve.sees("Is anybody here?");
