@@ -1,4 +1,4 @@
-import { anything, checkOptions } from "../util/options.ts";
+import { aBoolean, anything, checkOptions } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import { coreOf } from "./connection.ts";
 import type { WebSocketConnection } from "./connection.ts";
@@ -11,16 +11,25 @@ import { SharedMessage } from "./shared_message.ts";
 export interface BroadcastOptions {
   /** A connection that does not get the message, for example its sender. @default {undefined} */
   except?: WebSocketConnection<unknown> | undefined;
+  /**
+   * Whether connections with compression get the message compressed, as for `send()`.
+   *
+   * @default {true}
+   */
+  compress?: boolean | undefined;
 }
 
-const broadcastOptionChecks: OptionChecks<BroadcastOptions> = { except: anything };
+const broadcastOptionChecks: OptionChecks<BroadcastOptions> = {
+  except: anything,
+  compress: aBoolean,
+};
 
 /**
  * Sends a message to many connections: text if `data` is a string, otherwise binary. It is encoded once,
  * and all of them write the same bytes. A connection that is not open is left out.
  *
- * Each connection with permessage-deflate compresses the message itself; each client connection encodes it
- * itself, because clients mask frames. A connection with a slow peer keeps a reference to the bytes. Its
+ * With permessage-deflate it is compressed once, without references to earlier messages, for all
+ * connections with the same options. Each client connection encodes it itself, because clients mask frames. A connection with a slow peer keeps a reference to the bytes. Its
  * option `overflow` applies above `maxBufferedAmount`.
  *
  * @param sockets The connections, such as `server.connections`.
@@ -45,7 +54,10 @@ export function broadcast(
 ): number {
   if (options !== undefined) checkOptions("broadcast()", options, broadcastOptionChecks);
   const except = options?.except;
-  const message = new SharedMessage(typeof data === "string" ? data : toBytes(data));
+  const message = new SharedMessage(
+    typeof data === "string" ? data : toBytes(data),
+    options?.compress,
+  );
   let count = 0;
   for (const socket of sockets) {
     if (socket !== except && coreOf(socket).sender.sendShared(message) === "sent") count++;

@@ -174,18 +174,24 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     const { isOpen, settings } = this.#core;
     if (!isOpen || this.isFinishing) return "closed";
     if (mark !== undefined && this.bufferedAmount > mark) return "full";
-    const { data, frame } = message;
-    const length = frame.end - frame.start;
-    // A client masks its frames, and a compressed one has the context of its connection.
-    const isOwn = settings.role === "client" || settings.inspect !== undefined;
-    if (isOwn || this.isStreaming || this.#extensions?.changes(length)) {
-      handled(this.send(data));
+    const { data, compress } = message;
+    const extensions = this.#extensions;
+    const isChanged = extensions !== undefined && compress && extensions.changes(message.size);
+    // A client masks its frames.
+    const isOwn = settings.role === "client" || settings.inspect !== undefined ||
+      (isChanged && extensions.shared === undefined);
+    if (isOwn || this.isStreaming) {
+      handled(this.send(data, { compress }));
       return "sent";
     }
+    const transformed = isChanged ? message.transformedBy(extensions.shared!) : undefined;
+    const { frame } = transformed ?? message;
+    const length = frame.end - frame.start;
     if (length > settings.limits.maxBufferedAmount - this.queuedBytes) {
       this.#overflow(data);
       return "full";
     }
+    if (transformed !== undefined) extensions!.sentShared?.(transformed.context);
     this.#segments ??= new SegmentQueue();
     if (this.#encoder.length > 0) this.#segments.push(this.#take());
     settings.counters.messagesSent++;

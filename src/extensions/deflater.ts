@@ -1,4 +1,7 @@
+import { EMPTY } from "../protocol/bytes.ts";
+import type { FrameInit } from "../protocol/frame.ts";
 import { withoutTail } from "./deflate_format.ts";
+import type { SharedFrameInit, SharedTransform } from "./extension.ts";
 import { SlidingWindow } from "./sliding_window.ts";
 import { ZlibLease, ZlibPool } from "./zlib_pool.ts";
 import { Z_SYNC_FLUSH, ZlibStream } from "./zlib_stream.ts";
@@ -44,6 +47,8 @@ export class Deflater {
   readonly #takesContextOver: boolean;
   readonly #window: SlidingWindow;
   readonly #lease: ZlibLease;
+  /** The end of a message of a {@linkcode SharedDeflater} that has been sent since the last own one. */
+  #shared: Uint8Array | undefined;
 
   constructor(options: DeflaterOptions) {
     const { windowBits, takesContextOver } = options;
@@ -54,7 +59,8 @@ export class Deflater {
 
   /** The memory of this connection, in bytes, without the shared pool. */
   get heldBytes(): number {
-    return this.#window.capacity + (this.#lease.isOut ? STREAM_SIZE : 0);
+    return this.#window.capacity + (this.#lease.isOut ? STREAM_SIZE : 0) +
+      (this.#shared?.length ?? 0);
   }
 
   /**
@@ -65,6 +71,7 @@ export class Deflater {
    * @returns The payload to send. It is valid until the next call of any deflater.
    */
   deflate(input: Uint8Array, endsMessage: boolean): Uint8Array {
+    if (this.#shared !== undefined) this.#startAfter(this.#shared);
     let flushed: Uint8Array;
     try {
       flushed = flush(this.#lease.zlib, input);
@@ -80,10 +87,32 @@ export class Deflater {
     return withoutTail(flushed);
   }
 
+  /**
+   * Records that a message of a {@linkcode SharedDeflater} is sent between its own.
+   *
+   * RFC 7692 §7.2.2: the peer decompresses it "using the LZ77 sliding window used to process the last
+   * compressed message", so its window then ends with this one. References are counted back from there, so
+   * the next own message starts with a window of this message alone.
+   *
+   * @param end The end of the message before compression.
+   */
+  skip(end: Uint8Array): void {
+    if (this.#takesContextOver) this.#shared = end;
+  }
+
   /** Frees its memory. */
   close(): void {
+    this.#shared = undefined;
     this.#lease.close();
     this.#window.clear();
+  }
+
+  /** Starts with a window in which there is nothing but the end of another message. */
+  #startAfter(end: Uint8Array): void {
+    this.#shared = undefined;
+    this.#lease.close();
+    this.#window.clear();
+    this.#window.append(end);
   }
 
   /** Fills a stream's window with what the peer has received last, so that messages may refer to it. */
@@ -95,8 +124,44 @@ export class Deflater {
   }
 }
 
-function poolOf({ windowBits, level, memLevel }: DeflaterOptions): ZlibPool {
-  const kind = `${windowBits},${level},${memLevel}`;
+/**
+ * Compresses messages that many connections send: each alone, without a reference to an earlier one.
+ *
+ * RFC 7692 §7.2.1: without "server_no_context_takeover", "the server MAY take over the LZ77 sliding window
+ * used to build the last compressed message". It need not, so the result is valid in any context.
+ */
+class SharedDeflater implements SharedTransform {
+  readonly #deflater: Deflater;
+
+  constructor(options: DeflaterOptions) {
+    this.#deflater = new Deflater({ ...options, takesContextOver: false });
+  }
+
+  transform({ opcode, payload = EMPTY }: FrameInit): SharedFrameInit {
+    return {
+      frame: { opcode, rsv1: true, payload: this.#deflater.deflate(payload, true) },
+      context: payload.slice(-HISTORY),
+    };
+  }
+}
+
+const sharedDeflaters = /* @__PURE__ */ new Map<string, SharedDeflater>();
+
+/** Returns the deflater of the messages that many connections with these options send. */
+export function sharedDeflater(options: DeflaterOptions): SharedTransform {
+  const kind = kindOf(options);
+  let deflater = sharedDeflaters.get(kind);
+  if (deflater === undefined) sharedDeflaters.set(kind, deflater = new SharedDeflater(options));
+  return deflater;
+}
+
+function kindOf({ windowBits, level, memLevel }: DeflaterOptions): string {
+  return `${windowBits},${level},${memLevel}`;
+}
+
+function poolOf(options: DeflaterOptions): ZlibPool {
+  const { windowBits, level, memLevel } = options;
+  const kind = kindOf(options);
   let pool = pools.get(kind);
   if (pool === undefined) {
     pool = new ZlibPool(KEPT, () => ZlibStream.deflate({ windowBits, level, memLevel }));

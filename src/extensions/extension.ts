@@ -63,6 +63,23 @@ export interface FrameInitSink {
   enqueue(frame: FrameInit): void;
 }
 
+/**
+ * Transforms a message once for all connections that send it, as their extensions would. It keeps no
+ * context between messages, so that any of these connections can send the result.
+ */
+export interface SharedTransform {
+  /** Transforms the only frame of a message. Its result is valid until the next call. */
+  transform(frame: FrameInit): SharedFrameInit;
+}
+
+/** The result of a {@linkcode SharedTransform}. */
+export interface SharedFrameInit {
+  /** The frame that is sent. */
+  readonly frame: FrameInit;
+  /** What each connection passes to {@linkcode ExtensionInUse.sentShared}. It stays valid. */
+  readonly context: Uint8Array;
+}
+
 /** Options for sending one message. */
 export interface ExtensionSendOptions {
   /**
@@ -126,6 +143,22 @@ export interface ExtensionInUse {
 
   /** Transforms a frame that is to be sent, and passes the output to `sink`. */
   send(frame: FrameInit, sink: FrameInitSink, options?: ExtensionSendOptions): void;
+
+  /**
+   * The transform for messages that many connections send: the same object for all connections on which
+   * its result is valid. Without one, each connection transforms them itself.
+   *
+   * @default {undefined}
+   */
+  readonly shared?: SharedTransform | undefined;
+
+  /**
+   * Records that the result of {@linkcode ExtensionInUse.shared} is sent on this connection now, in place of
+   * a call of `send()`. Optional.
+   *
+   * @default {undefined} there is nothing to record
+   */
+  sentShared?(context: Uint8Array): void;
 
   /** Frees the memory, when the connection has ended. Nothing is passed on any more. */
   close(): void;

@@ -33,6 +33,8 @@ export type {
   ExtensionSendOptions,
   ExtensionUseOptions,
   FrameInitSink,
+  SharedFrameInit,
+  SharedTransform,
 } from "./extension.ts";
 export { acceptOffers, acceptResponses, useExtensions } from "./negotiation.ts";
 export { PerMessageDeflate } from "./permessage_deflate.ts";

@@ -4,9 +4,14 @@ import { Rsv } from "../protocol/frame.ts";
 import type { Frame, FrameInit } from "../protocol/frame.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
 import { isControl, Opcode } from "../protocol/opcode.ts";
-import { Deflater } from "./deflater.ts";
+import { Deflater, sharedDeflater } from "./deflater.ts";
 import type { DeflaterOptions } from "./deflater.ts";
-import type { ExtensionInUse, ExtensionSendOptions, FrameInitSink } from "./extension.ts";
+import type {
+  ExtensionInUse,
+  ExtensionSendOptions,
+  FrameInitSink,
+  SharedTransform,
+} from "./extension.ts";
 import { Inflater } from "./inflater.ts";
 import type { InflaterOptions, InflaterTarget } from "./inflater.ts";
 
@@ -24,6 +29,8 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
   #inflater: Inflater | undefined;
   /** Created for the first message that is sent compressed. */
   #deflater: Deflater | undefined;
+  /** Found for the first message that many connections send. */
+  #shared: SharedTransform | undefined;
 
   /** Whether the message that is being received is compressed. */
   #isCompressed = false;
@@ -148,6 +155,16 @@ export class PerMessageDeflateCodec implements ExtensionInUse, InflaterTarget {
       rsv1: opcode !== Opcode.Continuation,
       payload: deflater.deflate(payload, fin),
     });
+  }
+
+  get shared(): SharedTransform | undefined {
+    const options = this.#deflaterOptions;
+    if (options === undefined || this.#hasEnded) return undefined;
+    return this.#shared ??= sharedDeflater(options);
+  }
+
+  sentShared(context: Uint8Array): void {
+    this.#deflater?.skip(context);
   }
 
   close(): void {

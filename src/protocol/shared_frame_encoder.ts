@@ -1,4 +1,5 @@
 import { EMPTY } from "./bytes.ts";
+import type { FrameInit } from "./frame.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
 import type { OutgoingMessage } from "./message.ts";
 
@@ -25,11 +26,11 @@ export class SharedFrameEncoder {
   #length = 0;
 
   /**
-   * Encodes a message.
+   * Encodes a message, or its only frame.
    *
-   * @throws {TypeError} If it is no string and no `Uint8Array`.
+   * @throws {TypeError} If it is neither, or the frame violates a rule of RFC 6455 §5.
    */
-  encode(message: OutgoingMessage): SharedFrame {
+  encode(message: OutgoingMessage | FrameInit): SharedFrame {
     this.#encoder.write(message);
     const bytes = this.#encoder.take();
     const { length } = bytes;
