@@ -114,6 +114,9 @@ export class Receiver implements FrameSink {
   /** Whether input was pending before the last chunk. */
   #hadPendingInput = false;
   #hasEnded = false;
+  /** Whether a chunk is being decoded, and whether the consumer has asked for more meanwhile. */
+  #isDecoding = false;
+  #isResumed = false;
   readonly #turn: ReceiverCore["turn"];
   readonly #limiter: RateLimiter | undefined;
   /** Cancels the wait for the next turn, or for the rate limit, if there is one. */
@@ -188,6 +191,7 @@ export class Receiver implements FrameSink {
   /** Decodes a chunk. */
   take(chunk: Uint8Array): void {
     this.#hadPendingInput = this.hasPendingInput;
+    this.#isDecoding = true;
     try {
       this.#limiter?.refill();
       (this.#decoder ??= this.#makeDecoder()).transform(chunk, this.#decodedSink);
@@ -195,6 +199,7 @@ export class Receiver implements FrameSink {
     } catch (error) {
       this.#core.fail(error);
     }
+    this.#isDecoding = false;
   }
 
   /** Pauses the transport after a chunk, if there is a reason. */
@@ -204,6 +209,9 @@ export class Receiver implements FrameSink {
     if (!this.hasPendingInput) this.#core.consumer.compact?.();
     const isWaiting = this.#isReadingPaused || this.hasPendingInput;
     if (isWaiting && this.#core.consumer.isFull) this.#core.readers.onFull();
+    if (!this.#isResumed) return;
+    this.#isResumed = false;
+    if (this.#isReadingPaused) this.resume();
   }
 
   /** Decodes the pending input and resumes the transport, as far as there is no reason not to. */
@@ -217,6 +225,11 @@ export class Receiver implements FrameSink {
       if (!this.hasPendingInput) core.consumer.compact?.();
     }
     if (this.hasPendingInput || core.isClosed) return;
+    // The rest of the chunk may find no room.
+    if (this.#isDecoding) {
+      this.#isResumed = true;
+      return;
+    }
     if (this.#hasEnded) core.peerEnded();
     else if (this.#isReadingPaused) this.#updateFlow(false);
   }
@@ -340,12 +353,15 @@ export class Receiver implements FrameSink {
   }
 
   #decodePending(): void {
+    const isWithin = this.#isDecoding;
+    this.#isDecoding = true;
     try {
       if (this.#extensions?.isPaused) this.#resumeExtensions();
       if (!this.#extensions?.isPaused) this.#decoder?.resume(this.#decodedSink);
     } catch (error) {
       this.#core.fail(error);
     }
+    this.#isDecoding = isWithin;
   }
 
   #resumeExtensions(): void {

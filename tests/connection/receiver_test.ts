@@ -203,6 +203,37 @@ test("Receiver stops in the middle of a message that is inflated if the time is 
   assertEquals(core.taken.includes("turn"), true);
 });
 
+test("Receiver does not read on when a full consumer resumes it within a message", () => {
+  const core = new FakeCore();
+  core.consumer.message = (message) => {
+    core.receiver.resume();
+    core.taken.push(message);
+    return false;
+  };
+  core.receive(`${A} ${B}`);
+  core.receive(C);
+  assertEquals([core.taken, core.flow], [["a"], ["pause"]]);
+  core.receiver.resume();
+  assertEquals([core.taken, core.flow], [["a", "b"], ["pause"]]);
+  core.receiver.resume();
+  core.receiver.resume();
+  assertEquals([core.taken, core.flow], [["a", "b", "c"], ["pause", "resume"]]);
+});
+
+test("Receiver reads on after a chunk if a consumer has resumed it within", () => {
+  const core = new FakeCore();
+  core.isOverBudget = true;
+  core.receive(A);
+  core.isOverBudget = false;
+  core.consumer.message = (message) => {
+    core.receiver.resume();
+    assertEquals(core.flow, ["pause"], "not before the chunk is decoded");
+    return core.taken.push(message) > 0;
+  };
+  core.receive(`${B} ${C}`);
+  assertEquals([core.taken, core.flow], [["a", "b", "c"], ["pause", "resume"]]);
+});
+
 test("Receiver does not wait for the next turn after a compressed message", () => {
   const core = new FakeCore("client", makeDeflate({}));
   core.isTurnSpent = true;
