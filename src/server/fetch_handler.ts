@@ -3,6 +3,7 @@ import { toRequest } from "../http/request.ts";
 import { RequestBodyDecoder } from "../http/request_body.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import type { Limits } from "../connection/limits.ts";
+import { turnBudget } from "../transport/turn_budget.ts";
 import { show } from "../util/options.ts";
 import type { RequestInfo } from "./accept_options.ts";
 import type { HttpResponder } from "./http_responder.ts";
@@ -16,6 +17,9 @@ import {
   UnsentError,
 } from "./response_sender.ts";
 import type { AnyResponse } from "./response_sender.ts";
+
+/** The work of a request, in units of {@linkcode TurnBudget.work}. */
+const REQUEST_WORK = 32;
 
 /** A function that answers a plain HTTP request: the server's `fetch()`. */
 export type FetchFunction = (
@@ -58,6 +62,10 @@ export class FetchHandler {
   readonly #abort = new AbortController();
   #hasResponded = false;
   #isDone = false;
+  /** Whether data was received after the request. */
+  #hasMore = false;
+  /** Cancels the wait for the next turn. */
+  #cancelWait: (() => void) | undefined;
 
   /**
    * Prepares the answer.
@@ -101,6 +109,7 @@ export class FetchHandler {
         body = this.body.stream;
       }
     }
+    this.#hasMore = rest.length > 0;
     const request = toRequest(head, { scheme, signal: this.#abort.signal, body });
     this.#answer(fetch, request, info);
     return rest;
@@ -110,6 +119,7 @@ export class FetchHandler {
   cancel(reason: unknown): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    this.#cancelWait?.();
     this.#abort.abort(reason);
     this.body?.fail(reason);
   }
@@ -120,6 +130,7 @@ export class FetchHandler {
       const response = await this.#call(fetch, request, info);
       if (this.#isDone) return discardBody(response);
       const isPersistent = await this.#send(response);
+      if (isPersistent && this.#hasMore) await this.#turn();
       if (this.#isDone) return;
       this.#isDone = true;
       // The unread rest of a body cannot be distinguished from the next request.
@@ -128,6 +139,12 @@ export class FetchHandler {
       // Nothing has been sent if the request has been refused meanwhile.
       if (!(error instanceof UnsentError)) handler.failed?.(error);
     }
+  }
+
+  /** Waits for the next turn if the time for received data is spent: another request has been received. */
+  #turn(): Promise<void> | void {
+    if (this.#isDone || (turnBudget.work -= REQUEST_WORK) >= 0 || !turnBudget.isSpent()) return;
+    return new Promise((resolve) => this.#cancelWait = turnBudget.wait(resolve));
   }
 
   /** Returns the response, or `undefined` after an error, which has been reported. */

@@ -234,6 +234,8 @@ export class DenoTransport implements Transport {
       if (count !== null && !this.#isClosed) {
         const buffer = this.#buffer;
         const handler = this.#handler!;
+        // Looks before, too: a handler may take long for a chunk without a look.
+        if (count >= LARGE_READ) turnBudget.isSpent();
         handler.data(buffer.bytes.subarray(0, count));
         // The next handler comes after the request head, which may have been long.
         if (this.#handler !== handler) buffer.reset();

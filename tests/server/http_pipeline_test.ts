@@ -2,7 +2,7 @@
 import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
 import { HttpConnection } from "../../src/server/http_connection.ts";
 import { connectionSettings } from "../../src/server/http_connection_handler.ts";
-import { assertEquals, deadline, delay, test } from "../harness.ts";
+import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
 import { Random } from "../fuzz/random.ts";
 import { latin1 } from "../support/bytes.ts";
 import { HttpPeer } from "../support/http_peer.ts";
@@ -94,6 +94,60 @@ function parseResponses(text: string): string[] {
   return bodies;
 }
 
+/** Starts to answer a peer, and returns the errors. */
+function start(peer: HttpPeer, fetch: (request: Request) => Promise<Response>): unknown[] {
+  const config = resolveAcceptOptions({});
+  const errors: unknown[] = [];
+  const connection = new HttpConnection(peer.conn, config, {
+    fetch,
+    open() {},
+    refused() {},
+    failed: (error) => void errors.push(error),
+    closed() {},
+    connectionSettings: connectionSettings(config, {
+      budget: undefined,
+      onError() {},
+      onClosed: undefined,
+    }),
+  });
+  connection.start();
+  return errors;
+}
+
+const spin = (ms: number): void => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+for (const leaves of [false, true]) {
+  test(`timers have their turn between pipelined requests${leaves ? ", whose client leaves" : ""}`, async () => {
+    const peer = new HttpPeer({});
+    let answered = 0;
+    const errors = start(peer, () => {
+      answered++;
+      spin(0.5);
+      return Promise.resolve(new Response("Hello"));
+    });
+    const before = Promise.withResolvers<number>();
+    const count = 200;
+    peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(count));
+    setTimeout(() => {
+      before.resolve(answered);
+      if (leaves) peer.transport.abort();
+    }, 1);
+    assert(await before.promise < count / 2);
+    if (leaves) {
+      const sofar = answered;
+      await delay(20);
+      assert(answered <= sofar + 1);
+    } else {
+      peer.transport.shutdown();
+      await deadline(peer.until(() => peer.hasEnded, "the end"), 10_000, "the end");
+      assertEquals([answered, errors], [count, []]);
+    }
+  });
+}
+
 for (const lendsChunks of [false, true]) {
   for (let seed = 1; seed <= 40; seed++) {
     test(`pipelined requests are answered in order (${lendsChunks ? "lent" : "own"} chunks, seed ${seed})`, async () => {
@@ -108,21 +162,7 @@ for (const lendsChunks of [false, true]) {
       if (isBroken) expected.push("400");
 
       const peer = new HttpPeer({ lendsChunks });
-      const config = resolveAcceptOptions({});
-      const errors: unknown[] = [];
-      const connection = new HttpConnection(peer.conn, config, {
-        fetch: answer,
-        open() {},
-        refused() {},
-        failed: (error) => void errors.push(error),
-        closed() {},
-        connectionSettings: connectionSettings(config, {
-          budget: undefined,
-          onError() {},
-          onClosed: undefined,
-        }),
-      });
-      connection.start();
+      const errors = start(peer, answer);
       let text = exchanges.map(({ request }) => request).join("") + broken;
       while (text !== "") {
         const size = 1 + random.below(random.pick([3, 50, 3000, 100_000]));
