@@ -47,8 +47,9 @@ export class TurnBudget {
   work: number = FIRST_SLICE;
   /** The number of turns in which the time has been spent before. */
   turns = 0;
+  /** The time, in milliseconds. Tests whose results must not depend on the clock set `Infinity`. */
+  budget: number;
   readonly #loop: Loop;
-  readonly #budget: number;
   #slice = FIRST_SLICE;
   #waiting: (() => void)[] = [];
   #cancelTurn: (() => void) | undefined;
@@ -66,7 +67,7 @@ export class TurnBudget {
   /** @param budget The time, in milliseconds. */
   constructor(loop: Loop, budget: number) {
     this.#loop = loop;
-    this.#budget = budget;
+    this.budget = budget;
   }
 
   /** Looks whether the time is spent. If it is, the caller waits for the next turn by `wait()`. */
@@ -84,7 +85,7 @@ export class TurnBudget {
       this.#isRunning = true;
       this.#loop.afterMicrotasks(this.#onMicrotasksDone);
     }
-    this.#isSpent = now - this.#startedAt >= this.#budget;
+    this.#isSpent = now - this.#startedAt >= this.budget;
     if (this.#isSpent || now >= this.#shareEnd) return true;
     this.work = this.#slice;
     return false;
@@ -111,7 +112,7 @@ export class TurnBudget {
     const runs = this.#waiting;
     this.#waiting = [];
     let now = this.#startedAt = this.#lookedAt = this.#loop.now();
-    const end = now + this.#budget;
+    const end = now + this.budget;
     let count = 0;
     while (count < runs.length && now < end) {
       this.work = this.#slice;

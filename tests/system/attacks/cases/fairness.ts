@@ -51,10 +51,10 @@ function floods(form: Form, count: number, name: string, bytes: () => Uint8Array
   return {
     ...FAIR,
     name: `${name}, on ${count} connections, beside others: ${form}`,
-    // For each connection a message that has not been inflated to its end, of up to 1 MiB, and a chunk: up
-    // to 512 KiB on Bun.
-    maxGrowth: GARBAGE + 2 * count,
-    maxHeld: 12 + 2 * count,
+    // For each connection up to 1 MiB of a message that has not been inflated to its end, another that is
+    // unread, and input: two chunks of up to 512 KiB on Bun. They are counted in `heldBytes`.
+    maxGrowth: GARBAGE + 6 * count,
+    maxHeld: 12 + 3 * count,
     async run(context) {
       const all = bytes();
       const peers = await context.many(
