@@ -2,7 +2,7 @@ import { ConnectionCounters } from "../../src/connection/counters.ts";
 import { resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { Receiver } from "../../src/connection/receiver.ts";
-import type { ReceiverCore } from "../../src/connection/receiver.ts";
+import type { ReceiverCore } from "../../src/connection/receiver_core.ts";
 import type { ExtensionInUse } from "../../src/extensions/extension.ts";
 import { InvalidPayloadError } from "../../src/protocol/errors.ts";
 import type { Frame, Role } from "../../src/protocol/frame.ts";

@@ -2,7 +2,7 @@
 
 import type { ExtensionInUse } from "../../src/extensions/extension.ts";
 import { Receiver } from "../../src/connection/receiver.ts";
-import type { PartConsumer, ReceiverCore } from "../../src/connection/receiver.ts";
+import type { PartConsumer, ReceiverCore } from "../../src/connection/receiver_core.ts";
 import { decodeClosePayload } from "../../src/protocol/close_code.ts";
 import { WebSocketError } from "../../src/protocol/errors.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
