@@ -1,5 +1,6 @@
 import * as root from "@sluice/websocket";
 import * as browser from "@sluice/websocket/browser";
+import * as cli from "@sluice/websocket/cli";
 import * as extensions from "@sluice/websocket/extensions";
 import * as handshake from "@sluice/websocket/handshake";
 import * as protocol from "@sluice/websocket/protocol";
@@ -16,6 +17,8 @@ test("each entry of the package exports what its README and its docs name", () =
       "accept",
       "connect",
       "relay",
+      "prometheus",
+      "instrument",
       "WebSocketConnection",
       "CloseCode",
       "HandshakeError",
@@ -27,6 +30,7 @@ test("each entry of the package exports what its README and its docs name", () =
     [streams, ["FrameDecoderStream", "MessageAssemblerStream", "FrameEncoderStream"]],
     [topics, ["topics"]],
     [testing, ["testPair"]],
+    [cli, ["main"]],
     [transport, ["listen", "memoryPair", "bunSocketHandler"]],
   ];
   for (const [module, names] of entries) {

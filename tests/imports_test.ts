@@ -27,6 +27,7 @@ const folders: Record<string, string[]> = {
     "transport",
     "util",
   ],
+  cli: ["client", "connection", "http", "protocol", "server", "topics", "util"],
   metrics: ["connection", "server"],
   topics: ["client", "connection", "protocol", "util"],
   browser: ["client", "connection", "protocol", "streams", "topics", "util"],
@@ -132,9 +133,9 @@ function localProblem(path: string, folder: string, target: string): string | un
 
 function packageProblem(path: string, folder: string, specifier: string): string | undefined {
   if (specifier.startsWith("node:")) {
-    if (folder === "transport" || folder === "extensions") return undefined;
+    if (["transport", "extensions", "cli"].includes(folder)) return undefined;
     if (path === digest && specifier === "node:crypto") return undefined;
-    return "node: is for transport and extensions";
+    return "node: is for transport, extensions and cli";
   }
   if (folder === "protocol") return "protocol imports nothing from outside";
   return packages.test(specifier) ? undefined : "it is none of the packages that src/ may import";

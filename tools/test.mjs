@@ -34,6 +34,7 @@ const sharing = [
   "interop",
   "browser",
   "docs_test.ts",
+  "cli_test.ts",
   "examples_test.ts",
   "game_test.ts",
   "gateway_test.ts",
