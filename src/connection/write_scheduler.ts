@@ -29,10 +29,10 @@ export interface ScheduledSender {
 /** How many connections {@linkcode uncorkAfterTurn} gathers before it uncorks them. */
 const MAX_GROUP = 64;
 
-let group: ScheduledSender[] = [];
+let group: Pick<ScheduledSender, "uncorkScheduled">[] = [];
 
 /** Uncorks a sender when all connections have processed what they received at the same moment. */
-export function uncorkAfterTurn(sender: ScheduledSender): void {
+export function uncorkAfterTurn(sender: Pick<ScheduledSender, "uncorkScheduled">): void {
   const count = group.push(sender);
   if (count === MAX_GROUP) uncorkGroup();
   else if (count === 1) afterTurn(uncorkGroup);

@@ -26,6 +26,14 @@ export interface ToRequestOptions {
   body?: ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer> | null | undefined;
 }
 
+/** The parts of a valid request's URL. */
+export interface RequestTarget {
+  /** The host, with an optional port. */
+  readonly host: string;
+  /** The path and the query. That of the asterisk-form is `/*`. */
+  readonly path: string;
+}
+
 /** Methods that `Request` refuses. CONNECT is for proxies, and TRACE would send cookies back. */
 const REFUSED_METHODS: ReadonlySet<string> = /* @__PURE__ */ new Set(["CONNECT", "TRACE", "TRACK"]);
 
@@ -34,11 +42,12 @@ const REFUSED_METHODS: ReadonlySet<string> = /* @__PURE__ */ new Set(["CONNECT",
  * the body is validated by `requestBodyLength`.
  *
  * @param head The request's head.
+ * @returns The parts of its URL, for {@linkcode requestUrl}.
  * @throws {HandshakeError} If the request is invalid: 501 for a method that is not implemented,
  * otherwise 400.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3.2 RFC 9112 §3.2}
  */
-export function validateRequest(head: RequestHead): void {
+export function validateRequest(head: RequestHead): RequestTarget {
   const host = parseHost(head);
   const { method } = head;
   // RFC 9110 §9.1: "An origin server that receives a request method that is unrecognized or not
@@ -49,7 +58,24 @@ export function validateRequest(head: RequestHead): void {
       status: 501,
     });
   }
-  requestPath(head, host);
+  return { host, path: requestPath(head, host) };
+}
+
+/** Characters of a query that the URL parser encodes. It leaves a valid path as it is. */
+const ENCODED = /["'<>]/;
+/** The last host, with its scheme, and the origin that the URL parser makes of them. */
+let lastHost = "";
+let lastScheme = "";
+let lastOrigin = "";
+
+/** Returns the URL of a request that is valid, as `Request` has it. */
+export function requestUrl(scheme: "http" | "https", { host, path }: RequestTarget): string {
+  if (host !== lastHost || scheme !== lastScheme) {
+    lastOrigin = new URL(`${scheme}://${host}/`).origin;
+    lastHost = host;
+    lastScheme = scheme;
+  }
+  return ENCODED.test(path) ? new URL(lastOrigin + path).href : lastOrigin + path;
 }
 
 /**
@@ -101,7 +127,7 @@ function requestPath({ method, target }: RequestHead, host: string): string {
 }
 
 /** Appends all field lines. Cookie lines are joined with "; ", since `Headers` would use ", ". */
-function appendFields(to: Headers, headers: HeaderList): void {
+export function appendFields(to: Headers, headers: HeaderList): void {
   let cookies: string | undefined;
   for (const [name, value] of headers) {
     if (name !== "cookie") to.append(name, value);

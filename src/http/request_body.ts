@@ -158,6 +158,11 @@ export class RequestBodyDecoder {
     return this.#state === DONE;
   }
 
+  /** The number of bytes that the body still lacks; `undefined` if it is in chunks. */
+  get missing(): number | undefined {
+    return this.#line === undefined ? this.#rest : undefined;
+  }
+
   /**
    * The bytes of the body that the last {@linkcode RequestBodyDecoder.push} has decoded: a view of its
    * argument, or of a buffer of its own. Empty after a push that has failed.

@@ -32,11 +32,11 @@ export interface ErrorResponseOptions {
 /** Options of {@linkcode writeResponseHead}. */
 export interface ResponseHeadOptions {
   /**
-   * The time of the Date field.
+   * The time of the Date field, or its value.
    *
    * @default {undefined} the Date of the response, if any
    */
-  date?: Date | undefined;
+  date?: Date | string | undefined;
   /**
    * The length of the body in bytes, if known.
    *
@@ -172,6 +172,14 @@ export function writeResponseHead(
   response: ResponseLike,
   options: ResponseHeadOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  return encodeLatin1(responseHeadText(response, options));
+}
+
+/** Returns the head as {@linkcode writeResponseHead} encodes it: one byte for each character. */
+export function responseHeadText(
+  response: ResponseLike,
+  options: ResponseHeadOptions,
+): string {
   const { status } = response;
   if (!(Number.isInteger(status) && status >= 200 && status <= 599)) {
     throw new RangeError(`Cannot write response: status ${status}, expected 200 to 599`);
@@ -182,7 +190,7 @@ export function writeResponseHead(
   }
   const { framing } = options;
   let length = (framing ?? options).contentLength?.toString();
-  let date = options.date === undefined ? undefined : formatDate(options.date);
+  let date = typeof options.date === "object" ? formatDate(options.date) : options.date;
   let connection: string = options.connection ?? "close";
   let fields = "";
   const add = (value: string, name: string) => {
@@ -211,5 +219,5 @@ export function writeResponseHead(
   else if (length !== undefined && status !== 204) fields += field("Content-Length", length);
   if (connection !== "") fields += field("Connection", connection);
   // RFC 9112 §4: the SP after the status is sent "even when the reason-phrase is absent".
-  return encodeLatin1(`HTTP/1.1 ${status} ${reason}\r\n${fields}\r\n`);
+  return `HTTP/1.1 ${status} ${reason}\r\n${fields}\r\n`;
 }

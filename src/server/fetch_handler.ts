@@ -1,25 +1,19 @@
+import { EMPTY } from "../protocol/bytes.ts";
 import { internalServerError } from "../http/errors.ts";
 import { toRequest } from "../http/request.ts";
 import { RequestBodyDecoder } from "../http/request_body.ts";
-import type { RequestHead } from "../http/request_head_parser.ts";
 import type { Limits } from "../connection/limits.ts";
-import { turnBudget } from "../transport/turn_budget.ts";
 import { show } from "../util/options.ts";
+import { isThenable } from "../util/promises.ts";
 import type { RequestInfo } from "./accept_options.ts";
 import type { HttpResponder } from "./http_responder.ts";
+import type { FetchRequest } from "./fetch_request.ts";
+import { lazyRequestMaker } from "./lazy_request.ts";
+import { discardBody, isResponse, prepareResponse } from "./prepared_response.ts";
+import type { PreparedResponse } from "./prepared_response.ts";
 import { RequestBody } from "./request_body.ts";
 import type { RequestBodySource } from "./request_body.ts";
-import {
-  discardBody,
-  isResponse,
-  prepareResponse,
-  sendResponse,
-  UnsentError,
-} from "./response_sender.ts";
-import type { AnyResponse } from "./response_sender.ts";
-
-/** The work of a request, in units of {@linkcode TurnBudget.work}. */
-const REQUEST_WORK = 32;
+import { sendContent, sendResponse, UnsentError } from "./response_sender.ts";
 
 /** A function that answers a plain HTTP request: the server's `fetch()`. */
 export type FetchFunction = (
@@ -40,11 +34,9 @@ export interface FetchConnection extends HttpResponder, RequestBodySource {
 
 /** The arguments of a {@linkcode FetchHandler}. */
 export interface FetchInit {
-  readonly head: RequestHead;
-  /** The framing of the request's body. */
-  readonly bodyLength: number | "chunked";
-  /** Whether the client asks to keep the connection. */
-  readonly isPersistent: boolean;
+  readonly request: FetchRequest;
+  /** The scheme of the request's URL. */
+  readonly scheme: "http" | "https";
   readonly limits: Readonly<Limits>;
   readonly connection: FetchConnection;
   readonly handler: {
@@ -58,23 +50,18 @@ export class FetchHandler {
   /** The body of the request; `undefined` if there is none, or it was received with the head. */
   body: RequestBody | undefined;
   readonly #init: FetchInit;
-  readonly #decoder: RequestBodyDecoder;
-  readonly #abort = new AbortController();
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  #abort: AbortController | undefined;
+  /** The reason for which the signal has aborted, or aborts when it is first read. */
+  #reason: unknown;
   #hasResponded = false;
   #isDone = false;
-  /** Whether data was received after the request. */
-  #hasMore = false;
-  /** Cancels the wait for the next turn. */
-  #cancelWait: (() => void) | undefined;
+  readonly #mayPersist = (): boolean => this.#persists();
+  readonly #onSent = (isPersistent: boolean): void => this.#sent(isPersistent);
 
-  /**
-   * Prepares the answer.
-   *
-   * @throws {HandshakeError} If the announced body is over `maxBodySize`: 413.
-   */
+  /** Prepares the answer. */
   constructor(init: FetchInit) {
     this.#init = init;
-    this.#decoder = new RequestBodyDecoder(init.bodyLength, init.limits);
   }
 
   /** Whether the head of the response has been written. */
@@ -82,115 +69,153 @@ export class FetchHandler {
     return this.#hasResponded;
   }
 
-  /**
-   * Calls `fetch()`.
-   *
-   * @param input Data that was received after the head, to be kept.
-   * @returns The data after the request's body.
-   * @throws {HandshakeError} If the body is malformed, or over a limit.
-   */
-  begin(
-    fetch: FetchFunction,
-    info: RequestInfo,
-    input: Uint8Array,
-    scheme: "http" | "https",
-  ): Uint8Array {
-    const { head, connection } = this.#init;
-    let rest = input;
-    let body: ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer> | null = null;
-    if (!this.#decoder.isDone) {
-      const used = input.length === 0 ? -1 : this.#decoder.push(input);
-      const early = this.#decoder.data as Uint8Array<ArrayBuffer>;
-      rest = used === -1 ? input.subarray(input.length) : input.subarray(used);
-      if (this.#decoder.isDone) {
-        body = early;
-      } else {
-        this.body = new RequestBody(this.#decoder, early, connection);
-        body = this.body.stream;
-      }
+  /** The signal of the request, which aborts when the client has left, or has been refused. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#reason !== undefined) this.#abort.abort(this.#reason);
     }
-    this.#hasMore = rest.length > 0;
-    const request = toRequest(head, { scheme, signal: this.#abort.signal, body });
-    this.#answer(fetch, request, info);
-    return rest;
+    return this.#abort.signal;
+  }
+
+  /**
+   * Takes data that was received after the head.
+   *
+   * @param input The data, which is this object's to keep.
+   * @returns The data after the request's body.
+   * @throws {HandshakeError} If the body is malformed, or over a limit, also one that is announced.
+   */
+  receive(input: Uint8Array): Uint8Array {
+    const { request: { bodyLength }, limits, connection } = this.#init;
+    if (bodyLength === 0) return input;
+    const decoder = new RequestBodyDecoder(bodyLength, limits);
+    const used = input.length === 0 ? -1 : decoder.push(input);
+    const early = decoder.data as Uint8Array<ArrayBuffer>;
+    if (decoder.isDone) this.#bytes = early;
+    else this.body = new RequestBody(decoder, early, connection);
+    return used === -1 ? EMPTY : input.subarray(used);
+  }
+
+  /** Calls `fetch()`, and answers with its result, at once or when it is there. */
+  begin(fetch: FetchFunction, info: RequestInfo): void {
+    const { connection } = this.#init;
+    connection.callBegan();
+    let result: unknown;
+    try {
+      result = fetch(this.#request(), info);
+    } catch (error) {
+      connection.callEnded();
+      return this.#failed(error);
+    }
+    if (isThenable(result)) {
+      this.#wait(result);
+    } else {
+      connection.callEnded();
+      this.#respond(result);
+    }
   }
 
   /** Ends the request without a further response: the client has left, or has been refused. */
   cancel(reason: unknown): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    this.#cancelWait?.();
-    this.#abort.abort(reason);
+    this.#reason = reason;
+    this.#abort?.abort(reason);
     this.body?.fail(reason);
   }
 
-  async #answer(fetch: FetchFunction, request: Request, info: RequestInfo): Promise<void> {
-    const { connection, handler } = this.#init;
+  #request(): Request {
+    const { request: { head, target }, scheme } = this.#init;
+    const makeLazy = lazyRequestMaker();
+    if (makeLazy !== null) {
+      return makeLazy({ head, scheme, target, body: this.body ?? this.#bytes, source: this });
+    }
+    const body = this.body?.stream ?? this.#bytes;
+    return toRequest(head, { scheme, signal: this.signal, body });
+  }
+
+  async #wait(result: PromiseLike<unknown>): Promise<void> {
+    let response: unknown;
     try {
-      const response = await this.#call(fetch, request, info);
-      if (this.#isDone) return discardBody(response);
-      const isPersistent = await this.#send(response);
-      if (isPersistent && this.#hasMore) await this.#turn();
-      if (this.#isDone) return;
-      this.#isDone = true;
-      // The unread rest of a body cannot be distinguished from the next request.
-      connection.responded(isPersistent && this.body?.isComplete !== false);
+      response = await result;
+    } catch (error) {
+      this.#init.connection.callEnded();
+      return this.#failed(error);
+    }
+    this.#init.connection.callEnded();
+    this.#respond(response);
+  }
+
+  /** `fetch()` has failed. */
+  #failed(error: unknown): void {
+    const { handler } = this.#init;
+    if (!this.#isDone) {
+      handler.failed?.(error);
+      this.#sendError();
+    } else if (error !== this.#reason) {
+      handler.failed?.(error); // Not the error of `request.signal`.
+    }
+  }
+
+  #respond(response: unknown): void {
+    if (this.#isDone) return discardBody(response);
+    const { request: { head }, connection } = this.#init;
+    let prepared: PreparedResponse;
+    try {
+      if (!isResponse(response)) {
+        throw new TypeError(
+          `Cannot answer: fetch() returned ${show(response)}, expected a Response`,
+        );
+      }
+      prepared = prepareResponse(response, head);
+      if (sendContent(connection, prepared, head, this.#mayPersist, this.#onSent)) return;
+    } catch (error) {
+      return this.#unsent(error);
+    }
+    this.#send(prepared);
+  }
+
+  /** Sends a response whose body is a stream, or of another length than it says. */
+  async #send(response: PreparedResponse): Promise<void> {
+    const { request: { head }, connection, handler } = this.#init;
+    try {
+      this.#sent(await sendResponse(connection, response, head, this.#mayPersist));
     } catch (error) {
       // Nothing has been sent if the request has been refused meanwhile.
       if (!(error instanceof UnsentError)) handler.failed?.(error);
+      else if (!this.#isDone) this.#unsent(error);
     }
   }
 
-  /** Waits for the next turn if the time for received data is spent: another request has been received. */
-  #turn(): Promise<void> | void {
-    if (this.#isDone || (turnBudget.work -= REQUEST_WORK) >= 0 || !turnBudget.isSpent()) return;
-    return new Promise((resolve) => this.#cancelWait = turnBudget.wait(resolve));
+  /** A response has failed before anything of it has been sent. */
+  #unsent(error: unknown): void {
+    if (this.#isDone) return;
+    this.#hasResponded = false;
+    this.#init.handler.failed?.(error instanceof UnsentError ? error.cause : error);
+    this.#sendError();
   }
 
-  /** Returns the response, or `undefined` after an error, which has been reported. */
-  async #call(
-    fetch: FetchFunction,
-    request: Request,
-    info: RequestInfo,
-  ): Promise<AnyResponse | undefined> {
-    const { connection, handler } = this.#init;
-    connection.callBegan();
-    try {
-      const response: unknown = await fetch(request, info);
-      if (isResponse(response)) return response;
-      throw new TypeError(`Cannot answer: fetch() returned ${show(response)}, expected a Response`);
-    } catch (error) {
-      // The error of `request.signal`: the client has left, or has been refused.
-      if (!this.#isDone || error !== this.#abort.signal.reason) handler.failed?.(error);
-      return undefined;
-    } finally {
-      connection.callEnded();
-    }
-  }
-
-  /** Sends the response, or a 500 if there is none, or if it fails before anything has been sent. */
-  async #send(response: AnyResponse | undefined): Promise<boolean> {
-    const { head, connection, handler } = this.#init;
-    const persists = () => this.#persists();
-    if (response !== undefined) {
-      try {
-        return await sendResponse(connection, prepareResponse(response, head), head, persists);
-      } catch (error) {
-        const isUnsent = error instanceof UnsentError;
-        if (this.#isDone || (this.#hasResponded && !isUnsent)) throw error;
-        this.#hasResponded = false;
-        handler.failed?.(isUnsent ? error.cause : error);
-      }
-    }
+  #sendError(): void {
+    const { request: { head }, connection } = this.#init;
     const prepared = prepareResponse(internalResponse(), head);
-    return await sendResponse(connection, prepared, head, persists);
+    sendContent(connection, prepared, head, this.#mayPersist, this.#onSent);
+  }
+
+  #sent(isPersistent: boolean): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    const { body } = this;
+    // The unread rest of a body cannot be distinguished from the next request.
+    const isComplete = body?.isComplete !== false;
+    if (!isComplete) body.fail(new DOMException("The response has been sent", "AbortError"));
+    this.#init.connection.responded(isPersistent && isComplete);
   }
 
   /** Called when the head of the response is written. */
   #persists(): boolean {
     if (this.#isDone) throw new UnsentError("Cannot send response: the request has been refused");
     this.#hasResponded = true;
-    const { isPersistent, connection } = this.#init;
+    const { request: { isPersistent }, connection } = this.#init;
     if (!isPersistent || !connection.mayPersist()) return false;
     // A body that is being read may be complete when the response is.
     return this.body === undefined || this.body.isComplete || this.body.isUsed;

@@ -1,38 +1,28 @@
 import { WebSocketConnection } from "../connection/connection.ts";
 import { isUpgrade, upgradeRequired, validateHttpRequest } from "../handshake/upgrade_request.ts";
 import { HandshakeError, internalServerError } from "../http/errors.ts";
-import { isPersistent } from "../http/persistence.ts";
-import { validateRequest } from "../http/request.ts";
-import { requestBodyLength } from "../http/request_body.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import { writeErrorResponse } from "../http/response_writer.ts";
 import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
-import { CallbackTimer } from "../util/timers.ts";
+import { RestartableTimer } from "../util/restartable_timer.ts";
 import type { AcceptConfig, RequestInfo } from "./accept_options.ts";
 import { FetchHandler } from "./fetch_handler.ts";
 import type { FetchConnection } from "./fetch_handler.ts";
+import { parseFetchRequest } from "./fetch_request.ts";
 import type { ClientConnection, HttpConnectionHandler } from "./http_connection_handler.ts";
 import { HttpMemory, type MemoryHolder } from "./http_memory.ts";
 import { HttpResponder } from "./http_responder.ts";
 import type { RequestBody, RequestBodySource } from "./request_body.ts";
-import {
-  expectsContinue,
-  incompleteBody,
-  lateBody,
-  lateHead,
-  lateUpgrade,
-  refusedByUpgrade,
-  unexpectedBody,
-} from "./request_errors.ts";
+import { incompleteBody, lateRequest, refusedByUpgrade } from "./request_errors.ts";
 import { RequestReader } from "./request_reader.ts";
-import { closedError, prepareResponse, sendResponse, UnsentError } from "./response_sender.ts";
-import type { AnyResponse } from "./response_sender.ts";
+import { closedError, prepareResponse } from "./prepared_response.ts";
+import type { AnyResponse } from "./prepared_response.ts";
+import { sendResponse, UnsentError } from "./response_sender.ts";
 import { ServerHandshake } from "./server_handshake.ts";
 import type { AcceptedHandshake, HandshakeConnection } from "./server_handshake.ts";
+import { TurnLoop } from "./turn_loop.ts";
 
-/** The number of received bytes that wait for an earlier response, above which reading pauses. */
-const MAX_INPUT = 65_536;
 /** The maximum time without progress of a response after the client has ended its side, in milliseconds. */
 const HALF_CLOSED_PATIENCE = 1500;
 const CONTINUE = /* @__PURE__ */ new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
@@ -67,7 +57,7 @@ export class HttpConnection<Data> extends HttpResponder
   readonly #handler: HttpConnectionHandler<Data>;
   /** The client, if a proxy has named it. */
   readonly #proxiedClient: ProxiedClient | undefined;
-  readonly #readTimer: CallbackTimer;
+  readonly #readTimer: RestartableTimer;
   #clientAddr: Addr | undefined;
   readonly #reader: RequestReader;
   /** The request that is being upgraded or answered. */
@@ -77,9 +67,10 @@ export class HttpConnection<Data> extends HttpResponder
   #isFirst = true;
   /** Whether the client waits for a 100 before it sends the body. */
   #expectsContinue = false;
-  #isPaused = false;
   #isOpened = false;
   #isShuttingDown = false;
+  /** Reads requests that were received before their turn. */
+  #kept: TurnLoop | undefined;
   #pendingCalls = 0;
   readonly #memory: HttpMemory;
 
@@ -94,8 +85,8 @@ export class HttpConnection<Data> extends HttpResponder
     this.#config = config;
     this.#handler = handler;
     this.#proxiedClient = config.proxies?.clientBehind(transport.remoteAddr);
-    this.#readTimer = new CallbackTimer(() => this.#readTimeUp());
-    this.#memory = new HttpMemory(this, handler.connectionSettings.budget);
+    this.#readTimer = new RestartableTimer(() => this.#readTimeUp(), timers);
+    this.#memory = new HttpMemory(this, transport, handler.connectionSettings.budget);
     this.#reader = new RequestReader(limits, handler.fetch !== undefined, this.#proxiedClient);
   }
 
@@ -106,7 +97,7 @@ export class HttpConnection<Data> extends HttpResponder
 
   /** Takes over the transport. */
   override start(): void {
-    this.timers.start(this.#readTimer, this.#config.limits.handshakeTimeout);
+    this.#readTimer.start(this.#config.limits.handshakeTimeout);
     super.start();
   }
 
@@ -126,7 +117,7 @@ export class HttpConnection<Data> extends HttpResponder
     const isOwn = !this.transport.lendsChunks;
     const body = this.#fetching?.body;
     if (body?.isWanted) this.#receiveBody(body, chunk, isOwn);
-    else if (this.#head !== undefined) this.#reader.keep(chunk, isOwn);
+    else if (this.#head !== undefined || this.#kept?.isRunning) this.#reader.keep(chunk, isOwn);
     else this.#readHead(chunk, isOwn);
     this.#update();
   }
@@ -135,6 +126,7 @@ export class HttpConnection<Data> extends HttpResponder
   override end(): void {
     super.end();
     if (this.isFinishing || this.isClosed || this.#isOpened) return;
+    if (this.#kept?.isRunning) return;
     if (this.#head === undefined) return this.transport.close();
     if (this.#fetching?.body?.isComplete === false && this.#reader.inputSize === 0) {
       return this.refuse(incompleteBody());
@@ -165,12 +157,10 @@ export class HttpConnection<Data> extends HttpResponder
     this.#update();
   }
 
-  /** Writes bytes of a response; resolves when more can be written. */
-  override write(bytes: Uint8Array): Promise<void> {
-    const written = super.write(bytes);
+  /** Bytes of a response have been written, or are queued. */
+  protected override queued(): void {
     if (this.hasPeerEnded && this.#fetching !== undefined) this.#startHalfClosedTimer();
     this.#update();
-    return written;
   }
 
   /** FetchConnection: whether the connection may persist after the response. */
@@ -184,16 +174,17 @@ export class HttpConnection<Data> extends HttpResponder
     this.#fetching = undefined;
     this.#head = undefined;
     this.#expectsContinue = false;
-    this.#readTimer.stopTimer();
+    this.#readTimer.stop();
     if (!isPersistent || this.#isShuttingDown) {
       this.finish();
     } else if (this.#reader.inputSize > 0) {
-      this.#readHead(this.#reader.take(), true);
+      this.#kept ??= new TurnLoop(() => this.#readKept(), () => this.#endKept());
+      this.#kept.run();
+    } else if (this.hasPeerEnded) {
+      this.finish();
     } else {
-      this.timers.start(this.#readTimer, this.#config.limits.keepAliveTimeout);
+      this.#readTimer.start(this.#config.limits.keepAliveTimeout);
     }
-    // Data after the last complete request can never become complete.
-    if (this.hasPeerEnded && this.#head === undefined && !this.#isOpened) this.finish();
     this.#update();
   }
 
@@ -205,14 +196,14 @@ export class HttpConnection<Data> extends HttpResponder
     if (this.#expectsContinue && !this.#fetching!.hasResponded) this.write(CONTINUE);
     this.#expectsContinue = false;
     if (this.#reader.inputSize > 0) this.#receiveBody(body, this.#reader.take(), true);
-    else this.timers.start(this.#readTimer, this.#config.limits.bodyTimeout);
+    else this.#readTimer.start(this.#config.limits.bodyTimeout);
     if (body.isWanted && this.hasPeerEnded) return this.refuse(incompleteBody());
     this.#update();
   }
 
   /** RequestBodySource: the application has cancelled the body. */
   bodyCancelled(): void {
-    if (!this.hasPeerEnded) this.#readTimer.stopTimer();
+    if (!this.hasPeerEnded) this.#readTimer.stop();
   }
 
   /** A call of `upgrade()` or `fetch()` is pending. It is counted as a connection. */
@@ -229,6 +220,7 @@ export class HttpConnection<Data> extends HttpResponder
   open(accepted: AcceptedHandshake<Data>): void {
     const { response, ...agreed } = accepted;
     this.#readTimer.stopTimer();
+    this.stopTimer();
     this.#memory.close();
     this.#isOpened = true;
     const { headText } = this.#reader;
@@ -279,16 +271,6 @@ export class HttpConnection<Data> extends HttpResponder
     );
   }
 
-  /** MemoryHolder: reads, or pauses reading while the connection has too much received data. */
-  regulate(): void {
-    if (this.isClosed || this.#isOpened) return;
-    const isFull = this.#reader.inputSize >= MAX_INPUT || this.#memory.isStopped;
-    if ((isFull && !this.isFinishing) === this.#isPaused) return;
-    this.#isPaused = !this.#isPaused;
-    if (this.#isPaused) this.transport.pause();
-    else this.transport.resume();
-  }
-
   /** MemoryHolder: frees the memory. */
   evict(): void {
     this.abort();
@@ -298,8 +280,9 @@ export class HttpConnection<Data> extends HttpResponder
     const hadBegun = this.#reader.hasBegun;
     try {
       const head = this.#reader.read(chunk, isOwn);
-      if (!this.#isFirst && !hadBegun && this.#reader.hasBegun) {
-        this.timers.start(this.#readTimer, this.#config.limits.handshakeTimeout);
+      const isNew = !this.#isFirst && !hadBegun && this.#reader.hasBegun;
+      if (isNew && (head === undefined || isUpgrade(head))) {
+        this.#readTimer.start(this.#config.limits.handshakeTimeout);
       }
       if (head === undefined) return;
       this.#head = head;
@@ -308,6 +291,18 @@ export class HttpConnection<Data> extends HttpResponder
     }
     this.#begin(this.#head);
     if (this.hasPeerEnded && this.#head !== undefined) this.#startHalfClosedTimer();
+  }
+
+  /** Reads the head of a request that was received before its turn. Returns whether there is another. */
+  #readKept(): boolean {
+    if (this.#reader.inputSize > 0) this.#readHead(this.#reader.take(), true);
+    return this.#head === undefined && this.#reader.inputSize > 0 && !this.isFinishing;
+  }
+
+  #endKept(): void {
+    // Data after the last complete request can never become complete.
+    if (this.hasPeerEnded && this.#head === undefined && !this.#isOpened) this.finish();
+    this.#update();
   }
 
   #begin(head: RequestHead): void {
@@ -331,23 +326,21 @@ export class HttpConnection<Data> extends HttpResponder
       validateHttpRequest(head);
       throw upgradeRequired();
     }
-    validateRequest(head);
-    const bodyLength = requestBodyLength(head);
-    if (bodyLength !== 0 && /^(?:GET|HEAD)$/.test(head.method)) throw unexpectedBody(head.method);
-    this.#expectsContinue = expectsContinue(head);
+    const request = parseFetchRequest(head);
+    this.#expectsContinue = request.expectsContinue;
     this.#fetching = new FetchHandler({
-      head,
-      bodyLength,
-      isPersistent: isPersistent(head),
+      request,
+      scheme: this.#config.scheme,
       limits: this.#config.limits,
       connection: this,
       handler: this.#handler,
     });
-    this.#readTimer.stopTimer();
+    this.#readTimer.stop();
     this.#reader.finishHead();
-    const input = this.#reader.take();
-    const rest = this.#fetching.begin(fetch, this.info, input, this.#config.scheme);
-    this.#reader.keep(rest, true);
+    if (request.bodyLength !== 0) {
+      this.#reader.keep(this.#fetching.receive(this.#reader.take()), true);
+    }
+    this.#fetching.begin(fetch, this.info);
   }
 
   #receiveBody(body: RequestBody, chunk: Uint8Array, isOwn: boolean): void {
@@ -357,8 +350,8 @@ export class HttpConnection<Data> extends HttpResponder
       return this.refuse(error as HandshakeError);
     }
     if (this.hasPeerEnded) this.#startHalfClosedTimer();
-    else if (body.isWanted) this.timers.start(this.#readTimer, this.#config.limits.bodyTimeout);
-    else this.#readTimer.stopTimer();
+    else if (body.isWanted) this.#readTimer.start(this.#config.limits.bodyTimeout);
+    else this.#readTimer.stop();
   }
 
   /** HandshakeConnection: facts about the request. */
@@ -377,6 +370,7 @@ export class HttpConnection<Data> extends HttpResponder
   /** Ends pending operations, and frees the request. */
   #reset(reason: unknown): void {
     this.#readTimer.stopTimer();
+    this.#kept?.cancel();
     const handshake = this.#handshake;
     const fetching = this.#fetching;
     this.#handshake = undefined;
@@ -392,7 +386,7 @@ export class HttpConnection<Data> extends HttpResponder
     const { closeTimeout } = this.#config.limits;
     const isSending = this.#fetching?.hasResponded === true;
     const patience = isSending ? Math.min(HALF_CLOSED_PATIENCE, closeTimeout) : closeTimeout;
-    this.timers.start(this.#readTimer, patience);
+    this.#readTimer.start(patience);
   }
 
   #readTimeUp(): void {
@@ -403,18 +397,20 @@ export class HttpConnection<Data> extends HttpResponder
     }
     if (this.#fetching !== undefined) {
       // The peer is not late while reading is paused.
-      if (this.#isPaused) this.timers.start(this.#readTimer, bodyTimeout);
-      else this.refuse(lateBody(bodyTimeout));
-    } else if (this.#handshake !== undefined) this.refuse(lateUpgrade(handshakeTimeout));
-    else if (this.#isFirst || this.#reader.hasBegun) this.refuse(lateHead(handshakeTimeout));
-    else this.finish(); // Idle since the last response.
+      if (this.#memory.isPaused) this.#readTimer.start(bodyTimeout);
+      else this.refuse(lateRequest("body", bodyTimeout));
+    } else if (this.#handshake !== undefined) this.refuse(lateRequest("upgrade", handshakeTimeout));
+    else if (this.#isFirst || this.#reader.hasBegun) {
+      this.refuse(lateRequest("head", handshakeTimeout));
+    } else this.finish(); // Idle since the last response.
   }
 
   /** Updates the memory usage, and reads or pauses reading. */
   #update(): void {
     if (this.isClosed || this.#isOpened) return;
     const buffered = this.#fetching?.body?.bufferedBytes ?? 0;
-    this.#memory.report(this.#reader.memoryUsage + this.queuedBytes + buffered);
-    this.regulate();
+    const { inputSize, memoryUsage } = this.#reader;
+    const usage = memoryUsage + this.queuedBytes + buffered;
+    this.#memory.update(usage, inputSize, this.isFinishing);
   }
 }

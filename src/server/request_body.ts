@@ -1,4 +1,5 @@
 import { EMPTY } from "../protocol/bytes.ts";
+import { joinChunks } from "../transport/join_chunks.ts";
 import type { RequestBodyDecoder } from "../http/request_body.ts";
 
 /** The callbacks of a {@linkcode RequestBody}. */
@@ -9,20 +10,39 @@ export interface RequestBodySource {
   bodyCancelled(): void;
 }
 
-/** The body of a request as a stream, which is read from the connection as the application reads it. */
+/** The factor by which the buffer of a collected body grows. */
+const GROWTH = 16;
+
+/** A body that the application reads as a whole. */
+interface Collection {
+  /** Received chunks that are this object's own. */
+  readonly chunks: Uint8Array[];
+  /** The size of the chunks together, in bytes. */
+  chunksSize: number;
+  /** What has been received in other chunks, in its first `size` bytes. */
+  buffer: Uint8Array<ArrayBuffer>;
+  size: number;
+  readonly done: PromiseWithResolvers<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * The body of a request, which is read from the connection as the application reads it: as a stream, or
+ * as a whole.
+ */
 export class RequestBody {
-  /** The body of the `Request`. */
-  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #decoder: RequestBodyDecoder;
   readonly #source: RequestBodySource;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #collection: Collection | undefined;
   /** Data that was received with the head. */
   #early: Uint8Array;
   #onData: (() => void) | undefined;
   #isEnded = false;
+  #error: unknown;
 
   /**
-   * Creates the stream of a body that is not complete.
+   * Creates the body, which is not complete.
    *
    * @param decoder The decoder, which has decoded `early`.
    * @param early Decoded data, which becomes the application's.
@@ -32,9 +52,14 @@ export class RequestBody {
     this.#decoder = decoder;
     this.#early = early;
     this.#source = source;
-    this.stream = new ReadableStream({
+  }
+
+  /** The body as a stream. */
+  get stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#stream ??= new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
+        if (this.#isEnded) controller.error(this.#error);
       },
       pull: () => this.#pull(),
       cancel: () => {
@@ -44,9 +69,23 @@ export class RequestBody {
     }, { highWaterMark: 0 });
   }
 
+  /** Returns the whole body, when it is complete. The stream cannot be used after this. */
+  collect(): Promise<Uint8Array<ArrayBuffer>> {
+    const done = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
+    if (this.#isEnded) {
+      done.reject(this.#error);
+      return done.promise;
+    }
+    const early = this.#early as Uint8Array<ArrayBuffer>;
+    this.#early = EMPTY;
+    this.#collection = { chunks: [], chunksSize: 0, buffer: early, size: early.length, done };
+    this.#source.bodyWanted();
+    return done.promise;
+  }
+
   /** Whether the application waits for data. */
   get isWanted(): boolean {
-    return this.#onData !== undefined && !this.#isEnded;
+    return (this.#onData !== undefined || this.#collection !== undefined) && !this.#isEnded;
   }
 
   /** Whether the whole body has been received. */
@@ -56,7 +95,7 @@ export class RequestBody {
 
   /** Whether the application has begun to read the body. */
   get isUsed(): boolean {
-    return this.stream.locked || this.#isEnded;
+    return this.#collection !== undefined || this.#stream?.locked === true || this.#isEnded;
   }
 
   /** The memory of received data that the application has not read, in bytes. */
@@ -75,7 +114,9 @@ export class RequestBody {
   receive(chunk: Uint8Array, isOwn: boolean): Uint8Array {
     const used = this.#decoder.push(chunk);
     const { data } = this.#decoder;
-    if (data.length > 0 && !this.#isEnded) {
+    if (this.#collection !== undefined) {
+      if (!this.#isEnded) this.#collect(this.#collection, data, isOwn);
+    } else if (data.length > 0 && !this.#isEnded) {
       // A view of a larger chunk is copied, too, if the rest of the chunk belongs to other data.
       const isWhole = isOwn && data.length === chunk.length;
       this.#controller.enqueue((isWhole ? data : data.slice()) as Uint8Array<ArrayBuffer>);
@@ -91,8 +132,37 @@ export class RequestBody {
     this.#early = EMPTY;
     if (this.#isEnded || this.#decoder.isDone) return;
     this.#isEnded = true;
-    this.#controller.error(error);
+    this.#error = error;
+    this.#collection?.done.reject(error);
+    if (this.#stream !== undefined) this.#controller.error(error);
     this.#pulled();
+  }
+
+  #collect(collection: Collection, data: Uint8Array, isOwn: boolean): void {
+    // A small part of a chunk must not keep the whole chunk in memory.
+    if (isOwn && data.length * 2 >= data.buffer.byteLength) {
+      collection.chunks.push(data);
+      collection.chunksSize += data.length;
+    } else if (data.length > 0) {
+      if (collection.chunks.length > 0) join(collection);
+      this.#append(collection, data);
+    }
+    if (!this.#decoder.isDone) return;
+    if (collection.chunks.length > 0) join(collection);
+    collection.done.resolve(collection.buffer.subarray(0, collection.size));
+  }
+
+  #append(collection: Collection, data: Uint8Array): void {
+    const size = collection.size + data.length;
+    if (size > collection.buffer.length) {
+      // The announced length is not allocated before a part of it has been received.
+      const length = size + (this.#decoder.missing ?? size);
+      const grown = new Uint8Array(Math.min(length, size * GROWTH));
+      grown.set(collection.buffer.subarray(0, collection.size));
+      collection.buffer = grown;
+    }
+    collection.buffer.set(data, collection.size);
+    collection.size = size;
   }
 
   #pull(): Promise<void> | void {
@@ -116,6 +186,19 @@ export class RequestBody {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#controller.close();
+    if (this.#collection === undefined) this.#controller.close();
   }
+}
+
+/** Moves what has been received to one buffer. */
+function join(collection: Collection): void {
+  const { chunks, buffer, size } = collection;
+  const received = size === 0 ? chunks : [buffer.subarray(0, size), ...chunks];
+  const total = size + collection.chunksSize;
+  collection.buffer = received.length === 1
+    ? received[0] as Uint8Array<ArrayBuffer>
+    : joinChunks(received, total);
+  collection.size = total;
+  collection.chunks.length = 0;
+  collection.chunksSize = 0;
 }

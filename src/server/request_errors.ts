@@ -33,28 +33,24 @@ export function unexpectedBody(method: string): HandshakeError {
   });
 }
 
-/** Makes the refusal of a request whose head has not been received in time. */
-export function lateHead(timeout: number): HandshakeError {
-  return new HandshakeError(`Cannot wait for the request for more than ${timeout} ms`, {
-    code: "ERR_HANDSHAKE_TIMEOUT",
-    status: 408,
-  });
-}
-
-/** Makes the refusal of a request whose body has not been received in time. */
-export function lateBody(timeout: number): HandshakeError {
-  return new HandshakeError(`Cannot wait for the body for more than ${timeout} ms`, {
-    code: "ERR_HTTP_BODY_TIMEOUT",
-    status: 408,
-  });
-}
-
-/** Makes the refusal of a request on which `upgrade()` has not decided in time. */
-export function lateUpgrade(timeout: number): HandshakeError {
-  return new HandshakeError(`Cannot answer the request within ${timeout} ms`, {
-    code: "ERR_HANDSHAKE_UPGRADE_TIMEOUT",
-    status: 503,
-  });
+/**
+ * Makes the refusal of a request for its time.
+ *
+ * @param part What has taken longer: the client's head or body, or the decision of `upgrade()`.
+ * @param timeout The time, in milliseconds.
+ */
+export function lateRequest(part: "head" | "body" | "upgrade", timeout: number): HandshakeError {
+  if (part === "upgrade") {
+    return new HandshakeError(`Cannot answer the request within ${timeout} ms`, {
+      code: "ERR_HANDSHAKE_UPGRADE_TIMEOUT",
+      status: 503,
+    });
+  }
+  const [what, code] = part === "head"
+    ? ["request", "ERR_HANDSHAKE_TIMEOUT"] as const
+    : ["body", "ERR_HTTP_BODY_TIMEOUT"] as const;
+  const message = `Cannot wait for the ${what} for more than ${timeout} ms`;
+  return new HandshakeError(message, { code, status: 408 });
 }
 
 /** Makes the error that reports a refusal by the response of `upgrade()`. */

@@ -10,9 +10,9 @@ import { chooseProtocol, selectProtocol } from "../handshake/subprotocol.ts";
 import { parseUpgradeRequest } from "../handshake/upgrade_request.ts";
 import type { UpgradeRequest } from "../handshake/upgrade_request.ts";
 import type { AcceptConfig, RequestInfo, UpgradeOptions } from "./accept_options.ts";
-import { discardBody, isResponse } from "./response_sender.ts";
-import type { AnyResponse } from "./response_sender.ts";
 import { isThenable } from "../util/promises.ts";
+import { discardBody, isResponse } from "./prepared_response.ts";
+import type { AnyResponse } from "./prepared_response.ts";
 import { checkUpgradeResult } from "./upgrade_result.ts";
 
 /** The agreement of both sides, and the 101 response that states it. */

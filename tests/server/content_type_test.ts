@@ -59,10 +59,38 @@ const bodies: Record<string, [() => Response, RegExp]> = {
   "URLSearchParams": [() => new Response(new URLSearchParams("a=b")), PARAMETERS],
   "JSON": [() => Response.json({ a: "b" }), /^application\/json(;charset=utf-8)?$/i],
   "bytes that are no text": [() => new Response(new Uint8Array([1, 2, 0xff])), NONE],
-  // Bun has no API that tells them from a string.
-  "bytes that are text": [
-    () => new Response(new TextEncoder().encode("hi")),
-    runtime === "deno" ? NONE : TEXT,
+  "bytes that are text": [() => new Response(new TextEncoder().encode("hi")), NONE],
+  "bytes of UTF-8": [() => new Response(new TextEncoder().encode("grüße 🌍")), NONE],
+  "a large array of text": [
+    () => new Response(new TextEncoder().encode("x".repeat(3_000_000))),
+    NONE,
+  ],
+  "bytes of a part of a buffer": [
+    () => new Response(new TextEncoder().encode("xhi").subarray(1)),
+    NONE,
+  ],
+  "an ArrayBuffer of text": [() => new Response(new TextEncoder().encode("hi").buffer), NONE],
+  "a clone of bytes of text": [() => new Response(new TextEncoder().encode("hi")).clone(), NONE],
+  "bytes that are cloned": [
+    () => {
+      const response = new Response(new TextEncoder().encode("hi"));
+      response.clone();
+      return response;
+    },
+    NONE,
+  ],
+  "bytes with a status text": [
+    () => new Response(new TextEncoder().encode("hi"), { status: 404, statusText: "Not here" }),
+    NONE,
+  ],
+  "a string that is no text": [() => new Response("\0\x01\x02"), TEXT],
+  "a string of Latin-1": [() => new Response("é"), TEXT],
+  "a string of characters of 3 bytes": [() => new Response("日本語"), TEXT],
+  "a string of characters of 2 bytes and a space": [() => new Response("привет мир"), TEXT],
+  // Bun has no difference between it and bytes of UTF-8, and a guess could be wrong.
+  "a string of characters of 2 bytes alone": [
+    () => new Response("привет"),
+    runtime === "deno" ? TEXT : NONE,
   ],
   "control characters": [() => new Response(new Uint8Array([0, 1, 2])), NONE],
   "an empty array": [() => new Response(new Uint8Array()), NONE],

@@ -1,5 +1,6 @@
 // Streams of pipelined requests, cut at random places, against a model that knows what was sent.
 import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
+import type { FetchFunction } from "../../src/server/fetch_handler.ts";
 import { HttpConnection } from "../../src/server/http_connection.ts";
 import { connectionSettings } from "../../src/server/http_connection_handler.ts";
 import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
@@ -95,7 +96,7 @@ function parseResponses(text: string): string[] {
 }
 
 /** Starts to answer a peer, and returns the errors. */
-function start(peer: HttpPeer, fetch: (request: Request) => Promise<Response>): unknown[] {
+function start(peer: HttpPeer, fetch: FetchFunction): unknown[] {
   const config = resolveAcceptOptions({});
   const errors: unknown[] = [];
   const connection = new HttpConnection(peer.conn, config, {
@@ -182,3 +183,15 @@ for (const lendsChunks of [false, true]) {
     });
   }
 }
+
+test("5,000 pipelined requests are answered in order if each is answered at once", async () => {
+  const peer = new HttpPeer();
+  const errors = start(peer, (request) => new Response(new URL(request.url).pathname));
+  const count = 5000;
+  const paths = Array.from({ length: count }, (_, i) => `/${i}`);
+  peer.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(""));
+  peer.transport.shutdown();
+  await deadline(peer.until(() => peer.hasEnded, "the end"), 20_000, "the end");
+  const bodies = [...peer.text.matchAll(/\r\n\r\n(\/\d+)/g)].map(([, body]) => body);
+  assertEquals([bodies, errors], [paths, []]);
+});

@@ -98,3 +98,57 @@ test("RequestBody throws for a body that is malformed or too large", () => {
   const { body } = makeBody("chunked");
   assertThrows(() => body.receive(bytes("ff\r\n"), false), Error);
 });
+
+test("RequestBody collects the whole body, of chunks that are its own or lent", async () => {
+  for (const length of [9, "chunked"] as const) {
+    for (const owns of [[true, true, true], [false, false, false], [true, false, true]]) {
+      const { body, log } = makeBody(length, length === 9 ? "abc" : "3\r\nabc\r\n");
+      const collected = body.collect();
+      assertEquals([log, body.isWanted, body.isUsed], [["wanted"], true, true]);
+      const pieces = length === 9
+        ? ["d", "ef", "ghi"]
+        : ["1\r\nd\r\n2\r\n", "ef\r\n", "3\r\nghi\r\n0\r\n\r\n"];
+      pieces.forEach((piece, i) => {
+        const chunk = bytes(i === 2 ? `${piece}GET` : piece);
+        assertEquals(body.receive(chunk, owns[i]!), bytes(i === 2 ? "GET" : ""));
+        if (!owns[i]) chunk.fill(0);
+      });
+      assertEquals(await collected, bytes("abcdefghi"));
+      assertEquals([body.isWanted, body.isComplete], [false, true]);
+    }
+  }
+});
+
+test("RequestBody does not allocate an announced length before a part has been received", async () => {
+  const length = 16_777_216;
+  const decoder = new RequestBodyDecoder(length);
+  const source = { bodyWanted: () => {}, bodyCancelled: () => {} };
+  const body = new RequestBody(decoder, decoder.data, source);
+  const collected = body.collect();
+  const sizes: number[] = [];
+  const { set } = Uint8Array.prototype;
+  Uint8Array.prototype.set = function (...args) {
+    sizes.push(this.length);
+    return set.apply(this, args);
+  };
+  try {
+    body.receive(new Uint8Array(10), false);
+  } finally {
+    Uint8Array.prototype.set = set;
+  }
+  assert(Math.max(...sizes) <= 160, `${sizes}`);
+  body.receive(new Uint8Array(length - 10), false);
+  assertEquals((await collected).length, length);
+});
+
+test("RequestBody's collect() fails with the body, before and after it", async () => {
+  const error = new Error("gone");
+  const before = makeBody(4).body;
+  before.fail(error);
+  assertEquals(await assertRejects(() => before.collect()), error);
+  assertEquals(await assertRejects(() => before.stream.getReader().read()), error);
+  const { body } = makeBody(4);
+  const collected = body.collect();
+  body.fail(error);
+  assertEquals(await assertRejects(() => collected), error);
+});

@@ -1,11 +1,7 @@
 import { HttpResponder } from "../../src/server/http_responder.ts";
-import {
-  isResponse,
-  prepareResponse,
-  sendResponse,
-  UnsentError,
-} from "../../src/server/response_sender.ts";
-import type { AnyResponse } from "../../src/server/response_sender.ts";
+import { isResponse, prepareResponse } from "../../src/server/prepared_response.ts";
+import type { AnyResponse } from "../../src/server/prepared_response.ts";
+import { sendResponse, UnsentError } from "../../src/server/response_sender.ts";
 import {
   assert,
   assertEquals,
@@ -26,6 +22,7 @@ async function send(response: AnyResponse, init = GET, persists = true) {
   responder.start();
   const prepared = prepareResponse(response, init);
   const isPersistent = await sendResponse(responder, prepared, init, () => persists);
+  await turns(); // Short responses are written at the end of the turn.
   const texts = transport.writes.map((bytes) => new TextDecoder().decode(bytes));
   responder.abort();
   return { isPersistent, texts, text: texts.join("") };
