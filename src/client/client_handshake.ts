@@ -32,6 +32,7 @@ export function openWebSocket(
   return httpExchange(transport, {
     request: writeRequest("GET", url.target, fields),
     limits,
+    timers,
     signal,
     peer: "The server",
     isWanted: (status) => status === 101,

@@ -7,6 +7,8 @@ import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import type { Limits } from "../connection/limits.ts";
 import type { Transport, TransportHandler } from "../transport/transport.ts";
+import { CallbackTimer, timers as processTimers } from "../util/timers.ts";
+import type { Timers } from "../util/timers.ts";
 
 /** The longest time that the body of a refusal is read, in milliseconds: most come with the head. */
 const BODY_TIMEOUT = 200;
@@ -17,6 +19,8 @@ export interface HttpExchangeInit<Result> {
   readonly request: Uint8Array<ArrayBuffer>;
   /** The limits of the response. */
   readonly limits: Readonly<Limits>;
+  /** Limit the time for the body of a refusal; those of the process by default. */
+  readonly timers?: Timers | undefined;
   /** Ends the exchange when it aborts, and drops the connection. */
   readonly signal: AbortSignal;
   /** The peer, for error messages. */
@@ -64,7 +68,7 @@ class HttpExchange<Result> implements TransportHandler {
   #head: ResponseHead | undefined;
   #early: Uint8Array = EMPTY;
   #body: ResponseBody | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #bodyTimer: CallbackTimer | undefined;
   #isWriting = false;
   #isDone = false;
 
@@ -173,7 +177,8 @@ class HttpExchange<Result> implements TransportHandler {
       this.#body = new ResponseBody(head);
       // The body explains the status, but it may never end.
       const timeout = Math.min(BODY_TIMEOUT, this.#init.limits.closeTimeout);
-      this.#timer = setTimeout(() => this.#refuse(), timeout);
+      this.#bodyTimer = new CallbackTimer(() => this.#refuse());
+      (this.#init.timers ?? processTimers).start(this.#bodyTimer, timeout);
       return this.#readBody(this.#body, this.#early);
     }
     // The new owner of the transport must be able to write at once.
@@ -226,7 +231,7 @@ class HttpExchange<Result> implements TransportHandler {
 
   #finish(): void {
     this.#isDone = true;
-    clearTimeout(this.#timer);
+    this.#bodyTimer?.stopTimer();
     this.#init.signal.removeEventListener("abort", this.#onAbort);
   }
 }

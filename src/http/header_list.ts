@@ -1,7 +1,12 @@
 import { hasAt } from "./characters.ts";
 
+/** Assigned by the class: only it can write its private fields. */
+let makeHeaders: (text: string, marks: number[]) => HeaderList;
+
 /** Creates a list from a head's text and the marks of its fields. Keeps both. For parsers. */
-export let headersOf: (text: string, marks: number[]) => HeaderList;
+export function headersOf(text: string, marks: number[]): HeaderList {
+  return makeHeaders(text, marks);
+}
 
 /**
  * The header fields of one HTTP message, in the order in which they were received.
@@ -29,7 +34,7 @@ export class HeaderList {
   #marks: number[] = [];
 
   static {
-    headersOf = (text, marks) => {
+    makeHeaders = (text, marks) => {
       const headers = new HeaderList();
       headers.#text = text;
       headers.#marks = marks;

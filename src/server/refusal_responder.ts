@@ -3,7 +3,8 @@ import type { ConnectionCounters } from "../connection/counters.ts";
 import type { HandshakeError } from "../http/errors.ts";
 import { writeErrorResponse } from "../http/response_writer.ts";
 import type { Transport } from "../transport/transport.ts";
-import { timers } from "../util/timers.ts";
+import { timers as processTimers } from "../util/timers.ts";
+import type { Timers } from "../util/timers.ts";
 import { HttpResponder } from "./http_responder.ts";
 
 /** The maximum number of pending responses. Further connections are dropped. */
@@ -31,6 +32,7 @@ export class RefusalResponder {
   readonly #timeout: number;
   readonly #handler: RefusalHandler;
   readonly #counters: ConnectionCounters;
+  readonly #timers: Timers;
   #pending = 0;
   #reportedAt = -Infinity;
 
@@ -41,7 +43,13 @@ export class RefusalResponder {
    * @param handler The receiver of the events.
    * @param counters Counts the bytes of the responses.
    */
-  constructor(timeout: number, handler: RefusalHandler, counters: ConnectionCounters = uncounted) {
+  constructor(
+    timeout: number,
+    handler: RefusalHandler,
+    counters: ConnectionCounters = uncounted,
+    timers: Timers = processTimers,
+  ) {
+    this.#timers = timers;
     this.#counters = counters;
     this.#timeout = timeout;
     this.#handler = handler;
@@ -53,7 +61,7 @@ export class RefusalResponder {
    * @param isSilent Whether to drop it without a response.
    */
   refuse(transport: Transport, error: HandshakeError, isSilent = false): void {
-    const now = performance.now();
+    const now = this.#timers.now();
     if (now - this.#reportedAt >= REPORT_INTERVAL) {
       this.#reportedAt = now;
       this.#handler.refused(error);
@@ -67,7 +75,7 @@ export class RefusalResponder {
         this.#pending--;
         this.#handler.closed(responder);
       },
-      timers,
+      this.#timers,
       this.#counters,
     );
     this.#handler.responding(responder);

@@ -28,6 +28,9 @@ export interface MemoryOptions {
 const DEFAULT_CAPACITY = 64 * 1024;
 const DEFAULT_ADDR: Addr = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
 
+/** Connects two ends; assigned by the class, since only it can write its private fields. */
+let join: (a: MemoryTransport, b: MemoryTransport) => void;
+
 /**
  * One end of a connection in memory: see {@linkcode memoryPair}.
  *
@@ -56,20 +59,21 @@ export class MemoryTransport implements Transport {
   #endDelivered = false;
   #isScheduled = false;
 
+  static {
+    join = (a, b) => {
+      a.#peer = b;
+      b.#peer = a;
+      a.remoteAddr = b.localAddr;
+      b.remoteAddr = a.localAddr;
+    };
+  }
+
   /** Creates an end without a peer. */
   constructor(options: MemoryOptions = {}) {
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
     this.#maxChunk = options.maxChunk ?? Infinity;
     this.localAddr = options.addr ?? DEFAULT_ADDR;
     this.lendsChunks = options.lendsChunks ?? false;
-  }
-
-  /** @internal Connects two ends. */
-  static join(a: MemoryTransport, b: MemoryTransport): void {
-    a.#peer = b;
-    b.#peer = a;
-    a.remoteAddr = b.localAddr;
-    b.remoteAddr = a.localAddr;
   }
 
   /** The receiver of the events. */
@@ -226,6 +230,6 @@ export function memoryPair(
   b: MemoryOptions = a,
 ): [MemoryTransport, MemoryTransport] {
   const ends: [MemoryTransport, MemoryTransport] = [new MemoryTransport(a), new MemoryTransport(b)];
-  MemoryTransport.join(...ends);
+  join(...ends);
   return ends;
 }

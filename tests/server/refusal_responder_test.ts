@@ -1,6 +1,8 @@
 import { HandshakeError } from "../../src/http/errors.ts";
 import { RefusalResponder } from "../../src/server/refusal_responder.ts";
+import { Timers } from "../../src/util/timers.ts";
 import { assert, assertEquals, onTestEnd, test } from "../harness.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 
 const error = new HandshakeError("full", { code: "ERR_FULL", status: 503, retryAfter: 5 });
@@ -8,18 +10,24 @@ const error = new HandshakeError("full", { code: "ERR_FULL", status: 503, retryA
 /** Makes a responder, and logs its events. */
 function makeResponder() {
   const log: string[] = [];
-  const responder = new RefusalResponder(60_000, {
-    responding: () => log.push("responding"),
-    closed: () => log.push("closed"),
-    refused: ({ code }) => log.push(code),
-  });
+  const clock = new FakeClock();
+  const responder = new RefusalResponder(
+    60_000,
+    {
+      responding: () => log.push("responding"),
+      closed: () => log.push("closed"),
+      refused: ({ code }) => log.push(code),
+    },
+    undefined,
+    new Timers(clock),
+  );
   const refuse = () => {
     const transport = new FakeTransport();
     onTestEnd(() => transport.reportClose());
     responder.refuse(transport, error);
     return transport;
   };
-  return { log, refuse };
+  return { log, clock, refuse };
 }
 
 test("RefusalResponder answers without reading, and waits for the peer to leave", () => {
@@ -45,4 +53,23 @@ test("RefusalResponder drops connections over 64, until one of these is closed",
   assertEquals(refuse().writes.length, 1);
   assertEquals(refuse().calls, ["abort"]);
   assertEquals(log.filter((entry) => entry === "ERR_FULL").length, 1, "reported once a second");
+});
+
+test("RefusalResponder reports once a second", () => {
+  const { log, clock, refuse } = makeResponder();
+  const reports = (ms: number) => {
+    clock.advance(ms);
+    refuse();
+    return log.filter((entry) => entry === "ERR_FULL").length;
+  };
+  assertEquals([0, 999, 1, 500, 499, 1].map(reports), [1, 1, 2, 2, 2, 3]);
+});
+
+test("RefusalResponder drops a peer that does not leave in time", () => {
+  const { clock, refuse } = makeResponder();
+  const transport = refuse();
+  clock.advance(59_000);
+  assertEquals(transport.calls, ["resume", "shutdown"]);
+  clock.advance(4000);
+  assertEquals(transport.calls, ["resume", "shutdown", "abort"]);
 });
