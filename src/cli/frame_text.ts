@@ -27,9 +27,16 @@ const STYLES: Record<string, Style> = {
 
 /** Returns the heading of the columns of {@linkcode frameLine}. */
 export function frameHeading(terminal: Terminal): string {
-  const columns = `${"time".padEnd(12)}   #  ${"direction".padEnd(15)}  ${"opcode".padEnd(12)}  ` +
-    `${"flags".padEnd(8)}  ${"payload".padStart(9)}  ${"frame".padStart(9)}`;
-  return terminal.paint("bold", columns);
+  const columns = [
+    "time".padEnd(12),
+    "#".padStart(3),
+    "direction".padEnd(15),
+    "opcode".padEnd(12),
+    "flags".padEnd(8),
+    "payload".padStart(9),
+    "frame".padStart(9),
+  ];
+  return terminal.paint("bold", columns.join("  "));
 }
 
 /** Returns a frame as a line of output. */

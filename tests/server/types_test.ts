@@ -1,6 +1,8 @@
 // The types of serve() and accept(): `data` follows from what `upgrade()` returns.
-import { accept, connectOver, serve } from "../../mod.ts";
-import type { Conn, SocketHandler, WebSocketConnection } from "../../mod.ts";
+import { accept, broadcast, connectOver, serve } from "../../mod.ts";
+import type { Conn, SocketHandler, WebSocketConnection, WebSocketServer } from "../../mod.ts";
+import { testPair } from "../../src/testing/mod.ts";
+import type { TestPair } from "../../src/testing/mod.ts";
 import { memoryPair } from "../../src/transport/mod.ts";
 import { assertEquals, test } from "../harness.ts";
 
@@ -121,7 +123,69 @@ function types(conn: Conn): void {
   const sockets = new Set<WebSocketConnection>();
   serve({ ...options, upgrade: () => ({ data: user }) }, { open: (socket) => sockets.add(socket) });
 
-  // A server in its own fetch().
+  // The other functions that get a connection.
+  serve({
+    ...options,
+    inspect: (_frame, socket) => hasType<User>()(socket.data, true),
+    upgrade: () => ({ data: user }),
+  }, {});
+  serve({
+    ...options,
+    upgrade: (request) => request.url === "" ? new Response() : { data: user },
+    inspect: (_frame, socket) => hasType<User>()(socket.data, true),
+    onError: (_error, socket) => hasType<User | undefined>()(socket?.data, true),
+  }, (socket) => {
+    hasType<User>()(socket.data, true);
+  });
+  accept(conn, { upgrade: () => ({ data: user }) }, {
+    open: (socket) => hasType<User>()(socket.data, true),
+  });
+  accept(conn, { upgrade: () => ({ data: user }) }, (socket) => {
+    hasType<User>()(socket.data, true);
+  });
+
+  // upgrade() as a method, and one that is declared elsewhere, with all that it may return.
+  serve({
+    ...options,
+    upgrade(request, { protocols }) {
+      if (protocols.length === 0) return;
+      return { data: { user: request.url }, protocol: protocols[0] };
+    },
+  }, (socket) => {
+    hasType<{ user: string } | undefined>()(socket.data, true);
+  });
+  const upgrade = (request: Request) =>
+    request.url === "" ? new Response() : { data: user, headers: { "x-a": "b" } };
+  serve({ ...options, upgrade }, (socket) => {
+    hasType<User>()(socket.data, true);
+  });
+  const either = async ({ url }: Request): Promise<{ data: User } | { data: number }> => {
+    return await Promise.resolve(url === "" ? { data: user } : { data: 1 });
+  };
+  serve({ ...options, upgrade: either }, (socket) => {
+    hasType<User | number>()(socket.data, true);
+  });
+
+  // testPair() as serve().
+  testPair((socket) => {
+    hasType<User>()(socket.data, true);
+  }, { upgrade: () => ({ data: user }) });
+  hasType<Promise<TestPair<User | number>>>()(testPair(undefined, { upgrade: either }), true);
+
+  // A server in its own fetch(), and in its handlers: with a type, or as info.server.
+  const typed: WebSocketServer<User> = serve({
+    ...options,
+    upgrade: () => ({ data: user }),
+    fetch: () => new Response(`${typed.connections.size}`),
+  }, {
+    message: (_socket, message) => broadcast(typed.connections, message),
+  });
+  const inHandler = serve({ ...options, upgrade: () => ({ data: user }) }, {
+    message: (_socket, message) => {
+      broadcast(inHandler.connections, message);
+    },
+  });
+  hasType<WebSocketServer<User>>()(inHandler, true);
   const draining = serve({
     ...options,
     fetch: (_request, { server }) => new Response("", { status: server.isDraining ? 503 : 200 }),
