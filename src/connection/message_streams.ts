@@ -1,4 +1,5 @@
 import type { Message, MessagePart } from "../protocol/message.ts";
+import { AsyncQueue } from "../util/async_queue.ts";
 import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
@@ -14,8 +15,6 @@ export type MessageStream =
 
 type Result = IteratorResult<MessageStream, undefined>;
 
-const DONE: Result = Object.freeze({ done: true, value: undefined });
-
 /**
  * Received messages, each as a stream that is read while the message is received: the iterator of
  * {@linkcode WebSocketConnection.messageStreams}.
@@ -25,8 +24,9 @@ export class MessageStreams
   readonly #connection: Pick<ConsumedConnection, "onIdle">;
   readonly #mark: number;
   /** Messages that no call of `next()` has taken yet. */
-  #ready: { message: MessageStream; feed: MessageFeed }[] = [];
-  #waiting: ((result: Result) => void)[] = [];
+  readonly #queue = new AsyncQueue<MessageStream>();
+  /** The sources of their streams, in the same order. */
+  readonly #feeds = new Map<MessageStream, MessageFeed>();
   /** The stream of the message that is being received; `undefined` if it has been cancelled. */
   #current: MessageFeed | undefined;
   #inMessage = false;
@@ -37,7 +37,6 @@ export class MessageStreams
   /** Whether a part has been dropped. */
   #isCut = false;
   #isLookingAhead = false;
-  #hasEnded = false;
 
   /**
    * @param mark The high-water mark of one message's stream, in bytes or characters and the overhead of
@@ -51,9 +50,9 @@ export class MessageStreams
   /** Whether a message has not been requested, or the stream of the current one is at its mark. */
   get isFull(): boolean {
     // The next message goes to a caller that waits, however much is unread of the messages before it.
-    if (this.#waiting.length > 0 && !this.#inMessage) return false;
+    if (this.#queue.isAwaited && !this.#inMessage) return false;
     if (this.#isLookingAhead) return this.memoryUsage >= LOOK_AHEAD * this.#mark;
-    return this.#ready.length > 0 || this.#current?.isFull === true;
+    return this.#queue.length > 0 || this.#current?.isFull === true;
   }
 
   /**
@@ -61,12 +60,12 @@ export class MessageStreams
    * one, or has left its loop.
    */
   get isIdle(): boolean {
-    return this.#ready.length === 0 && !this.#inMessage && !this.#isBusy;
+    return this.#queue.length === 0 && !this.#inMessage && !this.#isBusy;
   }
 
   /** Whether a caller has taken a message, and does not wait for the next one. */
   get mayReply(): boolean {
-    return this.#isBusy && this.#waiting.length === 0;
+    return this.#isBusy && !this.#queue.isAwaited;
   }
 
   /** The application waits for the end of the connection. */
@@ -82,7 +81,7 @@ export class MessageStreams
   /** The memory usage of unread parts, in bytes. */
   get memoryUsage(): number {
     let bytes = this.#given?.memoryUsage ?? 0;
-    for (const { feed } of this.#ready) bytes += feed.memoryUsage;
+    for (const feed of this.#feeds.values()) bytes += feed.memoryUsage;
     return bytes;
   }
 
@@ -146,25 +145,24 @@ export class MessageStreams
 
   /** The connection is closed: a message that has not ended errors. */
   onClose(info: Pick<CloseInfo, "error">): void {
-    this.#hasEnded = true;
     this.cut(info.error ?? notOpen("The connection has ended inside a message"));
-    for (const waiting of this.#waiting.splice(0)) waiting(DONE);
+    this.#queue.end();
   }
 
   /** Returns the next message as soon as it begins, and discards the unread rest of the last one. */
   next(): Promise<Result> {
     this.#isLookingAhead = false;
     this.#discard();
-    const ready = this.#ready.shift();
-    if (ready !== undefined) {
-      this.#give(ready.feed);
+    const message = this.#queue.poll();
+    if (message !== undefined) {
+      this.#give(this.#feeds.get(message)!);
+      this.#feeds.delete(message);
       this.#connection.onIdle();
-      return Promise.resolve({ done: false, value: ready.message });
+      return Promise.resolve({ done: false, value: message });
     }
     this.#isBusy = false;
-    if (this.#hasEnded) return Promise.resolve(DONE);
-    const next = new Promise<Result>((resolve) => this.#waiting.push(resolve));
-    this.#connection.onIdle();
+    const next = this.#queue.wait();
+    if (!this.#queue.hasEnded) this.#connection.onIdle();
     return next;
   }
 
@@ -172,7 +170,7 @@ export class MessageStreams
   return(): Promise<Result> {
     this.#isBusy = false;
     this.#connection.onIdle();
-    return Promise.resolve(DONE);
+    return this.#queue.return();
   }
 
   /** Returns itself. */
@@ -190,13 +188,8 @@ export class MessageStreams
     });
     this.#current = feed;
     const message = { type, readable: feed.readable } as MessageStream;
-    const waiting = this.#waiting.shift();
-    if (waiting === undefined) {
-      this.#ready.push({ message, feed });
-    } else {
-      this.#give(feed);
-      waiting({ done: false, value: message });
-    }
+    if (this.#queue.push(message)) this.#give(feed);
+    else this.#feeds.set(message, feed);
   }
 
   #give(feed: MessageFeed): void {
