@@ -11,9 +11,9 @@ import { FetchHandler } from "./fetch_handler.ts";
 import type { FetchConnection } from "./fetch_handler.ts";
 import { parseFetchRequest } from "./fetch_request.ts";
 import type { ClientConnection, HttpConnectionHandler } from "./http_connection_handler.ts";
-import { HttpMemory, type MemoryHolder } from "./http_memory.ts";
+import { HttpMemory } from "./http_memory.ts";
 import { HttpResponder } from "./http_responder.ts";
-import type { RequestBody, RequestBodySource } from "./request_body.ts";
+import type { RequestBody } from "./request_body.ts";
 import { incompleteBody, lateRequest, refusedByUpgrade } from "./request_errors.ts";
 import { RequestReader } from "./request_reader.ts";
 import { closedError, prepareResponse } from "./prepared_response.ts";
@@ -45,12 +45,7 @@ const CONTINUE = /* @__PURE__ */ new TextEncoder().encode("HTTP/1.1 100 Continue
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-9 RFC 9112 §9}
  */
 export class HttpConnection<Data> extends HttpResponder
-  implements
-    ClientConnection,
-    HandshakeConnection<Data>,
-    FetchConnection,
-    RequestBodySource,
-    MemoryHolder {
+  implements ClientConnection, HandshakeConnection<Data>, FetchConnection {
   /** The size in bytes of the head that has opened a WebSocket. */
   headSize = 0;
   readonly #config: AcceptConfig<Data>;
@@ -104,7 +99,8 @@ export class HttpConnection<Data> extends HttpResponder
   /** Closes the connection after the response that is being sent, or at once if there is none. */
   shutDown(): void {
     this.#isShuttingDown = true;
-    if (this.#fetching !== undefined || this.queuedBytes > 0) return;
+    if (this.#fetching !== undefined) return;
+    if (this.queuedBytes > 0) return this.#head === undefined ? this.finish() : undefined;
     const isIdle = !this.#isFirst && !this.#reader.hasBegun;
     if (isIdle || this.isFinishing) this.transport.close();
     else this.abort();
@@ -127,7 +123,7 @@ export class HttpConnection<Data> extends HttpResponder
     super.end();
     if (this.isFinishing || this.isClosed || this.#isOpened) return;
     if (this.#kept?.isRunning) return;
-    if (this.#head === undefined) return this.transport.close();
+    if (this.#head === undefined) return this.finish();
     if (this.#fetching?.body?.isComplete === false && this.#reader.inputSize === 0) {
       return this.refuse(incompleteBody());
     }
@@ -306,10 +302,15 @@ export class HttpConnection<Data> extends HttpResponder
   }
 
   #begin(head: RequestHead): void {
+    const isUpgrading = isUpgrade(head);
+    // The WebSocket writes to the transport itself, after the responses to earlier requests.
+    if (isUpgrading && !this.flush()) {
+      return this.whenWritable(() => this.#head === head && this.#begin(head));
+    }
     try {
       this.#identify(head);
       this.#isFirst = false;
-      if (isUpgrade(head)) {
+      if (isUpgrading) {
         this.#handshake = new ServerHandshake(this.#config, this, this.#handler);
         this.#handshake.begin(head);
       } else {

@@ -153,6 +153,12 @@ export class HttpResponder implements TransportHandler {
     this.#onWritable = callback;
   }
 
+  /** Writes what `writeShort()` has gathered. Returns whether everything has been written. */
+  protected flush(): boolean {
+    this.#flush();
+    return this.queuedBytes === 0;
+  }
+
   /** Writes what `writeShort()` has gathered. Called by `uncorkAfterTurn()`. */
   uncorkScheduled(): void {
     this.#isScheduled = false;

@@ -142,6 +142,40 @@ test("a WebSocket opens at any request of a connection", async () => {
   assertEquals(server.connections.size, 1);
 });
 
+test("a WebSocket is opened after the responses to the requests before it", async () => {
+  for (const isAsync of [false, true]) {
+    const { client } = await start((request) =>
+      isAsync ? delay(5).then(() => echoPath(request, undefined as never)) : new Response("Hello")
+    );
+    const gets = "GET /one HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3);
+    client.send(gets, upgradeRequest(), "\x81\x82\0\0\0\0Hi");
+    await client.tcp.until(() => client.tcp.text.endsWith("\x81\x02Hi"), "the echo");
+    const statuses = [...client.tcp.text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+    assertEquals(statuses, ["200", "200", "200", "101"]);
+  }
+});
+
+test("a client that ends its side right after a request gets the response", async () => {
+  for (const count of [1, 3]) {
+    const { client } = await start(() => new Response("Hello"));
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(count));
+    client.tcp.end();
+    assertEquals((await client.tcp.untilEnd()).match(/Hello/g)?.length, count);
+  }
+});
+
+test("shutdown() in the turn of a response sends it, and ends the connection", async () => {
+  let closed: Promise<void> | undefined;
+  const { client, server } = await start(() => {
+    queueMicrotask(() => closed = server.shutdown());
+    return new Response("Hello");
+  });
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  assertMatch(await client.tcp.untilEnd(), /Hello$/);
+  client.tcp.end();
+  await deadline(closed!, 1000, "the end of shutdown()");
+});
+
 test("a refused upgrade ends its connection", async () => {
   const { client } = await start(echoPath, {
     upgrade: () => new Response("no", { status: 401 }),
