@@ -176,7 +176,8 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (mark !== undefined && this.bufferedAmount > mark) return "full";
     const { data, compress } = message;
     const extensions = this.#extensions;
-    const isChanged = extensions !== undefined && compress && extensions.changes(message.size);
+    const isChanged = extensions !== undefined && compress &&
+      extensions.changes(message.payload.length);
     // A client masks its frames.
     const isOwn = settings.role === "client" || settings.inspect !== undefined ||
       (isChanged && extensions.shared === undefined);

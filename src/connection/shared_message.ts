@@ -5,6 +5,15 @@ import { SharedFrameEncoder } from "../protocol/shared_frame_encoder.ts";
 import type { SharedFrame } from "../protocol/shared_frame_encoder.ts";
 
 const encoder = /* @__PURE__ */ new SharedFrameEncoder();
+/** One for each transform, so that its frames lie one behind the other. */
+const encoders = /* @__PURE__ */ new Map<SharedTransform, SharedFrameEncoder>();
+const textEncoder = /* @__PURE__ */ new TextEncoder();
+
+function encoderOf(transform: SharedTransform): SharedFrameEncoder {
+  let encoder = encoders.get(transform);
+  if (encoder === undefined) encoders.set(transform, encoder = new SharedFrameEncoder());
+  return encoder;
+}
 
 /** A frame that an extension has transformed, for all connections with the same transform. */
 interface Transformed {
@@ -20,6 +29,8 @@ export class SharedMessage {
   /** Whether connections with compression compress it. */
   readonly compress: boolean;
   #frame: SharedFrame | undefined;
+  /** The bytes of a text. */
+  #bytes: Uint8Array | undefined;
   /** The transformed frames: one for each setting of compression that the connections have. */
   #transformed: Transformed[] | undefined;
 
@@ -33,10 +44,10 @@ export class SharedMessage {
     return this.#frame ??= encoder.encode(this.data);
   }
 
-  /** The size of its payload, in bytes. */
-  get size(): number {
-    const { start, end } = this.frame;
-    return end - start - headerLength(this.frame);
+  /** The payload. */
+  get payload(): Uint8Array {
+    const { data } = this;
+    return typeof data === "string" ? this.#bytes ??= textEncoder.encode(data) : data;
   }
 
   /** Returns its frame as a transform changes it. */
@@ -46,20 +57,9 @@ export class SharedMessage {
       for (const each of known) if (each.transform === transform) return each;
     }
     const opcode = typeof this.data === "string" ? Opcode.Text : Opcode.Binary;
-    const { frame, context } = transform.transform({ opcode, payload: payloadOf(this.frame) });
-    const made = { transform, frame: encoder.encode(frame), context };
+    const { frame, context } = transform.transform({ opcode, payload: this.payload });
+    const made = { transform, frame: encoderOf(transform).encode(frame), context };
     (this.#transformed ??= []).push(made);
     return made;
   }
-}
-
-/** Returns the payload of an unmasked frame. */
-function payloadOf(frame: SharedFrame): Uint8Array {
-  const { block, start, end } = frame;
-  return block.subarray(start + headerLength(frame), end);
-}
-
-function headerLength({ block, start }: SharedFrame): number {
-  const length = block[start + 1]!;
-  return length < 126 ? 2 : length === 126 ? 4 : 10;
 }

@@ -144,3 +144,15 @@ test("what connections keep of broadcasts is the end of the last one", async () 
   const held = opened.socket.heldBytes - before;
   assert(held <= 2048, `${held} bytes`);
 });
+
+test("compressed broadcasts of one turn share a write, beside connections without compression", async () => {
+  const all = [openWith({}), openWith({}, 9), open(), openWith({})];
+  const before = all.map(({ writes }) => writes.length);
+  for (let n = 0; n < 16; n++) broadcast(sockets(all), document(n, 6));
+  await turns();
+  // One, or two if a block ends among them.
+  for (const [i, { writes }] of all.entries()) {
+    assert(writes.length - before[i]! <= 2, `${writes.length - before[i]!} writes`);
+  }
+  assertEquals(all.map(({ peer }) => peer.frames.length), [16, 16, 16, 16]);
+});
