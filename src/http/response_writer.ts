@@ -212,12 +212,14 @@ export function responseHeadText(
   if (response.headers instanceof Headers) response.headers.forEach(add);
   else for (const [name, value] of pairs(response.headers)) add(value, name);
   // RFC 9110 §6.6.1: an origin server with a clock "MUST generate a Date header field".
-  if (date !== undefined) fields += field("Date", date);
+  if (date !== undefined) {
+    fields += date === options.date ? `Date: ${date}\r\n` : field("Date", date);
+  }
   // RFC 9110 §8.6: "A server MUST NOT send a Content-Length header field in any response with a
   // status code of 1xx (Informational) or 204 (No Content)."
-  if (framing?.isChunked ?? options.chunked) fields += field("Transfer-Encoding", "chunked");
+  if (framing?.isChunked ?? options.chunked) fields += "Transfer-Encoding: chunked\r\n";
   else if (length !== undefined && status !== 204) fields += field("Content-Length", length);
-  if (connection !== "") fields += field("Connection", connection);
+  if (connection !== "") fields += `Connection: ${connection}\r\n`;
   // RFC 9112 §4: the SP after the status is sent "even when the reason-phrase is absent".
   return `HTTP/1.1 ${status} ${reason}\r\n${fields}\r\n`;
 }

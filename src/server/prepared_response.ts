@@ -1,4 +1,5 @@
 import { frameResponse } from "../http/response_framing.ts";
+import { pairs } from "../http/header_writer.ts";
 import type { HeaderFields } from "../http/header_writer.ts";
 import { includesToken } from "../http/token_list.ts";
 import { takeMemoryContent } from "../transport/bun_response.ts";
@@ -133,15 +134,11 @@ export function closedError(): DOMException {
 function toPairs(fields: HeaderFields = []): (readonly [name: string, value: string])[] {
   if (fields instanceof Headers) {
     // On Deno this takes a third of the time of the iterator.
-    const pairs: [name: string, value: string][] = [];
-    fields.forEach((value, name) => pairs.push([name, value]));
-    return pairs;
+    const list: [name: string, value: string][] = [];
+    fields.forEach((value, name) => list.push([name, value]));
+    return list;
   }
-  const list = Symbol.iterator in fields ? [...fields] : Object.entries(fields);
-  return list.map((pair) => {
-    if (pair.length === 2) return [String(pair[0]), String(pair[1])] as const;
-    throw new TypeError(`Cannot send response: a header of ${pair.length} items`);
-  });
+  return [...pairs(fields)];
 }
 
 function parseLength(text: string): number {
