@@ -67,10 +67,11 @@ export function takeMemoryContent(
     const content = peek!(response.text());
     return typeof content === "string" ? { content, isText: true } : undefined;
   }
-  const content = peek!(response.bytes());
-  if (!(content instanceof Uint8Array)) return undefined;
+  const buffer = peek!(response.arrayBuffer());
+  if (!(buffer instanceof ArrayBuffer)) return undefined;
+  const content = new Uint8Array(buffer);
   const isText = kind === 0 && size !== content.length && isStringOf(size, content);
-  return { content: content as Uint8Array<ArrayBuffer>, isText };
+  return { content, isText };
 }
 
 function clonedSize(response: Response, own: number, size: number): number {
