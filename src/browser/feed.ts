@@ -1,5 +1,5 @@
 import type { PerAttempt } from "../client/per_attempt.ts";
-import { ReconnectingFeed } from "../topics/reconnecting_feed.ts";
+import { checkFeedTopics, ReconnectingFeed } from "../topics/reconnecting_feed.ts";
 import type { Feed, FeedTopics } from "../topics/reconnecting_feed.ts";
 import { TOPICS_PROTOCOL } from "../topics/topics_protocol.ts";
 import type { ReconnectOptions } from "./reconnect_options.ts";
@@ -31,6 +31,7 @@ export interface FeedOptions extends Omit<ReconnectOptions, "protocols">, FeedTo
  */
 export function openFeed(url: PerAttempt<string | URL>, options: FeedOptions = {}): Feed {
   const { topics = [], since = {}, ...rest } = options;
+  checkFeedTopics({ topics, since });
   const socket = new ReconnectingWebSocket(url, { ...rest, protocols: [TOPICS_PROTOCOL] });
   return new ReconnectingFeed(socket, { topics, since }, VIOLATION);
 }

@@ -82,7 +82,8 @@ class HttpExchange<Result> implements TransportHandler {
     this.#init = init;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#parser = new ResponseHeadParser(init.limits);
+    const { maxHeadSize, maxHeaders } = init.limits;
+    this.#parser = new ResponseHeadParser({ maxHeadSize, maxHeaders });
   }
 
   start(): void {
@@ -143,7 +144,8 @@ class HttpExchange<Result> implements TransportHandler {
       this.#headsSize += this.#parser.text.length;
       const maxHeadSize = this.#init.limits.maxHeadSize - this.#headsSize;
       if (maxHeadSize <= 0) throw this.#headsTooLarge();
-      this.#parser = new ResponseHeadParser({ ...this.#init.limits, maxHeadSize });
+      const { maxHeaders } = this.#init.limits;
+      this.#parser = new ResponseHeadParser({ maxHeadSize, maxHeaders });
     }
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { show } from "../util/options.ts";
 /** The longest delay that a timer can have, in milliseconds. */
 const MAX_TIMER = 2 ** 31 - 1;
 
@@ -74,7 +75,12 @@ export class Backoff {
       `above 0, to ${MAX_TIMER}`,
     );
     const isCount = Number.isInteger(maxAttempts) || maxAttempts === Infinity;
-    checkNumber("maxAttempts", maxAttempts, isCount && maxAttempts >= 1, "as an integer from 1");
+    checkNumber(
+      "maxAttempts",
+      maxAttempts,
+      isCount && maxAttempts >= 1,
+      "that is an integer from 1",
+    );
     checkNumber("stableAfter", stableAfter, stableAfter >= 0, "from 0");
     this.#options = { initialDelay, factor, maxDelay, maxAttempts, stableAfter };
     this.#random = random;
@@ -114,5 +120,5 @@ export function checkNumber(
   expected: string,
 ): void {
   if (typeof value === "number" && isValid) return;
-  throw new RangeError(`Cannot use ${name}: expected a number ${expected}, got ${value}`);
+  throw new RangeError(`Cannot use ${name}: expected a number ${expected}, got ${show(value)}`);
 }

@@ -1,3 +1,4 @@
+import { show } from "../util/options.ts";
 import { notOpen } from "../connection/ready_state.ts";
 import { isLonger, toBytes } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
@@ -50,7 +51,7 @@ export class ReconnectQueue {
     ) {
       throw new RangeError(
         `Cannot use maxQueueSize: expected a number from 0 to ${maxBufferedAmount}, got ` +
-          maxQueueSize,
+          show(maxQueueSize),
       );
     }
     this.#limits = limits;

@@ -277,7 +277,11 @@ function toOptions(options: unknown): ConnectOptions & { protocols: string[] } {
   if (typeof options !== "object" && typeof options !== "function") {
     throw new TypeError(`Cannot use options: expected an object, got ${typeof options}`);
   }
-  const { protocols = [], signal } = options as { protocols?: unknown; signal?: unknown };
+  // Web IDL: each member is read once, in the order of their names.
+  const { protocols = [], signal, ...rest } = options as {
+    protocols?: unknown;
+    signal?: unknown;
+  };
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError("Cannot use signal: expected an AbortSignal");
   }
@@ -285,7 +289,11 @@ function toOptions(options: unknown): ConnectOptions & { protocols: string[] } {
     throw new TypeError("Cannot use protocols: expected a list of strings");
   }
   const list = [...protocols as Iterable<unknown>];
-  return { ...options, protocols: list.map((protocol) => `${protocol}`.toWellFormed()) };
+  return {
+    ...rest,
+    ...(signal === undefined ? {} : { signal }),
+    protocols: list.map((protocol) => `${protocol}`.toWellFormed()),
+  };
 }
 
 /** The error of `opened`: "reject stream's opened promise with a new WebSocketError". */

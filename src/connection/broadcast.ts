@@ -1,7 +1,6 @@
-import { aBoolean, anything, checkOptions } from "../util/options.ts";
+import { aBoolean, checkOptions } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
-import { coreOf } from "./connection.ts";
-import type { WebSocketConnection } from "./connection.ts";
+import { coreOf, WebSocketConnection } from "./connection.ts";
 import type { Sender } from "./sender.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable } from "./sendable.ts";
@@ -20,7 +19,7 @@ export interface BroadcastOptions {
 }
 
 const broadcastOptionChecks: OptionChecks<BroadcastOptions> = {
-  except: anything,
+  except: (value) => value instanceof WebSocketConnection ? undefined : "a WebSocketConnection",
   compress: aBoolean,
 };
 

@@ -10,7 +10,7 @@ import type { MessageStream } from "./message_streams.ts";
 import { notOpen } from "./ready_state.ts";
 import type { ReadyState } from "./ready_state.ts";
 import { setRef } from "./process_ref.ts";
-import { toBytes } from "./sendable.ts";
+import { checkSendOptions, toBytes } from "./sendable.ts";
 import type { Sendable, SendOptions } from "./sendable.ts";
 import type { Callbacks } from "./socket_handler.ts";
 
@@ -151,12 +151,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * `QuotaExceededError` and leaves the connection open. Ignoring the promise is safe: its rejection is
    * never reported as unhandled. For a stream it resolves at the end of the stream, and rejects with its
    * error.
-   * @throws {TypeError} If `data` is of another type.
+   * @throws {TypeError} If `data` is of another type, or an option is unknown.
    */
   send(
     data: Sendable | ReadableStream<string> | ReadableStream<Uint8Array>,
     options?: SendOptions,
   ): Promise<void> {
+    if (options !== undefined) checkSendOptions(options);
     // Most messages. The first use of ReadableStream, which Deno loads late, takes longer than a send.
     if (typeof data === "string" || data instanceof Uint8Array) {
       return this.#core.sender.send(data, options);

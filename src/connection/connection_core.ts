@@ -85,7 +85,10 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.settings = settings;
     this.transport = transport;
     settings.budget?.join();
-    this.#extensions = useExtensions(agreements, settings.limits);
+    const { maxMessageSize } = settings.limits;
+    this.#extensions = agreements.length === 0
+      ? undefined
+      : useExtensions(agreements, { maxMessageSize });
     this.sender = new Sender(this, this.#extensions);
     this.keepalive = new Keepalive(this);
   }

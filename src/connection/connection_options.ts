@@ -1,7 +1,7 @@
 import type { PerMessageDeflateOptions } from "../extensions/deflate_options.ts";
 import type { Extension } from "../extensions/extension.ts";
 import { PerMessageDeflate } from "../extensions/permessage_deflate.ts";
-import { aBoolean, anOptionsObject, anything, either, oneOf } from "../util/options.ts";
+import { aBoolean, anOptionsObject, anything, either, oneOf, show } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import type { PayloadMode } from "../protocol/message.ts";
 import type { ConnectionCounters } from "./counters.ts";
@@ -67,7 +67,7 @@ export interface ConnectionOptions {
   payload?: PayloadMode;
   /**
    * Whether to overwrite a borrowed message as soon as its callback has returned, so that code which uses
-   * it later fails at once. For development: it costs time.
+   * it later fails at once. For development: it costs time. It needs `payload: "borrowed"`.
    *
    * @default {false}
    */
@@ -136,17 +136,20 @@ export interface ConnectionConfig {
 /**
  * Checks the options.
  *
- * @throws {TypeError} If `overflow` is neither `"close"` nor `"reject"`.
+ * @throws {TypeError} If `overflow` is neither `"close"` nor `"reject"`, or options exclude each other.
  * @throws {RangeError} If a limit, or an option of permessage-deflate, is out of its range.
  */
 export function resolveConnectionOptions(options: ConnectionOptions): ConnectionConfig {
   const { compression = false, overflow = "close", overRate = "pause", limits } = options;
   const { payload = "shared", overwriteBorrowed = false, discardMessages = false } = options;
+  if (overwriteBorrowed && payload !== "borrowed") {
+    throw new TypeError('Cannot use overwriteBorrowed: expected payload "borrowed" with it');
+  }
   const extensions = compression === false
     ? []
     : [new PerMessageDeflate(compression === true ? {} : compression)];
   if (overflow !== "close" && overflow !== "reject") {
-    throw new TypeError(`Cannot use overflow: expected "close" or "reject", got ${overflow}`);
+    throw new TypeError(`Cannot use overflow: expected "close" or "reject", got ${show(overflow)}`);
   }
   return {
     extensions,

@@ -1,4 +1,4 @@
-import { checkCallbacks, show } from "../util/options.ts";
+import { checkCallbacks, isGenerator, show } from "../util/options.ts";
 import { CallbackConsumer } from "./callback_consumer.ts";
 import { coreOf } from "./connection.ts";
 import type { SocketHandler, WebSocketConnection } from "./connection.ts";
@@ -37,7 +37,7 @@ export function resolveHandler<Data>(
   handler: Handler<Data>,
   discards = false,
 ): ResolvedHandler<Data> {
-  if (typeof handler === "function") return handler;
+  if (typeof handler === "function" && !isGenerator(handler)) return handler;
   if (typeof handler !== "object" || handler === null) {
     throw new TypeError(
       `Cannot use handler of ${owner}: expected a handler, a function or an object of callbacks, ` +

@@ -1,3 +1,5 @@
+import { show } from "../util/options.ts";
+import { checkNames } from "../protocol/options.ts";
 import { defaultMaxFragments } from "../protocol/message_sequence.ts";
 
 /**
@@ -197,15 +199,20 @@ const SLACK = 4 * 1024 * 1024;
 /**
  * Returns the limits with the defaults for those that are left out.
  *
+ * @throws {TypeError} If there is a limit of an unknown name.
  * @throws {RangeError} If a limit is not a number above 0.
  */
 export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
+  const names = Object.keys(DEFAULT_LIMITS);
+  checkNames("limits", limits, names);
   const resolved: Limits = { ...DEFAULT_LIMITS };
-  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Limits)[]) {
+  for (const name of names as (keyof Limits)[]) {
     const value = limits[name];
     if (value === undefined) continue;
     if (typeof value !== "number" || !(value > 0)) {
-      throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
+      throw new RangeError(
+        `Cannot use limit ${name}: expected a number above 0, got ${show(value)}`,
+      );
     }
     resolved[name] = value;
   }

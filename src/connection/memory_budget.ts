@@ -1,3 +1,4 @@
+import { show } from "../util/options.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 import { Timer } from "../util/timers.ts";
@@ -56,7 +57,7 @@ export class MemoryBudget extends Timer {
   constructor(max: number, patience: number, timers: Timers) {
     super();
     if (typeof max !== "number" || !(max > 0)) {
-      throw new RangeError(`Cannot use maxMemory: expected a number above 0, got ${max}`);
+      throw new RangeError(`Cannot use maxMemory: expected a number above 0, got ${show(max)}`);
     }
     this.#max = max;
     this.#patience = patience;

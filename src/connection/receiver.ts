@@ -204,7 +204,8 @@ export class Receiver implements FrameSink {
   /** Passes messages on as streams, from the next message on. */
   streamMessages(consumer: PartConsumer): void {
     this.#parts = consumer;
-    this.#partDecoder ??= new MessagePartDecoder(this.#core.settings.limits);
+    const { maxMessageSize, maxFragments } = this.#core.settings.limits;
+    this.#partDecoder ??= new MessagePartDecoder({ maxMessageSize, maxFragments });
   }
 
   /** Frees its memory; further input is ignored. */

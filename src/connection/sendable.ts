@@ -1,5 +1,7 @@
 import type { FrameInit } from "../protocol/frame.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
+import { aBoolean, checkOptions } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
 import { Opcode } from "../protocol/opcode.ts";
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
@@ -16,6 +18,13 @@ export interface SendOptions {
    * @default {true}
    */
   compress?: boolean;
+}
+
+const sendOptionChecks: OptionChecks<SendOptions> = { compress: aBoolean };
+
+/** @throws {TypeError} If an option of `send()` is unknown, or has an unusable value. */
+export function checkSendOptions(options: SendOptions): void {
+  checkOptions("send()", options, sendOptionChecks);
 }
 
 /**

@@ -67,7 +67,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   constructor(core: SenderCore, extensions: ExtensionInUse | undefined) {
     this.#core = core;
     this.#encoder = core.settings.inspect === undefined
-      ? new FrameEncoder(core.settings)
+      ? new FrameEncoder({ role: core.settings.role })
       : new InspectingEncoder(core);
     this.#extensions = extensions;
   }

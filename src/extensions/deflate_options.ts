@@ -1,3 +1,4 @@
+import { checkNames, shown } from "../protocol/options.ts";
 import { MAX_WINDOW_BITS } from "./deflate_parameters.ts";
 
 /**
@@ -93,15 +94,37 @@ export type ResolvedDeflateOptions =
 /** The window bits that are requested if none are required. */
 export const DEFAULT_WINDOW_BITS = 12;
 
+const FLAGS = [
+  "serverNoContextTakeover",
+  "clientNoContextTakeover",
+  "announceServerMaxWindowBits",
+] as const;
+
+const NAMES: readonly string[] = [
+  ...FLAGS,
+  "serverMaxWindowBits",
+  "clientMaxWindowBits",
+  "level",
+  "memLevel",
+  "threshold",
+  "offers",
+];
+
 /**
  * Returns the options with their defaults.
  *
  * @throws {RangeError} If an option is out of its range.
- * @throws {TypeError} If `offers` has another value.
+ * @throws {TypeError} If an option is unknown, is no boolean, or `offers` has another value.
  */
 export function resolveDeflateOptions(
   options: PerMessageDeflateOptions = {},
 ): Readonly<ResolvedDeflateOptions> {
+  checkNames("PerMessageDeflate", options, NAMES);
+  for (const name of FLAGS) {
+    const value = options[name];
+    if (value === undefined || typeof value === "boolean") continue;
+    throw new TypeError(`Cannot use option ${name}: expected a boolean, got ${shown(value)}`);
+  }
   const resolved: ResolvedDeflateOptions = {
     serverNoContextTakeover: options.serverNoContextTakeover ?? false,
     clientNoContextTakeover: options.clientNoContextTakeover ?? false,
@@ -117,14 +140,16 @@ export function resolveDeflateOptions(
   checkRange("clientMaxWindowBits", options.clientMaxWindowBits, 8, MAX_WINDOW_BITS);
   checkRange("level", options.level, 0, 9);
   checkRange("memLevel", options.memLevel, 1, 9);
-  if (!(resolved.threshold >= 0)) {
+  if (!(typeof resolved.threshold === "number" && resolved.threshold >= 0)) {
     throw new RangeError(
-      `Cannot use option threshold: expected a number, 0 or more, got ${resolved.threshold}`,
+      `Cannot use option threshold: expected a number, 0 or more, got ${shown(resolved.threshold)}`,
     );
   }
   if (!["all", "limited", "plain"].includes(resolved.offers)) {
     throw new TypeError(
-      `Cannot use option offers: expected "all", "limited" or "plain", got ${resolved.offers}`,
+      `Cannot use option offers: expected "all", "limited" or "plain", got ${
+        shown(resolved.offers)
+      }`,
     );
   }
   return resolved;
@@ -134,6 +159,6 @@ function checkRange(name: string, value: number | undefined, least: number, most
   if (value === undefined) return;
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
-    `Cannot use option ${name}: expected an integer, ${least} to ${most}, got ${value}`,
+    `Cannot use option ${name}: expected an integer, ${least} to ${most}, got ${shown(value)}`,
   );
 }

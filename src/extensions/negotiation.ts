@@ -1,4 +1,5 @@
 import { ProtocolError } from "../protocol/errors.ts";
+import { checkLimit, checkNames } from "../protocol/options.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type {
   Extension,
@@ -104,5 +105,7 @@ export function useExtensions(
   agreements: readonly ExtensionAgreement[],
   options: ExtensionUseOptions = {},
 ): ExtensionInUse | undefined {
+  checkNames("useExtensions()", options, ["maxMessageSize"]);
+  checkLimit("useExtensions()", "maxMessageSize", options.maxMessageSize);
   return agreements[0]?.use(options);
 }

@@ -1,3 +1,4 @@
+import { checkNames } from "../protocol/options.ts";
 import { encodeBase64 } from "@std/encoding/base64";
 import { isToken, quote } from "../http/characters.ts";
 import { CONNECTION_FIELDS, field, pairs } from "../http/header_writer.ts";
@@ -42,6 +43,8 @@ export interface UpgradeRequestInit {
   headers?: HeaderFields | undefined;
 }
 
+const NAMES = ["host", "key", "protocols", "extensions", "origin", "authorization", "headers"];
+
 /** Fields that callers may not set, in addition to {@linkcode CONNECTION_FIELDS}. */
 const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
   "content-length",
@@ -83,6 +86,7 @@ export function createKey(): string {
  * ```
  */
 export function upgradeRequestFields(init: UpgradeRequestInit): [name: string, value: string][] {
+  checkNames("upgradeRequestFields()", init, NAMES);
   const { key, protocols = [], extensions, origin, authorization } = init;
   const further = [...pairs(init.headers)];
   const host = takeHost(further) ?? init.host;

@@ -1,3 +1,4 @@
+import { checkNames } from "../protocol/options.ts";
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { computeAcceptKey } from "./accept_key.ts";
 import { quote, quoteField, quoteFirstLine } from "../http/characters.ts";
@@ -61,6 +62,7 @@ const encoder: TextEncoder = new TextEncoder();
  * ```
  */
 export function parseUpgradeResponse(head: ResponseHead, offer: UpgradeOffer): UpgradeAgreement {
+  checkNames("parseUpgradeResponse()", offer, ["key", "protocols", "extensions"]);
   const { headers, status, minorVersion } = head;
   // RFC 6455 §4.1: "If the status code received from the server is not 101, the client handles the
   // response per HTTP [RFC2616] procedures."

@@ -1,3 +1,4 @@
+import { checkNames } from "../protocol/options.ts";
 import { isToken, quote } from "../http/characters.ts";
 import {
   CONNECTION_FIELDS,
@@ -32,6 +33,8 @@ export interface UpgradeResponse {
   headers?: HeaderFields | undefined;
 }
 
+const NAMES = ["acceptKey", "protocol", "extensions", "headers"];
+
 /** The start of every 101. Copying it is faster than encoding it each time. */
 const SWITCHING: Uint8Array = encodeLatin1(
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -61,6 +64,7 @@ const SWITCHING: Uint8Array = encodeLatin1(
  * ```
  */
 export function writeUpgradeResponse(response: UpgradeResponse): Uint8Array<ArrayBuffer> {
+  checkNames("writeUpgradeResponse()", response, NAMES);
   const { acceptKey, protocol, extensions, headers } = response;
   let text = `${fieldValue("Sec-WebSocket-Accept", acceptKey)}\r\n`;
   if (protocol !== undefined) {

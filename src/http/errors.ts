@@ -1,4 +1,5 @@
 import { WebSocketError } from "../protocol/errors.ts";
+import { checkNames, shown } from "../protocol/options.ts";
 
 /** Options of a {@linkcode HandshakeError}. */
 export interface HandshakeErrorOptions {
@@ -31,6 +32,8 @@ export interface HandshakeErrorOptions {
   /** The error that caused this one. */
   cause?: unknown;
 }
+
+const NAMES = ["code", "status", "headers", "retryAfter", "body", "cause"];
 
 /**
  * Reports that an opening handshake failed: the peer's HTTP is malformed, or it asks for something
@@ -78,22 +81,39 @@ export class HandshakeError extends WebSocketError {
    *
    * @param message What failed, the value that was found, and what was expected.
    * @param options The code, the parts of the HTTP response, and the cause.
-   * @throws {RangeError} If `retryAfter` is not an integer of 0 or more.
+   * @throws {TypeError} If an option is unknown, or there is no code.
+   * @throws {RangeError} If `retryAfter` is not an integer of 0 or more, or the status no integer from 0
+   * to 999.
    */
   constructor(message: string, options: HandshakeErrorOptions) {
+    checkNames("HandshakeError", options, NAMES);
+    if (typeof options.code !== "string" || options.code === "") {
+      throw new TypeError(
+        "Cannot use option code of HandshakeError: expected a string that is not empty",
+      );
+    }
     super(message, { code: options.code, closeCode: 1002, cause: options.cause });
     this.status = options.status ?? 400;
+    if (!isStatus(this.status)) {
+      throw new RangeError(
+        `Cannot use status: expected an integer from 0 to 999, got ${shown(this.status)}`,
+      );
+    }
     this.headers = options.headers ?? [];
     const { retryAfter } = options;
     // RFC 9110 §10.2.3: "delay-seconds = 1*DIGIT".
     if (retryAfter !== undefined && !(Number.isSafeInteger(retryAfter) && retryAfter >= 0)) {
       throw new RangeError(
-        `Cannot use retryAfter: expected whole seconds, 0 or more, got ${retryAfter}`,
+        `Cannot use retryAfter: expected whole seconds, 0 or more, got ${shown(retryAfter)}`,
       );
     }
     this.retryAfter = retryAfter;
     this.body = options.body ?? new Uint8Array(0);
   }
+}
+
+function isStatus(status: unknown): boolean {
+  return Number.isInteger(status) && (status as number) >= 0 && (status as number) <= 999;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { checkNames, shown } from "../protocol/options.ts";
 import { COLON, CR, FIELD_VALUE, hexByte, isWhitespace, LF, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { headersOf } from "./header_list.ts";
@@ -20,6 +21,9 @@ export interface HeadParserOptions {
    */
   maxHeaders?: number;
 }
+
+/** The names of {@linkcode HeadParserOptions}. */
+const NAMES: readonly string[] = ["maxHeadSize", "maxHeaders"];
 
 const START_LINE = 0;
 const NAME = 1;
@@ -63,11 +67,18 @@ export abstract class HeadParser<Head> {
    * Creates a parser for one head.
    *
    * @param options The limits.
+   * @throws {TypeError} If an option is unknown.
    * @throws {RangeError} If a limit is not a number above 0.
    */
   constructor(options: HeadParserOptions = {}) {
+    checkNames("HeadParserOptions", options, this.optionNames);
     this.#maxHeadSize = limit("maxHeadSize", options.maxHeadSize ?? 16_384);
     this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100);
+  }
+
+  /** The names of the options; a subclass may have more. */
+  protected get optionNames(): readonly string[] {
+    return NAMES;
   }
 
   /** The parsed head, or `null` while {@linkcode HeadParser.push} has returned nothing but -1. */
@@ -275,8 +286,8 @@ export abstract class HeadParser<Head> {
 }
 
 function limit(name: string, value: number): number {
-  if (value > 0) return value;
-  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
+  if (typeof value === "number" && value > 0) return value;
+  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${shown(value)}`);
 }
 
 /**

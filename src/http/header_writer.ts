@@ -16,13 +16,11 @@ export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 /**
  * Iterates over header fields of any form as pairs.
  *
- * @throws {TypeError} If an entry of the iterable is not a pair, or has no value.
+ * @throws {TypeError} If they are neither iterable nor a plain object, or an entry is not a pair, or has
+ * no text as its value.
  */
 export function* pairs(fields: HeaderFields = []): Generator<[name: string, value: string]> {
-  const list = Symbol.iterator in fields
-    ? fields as Iterable<readonly string[]>
-    : Object.entries(fields);
-  for (const pair of list) {
+  for (const pair of listOf(fields)) {
     if (pair.length !== 2) {
       throw new TypeError(`Cannot write header: ${pair.length} items, expected [name, value]`);
     }
@@ -30,8 +28,21 @@ export function* pairs(fields: HeaderFields = []): Generator<[name: string, valu
     if (pair[1] === undefined || pair[1] === null) {
       throw new TypeError(`Cannot write header ${quote(String(pair[0]))}: its value is ${pair[1]}`);
     }
+    // Neither must an object, such as a promise that is not awaited.
+    if (typeof pair[1] === "object" || typeof pair[1] === "function") {
+      throw new TypeError(`Cannot write header ${quote(String(pair[0]))}: its value is no text`);
+    }
     yield [String(pair[0]), String(pair[1])];
   }
+}
+
+function listOf(fields: HeaderFields): Iterable<readonly string[]> {
+  if (Symbol.iterator in fields) return fields as Iterable<readonly string[]>;
+  const prototype: unknown = Object.getPrototypeOf(fields);
+  // A promise that is not awaited, for example, has no entries. Object.prototype may be of another realm.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (isPlain) return Object.entries(fields);
+  throw new TypeError("Cannot write headers: expected an iterable or a plain object");
 }
 
 /**

@@ -1,3 +1,4 @@
+import { shown } from "../protocol/options.ts";
 import { CR, isDigit, LF, SP, TARGET, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { HeadParser } from "./head_parser.ts";
@@ -28,6 +29,8 @@ export interface RequestHeadParserOptions extends HeadParserOptions {
 
 /** The text between the target and the minor version. */
 const VERSION = " HTTP/1.";
+
+const NAMES: readonly string[] = ["maxHeadSize", "maxHeaders", "allowHttp10"];
 
 const BEGIN = 0;
 const EMPTY_LINE_LF = 1;
@@ -74,11 +77,23 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
    * Creates a parser for one head.
    *
    * @param options The limits, and whether to accept HTTP/1.0.
+   * @throws {TypeError} If an option is unknown, or `allowHttp10` is no boolean.
    * @throws {RangeError} If a limit is not a number above 0.
    */
   constructor(options: RequestHeadParserOptions = {}) {
     super(options);
-    this.#minVersion = options.allowHttp10 === true ? 0 : 1;
+    const { allowHttp10 = false } = options;
+    if (typeof allowHttp10 !== "boolean") {
+      throw new TypeError(
+        `Cannot use option allowHttp10: expected a boolean, got ${shown(allowHttp10)}`,
+      );
+    }
+    this.#minVersion = allowHttp10 ? 0 : 1;
+  }
+
+  /** The names of the options. */
+  protected override get optionNames(): readonly string[] {
+    return NAMES;
   }
 
   /** The status for a method or a target that exceeds the limit. See {@linkcode HeadParser}. */

@@ -1,3 +1,4 @@
+import { checkNames } from "../protocol/options.ts";
 import { consistsOf, FIELD_VALUE, quote } from "./characters.ts";
 import type { HandshakeError } from "./errors.ts";
 import type { ResponseFraming } from "./response_framing.ts";
@@ -127,7 +128,7 @@ const utf8: TextEncoder = new TextEncoder();
  *
  * @param error The status, the fields, and the message, which becomes the body.
  * @param options The date, and whether to leave the body out.
- * @throws {TypeError} If one of the error's header fields is invalid.
+ * @throws {TypeError} If one of the error's header fields is invalid, or an option is unknown.
  *
  * @example
  * ```ts
@@ -142,6 +143,7 @@ export function writeErrorResponse(
   error: HandshakeError,
   options: ErrorResponseOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  checkNames("writeErrorResponse()", options, ["date", "omitBody"]);
   const body = utf8.encode(`${error.message}\n`);
   const headers = [...error.headers, ["Content-Type", "text/plain; charset=utf-8"]];
   // RFC 9110 §10.2.3: "how long the user agent ought to wait before making a follow-up request".

@@ -1,3 +1,4 @@
+import { shown } from "./options.ts";
 import { ProtocolError } from "./errors.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
@@ -11,7 +12,7 @@ export type Role = "client" | "server";
 /** Throws a `TypeError` for any other value than a role: the wrong one would swap the masking. */
 export function checkRole(role: Role): void {
   if (role === "client" || role === "server") return;
-  throw new TypeError(`Cannot use role: expected "client" or "server", got ${String(role)}`);
+  throw new TypeError(`Cannot use role: expected "client" or "server", got ${shown(role)}`);
 }
 
 /**
@@ -88,6 +89,14 @@ export const Rsv = {
 export const MAX_CONTROL_PAYLOAD = 125;
 
 const RSV_BITS = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
+
+/** @throws {RangeError} If it is not a combination of the values of {@linkcode Rsv}. */
+export function checkRsv(rsv = 0): void {
+  if (Number.isInteger(rsv) && (rsv & ~RSV_BITS) === 0) return;
+  throw new RangeError(
+    `Cannot use option rsv: expected values of Rsv combined, got ${shown(rsv)}`,
+  );
+}
 /** A bit for each opcode that RFC 6455 §11.8 defines. */
 const DEFINED_OPCODES = Object.values<number>(Opcode)
   .reduce((bits, opcode) => bits | (1 << opcode), 0);

@@ -1,13 +1,15 @@
 import { concat, copyOf, EMPTY } from "./bytes.ts";
 import { DecodedFrame } from "./decoded_frame.ts";
 import { WebSocketError } from "./errors.ts";
-import { checkRole } from "./frame.ts";
+import { checkRole, checkRsv } from "./frame.ts";
 import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
 import { deliverFrame } from "./frame_sink.ts";
 import type { FrameSink } from "./frame_sink.ts";
 import { mask, rotateKey, unmaskTo } from "./mask.ts";
+import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
+import { checkNames, checkOneOf } from "./options.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** Options of {@linkcode FrameDecoder}. */
@@ -39,6 +41,9 @@ export interface FrameDecoderOptions {
    */
   payload?: PayloadMode;
 }
+
+const NAMES = ["role", "rsv", "chunks", "payload"];
+const CHUNKS = ["kept", "given", "lent"];
 
 /** The longest payload, in bytes, whose length fits in the second byte of the header. */
 const MAX_SHORT = 125;
@@ -89,10 +94,15 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   /**
    * Creates a decoder for one direction of one connection.
    *
-   * @throws {TypeError} If the role is unknown.
+   * @throws {TypeError} If the role, or the name or the value of an option, is unknown.
+   * @throws {RangeError} If `rsv` is not a combination of the values of {@linkcode Rsv}.
    */
   constructor(options: FrameDecoderOptions) {
+    checkNames("FrameDecoder", options, NAMES);
     checkRole(options.role);
+    checkOneOf("FrameDecoder", "chunks", options.chunks, CHUNKS);
+    checkOneOf("FrameDecoder", "payload", options.payload, PAYLOAD_MODES);
+    checkRsv(options.rsv);
     this.#masked = options.role === "server";
     this.#chunks = options.chunks ?? "kept";
     this.#payload = options.payload ?? "shared";

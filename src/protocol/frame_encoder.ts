@@ -4,6 +4,7 @@ import { checkFirstByte, checkRole, MAX_CONTROL_PAYLOAD, Rsv } from "./frame.ts"
 import type { FrameInit, Role } from "./frame.ts";
 import { freshMaskingKey, mask } from "./mask.ts";
 import type { OutgoingMessage } from "./message.ts";
+import { checkNames } from "./options.ts";
 import { isControl, Opcode } from "./opcode.ts";
 
 /** Options of {@linkcode FrameEncoder}. */
@@ -11,6 +12,8 @@ export interface FrameEncoderOptions {
   /** The end that encodes: a client masks frames, a server does not. */
   role: Role;
 }
+
+const NAMES = ["role"];
 
 /** The longest text, in characters, that is encoded by a loop: for more, `encodeInto` is faster. */
 const SHORT_TEXT = 48;
@@ -48,9 +51,10 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
   /**
    * Creates an encoder for one direction of one connection.
    *
-   * @throws {TypeError} If the role is unknown.
+   * @throws {TypeError} If the role, or the name of an option, is unknown.
    */
   constructor(options: FrameEncoderOptions) {
+    checkNames("FrameEncoder", options, NAMES);
     checkRole(options.role);
     this.#masked = options.role === "client";
   }

@@ -21,6 +21,9 @@ export type OutgoingMessage = string | Uint8Array;
  */
 export type PayloadMode = "shared" | "owned" | "borrowed";
 
+/** The values of {@linkcode PayloadMode}. */
+export const PAYLOAD_MODES: readonly PayloadMode[] = ["shared", "owned", "borrowed"];
+
 /** A part of a message, as it arrived: see {@linkcode MessagePartDecoder}. */
 export interface MessagePart {
   /** The type of the message. */

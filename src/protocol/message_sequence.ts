@@ -2,8 +2,12 @@ import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
 import { MessageTooBigError, PolicyViolationError } from "./errors.ts";
 import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
+import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
+import { checkLimit, checkNames, checkOneOf, shown } from "./options.ts";
 import { isControl, Opcode } from "./opcode.ts";
+
+const NAMES = ["maxMessageSize", "maxFragments", "payload", "onControlFrame"];
 
 /** The default of {@linkcode MessageOptions.maxMessageSize}: 1 MiB. */
 export const DEFAULT_MAX_MESSAGE_SIZE: number = 1024 * 1024;
@@ -43,7 +47,10 @@ export interface MessageOptions {
    * @default {"shared"}
    */
   payload?: PayloadMode;
-  /** Called with each Ping, Pong and Close frame, in order with the messages. */
+  /**
+   * Called with each Ping, Pong and Close frame, in order with the messages. What it throws is thrown by
+   * `transform()`; its result is not used.
+   */
   onControlFrame?: (frame: Frame) => void;
 }
 
@@ -67,12 +74,29 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   /** Whether the current frame is unfinished. */
   #inFrame = false;
 
-  /** Creates an object for the messages of one direction of one connection. */
+  /**
+   * Creates an object for the messages of one direction of one connection.
+   *
+   * @throws {TypeError} If the name or the value of an option is unknown.
+   * @throws {RangeError} If a limit is not a number above 0.
+   */
   constructor(options: MessageOptions = {}) {
+    checkNames("MessageOptions", options, NAMES);
+    checkLimit("MessageOptions", "maxMessageSize", options.maxMessageSize);
+    checkLimit("MessageOptions", "maxFragments", options.maxFragments);
+    checkOneOf("MessageOptions", "payload", options.payload, PAYLOAD_MODES);
+    const { onControlFrame } = options;
+    if (onControlFrame !== undefined && typeof onControlFrame !== "function") {
+      throw new TypeError(
+        `Cannot use option onControlFrame of MessageOptions: expected a function, got ${
+          shown(onControlFrame)
+        }`,
+      );
+    }
     this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
     this.#maxFragments = options.maxFragments ??
       defaultMaxFragments(this.#maxMessageSize);
-    this.#onControlFrame = options.onControlFrame;
+    this.#onControlFrame = onControlFrame;
   }
 
   /** Whether no message is unfinished. */

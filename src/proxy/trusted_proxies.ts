@@ -20,7 +20,7 @@ export interface ProxyOptions {
    */
   trustedProxies?: readonly string[];
   /**
-   * The only one of the two fields to read. Name the field that your proxies write themselves, not one
+   * The only one of the two fields to read; it needs `trustedProxies`. Name the field that your proxies write themselves, not one
    * that they pass through.
    *
    * @default {undefined} both; a request in which they name different clients is refused with 400
@@ -133,7 +133,8 @@ export class ProxiedClient {
  * Validates the options about proxies.
  *
  * @returns The trusted proxies, or `undefined` if there are none.
- * @throws {TypeError} If an address is malformed, or `proxyProtocol` is set without trusted proxies.
+ * @throws {TypeError} If an address is malformed, or `proxyProtocol` or `forwardedField` is set without
+ * trusted proxies.
  */
 export function resolveProxies(options: ProxyOptions): TrustedProxies | undefined {
   const { trustedProxies = [], forwardedField, proxyProtocol = false } = options;
@@ -145,6 +146,9 @@ export function resolveProxies(options: ProxyOptions): TrustedProxies | undefine
   if (trustedProxies.length > 0) return new TrustedProxies(trustedProxies, options);
   if (proxyProtocol) {
     throw new TypeError("Cannot use the PROXY protocol: expected trustedProxies that speak it");
+  }
+  if (forwardedField !== undefined) {
+    throw new TypeError("Cannot use forwardedField: expected trustedProxies that send the field");
   }
   return undefined;
 }

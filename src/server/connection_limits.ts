@@ -1,3 +1,4 @@
+import { show } from "../util/options.ts";
 import { HandshakeError } from "../http/errors.ts";
 import { clientPrefix } from "../proxy/ip_address.ts";
 import type { Addr } from "../transport/transport.ts";
@@ -152,7 +153,7 @@ export function draining(): HandshakeError {
 
 function checkLimit(name: string, value = Infinity): number {
   if (typeof value === "number" && value > 0) return value;
-  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${value}`);
+  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${show(value)}`);
 }
 
 /**

@@ -75,6 +75,33 @@ export interface ServeOptions<Data = unknown>
   onError?: (error: unknown, socket?: WebSocketConnection<Data>) => void;
 }
 
+/**
+ * Checks that the options of `serve()` don't exclude each other.
+ *
+ * @throws {TypeError} If one of them would have no effect.
+ */
+export function checkCombinations(options: ServeOptions): void {
+  const { path, proxyProtocol, tls, scheme, trustedProxies = [] } = options;
+  if (proxyProtocol && tls !== undefined) {
+    throw new TypeError("Cannot use the PROXY protocol: TLS would have to begin after its header");
+  }
+  if (scheme === "http" && tls !== undefined) {
+    throw new TypeError('Cannot use scheme "http" of serve(): with tls, it is "https"');
+  }
+  if (path === undefined) return;
+  const [other] = (["hostname", "port", "reusePort"] as const)
+    .filter((name) => options[name] !== undefined);
+  if (other !== undefined) {
+    throw new TypeError(`Cannot use both path and ${other} of serve(): expected one of them`);
+  }
+  if (options.maxConnectionsPerAddress !== undefined && !trustedProxies.includes("unix")) {
+    throw new TypeError(
+      "Cannot use maxConnectionsPerAddress of serve() with path: a Unix socket has no addresses, " +
+        'expected "unix" among trustedProxies',
+    );
+  }
+}
+
 /** The checks of these options. Limits are checked later, with a `RangeError`. */
 export const serveOptionChecks: OptionChecks<ServeOptions> = {
   ...acceptOptionChecks,

@@ -16,7 +16,7 @@ import { ConnectionLimits, draining, outOfMemory } from "./connection_limits.ts"
 import type { HttpResponder } from "./http_responder.ts";
 import { reportError } from "../connection/report_error.ts";
 import type { RunningServer } from "./running_server.ts";
-import { serveOptionChecks } from "./serve_options.ts";
+import { checkCombinations, serveOptionChecks } from "./serve_options.ts";
 import type { ServeOptions } from "./serve_options.ts";
 import { DenseSet, indexAccess } from "../util/dense_set.ts";
 import { checkOptions } from "../util/options.ts";
@@ -94,6 +94,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   /** @internal Use {@linkcode serve}. */
   constructor(options: ServeOptions<Data>, handler: Handler<Data>) {
     checkOptions<ServeOptions>("serve()", options, serveOptionChecks);
+    checkCombinations(options as ServeOptions);
     this.#options = options;
     this.#handler = resolveHandler("serve()", handler, options.discardMessages);
     const { scheme = options.tls === undefined ? "http" : "https" } = options;
@@ -103,11 +104,6 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     this.#budget = new MemoryBudget(maxMemory, this.#config.limits.closeTimeout, timers);
     // Pausing a connection does not free its head, and one head can't be freed alone.
     this.#headAccount = new BudgetAccount(this.#budget);
-    if (options.proxyProtocol && options.tls !== undefined) {
-      throw new TypeError(
-        "Cannot use the PROXY protocol: TLS would have to begin after its header",
-      );
-    }
     this.#limits = new ConnectionLimits(options, this.#config.proxies);
     this.#limits.addUpgradeCheck(() => this.isDraining ? draining() : undefined);
     this.#limits.addUpgradeCheck(() =>

@@ -2,7 +2,11 @@ import { listen } from "../transport/runtime.ts";
 import type { Addr, Listener, ListenHandler, ListenOptions } from "../transport/transport.ts";
 
 /** Listens. The error of the runtime, whose class is kept, names the address. */
-export function listenAt(options: ListenOptions, handler: ListenHandler): Listener {
+export function listenAt(all: ListenOptions, handler: ListenHandler): Listener {
+  const options: ListenOptions = {};
+  for (const name of ["hostname", "port", "path", "reusePort", "tls"] as const) {
+    if (all[name] !== undefined) Object.assign(options, { [name]: all[name] });
+  }
   try {
     return listen(options, handler);
   } catch (error) {

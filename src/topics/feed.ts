@@ -1,12 +1,13 @@
 import { ReconnectingWebSocket } from "../client/reconnecting_websocket.ts";
 import type { ReconnectOptions } from "../client/reconnect_options.ts";
 import { CloseCode } from "../protocol/close_code.ts";
-import { ReconnectingFeed } from "./reconnecting_feed.ts";
+import { checkFeedTopics, ReconnectingFeed } from "./reconnecting_feed.ts";
 import type { Feed, FeedTopics } from "./reconnecting_feed.ts";
 import { TOPICS_PROTOCOL } from "./topics_protocol.ts";
 
 /** Options of {@linkcode openFeed}. */
-export interface FeedOptions extends Omit<ReconnectOptions, "protocols">, FeedTopics {}
+export interface FeedOptions
+  extends Omit<ReconnectOptions, "protocols" | "discardMessages">, FeedTopics {}
 
 /**
  * Connects to a server that speaks `sluice.topics.v1`, and subscribes to topics. When the connection is
@@ -17,7 +18,13 @@ export interface FeedOptions extends Omit<ReconnectOptions, "protocols">, FeedTo
  * @throws {TypeError} If an option is unusable; see {@linkcode ReconnectingWebSocket}.
  */
 export function openFeed(url: string | URL, options: FeedOptions = {}): Feed {
+  for (const name of ["protocols", "discardMessages"]) {
+    if (Object.hasOwn(options, name)) {
+      throw new TypeError(`Cannot open a feed: there is no option ${name}`);
+    }
+  }
   const { topics = [], since = {}, ...rest } = options;
+  checkFeedTopics({ topics, since });
   const socket = new ReconnectingWebSocket(url, { ...rest, protocols: [TOPICS_PROTOCOL] });
   return new ReconnectingFeed(socket, { topics, since }, CloseCode.PolicyViolation);
 }

@@ -1,7 +1,9 @@
+import { aSignal } from "../util/options.ts";
 import { onRejected } from "../util/promises.ts";
 import type {
   Keep,
   Message,
+  Position,
   Publication,
   PublishOptions,
   SubscribeOptions,
@@ -78,7 +80,7 @@ export function checkSubscribeOptions(options: SubscribeOptions): void {
   const what = "Cannot subscribe";
   const names = ["whenSlow", "maxWaiting", "key", "since", "encode", "onStart", "onGap", "signal"];
   checkNames(what, options, names);
-  const { whenSlow, maxWaiting, key, since, encode, onStart, onGap } = options;
+  const { whenSlow, maxWaiting, key, since, encode, onStart, onGap, signal } = options;
   if (whenSlow !== undefined && !POLICIES.includes(whenSlow)) {
     throw new TypeError(
       `${what}: expected whenSlow to be one of ${POLICIES.join(", ")}, got ${describe(whenSlow)}`,
@@ -86,13 +88,34 @@ export function checkSubscribeOptions(options: SubscribeOptions): void {
   }
   checkNumber(what, { maxWaiting });
   checkFunctions(what, { key, encode, onStart, onGap });
+  checkSignal(what, signal);
+  checkSince(what, since);
+}
+
+/** Checks the options of `history()`. */
+export function checkHistoryOptions(options: { since?: Position; limit?: number }): void {
+  const what = "Cannot read a history";
+  checkNames(what, options, ["since", "limit"]);
+  checkNumber(what, { limit: options.limit });
+  checkSince(what, options.since);
+}
+
+/** @throws {TypeError} If a position that is set is none. */
+export function checkSince(what: string, since: Position | undefined): void {
   if (since === undefined) return;
   if (typeof since?.epoch !== "string" || typeof since.offset !== "number") {
     throw new TypeError(`${what}: expected since to be a position, got ${describe(since)}`);
   }
 }
 
-function checkNames(what: string, options: unknown, names: string[]): void {
+function checkSignal(what: string, signal: unknown): void {
+  const expected = signal === undefined ? undefined : aSignal(signal, "signal");
+  if (expected === undefined) return;
+  throw new TypeError(`${what}: expected signal to be ${expected}, got ${describe(signal)}`);
+}
+
+/** @throws {TypeError} If it is no object, or has an unknown name. */
+export function checkNames(what: string, options: unknown, names: string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${what}: expected options, got ${describe(options)}`);
   }

@@ -1,3 +1,4 @@
+import { anything, aSignal, checkOptions, show } from "../util/options.ts";
 import { whenClosed } from "./subscriber.ts";
 import { PresenceTopic } from "./presence_topic.ts";
 import type { PresenceMessage } from "./presence_topic.ts";
@@ -8,6 +9,9 @@ const HEARTBEAT = 1000;
 
 /** The silence of a node after which its members count as left, in milliseconds. */
 const SILENCE = 3000;
+
+/** The longest delay of a timer, in milliseconds. */
+const MAX_DELAY = 2 ** 31 - 1;
 
 /** The prefix of the topics that nodes use for presence. Applications do not use it. */
 const PREFIX = "\u0000presence/";
@@ -62,7 +66,8 @@ export interface Presence<State> extends AsyncDisposable {
 /**
  * Creates the record of the members of topics.
  *
- * @throws {RangeError} If an option is not a number of at least 0.
+ * @throws {TypeError} If an option is unknown.
+ * @throws {RangeError} If an option is not a number of at least 0, or a time is longer than 2 ** 31 - 1 ms.
  * @example
  * ```ts
  * import { presence, topics } from "@sluice/websocket/topics";
@@ -109,11 +114,17 @@ class RelayedPresence<State> implements Presence<State> {
   #tickedAt = performance.now();
 
   constructor(topics: Topics, options: PresenceOptions) {
+    const number = { interval: anything, grace: anything, maxMembers: anything };
+    checkOptions<PresenceOptions>("presence()", options, number);
     const { interval = 1000, grace = 5000, maxMembers = 1000 } = options;
     for (const [name, value] of Object.entries({ interval, grace, maxMembers })) {
-      if (typeof value === "number" && value >= 0) continue;
+      // A timer can't be longer. It would end at once.
+      const isTimed = name === "maxMembers" || value <= MAX_DELAY;
+      if (typeof value === "number" && value >= 0 && isTimed) continue;
       throw new RangeError(
-        `Cannot make presence: expected ${name} to be a number of at least 0, got ${value}`,
+        `Cannot make presence: expected ${name} to be a number of at least 0${
+          name === "maxMembers" ? "" : ` and at most ${MAX_DELAY}`
+        }, got ${show(value)}`,
       );
     }
     this.#topics = topics;
@@ -127,6 +138,9 @@ class RelayedPresence<State> implements Presence<State> {
   join(peer: Peer, topic: string, key: string, state: State): Membership<State> {
     if (peer.readyState !== 1) {
       throw new DOMException("Cannot join: the peer is not open", "InvalidStateError");
+    }
+    if (typeof key !== "string") {
+      throw new TypeError(`Cannot join: expected a string as the key, got ${show(key)}`);
     }
     const { members } = this.#use(topic);
     const connection = members.join(key, state);
@@ -154,9 +168,17 @@ class RelayedPresence<State> implements Presence<State> {
     return this.members(topic).size;
   }
 
-  async *changes(
+  changes(
     topic: string,
-    { signal }: { signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<PresenceChange<State>, void, undefined> {
+    checkOptions("changes()", options, { signal: aSignal });
+    return this.#changes(topic, options.signal);
+  }
+
+  async *#changes(
+    topic: string,
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<PresenceChange<State>, void, undefined> {
     const { members } = this.#use(topic);
     const ends = signal === undefined

@@ -1,3 +1,5 @@
+import { show } from "../util/options.ts";
+import { checkNames, checkSince, checkTopic } from "./options.ts";
 import type { ReconnectEvent } from "../client/reconnect_events.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import {
@@ -32,6 +34,20 @@ export interface FeedTopics {
   topics?: readonly string[];
   /** The position of the last message of a topic that an earlier feed has received. */
   since?: Readonly<Record<string, Position>>;
+}
+
+/**
+ * Checks the topics of a feed.
+ *
+ * @throws {TypeError} If they are no list of names, or `since` has no positions.
+ */
+export function checkFeedTopics({ topics, since }: Required<FeedTopics>): void {
+  const what = "Cannot open a feed";
+  if (!Array.isArray(topics)) {
+    throw new TypeError(`${what}: expected topics to be a list of names, got ${show(topics)}`);
+  }
+  for (const topic of topics) checkTopic(topic, "open a feed");
+  for (const position of Object.values(since)) checkSince(what, position);
 }
 
 /** A client of `sluice.topics.v1`: one sequence of events across all connections. */
@@ -88,7 +104,11 @@ export class ReconnectingFeed implements Feed {
     }
   }
 
-  subscribe(topic: string, { since }: { since?: Position } = {}): void {
+  subscribe(topic: string, options: { since?: Position } = {}): void {
+    checkTopic(topic, "subscribe");
+    checkNames("Cannot subscribe", options, ["since"]);
+    const { since } = options;
+    checkSince("Cannot subscribe", since);
     if (this.#topics.has(topic)) return;
     this.#topics.set(topic, { position: since, number: undefined, connection: undefined });
     this.#ask(topic);

@@ -1,3 +1,8 @@
+import { show } from "../util/options.ts";
+
+/** The longest time between two heartbeats, in milliseconds: a day. */
+const MAX_HEARTBEAT = 24 * 60 * 60 * 1000;
+
 /** Options of the relays of this library. */
 export interface RelayOptions {
   /** The prefix of the names of channels, subjects and keys: 1 to 64 letters, digits, `_` or `-`. */
@@ -27,9 +32,12 @@ export function checkRelayOptions(options: RelayOptions): void {
     );
   }
   for (const [name, value] of Object.entries({ heartbeat, missed })) {
-    if (Number.isInteger(value) && value >= 1) continue;
+    // A timer of a longer time would end at once.
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_HEARTBEAT) continue;
     throw new RangeError(
-      `Cannot make a relay: expected ${name} to be an integer above 0, got ${value}`,
+      `Cannot make a relay: expected ${name} to be an integer from 1 to ${MAX_HEARTBEAT}, got ${
+        show(value)
+      }`,
     );
   }
 }

@@ -7,6 +7,7 @@ import { Poll, Subscriber } from "./subscriber.ts";
 import { TopicSubscription } from "./subscription.ts";
 import type { Outcome, SubscriptionContext } from "./subscription.ts";
 import {
+  checkHistoryOptions,
   checkKeep,
   checkMessage,
   checkOptions,
@@ -176,8 +177,11 @@ class LocalTopics implements Topics {
 
   history(
     topic: string,
-    { since, limit }: { since?: Position; limit?: number } = {},
+    options: { since?: Position; limit?: number } = {},
   ): Promise<History> {
+    checkTopic(topic, "read a history");
+    checkHistoryOptions(options);
+    const { since, limit } = options;
     if (this.#link !== undefined && this.#keepOf(topic) !== undefined) {
       return this.#link.read(topic, since, limit ?? Infinity);
     }

@@ -1,5 +1,6 @@
 import { encodeWith } from "./options.ts";
-import { isPlainObject, show } from "../util/options.ts";
+import { aFunction, checkOptions, isPlainObject, show } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
 import { callGuarded, callReporter } from "../util/promises.ts";
 import { formatPosition, parseControl, parsePosition, unwrap, wrap } from "./topics_protocol.ts";
 import type { ServerControl } from "./topics_protocol.ts";
@@ -40,6 +41,12 @@ export interface TopicsHandlerOptions<Socket extends Peer> {
   onError?: (error: unknown) => void;
 }
 
+const handlerOptionChecks: OptionChecks<TopicsHandlerOptions<Peer>> = {
+  subscribe: aFunction,
+  message: aFunction,
+  onError: aFunction,
+};
+
 /** The callbacks that {@linkcode topicsHandler} returns: a handler for `serve()`. */
 export interface TopicsHandler<Socket extends Peer> {
   /** Starts serving a connection. */
@@ -77,6 +84,8 @@ interface Client {
  * Creates the callbacks of a server for the subprotocol `sluice.topics.v1`. Clients subscribe to the topics
  * that `subscribe` accepts, and recover missed messages of kept topics.
  *
+ * @throws {TypeError} If an option is unknown, or no function.
+ *
  * @example
  * ```ts
  * import { serve } from "@sluice/websocket";
@@ -104,6 +113,7 @@ export function topicsHandler<Socket extends Peer>(
   topics: Topics,
   options: TopicsHandlerOptions<Socket> = {},
 ): TopicsHandler<Socket> {
+  checkOptions("topicsHandler()", options, handlerOptionChecks);
   const handler = new Handler<Socket>(topics, options);
   return {
     open: () => {},

@@ -28,6 +28,9 @@ export function bunSocketHandler(
   connection: (transport: Transport) => void,
   path?: string,
 ): BunSocketHandler {
+  if (typeof connection !== "function") {
+    throw new TypeError(`Cannot use bunSocketHandler(): expected a function, got ${connection}`);
+  }
   return {
     binaryType: "uint8array",
     open(socket) {

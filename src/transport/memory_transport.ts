@@ -1,3 +1,4 @@
+import { checkNames } from "./options.ts";
 import type { Addr, Transport, TransportHandler } from "./transport.ts";
 
 /** The behaviour of one end of a pair in memory. */
@@ -70,6 +71,7 @@ export class MemoryTransport implements Transport {
 
   /** Creates an end without a peer. */
   constructor(options: MemoryOptions = {}) {
+    checkOptions(options);
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
     this.#maxChunk = options.maxChunk ?? Infinity;
     this.localAddr = options.addr ?? DEFAULT_ADDR;
@@ -232,4 +234,17 @@ export function memoryPair(
   const ends: [MemoryTransport, MemoryTransport] = [new MemoryTransport(a), new MemoryTransport(b)];
   join(...ends);
   return ends;
+}
+
+const NAMES = ["capacity", "maxChunk", "lendsChunks", "addr"];
+
+function checkOptions(options: MemoryOptions): void {
+  checkNames("memoryPair()", options, NAMES);
+  for (const name of ["capacity", "maxChunk"] as const) {
+    const value = options[name];
+    if (value === undefined || (typeof value === "number" && value >= 1)) continue;
+    throw new RangeError(
+      `Cannot use option ${name} of memoryPair(): expected a number of at least 1, got ${value}`,
+    );
+  }
 }

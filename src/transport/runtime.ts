@@ -5,7 +5,8 @@ import { DenoTransport, isDeno } from "./deno_transport.ts";
 import type { DenoConn } from "./deno_transport.ts";
 import { listenDeno } from "./deno_listen.ts";
 import { connectDeno, startTlsDeno } from "./deno_connect.ts";
-import { checkClientTls, checkServerTls } from "./tls_options.ts";
+import { checkNames, checkPort } from "./options.ts";
+import { checkClientTls, checkServerTls, checkTlsNames } from "./tls_options.ts";
 import type {
   ClientTls,
   ConnectTarget,
@@ -15,14 +16,18 @@ import type {
   Transport,
 } from "./transport.ts";
 
+const LISTEN_NAMES = ["hostname", "port", "path", "reusePort", "tls"];
+
 /**
  * Listens with the runtime's own sockets.
  *
  * @throws {Error} The runtime's error, if the address is not available.
  * @throws {TypeError} If the runtime is neither Deno nor Bun, if `tls` can't work, if `tls` and `path` are
- * both set, or if `reusePort` is set on Deno without its flag `--unstable-net`.
+ * both set, if an option is unknown, or if `reusePort` is set on Deno without its flag `--unstable-net`.
  */
 export function listen(options: ListenOptions, handler: ListenHandler): Listener {
+  checkNames("listen()", options, LISTEN_NAMES);
+  checkPort("listen()", options.port);
   refuseUnixTls("listen", options);
   if (options.tls !== undefined) checkServerTls(options.tls);
   if (isDeno) return listenDeno(options, handler);
@@ -52,9 +57,12 @@ export function checkTlsOptions(tls: ClientTls, isTunnel: boolean): void {
  * @throws {Error} The runtime's error, if the connection can't be established.
  * @throws {TlsError} If TLS can't be established on it.
  * @throws {unknown} The signal's reason, if it aborts.
- * @throws {TypeError} If the runtime is neither Deno nor Bun, or if `tls` and `path` are both set.
+ * @throws {TypeError} If the runtime is neither Deno nor Bun, if an option is unknown, or if `tls` and `path`
+ * are both set.
  */
 export async function connect(target: ConnectTarget, signal: AbortSignal): Promise<Transport> {
+  checkNames("connect()", target, ["hostname", "port", "path", "tls"]);
+  checkPort("connect()", target.port);
   refuseUnixTls("connect", target);
   if (target.tls !== undefined) checkClientTls(target.tls);
   signal.throwIfAborted();
@@ -83,6 +91,7 @@ export async function startTls(
   signal: AbortSignal,
 ): Promise<Transport> {
   try {
+    checkTlsNames(tls);
     return await orReason(startTlsOn(transport, tls, hostname, signal), signal);
   } catch (error) {
     transport.abort();

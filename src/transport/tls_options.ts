@@ -1,3 +1,4 @@
+import { checkNames } from "./options.ts";
 import type { ClientTls, ServerTls } from "./transport.ts";
 
 /** The parts of `node:crypto` that are used here. */
@@ -20,7 +21,9 @@ const IP_ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]*)$/i;
  *
  * @throws {TypeError} If a certificate or the key is malformed, or the key is not the certificate's.
  */
-export function checkServerTls({ cert, key }: ServerTls): void {
+export function checkServerTls(tls: ServerTls): void {
+  checkNames("tls", tls, ["cert", "key"]);
+  const { cert, key } = tls;
   checkCertificates("cert", [cert]);
   checkKey(cert, key);
 }
@@ -31,7 +34,9 @@ export function checkServerTls({ cert, key }: ServerTls): void {
  * @throws {TypeError} If a certificate, the key or the server name is malformed, or the key is not the
  * certificate's.
  */
-export function checkClientTls({ caCerts = [], cert, key, serverName }: ClientTls): void {
+export function checkClientTls(tls: ClientTls): void {
+  checkTlsNames(tls);
+  const { caCerts = [], cert, key, serverName } = tls;
   checkCertificates("caCerts", caCerts);
   if (cert !== undefined) {
     checkCertificates("cert", [cert]);
@@ -42,6 +47,11 @@ export function checkClientTls({ caCerts = [], cert, key, serverName }: ClientTl
       `Cannot use serverName of tls: expected a host name or an IP address, got "${serverName}"`,
     );
   }
+}
+
+/** @throws {TypeError} If a TLS option of a client is unknown. */
+export function checkTlsNames(tls: ClientTls): void {
+  checkNames("tls", tls, ["caCerts", "serverName", "cert", "key"]);
 }
 
 /**

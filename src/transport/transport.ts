@@ -161,7 +161,7 @@ export interface ListenOptions {
    * @default {8080}
    */
   port?: number;
-  /** The path of a Unix domain socket to listen at, in place of `hostname` and `port`. */
+  /** The path of a Unix domain socket to listen at, in place of `hostname`, `port` and `reusePort`. */
   path?: string;
   /**
    * Whether several processes may listen at the same port; each accepts a share of the connections. On

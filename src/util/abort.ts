@@ -1,3 +1,5 @@
+import { show } from "./options.ts";
+
 /** The longest delay that a timer can have, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
@@ -48,7 +50,7 @@ export async function withTimeout<Result>(
  */
 export function checkTimeout(timeout = 30_000): void {
   if (typeof timeout === "number" && timeout > 0) return;
-  throw new RangeError(`Cannot use timeout: expected a number above 0, got ${timeout}`);
+  throw new RangeError(`Cannot use timeout: expected a number above 0, got ${show(timeout)}`);
 }
 
 /**

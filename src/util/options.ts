@@ -25,7 +25,7 @@ export function checkOptions<Options>(
   options: unknown,
   checks: OptionChecks<Options>,
 ): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  if (!isOptions(options, Object.keys(checks))) {
     throw new TypeError(`Cannot use ${owner}: expected an object of options, got ${show(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(checks, name));
@@ -44,6 +44,12 @@ export function checkOptions<Options>(
   }
 }
 
+/** An object of another class is usable if it has one of the options: a Map or a promise has none. */
+function isOptions(options: unknown, names: readonly string[]): options is object {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return false;
+  return isPlainObject(options) || names.some((name) => name in options);
+}
+
 /** Accepts an object of options that these checks accept. */
 export function anOptionsObject<Options>(checks: OptionChecks<Options>): OptionCheck {
   return (value, path) => {
@@ -60,9 +66,14 @@ export const anything: OptionCheck = () => undefined;
 export const aBoolean: OptionCheck = (value) =>
   typeof value === "boolean" ? undefined : "a boolean";
 
-/** Accepts functions. */
+/** Accepts functions. The body of a generator function would never run. */
 export const aFunction: OptionCheck = (value) =>
-  typeof value === "function" ? undefined : "a function";
+  typeof value === "function" && !isGenerator(value) ? undefined : "a function";
+
+/** Whether a value is a generator function, of any realm. */
+export function isGenerator(value: unknown): boolean {
+  return /Generator/.test(Object.prototype.toString.call(value)) && typeof value === "function";
+}
 
 /** Accepts strings of at least one character. */
 export const aString: OptionCheck = (value) =>
@@ -130,7 +141,7 @@ export function checkCallbacks(owner: string, callbacks: object, names: readonly
   }
   for (const name of names) {
     const callback = members[name];
-    if (callback !== undefined && typeof callback !== "function") {
+    if (callback !== undefined && aFunction(callback, name) !== undefined) {
       throw new TypeError(
         `Cannot use handler of ${owner}: callback "${name}": expected a function, got ${
           show(callback)
@@ -153,7 +164,10 @@ export function show(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
   }
-  if (typeof value === "function") return "a function";
+  if (typeof value === "function") {
+    return isGenerator(value) ? "a generator function" : "a function";
+  }
+  if (typeof value === "bigint") return `${value}n`;
   if (Array.isArray(value)) {
     return value.length > 4 ? "an array" : `[${value.map(show).join(", ")}]`;
   }

@@ -1,3 +1,4 @@
+import { show } from "../../src/util/options.ts";
 import { DEFAULT_LIMITS, resolveLimits } from "../../src/connection/limits.ts";
 import type { Limits } from "../../src/connection/limits.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
@@ -59,14 +60,15 @@ for (const name of names) {
       assertThrows(
         () => resolveLimits({ [name]: value } as Partial<Limits>),
         RangeError,
-        `Cannot use limit ${name}: expected a number above 0, got ${value}`,
+        `Cannot use limit ${name}: expected a number above 0, got ${show(value)}`,
       );
     }
   });
 }
 
-test("resolveLimits leaves out what is no limit", () => {
-  assertEquals(resolveLimits({ other: 1 } as Partial<Limits>), defaults);
+test("resolveLimits refuses what is no limit", () => {
+  const limits = { other: 1 } as Partial<Limits>;
+  assertThrows(() => resolveLimits(limits), TypeError, "option other of limits: unknown");
 });
 
 test("resolveLimits raises maxConnectionMemory for what the others allow, and lowers it never", () => {

@@ -69,13 +69,14 @@ export function judgeRequest(head: RequestHead): string {
   const refusal = attempt(() => createOriginCheck()(upgrade.origin, upgrade.host));
   if (refusal !== undefined) return `${assertRefusal(refusal, [403])}`;
   const agreements = acceptOffers([deflate], upgrade.extensions);
-  const [protocol] = upgrade.protocols;
+  const { key, protocols, extensions } = upgrade;
+  const [protocol] = protocols;
   const answer = parseAnswer(writeUpgradeResponse({
     acceptKey: computeAcceptKey(upgrade.key),
     protocol,
     extensions: serializeExtensions(agreements.map(({ response }) => response)),
   }));
-  const agreed = parseUpgradeResponse(answer, upgrade);
+  const agreed = parseUpgradeResponse(answer, { key, protocols, extensions });
   ensure(agreed.protocol === (protocol ?? ""), () => `protocol ${agreed.protocol}`);
   ensure(agreed.extensions.length === agreements.length, () => "other extensions");
   return agreements.length === 0 ? "101" : "101, compressed";

@@ -33,7 +33,11 @@ test("HandshakeError's retryAfter is whole seconds, 0 or more", () => {
   assertEquals(make().retryAfter, undefined);
   for (const seconds of [0, 1, 30, 86_400]) assertEquals(make(seconds).retryAfter, seconds);
   for (const seconds of [-1, 0.5, NaN, Infinity, "5" as unknown as number]) {
-    assertThrows(() => make(seconds), RangeError, `got ${seconds}`);
+    assertThrows(
+      () => make(seconds),
+      RangeError,
+      `got ${typeof seconds === "string" ? `"${seconds}"` : seconds}`,
+    );
   }
 });
 

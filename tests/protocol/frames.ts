@@ -106,8 +106,9 @@ export function assembleAll(
   options: FrameDecoderOptions & MessageOptions,
 ): Message[] {
   const messages: Message[] = [];
-  const decoder = new FrameDecoder(options);
-  const assembler = new MessageAssembler(options);
+  const { role, rsv = 0, chunks: ownership = "kept", payload = "shared", ...others } = options;
+  const decoder = new FrameDecoder({ role, rsv, chunks: ownership, payload });
+  const assembler = new MessageAssembler({ ...others, payload });
   const sink = {
     enqueue(message: Message) {
       const isBorrowed = options.payload === "borrowed" && typeof message !== "string";

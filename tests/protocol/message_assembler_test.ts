@@ -20,10 +20,15 @@ const client = { role: "client" } as const;
 
 /** A decoder and an assembler, and their messages so far. */
 function pipeline(
-  options?: MessageOptions & Pick<FrameDecoderOptions, "chunks">,
+  { chunks, ...options }: MessageOptions & Pick<FrameDecoderOptions, "chunks"> = {},
   received?: (message: Uint8Array<ArrayBuffer>) => void,
 ) {
-  const decoder = new FrameDecoder({ ...client, ...options });
+  const { payload } = options;
+  const decoder = new FrameDecoder({
+    ...client,
+    ...(chunks === undefined ? {} : { chunks }),
+    ...(payload === undefined ? {} : { payload }),
+  });
   const assembler = new MessageAssembler(options);
   const messages: Message[] = [];
   const sink = {
