@@ -109,7 +109,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * The memory usage of the connection, in bytes: of unfinished and unread messages, the send queue, and
    * buffers, each with its per-object overhead. The object itself, some kilobytes, is not counted. The
-   * limit is `maxConnectionMemory`.
+   * limit is `maxConnectionMemory`. 0 after the end, though `heldBytes` of the server counts unread messages
+   * as long as the handler function runs.
    */
   get heldBytes(): number {
     return this.#core.isClosed ? 0 : this.#core.memoryUsage;

@@ -28,7 +28,7 @@ import type { Sendable } from "./sendable.ts";
 import { Sender } from "./sender.ts";
 import type { SenderCore } from "./sender_core.ts";
 
-/** The consumer of all connections with the option `discardMessages`: it has no callbacks. */
+/** The consumer of all connections with `discardMessages`. */
 const DISCARD = new CallbackConsumer<unknown>({});
 
 /**
@@ -67,6 +67,8 @@ export class ConnectionCore<Socket extends WritableTarget>
   #state: ReadyState = ReadyState.Open;
   /** Whether `close()` has been called, or the closing handshake has begun. */
   isClosing = false;
+  /** Whether a handler function is running. */
+  isHandled = false;
   /** The error with which the connection has failed. */
   #failure: unknown;
   /** How the connection has ended. */
@@ -198,11 +200,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     });
   }
 
-  /**
-   * Sends our Close frame, unless it has been.
-   *
-   * RFC 6455 §7.1.2: "an endpoint MUST send a Close control frame with a status code and reason".
-   */
+  /** Sends our Close frame, unless it has been. RFC 6455 §7.1.2: "MUST send a Close control frame". */
   sendClose(payload: Uint8Array): void {
     if (!this.isOpen) return;
     const handshake = this.#queueClose(payload);
@@ -229,9 +227,7 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   /**
    * Receiver, MemoryAccount: the peer has broken a rule or a limit. The messages before that may still be
-   * replied to, unless memory must be freed.
-   *
-   * RFC 6455 §7.1.7: _Fail the WebSocket Connection_: "the endpoint SHOULD send a Close frame with an
+   * replied to, unless memory must be freed. RFC 6455 §7.1.7: _Fail the WebSocket Connection_: "the endpoint SHOULD send a Close frame with an
    * appropriate status code before proceeding to _Close the WebSocket Connection_." "An endpoint MUST
    * NOT continue to attempt to process data".
    */
@@ -250,10 +246,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     handshake.advance();
   }
 
-  /**
-   * Keepalive: the peer does not respond. RFC 6455 §7.1.7: "An endpoint MAY omit sending a Close frame
-   * if it believes the other side is unlikely to be able to receive and process the Close frame".
-   */
+  /** Keepalive: the peer does not respond. RFC 6455 §7.1.7 allows to omit the Close frame. */
   peerLost(error: WebSocketError): void {
     if (this.isClosed || this.hasFailed) return;
     this.#failure = error;
@@ -396,18 +389,26 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.sender.close(closed);
     this.keepalive.close(closed);
     this.#receiver?.discard();
-    this.#account?.close();
     this.settings.budget?.leave();
     this.closeInfo = info;
     this.#whenClosed?.resolve(info);
     this.#readers?.onClose(info);
+    if (this.isHandled) this.updateMemoryUsage();
+    else this.#account?.close();
     // Before the callback `close`, in which the server's `connections` does not have the socket.
     this.settings.onClosed?.(this.socket);
     this.#consumer?.onClose?.(info, this);
   }
 
-  /** The memory usage of the connection, in bytes. */
+  /** The handler function has returned. */
+  handlerReturned(): void {
+    this.isHandled = false;
+    if (this.isClosed) this.#account?.close();
+  }
+
+  /** The memory usage of the connection, in bytes. After the end, that of unread messages. */
   get memoryUsage(): number {
+    if (this.isClosed) return this.isHandled ? this.#readers?.memoryUsage ?? 0 : 0;
     return (this.#receiver?.memoryUsage ?? 0) + this.sender.memoryUsage +
       (this.#readers?.memoryUsage ?? 0) + this.keepalive.memoryUsage +
       (this.transport.heldBytes ?? 0);
@@ -415,7 +416,6 @@ export class ConnectionCore<Socket extends WritableTarget>
 
   /** Reports the memory usage to the account, which limits it. */
   updateMemoryUsage(): void {
-    if (this.isClosed) return;
     const usage = this.memoryUsage;
     if (this.#account === undefined && !MemoryAccount.isNeeded(usage, this.settings)) return;
     (this.#account ??= new MemoryAccount(this)).update(usage);

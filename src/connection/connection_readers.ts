@@ -5,7 +5,7 @@ import type { CloseInfo } from "./close_info.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { SHORT_COPY } from "./memory_usage.ts";
 import type { ConsumedConnection } from "./message_consumer.ts";
-import { MessageQueue } from "./message_queue.ts";
+import { LOOK_AHEAD, MessageQueue } from "./message_queue.ts";
 import { makeReadable } from "./message_readable.ts";
 import type { StreamCore } from "./message_readable.ts";
 import { MessageStreams } from "./message_streams.ts";
@@ -89,9 +89,17 @@ export class ConnectionReaders extends Timer {
     this.#core.onIdle();
   }
 
-  /** The connection is closed. */
+  /** MemoryAccount: drops the newest unread messages, so that at most `most` bytes are left. */
+  dropUnread(most: number): void {
+    this.#queue?.drop(most);
+  }
+
+  /** The connection is closed. After an unclean end only the first unread messages are kept. */
   onClose(info: CloseInfo): void {
     this.stopTimer();
+    if (!info.wasClean) {
+      this.dropUnread(LOOK_AHEAD * this.#core.settings.limits.incomingHighWaterMark);
+    }
     this.#queue?.end();
     this.#streams?.onClose(info);
   }

@@ -86,11 +86,14 @@ async function run<Data>(
   handler: SocketFunction<Data>,
   onReturned: ((socket: WebSocketConnection<Data>) => void) | undefined,
 ): Promise<void> {
+  const core = coreOf(socket);
+  core.isHandled = true;
   try {
     await handler(socket);
-    coreOf(socket).finish();
+    core.finish();
   } catch (error) {
-    coreOf(socket).handlerFailed(error);
+    core.handlerFailed(error);
   }
+  core.handlerReturned();
   onReturned?.(socket);
 }

@@ -10,6 +10,9 @@ export interface AccountCore {
   readonly keepalive: { readonly memoryUsage: number };
   readonly receiver: { readonly unfinishedBytes: number; onBudgetChange(): void };
   readonly transport: { abort(): void };
+  readonly readers: { dropUnread(most: number): void };
+  /** Whether the transport is closed. */
+  readonly isClosed: boolean;
   /** Whether the connection has failed. */
   readonly hasFailed: boolean;
   /** Fails the connection, and frees its memory at once. */
@@ -39,7 +42,9 @@ export class MemoryAccount extends BudgetAccount {
   update(usage: number): void {
     const { limits: { maxConnectionMemory: max } } = this.#core.settings;
     this.report(usage);
-    if (usage > max && !this.#core.hasFailed) this.#core.fail(this.#overLimit(usage, max), true);
+    if (usage > max && !this.#core.isClosed && !this.#core.hasFailed) {
+      this.#core.fail(this.#overLimit(usage, max), true);
+    }
   }
 
   override onBudgetChange(): void {
@@ -48,6 +53,10 @@ export class MemoryAccount extends BudgetAccount {
 
   override evict(error: unknown): void {
     const core = this.#core;
+    if (core.isClosed) {
+      core.readers.dropUnread(0);
+      return core.updateMemoryUsage();
+    }
     const isSecond = core.hasFailed;
     core.fail(error, true);
     // A Close frame behind data that the peer does not read would free nothing.

@@ -128,6 +128,11 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     return super.takeAll();
   }
 
+  /** Drops the newest messages until the memory usage is at most `most`, in bytes. */
+  drop(most: number): void {
+    while (this.length > 0 && this.memoryUsage > most) this.#bytes -= this.pop()!.length;
+  }
+
   /** Removes and returns the oldest message; `undefined` if there is none, even after more input. */
   override poll(): Message | undefined {
     this.#isLookingAhead = false;

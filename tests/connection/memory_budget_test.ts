@@ -21,7 +21,9 @@ class Holder implements AccountCore {
     onBudgetChange: () => void this.log.push(this.account.isStopped ? "stop" : "go"),
   };
   readonly transport = { abort: () => void this.log.push("abort") };
+  readonly readers = { dropUnread: (most: number) => void this.log.push(`drop to ${most}`) };
   hasFailed = false;
+  isClosed = false;
   readonly account: MemoryAccount;
   readonly log: string[] = [];
   /** Whether to close it frees what it holds. */
@@ -55,6 +57,16 @@ function make(held: number[], patience = 1000) {
 }
 
 const EVICTED = "ERR_SERVER_MEMORY 1013";
+
+test("MemoryBudget drops the unread messages of a connection that is closed, and whose handler runs", () => {
+  const { holders, note, end } = make([100, 100]);
+  holders[0].isClosed = true;
+  holders[1].frees = false;
+  note(1, 900);
+  note(0, 1900);
+  assertEquals(holders[0].log, ["stop", "drop to 0"]);
+  end();
+});
 
 test("MemoryBudget refuses a bound that is not above 0", () => {
   for (const max of [0, -1, NaN, "1" as unknown as number]) {

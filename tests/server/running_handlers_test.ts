@@ -142,3 +142,56 @@ test("over maxMemory for closeTimeout, the largest HTTP connection is dropped", 
   release.resolve();
   for (const client of clients) client.tcp.reset();
 });
+
+for (const ending of ["clean", "unclean"] as const) {
+  test(`maxMemory counts unread messages while a handler runs after a ${ending} end`, async () => {
+    const reads = Promise.withResolvers<void>();
+    const returns = Promise.withResolvers<void>();
+    const sizes: number[] = [];
+    const { server } = serving(async (socket) => {
+      await reads.promise;
+      for await (const message of socket) sizes.push(message.length);
+      await returns.promise;
+    });
+    const client = await openRaw(server);
+    const second = ending === "clean" ? 50_000 : 300_000;
+    for (const size of [40_000, second]) {
+      client.send({ first: 0x82, payload: new Uint8Array(size) });
+      await eventually(() => server.heldBytes >= size, 5000, "the count");
+    }
+    const [socket] = server.connections;
+    if (ending === "clean") {
+      client.send({ first: 0x88, payload: new Uint8Array([0x03, 0xe8]) });
+      await client.received("\x88\x02\x03\xe8");
+      client.tcp.end();
+    } else {
+      socket!.abort();
+    }
+    await eventually(() => server.connections.size === 0, 5000, "the end");
+    // After an unclean end at most 4 times `incomingHighWaterMark` is kept: the first message.
+    const least = ending === "clean" ? 90_000 : 40_000;
+    assert(server.heldBytes >= least && server.heldBytes < least + 200_000, `${server.heldBytes}`);
+    assertEquals(socket!.heldBytes, 0);
+    reads.resolve();
+    await eventually(() => sizes.length > 0 && server.heldBytes === 0, 5000, "the reads");
+    assertEquals(sizes, ending === "clean" ? [40_000, second] : [40_000]);
+    returns.resolve();
+  });
+}
+
+test("maxMemory does not count unread messages when the handler has returned", async () => {
+  const reads = Promise.withResolvers<void>();
+  const { server } = serving(async () => {
+    await reads.promise;
+  });
+  const client = await openRaw(server);
+  client.send({ first: 0x82, payload: new Uint8Array(40_000) });
+  await eventually(() => server.heldBytes >= 40_000, 5000, "the count");
+  const [socket] = server.connections;
+  socket!.abort();
+  await eventually(() => server.connections.size === 0, 5000, "the end");
+  assert(server.heldBytes >= 40_000);
+  reads.resolve();
+  await eventually(() => server.heldBytes === 0, 5000, "the return");
+  assertEquals(socket!.heldBytes, 0);
+});

@@ -10,6 +10,7 @@ import { floods } from "./cases/floods.ts";
 import { frames } from "./cases/frames.ts";
 import { handshakes } from "./cases/handshakes.ts";
 import { http } from "./cases/http.ts";
+import { memory } from "./cases/memory.ts";
 import { hostileRequests } from "./cases/requests.ts";
 
 /** The attacks. */
@@ -23,5 +24,6 @@ export const attacks: readonly Attack[] = [
   ...controlFloods,
   ...compression,
   ...connections,
+  ...memory,
   ...clients,
 ];

@@ -7,11 +7,14 @@ import type { RequestParts } from "./wire.ts";
 
 /**
  * The ways in which the victim echoes, each on its own port. `slow` takes a second for a message. Those of
- * the second line accept compression and send nothing; `busy` works 50 µs on a message.
+ * the second line accept compression and send nothing; `busy` works 50 µs on a message. Those of the third
+ * line have at most 10 connections: `sleeping` takes 20 s for a message, and `upgrade()` and `fetch()` of
+ * `pending` do not end.
  */
 export type Form =
   | ("callbacks" | "await" | "pipe" | "slow" | "compressed" | "tls")
-  | ("sink" | "loop" | "streams" | "busy");
+  | ("sink" | "loop" | "streams" | "busy")
+  | ("sleeping" | "pending");
 
 /** The order to the victim to connect as a client. */
 export interface ConnectOrder {
@@ -35,6 +38,8 @@ export interface Target {
   connect(order: ConnectOrder): Promise<string>;
   /** The number of connections of its servers. */
   connections(): Promise<number>;
+  /** The sum of its servers' `heldBytes`, and the number of pending calls of `upgrade()` and `fetch()`. */
+  counts(): Promise<{ heldBytes: number; pendingCalls: number }>;
 }
 
 /** An attack. */
@@ -71,7 +76,7 @@ export class Context implements Tally {
   before = 0;
   readonly target: Target;
   readonly #isFull: boolean;
-  readonly #held: (connections: number) => Promise<void>;
+  readonly #held: (connections: number) => Promise<number | undefined>;
   readonly #peers: Attacker[] = [];
 
   /**
@@ -81,7 +86,7 @@ export class Context implements Tally {
   constructor(
     target: Target,
     isFull: boolean,
-    held: (connections: number) => Promise<void> = () => Promise.resolve(),
+    held: (connections: number) => Promise<number | undefined> = () => Promise.resolve(undefined),
   ) {
     this.target = target;
     this.#isFull = isFull;
@@ -93,8 +98,11 @@ export class Context implements Tally {
     return this.#isFull ? full : small;
   }
 
-  /** Reports that the victim now holds so many connections of the attack. */
-  hold(connections: number): Promise<void> {
+  /**
+   * Reports that the victim now holds so many connections of the attack. Resolves to the growth of its heap
+   * in bytes, if it is measured.
+   */
+  hold(connections: number): Promise<number | undefined> {
     return this.#held(connections);
   }
 

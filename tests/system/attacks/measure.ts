@@ -47,9 +47,18 @@ export interface Measured {
   problems: string[];
 }
 
-/** Measures an attack. */
-export async function measure(attack: Attack, isFull: boolean): Promise<Measured> {
-  const victim = await VictimProcess.start();
+/**
+ * Measures an attack.
+ *
+ * @param isFull Whether it runs at full size.
+ * @param checkout The path of another checkout, whose library is attacked.
+ */
+export async function measure(
+  attack: Attack,
+  isFull: boolean,
+  checkout?: string,
+): Promise<Measured> {
+  const victim = await VictimProcess.start(checkout);
   let honest: HonestProcess | undefined;
   try {
     await warmUp(victim);
@@ -64,8 +73,11 @@ export async function measure(attack: Attack, isFull: boolean): Promise<Measured
     let perConnection: number | undefined;
     let heldEach: number | undefined;
     const context = new Context(victim, isFull, async (connections) => {
-      heldEach = Math.max(0, await victim.collect() - heap) / connections;
+      const grown = Math.max(0, await victim.collect() - heap);
+      heldEach = grown / connections;
       perConnection = Math.max(0, victim.memory - before) / connections;
+      // Bun's figures of its heap count some buffers twice.
+      return Math.min(grown, perConnection * connections);
     });
 
     context.before = await victim.connections();

@@ -26,9 +26,13 @@ export class VictimProcess implements Target {
     this.#listen();
   }
 
-  /** Starts it. */
-  static async start(): Promise<VictimProcess> {
-    const talker = new Talker(new URL("./victim_main.ts", import.meta.url));
+  /**
+   * Starts it.
+   *
+   * @param checkout The path of another checkout, whose library is attacked.
+   */
+  static async start(checkout?: string): Promise<VictimProcess> {
+    const talker = new Talker(new URL("./victim_main.ts", import.meta.url), [], checkout);
     return new VictimProcess(talker, await talker.read());
   }
 
@@ -43,6 +47,10 @@ export class VictimProcess implements Target {
 
   connections(): Promise<number> {
     return this.#ask({ what: "connections" });
+  }
+
+  counts(): Promise<{ heldBytes: number; pendingCalls: number }> {
+    return this.#ask({ what: "counts" });
   }
 
   /** Has it collect its garbage; resolves to the memory of its heap and buffers after that, in bytes. */

@@ -19,16 +19,23 @@ export class Talker {
   readonly #lines: string[] = [];
   #exit: number | string | undefined;
 
-  /** Starts it. */
-  constructor(script: URL, args: readonly string[] = []) {
+  /**
+   * Starts it.
+   *
+   * @param checkout The path of another checkout, whose library the script uses.
+   */
+  constructor(script: URL, args: readonly string[] = [], checkout?: string) {
     const path = fileURLToPath(script);
+    const config = checkout === undefined ? [] : ["--config", `${checkout}/deno.json`];
+    const flags = ["-A", "--no-check", "--v8-flags=--expose-gc", ...config];
     const command = runtime === "deno"
-      ? [process.execPath, "run", "-A", "--no-check", "--v8-flags=--expose-gc", path, ...args]
+      ? [process.execPath, "run", ...flags, path, ...args]
       : [process.execPath, path, ...args];
     // Thousands of connections need as many files: the soft limit may be lower than the hard one.
     const raised = 'ulimit -n "$(ulimit -Hn)"; exec "$@"';
     this.child = spawn("/bin/sh", ["-c", raised, "sh", ...command], {
       stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, ...(checkout !== undefined && { ATTACKED_CHECKOUT: checkout }) },
     });
     createInterface({ input: this.child.stdout! }).on("line", (line) => {
       const waiting = this.#waiting.shift();

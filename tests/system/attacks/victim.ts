@@ -1,6 +1,7 @@
 /** The victim: a server for each way to echo, and a client. In the process of a test, or in its own. */
 
-import { connect, serve, WebSocketError } from "../../../mod.ts";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
 import type {
   Limits,
   ServeOptions,
@@ -12,6 +13,15 @@ import type {
 } from "../../../mod.ts";
 import { certificate } from "../../support/certificates.ts";
 import type { ConnectOrder, Form, Target, VictimLimits } from "./attack.ts";
+
+/** The library: this checkout's, or that of the checkout that the command `--vs` names. */
+const checkout = process.env.ATTACKED_CHECKOUT;
+const { connect, DEFAULT_LIMITS, serve, WebSocketError }: typeof import("../../../mod.ts") =
+  checkout === undefined
+    ? await import("../../../mod.ts")
+    : await import(`${pathToFileURL(checkout).href}/mod.ts`);
+
+export { DEFAULT_LIMITS };
 
 /** How long `slow` takes for a message, in milliseconds. */
 const SLOW = 1000;
@@ -33,6 +43,9 @@ const echo: SocketFunction = async (socket) => {
 
 /** The forms that accept compression. */
 const COMPRESSED = new Set<Form>(["compressed", "sink", "loop", "streams", "busy"]);
+
+/** The forms that have at most 10 connections, and 64 MiB. */
+const LIMITED = new Set<Form>(["sleeping", "pending"]);
 
 /** @param stopped Aborts when the victim ends, so that a busy handler does not outlive it. */
 function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFunction> {
@@ -58,6 +71,13 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
         for await (const _ of readable as ReadableStream<unknown>) { /* It is dropped. */ }
       }
     },
+    sleeping: async (socket) => {
+      for await (const _ of socket) {
+        await busy(stopped, 20_000);
+        if (stopped.aborted) return;
+      }
+    },
+    pending: callbacks,
     busy: {
       message() {
         const end = performance.now() + 0.05;
@@ -68,10 +88,10 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
 }
 
 /** Resolves after the time that `slow` takes for a message, or at once if it is stopped. */
-function busy(stopped: AbortSignal): Promise<void> {
+function busy(stopped: AbortSignal, ms = SLOW): Promise<void> {
   if (stopped.aborted) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, SLOW);
+  const timer = setTimeout(resolve, ms);
   const stop = (): void => {
     clearTimeout(timer);
     resolve();
@@ -136,9 +156,21 @@ export function startVictim(limits: VictimLimits): Victim {
   const forms = makeForms(stopped.signal);
   const servers = {} as Record<Form, WebSocketServer>;
   const ports = {} as Record<Form, number>;
+  let calls = 0;
+  const pend = async (): Promise<undefined> => {
+    calls++;
+    await busy(stopped.signal, 2 ** 30);
+    calls--;
+  };
+  const pending = {
+    upgrade: pend,
+    fetch: async () => await pend() ?? new Response("stopped"),
+  };
   for (const form of Object.keys(forms) as Form[]) {
     servers[form] = serve({
       ...options,
+      ...(LIMITED.has(form) ? { maxConnections: 10, maxMemory: 64 * 1024 * 1024 } : {}),
+      ...(form === "pending" ? pending : {}),
       ...(COMPRESSED.has(form) ? { compression: true } : {}),
       ...(form === "tls" ? { tls: { cert, key } } : {}),
     }, forms[form]);
@@ -151,6 +183,11 @@ export function startVictim(limits: VictimLimits): Victim {
     connect: (order) => connectTo(order, limits),
     connections: () =>
       Promise.resolve(all.reduce((sum, { connections }) => sum + connections.size, 0)),
+    counts: () =>
+      Promise.resolve({
+        heldBytes: all.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
+        pendingCalls: calls,
+      }),
     async stop() {
       stopped.abort();
       const ended = all.map((server) => server.shutdown());

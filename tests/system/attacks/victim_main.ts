@@ -2,15 +2,14 @@
 // line of JSON each, and answers each with a line.
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { DEFAULT_LIMITS } from "../../../mod.ts";
 import { collectGarbage } from "../../support/garbage.ts";
 import type { ConnectOrder, VictimLimits } from "./attack.ts";
-import { startVictim } from "./victim.ts";
+import { DEFAULT_LIMITS, startVictim } from "./victim.ts";
 
 /** An order to the victim. */
 export type Order =
   | { id: number; what: "connect"; order: ConnectOrder }
-  | { id: number; what: "connections" }
+  | { id: number; what: "connections" | "counts" }
   | { id: number; what: "collect" | "lateness" };
 
 // The attacks are on the default limits. Those of the heartbeat are explicit, since attacks wait for them.
@@ -34,6 +33,7 @@ setTimeout(function tick() {
 async function obey(order: Order): Promise<unknown> {
   if (order.what === "connect") return await victim.connect(order.order);
   if (order.what === "connections") return await victim.connections();
+  if (order.what === "counts") return await victim.counts();
   if (order.what === "lateness") {
     const most = lateness;
     lateness = 0;
