@@ -21,9 +21,18 @@ const SHORT_TEXT = 48;
 const LONG_TEXT = 16 * 1024;
 /** The longest header, in bytes: with a 64-bit length and a masking key. */
 const MAX_HEADER = 14;
+/** The largest buffer that `take()` remembers, in bytes. */
+const MAX_REMEMBERED = 128 * 1024;
 const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
+
+/**
+ * The result of the last `take()`, and its whole buffer. Most results are written within a call, and
+ * recycled before the next `take()`: to make another view of the buffer costs as much as a short message.
+ */
+let lastTaken: Uint8Array<ArrayBuffer> = EMPTY;
+let lastBuffer: Uint8Array<ArrayBuffer> = EMPTY;
 
 /**
  * Encodes messages and frames into bytes: a synchronous `UnderlyingSink` for a `WritableStream`. The
@@ -124,6 +133,10 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
   /** Returns the encoded bytes. The caller owns them, and calls `recycle()` when they are sent. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.subarray(0, this.#length);
+    if (this.#buffer.length <= MAX_REMEMBERED) {
+      lastTaken = bytes;
+      lastBuffer = this.#buffer;
+    }
     this.#buffer = EMPTY;
     this.#length = 0;
     return bytes;
@@ -131,7 +144,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
 
   /** Returns the buffer of a `take()` to the pool of all encoders. The caller must not use it any more. */
   static recycle(bytes: Uint8Array<ArrayBuffer>): void {
-    releaseBuffer(new Uint8Array(bytes.buffer));
+    releaseBuffer(bytes === lastTaken ? lastBuffer : new Uint8Array(bytes.buffer));
   }
 
   #writeText(text: string): void {

@@ -250,6 +250,28 @@ test("FrameEncoder.writeRaw adds bytes as they are, before, between and after me
   }
 });
 
+test("FrameEncoder.recycle returns the buffer of each result, in any order", () => {
+  const take = (text: string) => {
+    const encoder = new FrameEncoder({ role: "server" });
+    encoder.write(text);
+    return encoder.take();
+  };
+  for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]]) {
+    const taken = ["a", "bb", "ccc"].map(take);
+    const last = order.at(-1)!;
+    const kept = taken[last]!.slice();
+    for (const i of order.slice(0, 2)) FrameEncoder.recycle(taken[i]!);
+    // The pool gives the buffer that was returned last, and none that is still taken.
+    const reused = [take("dddd"), take("eeeee")];
+    assertEquals(reused.map(({ buffer }) => taken.findIndex((each) => each.buffer === buffer)), [
+      order[1],
+      order[0],
+    ]);
+    assertEquals(taken[last], kept);
+    for (const bytes of [...reused, taken[last]!]) FrameEncoder.recycle(bytes);
+  }
+});
+
 test("FrameEncoder reuses a recycled buffer, and no other", () => {
   const encoder = new FrameEncoder(server);
   encoder.write("first");
