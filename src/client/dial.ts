@@ -50,7 +50,8 @@ async function reachThroughProxy(plan: ConnectPlan, signal: AbortSignal): Promis
   );
   await openProxyTunnel(transport, { proxy, hostname, port, limits, signal });
   if (tls === undefined) return transport;
-  return await reach(nameOf(target), signal, startTls(transport, tls, hostname, signal));
+  const name = `${nameOf(target)}, through proxy ${nameOf(proxy)}`;
+  return await reach(name, signal, startTls(transport, tls, hostname, signal));
 }
 
 /** Returns the words for a host in error messages. */

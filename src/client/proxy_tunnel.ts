@@ -4,6 +4,8 @@ import { HandshakeError } from "../http/errors.ts";
 import type { ResponseHead } from "../http/response_head_parser.ts";
 import { writeRequest } from "../http/request_writer.ts";
 import type { ProxyUrl } from "../handshake/url.ts";
+import { CloseCode } from "../protocol/close_code.ts";
+import { WebSocketError } from "../protocol/errors.ts";
 import { httpExchange } from "./http_exchange.ts";
 import type { Transport } from "../transport/transport.ts";
 import { USER_AGENT } from "./user_agent.ts";
@@ -32,11 +34,34 @@ export interface ProxyTunnelInit {
  *
  * @throws {HandshakeError} If the proxy refuses; `status`, `headers` and `body` are those of its
  * response.
- * @throws {WebSocketError} If the proxy disconnects.
+ * @throws {WebSocketError} If the proxy disconnects. The message of each error names the proxy.
  * @throws {unknown} The signal's reason if it aborts.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6 RFC 9110 §9.3.6}
  */
-export function openProxyTunnel(transport: Transport, init: ProxyTunnelInit): Promise<void> {
+export async function openProxyTunnel(
+  transport: Transport,
+  init: ProxyTunnelInit,
+): Promise<void> {
+  try {
+    await requestTunnel(transport, init);
+  } catch (error) {
+    throw named(error, init.proxy);
+  }
+}
+
+/** Returns an error of a proxy with the proxy's name in its message: it is not the server that failed. */
+function named(error: unknown, { hostname, port }: ProxyUrl): unknown {
+  if (!(error instanceof WebSocketError)) return error;
+  const message = `Cannot use proxy ${hostname}, port ${port}: ${error.message}`;
+  const { code, cause } = error;
+  if (!(error instanceof HandshakeError)) {
+    return new WebSocketError(message, { code, closeCode: CloseCode.AbnormalClosure, cause });
+  }
+  const { status, headers, body } = error;
+  return new HandshakeError(message, { code, status, headers, body, cause });
+}
+
+function requestTunnel(transport: Transport, init: ProxyTunnelInit): Promise<void> {
   const { proxy, hostname, port, limits, signal } = init;
   // RFC 9110 §9.3.6: the request target is "only the host and port number of the tunnel destination".
   const authority = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
@@ -46,7 +71,7 @@ export function openProxyTunnel(transport: Transport, init: ProxyTunnelInit): Pr
     request: writeRequest("CONNECT", authority, fields),
     limits,
     signal,
-    peer: "The proxy",
+    peer: "it",
     // "Any 2xx (Successful) response indicates that the sender (and all inbound proxies) will switch
     // to tunnel mode immediately after the response header section".
     isWanted: (status) => status >= 200 && status <= 299,
@@ -66,7 +91,7 @@ function refused(
   body?: Uint8Array<ArrayBuffer>,
 ): HandshakeError {
   const found = `it answered with status ${head.status}, ${reason}${quoteFirstLine(body)}`;
-  return new HandshakeError(`Cannot use proxy: ${found}`, {
+  return new HandshakeError(found, {
     code,
     status: head.status,
     headers: [...head.headers],

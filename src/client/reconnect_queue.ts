@@ -1,6 +1,6 @@
 import { show } from "../util/options.ts";
 import { notOpen } from "../connection/ready_state.ts";
-import { isLonger, toBytes } from "../connection/sendable.ts";
+import { isLonger, toBytes, tooLong } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
@@ -120,7 +120,15 @@ export class ReconnectQueue {
   #add(message: OutgoingMessage, capacity: number): Promise<void> {
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message.slice();
     const size = bytes.length + MAX_HEADER;
-    if (this.#isClosed || capacity === 0) return rejected(notOpen("Cannot send"));
+    if (this.#isClosed) return rejected(notOpen("Cannot send"));
+    const { maxBufferedAmount } = this.#limits;
+    // No connection would take it.
+    if (bytes.length > maxBufferedAmount) return rejected(tooLong(message, maxBufferedAmount));
+    if (capacity === 0) return rejected(notOpen("Cannot send"));
+    if (size > capacity) {
+      const text = `a message of ${bytes.length} bytes has no room in maxQueueSize, ${capacity}`;
+      return rejected(notOpen(`Cannot send: ${text}, while there is no connection`));
+    }
     if (size > capacity - this.#size) {
       const waits = `${this.#size} bytes wait for a connection, at most ${capacity} may`;
       return rejected(notOpen(`Cannot send: ${waits}`));

@@ -171,7 +171,8 @@ export class Inflater {
    * message." They must be the end of a block. zlib does not report whether they are. But with Z_BLOCK it
    * stops at the end of a block, which must be right before the byte that follows. (If the payload lacks
    * even the first bits of the block, the tail starts a block of 0xff00 bytes, and that byte makes its
-   * length invalid.)
+   * length invalid. So a message without a payload is refused: RFC 7692 §7.2.3.6 makes an empty one of "an
+   * empty uncompressed DEFLATE block", the "single octet 0x00".)
    */
   #checkEnd(zlib: ZlibStream): void {
     zlib.write(Z_BLOCK, TAIL_AND_MORE, 0, outputBuffer(), OUTPUT_SIZE);

@@ -246,9 +246,19 @@ export class HttpConnection<Data> extends HttpResponder
       this.#handler.refused(error);
       return this.abort();
     }
-    this.write(writeErrorResponse(error, { date: new Date(), omitBody }));
+    const date = new Date();
+    let sent = error;
+    let response: Uint8Array<ArrayBuffer>;
+    try {
+      response = writeErrorResponse(error, { date, omitBody });
+    } catch (cause) {
+      // The application's own error has a status or a field that can't be sent.
+      sent = internalServerError(cause);
+      response = writeErrorResponse(sent, { date, omitBody });
+    }
+    this.write(response);
     this.finish();
-    this.#handler.refused(error);
+    this.#handler.refused(sent);
   }
 
   /** HandshakeConnection: refuses the request by the response of `upgrade()`. */

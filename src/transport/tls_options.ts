@@ -70,27 +70,40 @@ export function withoutDot(name: string): string {
 }
 
 function checkCertificates(name: string, pems: readonly string[]): void {
-  for (const pem of pems) {
+  for (const [i, pem] of pems.entries()) {
     const certificates = pem.match(CERTIFICATES) ?? [];
     if (certificates.length === 0) {
       throw new TypeError(`Cannot use ${name} of tls: expected a certificate in PEM`);
     }
-    for (const certificate of certificates) {
-      parse(`Cannot use ${name} of tls`, ({ X509Certificate }) => new X509Certificate(certificate));
+    // One without its end would be left out in silence.
+    const count = pem.match(/-----BEGIN CERTIFICATE-----/g)!.length;
+    const whatOf = (j: number) => {
+      const where = pems.length > 1 ? ` in string ${i + 1} of ${pems.length}` : "";
+      return `Cannot use ${name} of tls: certificate ${j + 1} of ${count}${where}`;
+    };
+    for (const [j, certificate] of certificates.entries()) {
+      parse(whatOf(j), ({ X509Certificate }) => new X509Certificate(certificate));
+    }
+    if (count > certificates.length) {
+      const whole = pem.split("-----BEGIN CERTIFICATE-----").slice(1)
+        .findIndex((part) => !part.includes("-----END CERTIFICATE-----"));
+      throw new TypeError(`${whatOf(whole)} has no end`);
     }
   }
 }
 
 /** The errors contain nothing of the key. */
 function checkKey(cert: string, key: string): void {
-  const what = "Cannot use key of tls";
+  const what = "Cannot use key of tls: it";
   const [pem] = key.match(PRIVATE_KEY) ?? [];
-  if (pem === undefined) throw new TypeError(`${what}: expected a private key in PEM`);
+  if (pem === undefined) {
+    throw new TypeError("Cannot use key of tls: expected a private key in PEM");
+  }
   const isPair = parse(what, ({ X509Certificate, createPrivateKey }) => {
     const privateKey = createPrivateKey(pem);
     return new X509Certificate(cert.match(CERTIFICATES)![0]).checkPrivateKey(privateKey);
   });
-  if (isPair === false) throw new TypeError(`${what}: it is not the key of the certificate`);
+  if (isPair === false) throw new TypeError(`${what} is not the key of the certificate`);
 }
 
 /** Runs a parser of `node:crypto`, which is loaded here, since it is needed for TLS only. */
@@ -100,6 +113,6 @@ function parse<Result>(what: string, run: (crypto: Crypto) => Result): Result | 
   try {
     return run(crypto);
   } catch (cause) {
-    throw new TypeError(`${what}: it is malformed`, { cause });
+    throw new TypeError(`${what} is malformed`, { cause });
   }
 }

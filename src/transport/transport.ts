@@ -102,7 +102,9 @@ export interface ServerTls {
 /** TLS options of a client. The certificate's chain, dates and name are always verified. */
 export interface ClientTls {
   /**
-   * Certificates of authorities to trust in addition to those that the runtime trusts, in PEM.
+   * Certificates of authorities to trust in addition to those that the runtime trusts, in PEM; a string may
+   * have several. If one is malformed, or has no end, all are refused, and the error names it: otherwise, its
+   * authority would not be trusted, and connections would fail later.
    *
    * @default {[]} none
    */

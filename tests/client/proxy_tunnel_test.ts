@@ -3,7 +3,7 @@ import { createConnection } from "node:net";
 import { connect, WebSocketError } from "../../mod.ts";
 import type { HandshakeError, TcpAddr } from "../../mod.ts";
 import { USER_AGENT } from "../../src/client/user_agent.ts";
-import { assertEquals, assertRejects, delay, runtime, test } from "../harness.ts";
+import { assertEquals, assertMatch, assertRejects, delay, runtime, test } from "../harness.ts";
 import { certificate } from "../support/certificates.ts";
 import { fieldOf } from "../support/http.ts";
 import type { RawServer, RawTcp } from "../support/raw_tcp.ts";
@@ -146,10 +146,7 @@ test("connect rejects if a proxy does not answer with HTTP, or disconnects", asy
   const garbage = await failure((connection) => connection.write("SOCKS? no.\r\n\r\n"));
   assertEquals(garbage.code, "ERR_HANDSHAKE_HEAD");
   const gone = await failure(({ socket }) => void socket.end());
-  assertEquals([gone.code, gone.message], [
-    "ERR_HANDSHAKE_LEFT",
-    "The proxy left before it answered",
-  ]);
+  assertEquals(gone.code, "ERR_HANDSHAKE_LEFT");
   const later = await failure(({ socket }) => void socket.end("HTTP/1.1 200 OK\r\n\r\n"));
   assertEquals(later.code, "ERR_HANDSHAKE_LEFT");
   const tls = await failure(
@@ -157,6 +154,34 @@ test("connect rejects if a proxy does not answer with HTTP, or disconnects", asy
     "wss://inner.test/",
   );
   assertEquals(tls.code, "ERR_TLS");
+});
+
+test("connect names the proxy in each of its errors, and the server behind it if TLS fails", async () => {
+  const url = "wss://inner.test/";
+  const answers: [answer: string, message: RegExp][] = [
+    ["", /^Cannot use proxy 127\.0\.0\.1, port \d+: it left before it answered$/],
+    ["\x05\x00 not HTTP\r\n\r\n", /^Cannot use proxy 127\.0\.0\.1, port \d+: Cannot parse /],
+    [
+      "HTTP/1.1 407 No\r\n\r\n",
+      /^Cannot use proxy 127\.0\.0\.1, port \d+: it answered with status 407/,
+    ],
+    [
+      "HTTP/1.1 200 OK\r\n\r\n!",
+      /^Cannot use proxy 127\.0\.0\.1, port \d+: it answered with status 200/,
+    ],
+    [
+      `HTTP/1.1 200 OK\r\n${"a".repeat(20_000)}`,
+      /^Cannot use proxy 127\.0\.0\.1, port \d+: Cannot parse /,
+    ],
+    [
+      "HTTP/1.1 200 OK\r\n\r\n",
+      /^Cannot connect to inner\.test, port 443, through proxy 127\.0\.0\.1, port \d+: Cannot start/,
+    ],
+  ];
+  for (const [answer, message] of answers) {
+    const error = await failure(({ socket }) => void socket.end(answer, "latin1"), url);
+    assertMatch(error.message, message);
+  }
 });
 
 test("connect ends an attempt through a proxy at any point", async () => {

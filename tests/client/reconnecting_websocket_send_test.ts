@@ -1,4 +1,5 @@
 // ReconnectingWebSocket: which connection a message is sent on, and when send() resolves.
+import { ReconnectingWebSocket } from "../../mod.ts";
 import type { ReconnectOptions } from "../../mod.ts";
 import { assert, assertEquals, assertRejects, deadline, eventually, test } from "../harness.ts";
 import { closePayload, frameWords, rawFrame, wholeFrames } from "../support/frames.ts";
@@ -244,4 +245,20 @@ test("ReconnectingWebSocket.send refuses one message larger than maxBufferedAmou
   assertEquals(await next(socket), "open 1");
   const error = await assertRejects(() => socket.send("x".repeat(1001)));
   assert(error instanceof Error && error.message.includes("1000"), String(error));
+});
+
+test("send names the size and the option if a message is too large while there is no connection", async () => {
+  const limits = { maxBufferedAmount: 1000 };
+  const options = { limits, maxQueueSize: 500, maxAttempts: 1 };
+  const socket = new ReconnectingWebSocket("ws://127.0.0.1:1/", options);
+  const tooLarge = await assertRejects(() => socket.send(new Uint8Array(1001)), DOMException);
+  assertEquals(tooLarge.name, "QuotaExceededError");
+  assertEquals(
+    tooLarge.message,
+    "Cannot send a message of 1001 bytes: maxBufferedAmount is 1000",
+  );
+  const noRoom = await assertRejects(() => socket.send("x".repeat(501)), DOMException);
+  assertEquals(noRoom.name, "InvalidStateError");
+  assert(noRoom.message.includes("501 bytes has no room in maxQueueSize, 500"), noRoom.message);
+  await socket.close();
 });

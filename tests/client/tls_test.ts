@@ -256,3 +256,24 @@ for (
     assertEquals(name, sent);
   });
 }
+
+test("connect names the certificate of a bundle that is malformed, or has no end", async () => {
+  const good = ca.cert.trim();
+  const bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+  const open = "-----BEGIN CERTIFICATE-----\nAAAA";
+  const bundles: [caCerts: string[], text: string][] = [
+    [[bad], "certificate 1 of 1 is malformed"],
+    [[[good, good, bad].join("\n")], "certificate 3 of 3 is malformed"],
+    [[good, [good, bad].join("\n")], "certificate 2 of 2 in string 2 of 2 is malformed"],
+    [[[good, open, good].join("\n")], "certificate 2 of 3 has no end"],
+    [[[good, open].join("\n")], "certificate 2 of 2 has no end"],
+  ];
+  for (const [caCerts, text] of bundles) {
+    const connecting = () => connect("wss://127.0.0.1:1/", { tls: { caCerts } });
+    await assertRejects(connecting, TypeError, `Cannot use caCerts of tls: ${text}`);
+  }
+  // Text around the certificates, as in the bundles of Linux distributions, is no mistake.
+  const caCerts = [`# An authority\n${good}\n\n# Another\n${otherCa.cert}`];
+  const connecting = () => connect("wss://127.0.0.1:1/", { tls: { caCerts } });
+  await assertRejects(connecting, WebSocketError, "Cannot connect");
+});

@@ -1,7 +1,10 @@
 // upgrade() and the other callbacks that decide on a client let it in only by a value that says so.
+import { HandshakeError } from "../../mod.ts";
+import type { HandshakeErrorOptions } from "../../mod.ts";
+import { tcpConnect } from "../support/raw_tcp.ts";
 import { accept } from "../../src/server/accept.ts";
 import type { UpgradeResult } from "../../src/server/accept_options.ts";
-import { assertEquals, assertMatch, delay, test } from "../harness.ts";
+import { assertEquals, assertMatch, assertThrows, delay, test } from "../harness.ts";
 import { assertRefused } from "../support/accepting.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { HttpPeer } from "../support/http_peer.ts";
@@ -73,7 +76,7 @@ const failed: [what: string, result: () => unknown][] = [
   ["Headers", () => new Headers()],
   ["an object of unknown options", () => ({ status_code: 401 })],
   ["an object with a status that is no number", () => ({ status: "401" })],
-  ["an async generator", async function* () {}],
+  ["an async generator", () => (async function* () {})()],
   ["a protocol that is no string", () => ({ protocol: 1 })],
   ["a Response with a status that cannot be sent", () => ({ status: 42 })],
   ["a thenable that throws", () => ({
@@ -131,4 +134,32 @@ test("an origins function whose promise rejects refuses the client, and the proc
   assertEquals(await peer.answered(), 500);
   await accepting;
   await delay(10);
+});
+
+const unusable: [what: string, options: Partial<HandshakeErrorOptions>][] = [
+  ["status 0", { status: 0 }],
+  ["status 101", { status: 101 }],
+  ["status 999", { status: 999 }],
+  ["a field with a line feed", { headers: [["X-A", "a\nX-B: b"]] }],
+  ["a field whose name is no token", { headers: [["X A", "a"]] }],
+];
+for (const [what, options] of unusable) {
+  test(`upgrade() that throws a HandshakeError with ${what} is answered with 500`, async () => {
+    const { server, errors } = serving({}, {
+      upgrade: () => {
+        throw new HandshakeError("no", { code: "ERR_NO", ...options });
+      },
+    });
+    const client = await tcpConnect(server.addr);
+    client.write(upgradeRequest());
+    await client.until(({ hasEnded }) => hasEnded, "the end");
+    assertMatch(client.text, /^HTTP\/1\.1 500 /);
+    assertEquals(errors.length, 1);
+    client.end();
+  });
+}
+
+test("upgrade() that is a generator function is refused before anything listens", () => {
+  const upgrade = async function* () {} as unknown as () => undefined;
+  assertThrows(() => serving({}, { upgrade }), TypeError, "a generator function");
 });
