@@ -3,6 +3,7 @@ import { SequenceTracker } from "./sequence_tracker.ts";
 import type { Loss } from "./sequence_tracker.ts";
 import { decode, decodeControl, encodeTopic } from "./relay_wire.ts";
 import type { NodeControl, WireMessage } from "./relay_wire.ts";
+import type { Broker } from "./broker.ts";
 import { unknownOutcome } from "./relay_options.ts";
 import type { History, Keep, Position, Relay, RelayedMessage, RelayNode } from "./types.ts";
 import type { RelayOptions } from "./relay_options.ts";
@@ -18,51 +19,6 @@ const MAX_TOPICS = 500;
 
 /** The timeout for the broker's confirmation of a message, in milliseconds: with the timer's delay under 5 s. */
 const CONFIRM_TIMEOUT = 4800;
-
-/** A message of a kept topic, as its store delivers it. */
-export interface StoredMessage extends WireMessage {
-  position: Position;
-}
-
-/** The functions that a relay needs from a broker's client. A broker delivers all messages in one order. */
-export interface Broker {
-  /** Connects to the broker, and calls `events` from then on. */
-  start(events: BrokerEvents): Promise<void>;
-  /** Subscribes to a channel. Resolves when the broker has confirmed the subscription. */
-  subscribe(channel: string): Promise<void>;
-  /** Unsubscribes from a channel. */
-  unsubscribe(channel: string): void;
-  /** Sends a control message. */
-  sendControl(channel: string, text: string): void;
-  /** Sends a message, after all messages that were sent before it. */
-  send(channel: string, message: WireMessage): void;
-  /** Replaces subscriptions that no longer receive anything. */
-  renew(): void;
-  /** Called before each heartbeat is sent. */
-  tick(): void;
-  /** Stores a message of a kept topic. */
-  store(topic: string, message: WireMessage, keep: Keep): Promise<Position>;
-  /** Subscribes to the stored messages of a kept topic. */
-  follow(topic: string): Promise<void>;
-  /** Unsubscribes from the stored messages of a kept topic. */
-  unfollow(topic: string): void;
-  /** Reads the stored messages of a kept topic. */
-  read(topic: string, since: Position | undefined, limit: number): Promise<History>;
-  stop(): Promise<void>;
-}
-
-/** The callbacks of a broker's client. */
-export interface BrokerEvents {
-  /** A message on a channel. */
-  message(channel: string, payload: string | Uint8Array): void;
-  /** A message of a kept topic. */
-  stored(topic: string, message: StoredMessage): void;
-  /** Messages of a kept topic are lost. `count` is `undefined` if their number is unknown. */
-  storeGap(topic: string, count: number | undefined): void;
-  /** The connection was lost: messages that were sent may not have arrived. */
-  lost(): void;
-  error(error: unknown): void;
-}
 
 /** The numbers of a topic of this node. */
 interface OwnTopic {
@@ -97,10 +53,14 @@ export class BrokerRelay implements Relay {
   readonly #tracker = new SequenceTracker();
   readonly #startedAt = performance.now();
   /** The topics that this node receives, by their channels. */
-  readonly #topics = new Map<string, string>();
+  readonly #topics = new Map<string, { topic: string; subscribed: Promise<boolean> }>();
   readonly #own = new Map<string, OwnTopic>();
   /** The time of the last message from each other node. */
   readonly #nodes = new Map<string, number>();
+  /** Topics of the next question. */
+  readonly #asking = new Set<string>();
+  #answers: Promise<boolean[]> | undefined;
+  #nextAnswers: Promise<boolean> | undefined;
   readonly #questions = new Map<number, Question>();
   readonly #probes = new Map<number, Probe>();
   readonly #timeouts = new Timeouts();
@@ -109,6 +69,8 @@ export class BrokerRelay implements Relay {
   #count = 0;
   /** When the last heartbeat of this node came back. */
   #echoedAt = 0;
+  /** When the last heartbeat came back before the broker was out of reach. */
+  #downSince = -Infinity;
   #isUp = false;
   #onUp: (() => void)[] = [];
   /** The number of the connection: an echo on a later connection does not confirm earlier messages. */
@@ -129,16 +91,18 @@ export class BrokerRelay implements Relay {
       throw new DOMException("Cannot start the relay: it has been started", "InvalidStateError");
     }
     this.#node = node;
+    // A broker that is out of reach now is tried again by the heartbeats.
+    this.#echoedAt = performance.now();
+    this.#ticks = setInterval(() => this.#tick(), this.#heartbeat);
     await this.#broker.start({
       message: (channel, payload) => this.#receive(channel, payload),
       stored: (topic, message) => this.#node?.receive(relayed(topic, message)),
-      storeGap: (topic, count) => this.#node?.gap({ topic, count, why: "relay" }),
+      storeGap: (topic, count, until) => this.#node?.gap({ topic, count, why: "relay" }, until),
       lost: () => this.#lose(),
       error: (error) => this.#node?.error(error),
     });
     await this.#broker.subscribe(this.#controlChannel);
-    this.#echoedAt = performance.now();
-    this.#ticks = setInterval(() => this.#tick(), this.#heartbeat);
+    if (this.#node === undefined) return;
     this.#sendHeartbeat();
     await this.#whenUp();
   }
@@ -146,12 +110,17 @@ export class BrokerRelay implements Relay {
   async subscribe(topic: string, isKept: boolean): Promise<void> {
     if (isKept) return await this.#broker.follow(topic);
     const channel = this.#channelOf(topic);
-    this.#topics.set(channel, topic);
-    this.#tracker.track(topic, performance.now());
-    const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
-    while (this.#topics.has(channel) && this.#node !== undefined) {
+    let received = this.#topics.get(channel);
+    if (received === undefined) {
+      this.#tracker.track(topic, performance.now());
+      const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
+      received = { topic, subscribed };
+      this.#topics.set(channel, received);
+    }
+    while (this.#topics.get(channel) === received && this.#node !== undefined) {
+      const { subscribed } = received;
       const isSubscribed = await this.#timeouts.withTimeout(2 * this.#heartbeat, subscribed);
-      if (isSubscribed && await this.#ask([topic])) return;
+      if (isSubscribed && await this.#askSoon(topic)) return;
       await this.#whenUp();
     }
   }
@@ -186,7 +155,9 @@ export class BrokerRelay implements Relay {
     } catch (error) {
       throw unknownOutcome(error instanceof Error ? error.message : String(error));
     }
-    throw unknownOutcome("no answer within 4.8 s");
+    throw unknownOutcome(
+      this.#node === undefined ? "the relay has ended" : "no answer within 4.8 s",
+    );
   }
 
   read(topic: string, since: Position | undefined, limit: number): Promise<History> {
@@ -195,7 +166,7 @@ export class BrokerRelay implements Relay {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#node === undefined) return;
-    this.#say({ type: "bye", node: this.#node.id });
+    this.#say({ type: "bye", node: this.#node.id, numbers: this.#announce() });
     this.#node = undefined;
     clearInterval(this.#ticks);
     this.#timeouts.clear();
@@ -209,10 +180,11 @@ export class BrokerRelay implements Relay {
   #tick(): void {
     const now = performance.now();
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
+      if (this.#isUp) this.#downSince = this.#echoedAt;
       this.#setUp(false);
       this.#lose();
-      // The client may have lost its subscriptions without an error.
-      this.#broker.renew();
+      // The client may have lost its subscriptions without an error. New ones miss the heartbeat below.
+      this.#broker.renew().then(() => this.#node && this.#sendHeartbeat());
     }
     this.#sendHeartbeat();
     this.#broker.tick();
@@ -227,15 +199,19 @@ export class BrokerRelay implements Relay {
   }
 
   #sendHeartbeat(): void {
-    const numbers: Record<string, number> = {};
-    let count = 0;
+    this.#say({ type: "heartbeat", node: this.#node!.id, numbers: this.#announce() });
+  }
+
+  /** Returns the last numbers of topics with recent messages. */
+  #announce(): Record<string, number> {
+    const numbers: [topic: string, number: number][] = [];
     for (const [topic, own] of this.#own) {
       if (own.announce === 0) continue;
       own.announce--;
-      numbers[topic] = own.number;
-      if (++count === MAX_TOPICS) break;
+      if (numbers.push([topic, own.number]) === MAX_TOPICS) break;
     }
-    this.#say({ type: "heartbeat", node: this.#node!.id, numbers });
+    // Unlike an assignment, this makes an own property of `__proto__`.
+    return Object.fromEntries(numbers);
   }
 
   #say(control: NodeControl): void {
@@ -250,7 +226,7 @@ export class BrokerRelay implements Relay {
       if (control !== undefined) this.#take(control, node);
       return;
     }
-    const topic = this.#topics.get(channel);
+    const { topic } = this.#topics.get(channel) ?? {};
     const message = decode(payload);
     if (topic === undefined || message === undefined || message.node === node.id) return;
     const now = performance.now();
@@ -273,14 +249,18 @@ export class BrokerRelay implements Relay {
         } else this.#report(this.#tracker.heartbeat(control.node, control.numbers, now));
         break;
       case "question":
-        if (isOwn) this.#answered(control.question, id);
-        else this.#answer(control.node, control.question, control.topics, id);
+        if (isOwn) {
+          this.#report(this.#tracker.settle());
+          this.#answered(control.question, id);
+        } else this.#answer(control.node, control.question, control.topics, id);
         break;
       case "answer": {
         const question = this.#questions.get(control.question);
         if (control.to !== id || isOwn || question === undefined) return;
         const { node, numbers, age } = control;
         this.#report(this.#tracker.answer(node, numbers, age, question.asked, now));
+        // A node sends an answer or an announcement after all messages with these numbers.
+        this.#report(this.#tracker.settle());
         this.#answered(control.question, node);
         break;
       }
@@ -290,7 +270,7 @@ export class BrokerRelay implements Relay {
       case "bye":
         if (isOwn) return;
         this.#nodes.delete(control.node);
-        this.#report(this.#tracker.end(control.node));
+        this.#report(this.#tracker.end(control.node, control.numbers));
     }
   }
 
@@ -304,6 +284,12 @@ export class BrokerRelay implements Relay {
     this.#node!.state(isUp);
     if (!isUp) return;
     for (const resolve of this.#onUp.splice(0)) resolve();
+    // The announcements of recent messages may be lost, too.
+    const since = this.#downSince - ANNOUNCED * this.#heartbeat;
+    // Other nodes were not silent: this one has received nothing.
+    const down = performance.now() - Math.max(this.#downSince, this.#startedAt);
+    for (const [other, heardAt] of this.#nodes) this.#nodes.set(other, heardAt + down);
+    for (const own of this.#own.values()) if (own.usedAt >= since) own.announce = ANNOUNCED;
     this.#askAll();
   }
 
@@ -327,21 +313,33 @@ export class BrokerRelay implements Relay {
     do this.#ask(topics.splice(0, MAX_TOPICS)); while (topics.length > 0);
   }
 
+  /** Asks all nodes for a topic's number. Calls of the same time share one question. */
+  #askSoon(topic: string): Promise<boolean> {
+    this.#asking.add(topic);
+    return this.#nextAnswers ??= (this.#answers ?? Promise.resolve()).then(async () => {
+      const topics = [...this.#asking];
+      this.#asking.clear();
+      this.#nextAnswers = undefined;
+      const questions: Promise<boolean>[] = [];
+      while (topics.length > 0) questions.push(this.#ask(topics.splice(0, MAX_TOPICS)));
+      this.#answers = Promise.all(questions);
+      return (await this.#answers).every((hasCome) => hasCome);
+    });
+  }
+
   /** Asks all nodes for their numbers. @returns Whether the question and all answers have arrived. */
   #ask(topics: string[]): Promise<boolean> {
     const now = performance.now();
     const alive = now - (this.#missed + 1) * this.#heartbeat;
-    const node = this.#node!.id;
+    const node = this.#node?.id;
+    if (node === undefined) return Promise.resolve(false);
     const waiting = new Set([node]);
     for (const [other, heardAt] of this.#nodes) if (heardAt > alive) waiting.add(other);
     const number = ++this.#count;
     return new Promise((resolve) => {
-      const stop = this.#timeouts.after(2 * this.#heartbeat, () => this.#endQuestion(number));
-      const end = (hasCome: boolean) => {
-        stop();
-        resolve(hasCome);
-      };
-      this.#questions.set(number, { asked: now, waiting, end });
+      // Answers that are late count, too.
+      this.#timeouts.after(2 * this.#heartbeat, () => this.#endQuestion(number));
+      this.#questions.set(number, { asked: now, waiting, end: resolve });
       this.#say({ type: "question", node, question: number, topics });
     });
   }
@@ -357,7 +355,7 @@ export class BrokerRelay implements Relay {
   #answered(number: number, node: string): void {
     const question = this.#questions.get(number);
     question?.waiting.delete(node);
-    if (question?.waiting.size === 0) this.#endQuestion(number);
+    if (question?.waiting.size === 0) question.end(true);
   }
 
   #endQuestion(number: number): void {

@@ -1,5 +1,5 @@
 import { BrokerRelay } from "./broker_relay.ts";
-import type { Broker, BrokerEvents } from "./broker_relay.ts";
+import type { Broker, BrokerEvents } from "./broker.ts";
 import { NatsStore } from "./nats_store.ts";
 import type { JetStream, NatsConnection } from "./nats_types.ts";
 import { encodeBytes } from "./relay_wire.ts";
@@ -90,7 +90,9 @@ class NatsBroker implements Broker {
   }
 
   /** Does nothing: the client renews its subscriptions after a reconnect. */
-  renew(): void {}
+  renew(): Promise<void> {
+    return Promise.resolve();
+  }
 
   tick(): void {
     if (this.#events !== undefined) this.#store?.renew(this.#events, false);
@@ -119,6 +121,7 @@ class NatsBroker implements Broker {
 
   stop(): Promise<void> {
     for (const channel of [...this.#subscriptions.keys()]) this.unsubscribe(channel);
+    this.#store?.stop();
     this.#events = undefined;
     return Promise.resolve();
   }
@@ -127,7 +130,10 @@ class NatsBroker implements Broker {
     try {
       for await (const { type } of this.#connection.status()) {
         if (this.#events !== events) return;
-        if (type === "disconnect") events.lost();
+        if (type === "disconnect") {
+          events.lost();
+          this.#store?.disconnect();
+        }
         if (type === "reconnect") this.#store?.renew(events, true);
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 import { decode, encodeBytes, encodeTopic } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
-import type { BrokerEvents } from "./broker_relay.ts";
+import type { BrokerEvents } from "./broker.ts";
 import type { JetStream, NatsConnection, NatsMessage } from "./nats_types.ts";
 import type { History, Position, Publication } from "./types.ts";
 
@@ -25,13 +25,15 @@ interface Followed {
   delivered: number;
   heardAt: number;
   subscription: { unsubscribe(): void } | undefined;
+  /** Messages of a consumer whose stream is not known yet; otherwise `undefined`. */
+  early: NatsMessage[] | undefined;
 }
 
 /** JetStream's description of the stream. */
 interface StreamInfo {
   created: string;
   config: { max_msgs_per_subject?: number };
-  state: { first_seq: number; last_seq: number };
+  state: { first_seq: number; last_seq: number; subjects?: Record<string, number> };
 }
 
 /** Kept topics in JetStream: one stream, with a subject for each topic. */
@@ -42,6 +44,10 @@ export class NatsStore {
   readonly #prefix: string;
   readonly #followed = new Map<string, Followed>();
   #count = 0;
+  /** The epoch of the stream when it was last described. */
+  #epoch: string | undefined;
+  #currentInfo: Promise<StreamInfo> | undefined;
+  #nextInfo: Promise<StreamInfo> | undefined;
 
   constructor(connection: NatsConnection, jetstream: JetStream, stream: string, prefix: string) {
     this.#connection = connection;
@@ -56,30 +62,31 @@ export class NatsStore {
     const options = id === undefined ? {} : { msgID: `${encodeTopic(topic)} ${id}` };
     const subject = this.#subjectOf(topic);
     const bytes = encodeBytes(message);
-    const [{ seq }, { created }] = await Promise.all([
+    const before = this.#epoch ?? this.#info().then(({ created }) => epochOf(created));
+    // Publishing does not wait for the epoch, so that messages are stored in the order of the calls.
+    const [{ seq }, epochBefore] = await Promise.all([
       this.#jetstream.publish(subject, bytes, { ...options, timeout: TIMEOUT }),
-      this.#info(),
+      before,
     ]);
-    return { epoch: epochOf(created), offset: seq };
+    // The answer does not say which stream has the number: it may have been deleted and created again.
+    const epoch = epochOf((await this.#infoSoon()).created);
+    if (epoch !== epochBefore) {
+      throw new DOMException("The stream is another one", "OperationError");
+    }
+    return { epoch, offset: seq };
   }
 
   /** Reads the stored messages after a position, or all. */
   async read(topic: string, since: Position | undefined, limit: number): Promise<History> {
-    const { created, config, state } = await this.#info();
-    const epoch = epochOf(created);
-    const last = await this.#last(topic);
+    const before = await this.#info();
+    const epoch = epochOf(before.created);
+    const last = await this.#last(topic, before);
     const position = { epoch, offset: last };
-    const isSame = since?.epoch === epoch && since.offset <= last && since.offset >= 0;
-    if (since !== undefined && !isSame) return { publications: [], position, complete: false };
-    const first = await this.#next(topic, 1);
+    const isSame = since === undefined || since.epoch === epoch && since.offset <= last &&
+        Number.isSafeInteger(since.offset) && since.offset >= 0;
     const from = since?.offset ?? 0;
-    // The stream drops its oldest messages first, and above the limit of a subject, that subject's oldest.
-    const most = config.max_msgs_per_subject ?? -1;
-    const isKept = from >= state.first_seq - 1 && most <= 0 || (first?.seq ?? Infinity) <= from ||
-      from === last;
-    if (since !== undefined && !isKept) return { publications: [], position, complete: false };
     const publications: Publication[] = [];
-    for (let seq = from + 1; seq <= last && publications.length < limit;) {
+    for (let seq = from + 1; isSame && seq <= last && publications.length < limit;) {
       const stored = await this.#next(topic, seq);
       if (stored === undefined || stored.seq > last) break;
       const message = decode(stored.data);
@@ -88,23 +95,35 @@ export class NatsStore {
       }
       seq = stored.seq + 1;
     }
-    return { publications, position, complete: isKept };
+    // Messages may have been dropped meanwhile, and the stream may be another one.
+    const after = await this.#info();
+    if (after.created !== before.created) {
+      throw new DOMException("The stream is another one", "OperationError");
+    }
+    const complete = isSame && (await this.#dropped(topic, after, from, last)) === undefined;
+    return {
+      publications: since === undefined || complete ? publications : [],
+      position,
+      complete,
+    };
   }
 
   /** Starts to deliver new messages of a topic. */
   async follow(topic: string, events: BrokerEvents): Promise<void> {
-    const { created } = await this.#info();
-    const last = await this.#last(topic);
     const followed: Followed = {
-      last,
-      epoch: epochOf(created),
+      last: 0,
+      epoch: "",
       delivered: 0,
       heardAt: performance.now(),
       subscription: undefined,
+      early: undefined,
     };
     this.#followed.get(topic)?.subscription?.unsubscribe();
     this.#followed.set(topic, followed);
     await this.#consume(topic, followed, events);
+    if (followed.epoch === "" && this.#followed.get(topic) === followed) {
+      throw new DOMException("The connection was lost", "NetworkError");
+    }
   }
 
   /** Stops delivering a topic. */
@@ -113,49 +132,99 @@ export class NatsStore {
     this.#followed.delete(topic);
   }
 
+  /**
+   * Ignores all consumers, because the connection is lost. Of messages that are dropped until it is back, a
+   * consumer would not tell.
+   */
+  disconnect(): void {
+    for (const followed of this.#followed.values()) {
+      followed.subscription?.unsubscribe();
+      followed.subscription = undefined;
+    }
+  }
+
+  /** Stops delivering all topics. */
+  stop(): void {
+    for (const topic of [...this.#followed.keys()]) this.unfollow(topic);
+  }
+
   /** Replaces the consumers that are silent, or all. */
   renew(events: BrokerEvents, isAll: boolean): void {
     const silent = performance.now() - SILENCE;
     for (const [topic, followed] of this.#followed) {
-      if (!isAll && followed.heardAt > silent) continue;
+      if (followed.epoch === "" || (!isAll && followed.heardAt > silent)) continue;
       followed.heardAt = performance.now();
-      this.#resume(topic, followed, events).catch((error) => events.error(error));
+      this.#resume(topic, followed, events);
     }
   }
 
   /** Continues a topic after the last message that was delivered. */
   async #resume(topic: string, followed: Followed, events: BrokerEvents): Promise<void> {
-    const { created, state } = await this.#info();
-    const epoch = epochOf(created);
-    const isLost = epoch !== followed.epoch ||
-      (state.first_seq > followed.last + 1 && (await this.#last(topic)) > followed.last);
-    if (this.#followed.get(topic) !== followed) return;
-    if (isLost) {
-      followed.last = epoch === followed.epoch ? followed.last : 0;
-      followed.epoch = epoch;
-      events.storeGap(topic, undefined);
+    try {
+      await this.#consume(topic, followed, events);
+    } catch (error) {
+      events.error(error);
+      // The next tick tries again.
+      followed.subscription?.unsubscribe();
+      followed.subscription = undefined;
+      followed.heardAt = -Infinity;
     }
-    await this.#consume(topic, followed, events);
   }
 
+  /** Has JetStream deliver what comes after the last message that was delivered. */
   async #consume(topic: string, followed: Followed, events: BrokerEvents): Promise<void> {
+    const isCurrent = () => this.#followed.get(topic) === followed;
+    const isFirst = followed.epoch === "";
+    followed.heardAt = performance.now();
+    const info = await this.#info();
+    const epoch = epochOf(info.created);
+    const isSame = epoch === followed.epoch;
+    let { last } = followed;
+    if (isFirst) last = await this.#last(topic, info);
+    else if (!isSame) last = 0;
+    if (!isCurrent()) return;
+    const subscription = await this.#createConsumer(topic, followed, last, events);
+    // A consumer belongs to the stream only if no other stream was created meanwhile.
+    const after = await this.#info();
+    const dropped = isFirst ? undefined : await this.#dropped(topic, after, last, Infinity);
+    if (!isCurrent() || followed.subscription !== subscription) return;
+    if (after.created !== info.created) {
+      throw new DOMException("The stream is another one", "OperationError");
+    }
+    followed.epoch = epoch;
+    followed.last = last;
+    if (!isFirst && (!isSame || dropped !== undefined)) {
+      events.storeGap(topic, undefined, { epoch, offset: dropped ?? 0 });
+    }
+    const { early = [] } = followed;
+    followed.early = undefined;
+    for (const message of early) this.#take(topic, followed, message, events);
+  }
+
+  async #createConsumer(
+    topic: string,
+    followed: Followed,
+    last: number,
+    events: BrokerEvents,
+  ): Promise<{ unsubscribe(): void }> {
     followed.subscription?.unsubscribe();
     followed.delivered = 0;
-    followed.heardAt = performance.now();
+    followed.early = [];
     const subject = `${this.#prefix}.d.${crypto.randomUUID()}.${++this.#count}`;
     const subscription = this.#connection.subscribe(subject, {
       callback: (error, message) => {
-        if (error !== null) events.error(error);
-        else if (followed.subscription === subscription) {
-          this.#take(topic, followed, message, events);
-        }
+        if (error !== null) return events.error(error);
+        if (followed.subscription !== subscription) return;
+        followed.heardAt = performance.now();
+        if (followed.early === undefined) this.#take(topic, followed, message, events);
+        else if (isStored(message)) followed.early.push(message);
       },
     });
     followed.subscription = subscription;
     const config = {
       deliver_subject: subject,
       deliver_policy: "by_start_sequence",
-      opt_start_seq: followed.last + 1,
+      opt_start_seq: last + 1,
       filter_subject: this.#subjectOf(topic),
       ack_policy: "none",
       replay_policy: "instant",
@@ -166,16 +235,22 @@ export class NatsStore {
     };
     const request = { stream_name: this.#stream, config };
     await this.#ask(`CONSUMER.CREATE.${this.#stream}`, request);
+    return subscription;
   }
 
+  /** Takes a message of the consumer. */
   #take(topic: string, followed: Followed, message: NatsMessage, events: BrokerEvents): void {
-    followed.heardAt = performance.now();
+    if (!isStored(message)) {
+      // A heartbeat of an idle consumer, with the number of its last message.
+      const last = Number(message.headers?.get("Nats-Last-Consumer") ?? 0);
+      if (last > followed.delivered) this.#resume(topic, followed, events);
+      return;
+    }
     // $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
-    const tokens = message.reply?.split(".") ?? [];
-    if (tokens[0] !== "$JS" || tokens[1] !== "ACK") return; // A heartbeat.
+    const tokens = message.reply!.split(".");
     const [seq, delivered] = tokens.slice(tokens.length >= 11 ? 7 : 5).map(Number);
     if (delivered !== followed.delivered + 1) {
-      this.#resume(topic, followed, events).catch((error) => events.error(error));
+      this.#resume(topic, followed, events);
       return;
     }
     followed.delivered = delivered;
@@ -191,13 +266,53 @@ export class NatsStore {
   }
 
   async #info(): Promise<StreamInfo> {
-    return await this.#ask(`STREAM.INFO.${this.#stream}`, {}) as StreamInfo;
+    const info = await this.#ask(`STREAM.INFO.${this.#stream}`, {}) as StreamInfo;
+    this.#epoch = epochOf(info.created);
+    return info;
   }
 
-  /** Returns the sequence number of a topic's last message, or 0 if there is none. */
-  async #last(topic: string): Promise<number> {
+  /** Describes the stream at a time after the call. Calls of the same time share one request. */
+  #infoSoon(): Promise<StreamInfo> {
+    return this.#nextInfo ??= (this.#currentInfo ?? Promise.resolve()).then(() => {}, () => {})
+      .then(() => {
+        this.#nextInfo = undefined;
+        return this.#currentInfo = this.#info();
+      });
+  }
+
+  /** Returns a number after which there is no message of a topic. It may be that of another topic. */
+  async #last(topic: string, { state }: StreamInfo): Promise<number> {
     const stored = await this.#get({ last_by_subj: this.#subjectOf(topic) });
-    return stored?.seq ?? 0;
+    return Math.max(stored?.seq ?? 0, state.last_seq);
+  }
+
+  /**
+   * Decides whether messages of a topic, after a number and up to another, may have been dropped.
+   *
+   * @returns The number up to which they may be; `undefined` if none are.
+   */
+  async #dropped(
+    topic: string,
+    { config, state }: StreamInfo,
+    after: number,
+    last: number,
+  ): Promise<number | undefined> {
+    // The stream drops its oldest messages first, and above the limit of a subject, that subject's oldest.
+    const most = config.max_msgs_per_subject ?? -1;
+    if (after >= last || (state.first_seq <= after + 1 && most <= 0)) return undefined;
+    const isAtLimit = most > 0 && await this.#stored(topic) >= most;
+    const first = await this.#next(topic, 1);
+    const next = first?.seq ?? state.last_seq + 1;
+    const until = (isAtLimit ? next : Math.min(next, state.first_seq)) - 1;
+    return until > after ? until : undefined;
+  }
+
+  /** Returns the number of a topic's stored messages. */
+  async #stored(topic: string): Promise<number> {
+    const subject = this.#subjectOf(topic);
+    const filter = { subjects_filter: subject };
+    const { state } = await this.#ask(`STREAM.INFO.${this.#stream}`, filter) as StreamInfo;
+    return state.subjects?.[subject] ?? 0;
   }
 
   #next(topic: string, seq: number): Promise<{ seq: number; data: Uint8Array } | undefined> {
@@ -225,6 +340,11 @@ export class NatsStore {
     }
     return answer;
   }
+}
+
+/** Whether a message of a consumer is a stored one: others report that it is idle. */
+function isStored({ reply }: NatsMessage): boolean {
+  return reply?.startsWith("$JS.ACK.") === true;
 }
 
 /** Returns the stream's time of creation as digits: a stream that is created again gets another epoch. */

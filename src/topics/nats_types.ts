@@ -6,6 +6,8 @@ export interface NatsMessage {
   data: Uint8Array;
   /** The subject for answers; for messages of JetStream, their place in the stream. */
   reply?: string;
+  /** The headers. */
+  headers?: { get(name: string): string };
 }
 
 /** The members of a NATS connection that `natsRelay()` uses. */

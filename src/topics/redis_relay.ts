@@ -1,5 +1,6 @@
+import { Timeouts } from "../util/timeouts.ts";
 import { BrokerRelay } from "./broker_relay.ts";
-import type { Broker, BrokerEvents } from "./broker_relay.ts";
+import type { Broker, BrokerEvents } from "./broker.ts";
 import { encodeText } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
 import { checkRelayOptions } from "./relay_options.ts";
@@ -66,6 +67,9 @@ interface AnyClient {
   close?(): void;
 }
 
+/** The callbacks after the end of a relay. */
+const NO_EVENTS: BrokerEvents = { message() {}, stored() {}, storeGap() {}, lost() {}, error() {} };
+
 class RedisBroker implements Broker {
   readonly #client: AnyClient;
   /** The channels, each with the promise of its subscription. */
@@ -76,6 +80,7 @@ class RedisBroker implements Broker {
   /** Ends an attempt to connect a client for subscriptions. */
   readonly #stopped = new AbortController();
   #isRenewing = false;
+  readonly #timeouts = new Timeouts();
 
   constructor(client: RedisClient, prefix: string) {
     this.#store = new RedisStore(prefix, (name, ...args) => this.#command(name, ...args));
@@ -117,11 +122,13 @@ class RedisBroker implements Broker {
     this.#publish(channel, encodeText(message));
   }
 
-  renew(): void {
-    this.#renew();
+  renew(): Promise<void> {
+    return this.#renew();
   }
 
-  tick(): void {}
+  tick(): void {
+    if (this.#events !== undefined) this.#store.catchUp(this.#events, false);
+  }
 
   store(topic: string, message: WireMessage, keep: Keep): Promise<Position> {
     return this.#store.store(topic, message, keep);
@@ -138,12 +145,13 @@ class RedisBroker implements Broker {
   }
 
   read(topic: string, since: Position | undefined, limit: number): Promise<History> {
-    return this.#store.read(topic, since, limit);
+    return this.#store.read(topic, since, limit, this.#events ?? NO_EVENTS);
   }
 
   stop(): Promise<void> {
     this.#events = undefined;
     this.#stopped.abort();
+    this.#timeouts.clear();
     this.#subscriber?.close();
     this.#subscriber = undefined;
     return Promise.resolve();
@@ -178,7 +186,7 @@ class RedisBroker implements Broker {
       if (this.#subscriber === subscriber) resolve();
     });
     await Promise.allSettled(all);
-    if (this.#subscriber === subscriber) this.#store.catchUp(events);
+    if (this.#subscriber === subscriber) this.#store.catchUp(events, true);
   }
 
   /** Replaces the client for subscriptions. */
@@ -197,7 +205,8 @@ class RedisBroker implements Broker {
       if (this.#events !== events) return subscriber.close();
       this.#subscriber?.close();
       this.#subscriber = subscriber;
-      await this.#resubscribe(events);
+      // Without a limit, a connection that is silent from its start would never be replaced.
+      await this.#timeouts.withTimeout(RENEW_TIMEOUT, this.#resubscribe(events));
     } catch (error) {
       if (this.#events === events) events.error(error);
     } finally {
@@ -221,13 +230,15 @@ async function subscriberOf(
   own.on?.("error", (error) => events.error(error));
   own.on?.("ready", () => events.ready());
   if (isIoredis) own.on?.("message", (channel, payload) => events.message(channel!, payload!));
+  const isReady = new Promise<void>((resolve) => own.on?.("ready", () => resolve()));
   const { promise: timeout, reject } = Promise.withResolvers<never>();
   timeout.catch(() => {});
   const timer = setTimeout(() => reject(new Error("no connection within 2 s")), RENEW_TIMEOUT);
   const stop = () => reject(signal.reason);
   signal.addEventListener("abort", stop);
   try {
-    if (!isIoredis) await Promise.race([own.connect?.(), timeout]);
+    // ioredis connects by itself.
+    await Promise.race([isIoredis ? isReady : own.connect?.(), timeout]);
   } catch (error) {
     close();
     throw error;

@@ -1,6 +1,6 @@
 import { byteLengthOf, decode, encodeText, encodeTopic } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
-import type { BrokerEvents, StoredMessage } from "./broker_relay.ts";
+import type { BrokerEvents, StoredMessage } from "./broker.ts";
 import { parsePosition } from "./topics_protocol.ts";
 import type { History, Keep, Position } from "./types.ts";
 
@@ -15,22 +15,23 @@ const REMEMBERED = 86_400_000;
  * messages agree. The id of a stream entry is the offset. Each key has a time to live.
  *
  * KEYS: the hash of the topic (e epoch, o offset, b bytes, a age), the stream, the key of the message's id.
- * ARGV: message, messages to keep, bytes to keep or 0, age in ms, a new epoch, whether there is an id,
- * channel, bytes of the data. Entries: m message, t time, b bytes.
+ * ARGV: message, messages to keep, bytes to keep or 0, age in ms, the start of a new epoch, whether there is
+ * an id, channel, bytes of the data. Entries: m message, t time, b bytes. An epoch ends with its time: a
+ * client may send the command again to a server that has lost everything.
  */
 const STORE = `
 if ARGV[6] == '1' then
   local seen = redis.call('GET', KEYS[3])
   if seen then return seen end
 end
+local time = redis.call('TIME')
 local epoch = redis.call('HGET', KEYS[1], 'e')
 if not epoch then
-  epoch = ARGV[5]
+  epoch = ARGV[5] .. '-' .. time[1] .. time[2]
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[1], 'e', epoch)
 end
 local offset = redis.call('HINCRBY', KEYS[1], 'o', 1)
-local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('XADD', KEYS[2], string.format('%.0f-0', offset), 'm', ARGV[1], 't', string.format('%.0f', now),
   'b', ARGV[8])
@@ -55,19 +56,19 @@ return position
 `;
 
 /**
- * Reads a topic. KEYS: the hash and the stream. ARGV: the first requested offset, the maximum number, and an
- * epoch for a topic without messages, or ''. Returns the position, the first offset that is kept, and the
- * entries: offset, message, ...
+ * Reads a topic. KEYS: the hash and the stream. ARGV: the first requested offset, the maximum number, and the
+ * start of an epoch for a topic without messages, or ''. Returns the position, the first offset that is kept,
+ * and the entries: offset, message, ...
  */
 const READ = `
 local epoch = redis.call('HGET', KEYS[1], 'e')
 if not epoch then
-  if ARGV[3] ~= '' then
-    redis.call('DEL', KEYS[2])
-    redis.call('HSET', KEYS[1], 'e', ARGV[3])
-    redis.call('PEXPIRE', KEYS[1], ${REMEMBERED})
-  end
-  return {ARGV[3], '0', '1'}
+  if ARGV[3] == '' then return {'', '0', '1'} end
+  local now = redis.call('TIME')
+  epoch = ARGV[3] .. '-' .. now[1] .. now[2]
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[1], 'e', epoch)
+  redis.call('PEXPIRE', KEYS[1], ${REMEMBERED})
 end
 local offset = redis.call('HGET', KEYS[1], 'o') or '0'
 local time = redis.call('TIME')
@@ -95,6 +96,9 @@ end
 return answer
 `;
 
+/** How often a topic is read whose history begins again meanwhile. */
+const MAX_READS = 5;
+
 /** Sends a command to Redis. */
 export type RedisCommand = (name: string, ...args: string[]) => Promise<unknown>;
 
@@ -110,7 +114,13 @@ interface Followed {
   /** The position of the last delivered message; `undefined` until the topic has been read. */
   last: Position | undefined;
   /** Messages that arrive while the store is being read; otherwise `undefined`. */
-  waiting: { message: WireMessage; position: Position }[] | undefined;
+  waiting: StoredMessage[] | undefined;
+  /** Whether messages may be missing, because the store could not be read. */
+  isBehind: boolean;
+  /** Whether messages may have been lost since the store was read. */
+  isStale: boolean;
+  /** Resolves when the store has been read. */
+  reading: Promise<void> | undefined;
 }
 
 /** Kept topics in Redis: a stream for each topic, and publish/subscribe for live messages. */
@@ -156,10 +166,25 @@ export class RedisStore {
   }
 
   /** Reads the stored messages after a position, or all. */
-  async read(topic: string, since: Position | undefined, limit: number): Promise<History> {
-    const { entries, position, complete } = await this.#read(topic, since, limit);
-    const publications = entries.map(({ data, position }) => ({ topic, data, position }));
-    return { publications, position, complete };
+  async read(
+    topic: string,
+    since: Position | undefined,
+    limit: number,
+    events: BrokerEvents,
+  ): Promise<History> {
+    for (let tries = 0; tries < MAX_READS; tries++) {
+      const { entries, position, complete } = await this.#read(topic, since, limit);
+      const followed = this.#followed.get(topic);
+      const isAhead = () =>
+        followed?.last !== undefined && position.epoch !== "" &&
+        position.epoch !== followed.last.epoch;
+      // Messages that are delivered after this must not be of an earlier history.
+      if (isAhead()) await (followed!.reading ?? this.#catchUp(topic, followed!, events));
+      if (isAhead()) continue;
+      const publications = entries.map(({ data, position }) => ({ topic, data, position }));
+      return { publications, position, complete };
+    }
+    throw new DOMException("The history begins again and again", "OperationError");
   }
 
   /** @param newEpoch The epoch of a topic that has had no message; `""` if it is only read. */
@@ -199,7 +224,13 @@ export class RedisStore {
 
   /** Starts to deliver a topic. The caller has subscribed to its channel. */
   async follow(topic: string, events: BrokerEvents): Promise<void> {
-    const followed: Followed = { last: undefined, waiting: [] };
+    const followed: Followed = {
+      last: undefined,
+      waiting: undefined,
+      isBehind: false,
+      isStale: false,
+      reading: undefined,
+    };
     this.#followed.set(topic, followed);
     this.#topicOf.set(this.channelOf(topic), topic);
     await this.#catchUp(topic, followed, events);
@@ -211,11 +242,11 @@ export class RedisStore {
     this.#topicOf.delete(this.channelOf(topic));
   }
 
-  /** Reads all followed topics again: messages may have been lost. */
-  catchUp(events: BrokerEvents): void {
+  /** Reads all followed topics again, or those that could not be read: messages may have been lost. */
+  catchUp(events: BrokerEvents, isAll: boolean): void {
     for (const [topic, followed] of this.#followed) {
-      if (followed.waiting !== undefined) continue;
-      followed.waiting = [];
+      if (isAll) followed.isStale = true;
+      if (followed.reading !== undefined || !(isAll || followed.isBehind)) continue;
       this.#catchUp(topic, followed, events).catch((error) => events.error(error));
     }
   }
@@ -227,58 +258,70 @@ export class RedisStore {
     if (topic === undefined || followed === undefined) return false;
     const line = payload.indexOf("\n");
     const position = parsePosition(payload.slice(0, Math.max(line, 0)));
-    const message = decode(payload.slice(line + 1));
-    if (position === undefined || message === undefined) return true;
-    if (followed.waiting !== undefined) followed.waiting.push({ message, position });
-    else if (
-      followed.last === undefined || !this.#deliver(topic, followed, message, position, events)
-    ) {
-      followed.waiting = [{ message, position }];
+    const wire = decode(payload.slice(line + 1));
+    if (position === undefined || wire === undefined) return true;
+    const message = { ...wire, position };
+    if (followed.waiting !== undefined) followed.waiting.push(message);
+    else if (followed.last === undefined || !this.#deliver(topic, followed, message, events)) {
       this.#catchUp(topic, followed, events).catch((error) => events.error(error));
     }
     return true;
   }
 
-  /** Delivers a message if it is the next one. @returns `false` if messages are missing before it. */
+  /** Delivers a message if it is the next one. @returns `false` if messages may be missing before it. */
   #deliver(
     topic: string,
     followed: Followed,
-    message: WireMessage,
-    position: Position,
+    message: StoredMessage,
     events: BrokerEvents,
   ): boolean {
+    const { position } = message;
     const last = followed.last!;
-    const isSame = position.epoch === last.epoch;
-    if (isSame && position.offset <= last.offset) return true;
-    if (isSame ? position.offset > last.offset + 1 : position.offset > 1) return false;
-    if (!isSame && last.offset > 0) events.storeGap(topic, undefined);
+    // Of another epoch, the message may be of an earlier history. The store has the epoch of now.
+    if (position.epoch !== last.epoch) return false;
+    if (position.offset <= last.offset) return true;
+    if (position.offset > last.offset + 1) return false;
     followed.last = position;
-    events.stored(topic, { ...message, position });
+    events.stored(topic, message);
     return true;
   }
 
-  async #catchUp(topic: string, followed: Followed, events: BrokerEvents): Promise<void> {
+  /** Reads the messages that were stored meanwhile, until none is missing before those that have arrived. */
+  #catchUp(topic: string, followed: Followed, events: BrokerEvents): Promise<void> {
+    followed.isBehind = true;
+    followed.waiting ??= [];
+    return followed.reading ??= this.#readNext(topic, followed, events);
+  }
+
+  async #readNext(topic: string, followed: Followed, events: BrokerEvents): Promise<void> {
     try {
-      const { last } = followed;
-      const limit = last === undefined ? 0 : Infinity;
-      // A subscriber needs the epoch before the first message, to recover later.
-      const epoch = last === undefined ? crypto.randomUUID() : "";
-      const { entries, position, complete } = await this.#read(topic, last, limit, epoch);
-      if (this.#followed.get(topic) !== followed) return;
-      if (last !== undefined && !complete) {
-        const isSame = last.epoch === position.epoch && last.offset < position.offset;
-        events.storeGap(topic, isSame ? position.offset - last.offset : undefined);
-      }
-      for (const message of entries) events.stored(topic, message);
-      followed.last = position;
-    } finally {
-      const waiting = followed.waiting ?? [];
-      followed.waiting = undefined;
-      if (followed.last !== undefined) {
-        for (const { message, position } of waiting) {
-          this.#deliver(topic, followed, message, position, events);
+      while (followed.waiting !== undefined) {
+        const early: StoredMessage[] = followed.waiting;
+        followed.waiting = [];
+        followed.isStale = false;
+        const { last } = followed;
+        const limit = last === undefined ? 0 : Infinity;
+        // A subscriber needs the epoch before the first message, to recover later.
+        const epoch = crypto.randomUUID();
+        const { entries, position, complete } = await this.#read(topic, last, limit, epoch);
+        if (this.#followed.get(topic) !== followed) return;
+        if (last !== undefined && !complete) {
+          const isSame = last.epoch === position.epoch && last.offset < position.offset;
+          const count = isSame ? position.offset - last.offset : undefined;
+          const offset = entries.length > 0 ? entries[0]!.position.offset - 1 : position.offset;
+          events.storeGap(topic, count, { ...position, offset });
         }
+        for (const message of entries) events.stored(topic, message);
+        followed.last = position;
+        // Of another epoch, messages that had arrived before are of an earlier history.
+        const next = early.filter(({ position: { epoch } }) => epoch === position.epoch)
+          .concat(followed.waiting);
+        while (next.length > 0 && this.#deliver(topic, followed, next[0]!, events)) next.shift();
+        followed.waiting = next.length > 0 || followed.isStale ? next : undefined;
       }
+      followed.isBehind = false;
+    } finally {
+      followed.waiting = followed.reading = undefined;
     }
   }
 

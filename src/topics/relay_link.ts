@@ -4,7 +4,6 @@ import type {
   Gap,
   History,
   Message,
-  Peer,
   Position,
   PublishOptions,
   Relay,
@@ -14,12 +13,18 @@ import type {
 /** The delay before a request to the broker is repeated after an error, in milliseconds. */
 const RETRY_DELAY = 500;
 
+/**
+ * The number of messages of a topic whose `except` is remembered until they are delivered. A message that is
+ * never stored is never delivered.
+ */
+const MAX_EXCEPTED = 1024;
+
 /** The callbacks of a {@linkcode RelayLink}. */
 export interface RelayTarget {
-  /** Delivers a message of another node, or of a kept topic, except to one peer. */
-  receive(message: RelayedMessage, except: Peer | undefined): void;
-  /** Called when this node has lost messages of a topic. */
-  lost(gap: Gap): void;
+  /** Delivers a message of another node, or of a kept topic. @param isOwn Whether this node has sent it. */
+  receive(message: RelayedMessage, isOwn: boolean): void;
+  /** Called when this node has lost messages of a topic, of a kept one those up to a position. */
+  lost(gap: Gap, until: Position | undefined): void;
   /** Reports an error of the broker. */
   reportError(error: unknown): void;
 }
@@ -39,8 +44,6 @@ export class RelayLink {
   readonly #started: Promise<void>;
   /** The subscriptions of this event-loop turn, by topic. One read of the store serves them all. */
   readonly #asking = new Map<Topic, Asker[]>();
-  /** The peers (`except`) that do not get a message of a kept topic when the relay delivers it. */
-  readonly #excepted = new Map<number, Peer>();
   readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
   #number = 0;
   #isDisposed = false;
@@ -51,23 +54,27 @@ export class RelayLink {
     this.#started = relay.start({
       id: this.#id,
       receive: (message) => this.#receive(message),
-      gap: (gap) => target.lost(gap),
+      gap: (gap, until) => target.lost(gap, until),
       state: () => {},
       error: (error) => target.reportError(error),
     });
     this.#started.catch((error) => target.reportError(error));
   }
 
-  /** Starts to receive a topic, for its first subscriber. */
+  /** Starts to receive a topic, for a subscriber. */
   subscribe(topic: Topic): void {
     const { name, keep } = topic;
-    topic.live = this.#started.then(() => this.#relay.subscribe(name, keep !== undefined));
-    topic.live.catch((error) => this.#target.reportError(error));
+    topic.live = this.#started.then(() => {
+      if (this.#isDisposed) throw new DOMException("The topics are disposed", "AbortError");
+      return this.#relay.subscribe(name, keep !== undefined);
+    });
+    topic.live.catch((error) => this.#isDisposed || this.#target.reportError(error));
   }
 
   /** Stops receiving a topic. */
   unsubscribe(topic: Topic): void {
     topic.live = undefined;
+    topic.excepted.clear();
     const { name, keep } = topic;
     this.#started.then(() => {
       if (!this.#isDisposed && topic.live === undefined) {
@@ -79,6 +86,8 @@ export class RelayLink {
   /** Starts a subscription when the topic is live: stored messages come first. */
   begin(topic: Topic, subscription: TopicSubscription, since: Position | undefined): void {
     if (topic.keep === undefined) {
+      // For a later subscriber, losses of before it are reported first.
+      if (topic.subscriptions.length > 1) this.subscribe(topic);
       topic.live!.then(() => subscription.begin(undefined, false, []), () => {});
       return;
     }
@@ -95,17 +104,17 @@ export class RelayLink {
   /** Stores a message of a kept topic. @returns A promise of its position. */
   store(topic: Topic, data: Message, { except, id }: PublishOptions): Promise<Position> {
     const number = ++this.#number;
-    if (except !== undefined) this.#excepted.set(number, except);
+    if (except !== undefined && topic.subscriptions.length > 0) {
+      topic.excepted.set(number, except);
+      const [oldest] = topic.excepted.keys();
+      if (topic.excepted.size > MAX_EXCEPTED) topic.excepted.delete(oldest!);
+    }
     const message = { topic: topic.name, data, node: this.#id, number };
-    const stored = this.#started.then(() =>
-      this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!)
-    );
-    stored.catch(() => {}).then(() => this.#delay()).then(() => this.#excepted.delete(number));
-    return stored;
+    return this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
   }
 
   read(topic: string, since: Position | undefined, limit: number): Promise<History> {
-    return this.#started.then(() => this.#relay.read(topic, since, limit));
+    return this.#relay.read(topic, since, limit);
   }
 
   async dispose(): Promise<void> {
@@ -118,9 +127,7 @@ export class RelayLink {
   }
 
   #receive(message: RelayedMessage): void {
-    const { node, number, position } = message;
-    const isOwn = node === this.#id && position !== undefined;
-    this.#target.receive(message, isOwn ? this.#excepted.get(number ?? 0) : undefined);
+    this.#target.receive(message, message.node === this.#id);
   }
 
   #ask(topic: Topic, asker: Asker): void {
@@ -140,19 +147,16 @@ export class RelayLink {
   async #begin(topic: Topic, askers: Asker[]): Promise<void> {
     while (!this.#isDisposed && askers.some(({ subscription }) => subscription.isActive)) {
       const { live } = topic;
-      let isLive = false;
+      const isLive = await live?.then(() => true, () => false);
       try {
-        await live;
-        isLive = true;
-        await this.#read(topic, askers);
-        return;
+        if (isLive) return await this.#read(topic, askers);
       } catch (error) {
-        if (this.#isDisposed) return;
-        this.#target.reportError(error);
-        await this.#delay();
-        // A topic that is live continues: if it began again, earlier subscribers would miss messages.
-        if (!isLive && topic.live === live && topic.subscriptions.length > 0) this.subscribe(topic);
+        if (!this.#isDisposed) this.#target.reportError(error);
       }
+      await this.#delay();
+      // A topic that is received already must not be begun again: messages would be missing.
+      const isWanted = !this.#isDisposed && topic.subscriptions.length > 0;
+      if (!isLive && topic.live === live && isWanted) this.subscribe(topic);
     }
   }
 

@@ -84,11 +84,7 @@ export class SequenceTracker {
     const publisher = this.#publisher(node, now);
     const losses: Loss[] = [];
     for (const sequence of publisher.sequences) losses.push(...settle(sequence));
-    for (const [topic, number] of Object.entries(numbers)) {
-      const sequence = publisher.sequences.get(topic);
-      if (sequence !== undefined) sequence.announced = Math.max(sequence.announced, number);
-      else if (publisher.started !== undefined) this.#begin(publisher, topic, number);
-    }
+    losses.push(...this.#announced(publisher, numbers));
     return losses;
   }
 
@@ -115,25 +111,49 @@ export class SequenceTracker {
         losses.push(...judge(publisher, topic, sequence, this.#tracked.get(topic)!));
       }
     }
-    for (const [topic, number] of Object.entries(numbers)) {
-      const sequence = publisher.sequences.get(topic);
-      if (sequence !== undefined) sequence.announced = Math.max(sequence.announced, number);
-      else losses.push(...this.#begin(publisher, topic, number));
-    }
+    losses.push(...this.#announced(publisher, numbers));
     return losses;
   }
 
-  /** Removes a publisher that has ended: announced messages no longer arrive. @returns The lost messages. */
-  end(node: string): Loss[] {
+  /** Counts the messages that were announced and have not arrived. @returns The lost messages. */
+  settle(): Loss[] {
+    return [...this.#publishers.values()].flatMap(({ sequences }) =>
+      [...sequences].flatMap(settle)
+    );
+  }
+
+  /**
+   * Removes a publisher that has ended: announced messages no longer arrive.
+   *
+   * @param numbers The numbers that it announces with its end.
+   * @returns The lost messages.
+   */
+  end(node: string, numbers: Record<string, number>): Loss[] {
     const publisher = this.#publishers.get(node);
+    if (publisher === undefined) return [];
+    const losses = this.#announced(publisher, numbers);
     this.#publishers.delete(node);
-    return [...publisher?.sequences ?? []].flatMap(settle);
+    for (const sequence of publisher.sequences) losses.push(...settle(sequence));
+    return losses;
   }
 
   /** Removes publishers that have been silent since a time. @returns The lost messages. */
   expire(before: number): Loss[] {
     const ended = [...this.#publishers].filter(([, { heardAt }]) => heardAt < before);
-    return ended.flatMap(([node]) => this.end(node));
+    return ended.flatMap(([node]) => this.end(node, {}));
+  }
+
+  /** Records announced numbers. */
+  #announced(publisher: Publisher, numbers: Record<string, number>): Loss[] {
+    const losses: Loss[] = [];
+    for (const [topic, number] of Object.entries(numbers)) {
+      const sequence = publisher.sequences.get(topic);
+      if (sequence !== undefined) sequence.announced = Math.max(sequence.announced, number);
+      else if (publisher.started !== undefined) {
+        losses.push(...this.#begin(publisher, topic, number));
+      }
+    }
+    return losses;
   }
 
   #publisher(node: string, now: number): Publisher {

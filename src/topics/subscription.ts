@@ -31,6 +31,11 @@ export interface SubscriptionContext {
   remove(subscription: TopicSubscription): void;
 }
 
+/** A message that arrived before the start of a subscription, or the number of lost messages. */
+type Early =
+  | { publication: Publication; data: SharedMessage }
+  | { lost: number | undefined; until: Position | undefined };
+
 /** The subscription of one subscriber to one topic. */
 export class TopicSubscription implements Subscription {
   readonly topic: string;
@@ -43,8 +48,9 @@ export class TopicSubscription implements Subscription {
   readonly #context: SubscriptionContext;
   readonly #options: SubscribeOptions;
   #queue: WaitingQueue | undefined;
-  /** Messages that arrived before the subscription started; `undefined` once it has. */
-  #early: { publication: Publication; data: SharedMessage }[] | undefined;
+  /** Messages, and numbers of lost ones, of before the subscription started; `undefined` once it has. */
+  #early: Early[] | undefined;
+  #earlyMessages = 0;
   #isActive = true;
   #start: SubscriptionStart | undefined;
   #ready: PromiseWithResolvers<SubscriptionStart> | undefined;
@@ -70,7 +76,7 @@ export class TopicSubscription implements Subscription {
   }
 
   get waiting(): number {
-    return (this.#queue?.length ?? 0) + (this.#early?.length ?? 0);
+    return (this.#queue?.length ?? 0) + this.#earlyMessages;
   }
 
   get ready(): Promise<SubscriptionStart> {
@@ -98,15 +104,24 @@ export class TopicSubscription implements Subscription {
     this.#ready?.resolve(start);
     this.#replay(replay);
     const early = this.#early ?? [];
+    this.#context.counts.waiting -= this.#earlyMessages;
+    this.#earlyMessages = 0;
     this.#early = undefined;
-    this.#context.counts.waiting -= early.length;
-    for (const { publication, data } of early) {
-      if (!this.beganAfter(publication) && this.#isActive) this.#wait(publication, data);
+    // Before the start, messages of another epoch are those of an earlier history.
+    const isEarlier = (one: Position | undefined, start: Position | undefined) =>
+      one !== undefined && start !== undefined && start.epoch !== "" && one.epoch !== start.epoch ||
+      this.hasHad(one);
+    for (const one of early) {
+      if (!this.#isActive) return;
+      if ("lost" in one) this.skipLost(one.lost, one.until);
+      else if (!isEarlier(one.publication.position, position)) {
+        this.#wait(one.publication, one.data);
+      }
     }
   }
 
-  /** Whether a kept message is older than the start of the subscription: the store's answer included it. */
-  beganAfter({ position }: Publication): boolean {
+  /** Whether a kept message came before the start: the store can be read before it delivers. */
+  hasHad(position: Position | undefined): boolean {
     const start = this.#start?.position;
     return position !== undefined && start !== undefined && position.epoch === start.epoch &&
       position.offset <= start.offset;
@@ -127,10 +142,19 @@ export class TopicSubscription implements Subscription {
   deliver(publication: Publication, data: SharedMessage): Outcome {
     if (this.#early !== undefined) {
       this.#early.push({ publication, data });
+      this.#earlyMessages++;
       this.#context.counts.waiting++;
       return "waiting";
     }
-    if (this.#queue !== undefined && this.#queue.length > 0) return this.#wait(publication, data);
+    if (this.#queue !== undefined) {
+      if (this.#queue.length > 0) return this.#wait(publication, data);
+      if (!this.subscriber.isSlow) this.#tellGap(this.#queue.takeGapAtEnd());
+      // The callback may have ended the subscription, and with it this message.
+      if (!this.#isActive) {
+        this.#drop(1);
+        return "dropped";
+      }
+    }
     switch (this.#send(data)) {
       case "sent":
         return "sent";
@@ -153,8 +177,22 @@ export class TopicSubscription implements Subscription {
     this.subscriber.drain(this);
   }
 
-  /** Counts messages that a relay has lost. The gap is reported after the waiting messages. */
-  skipLost(count: number | undefined): void {
+  /**
+   * Counts messages that a relay has lost. The gap is reported after the waiting messages.
+   *
+   * @param until The position of the last one, if the topic is kept.
+   */
+  skipLost(count: number | undefined, until: Position | undefined): void {
+    if (this.#early !== undefined) {
+      this.#early.push({ lost: count, until });
+      return;
+    }
+    // What was lost before the start is not missing.
+    if (this.#start === undefined || this.hasHad(until)) return;
+    const { position } = this.#start;
+    if (count !== undefined && until !== undefined && position?.epoch === until.epoch) {
+      count = Math.min(count, until.offset - position.offset);
+    }
     this.#waitingQueue.skipLost(count);
     this.subscriber.drain(this);
   }
@@ -180,7 +218,8 @@ export class TopicSubscription implements Subscription {
       }
     }
     this.#tellGap(queue?.takeGapAtEnd());
-    return this.waiting === 0;
+    // Messages that arrived before the start are none of the queue: they wait for the store.
+    return (queue?.length ?? 0) === 0;
   }
 
   unsubscribe(): void {
@@ -198,6 +237,7 @@ export class TopicSubscription implements Subscription {
     this.#drop(this.waiting);
     this.#queue = undefined;
     this.#early = undefined;
+    this.#earlyMessages = 0;
     this.#ready?.reject(new DOMException("The subscription has ended", "AbortError"));
     this.#ready?.promise.catch(() => {});
   }

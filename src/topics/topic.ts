@@ -1,6 +1,6 @@
 import { TopicHistory } from "./history.ts";
 import type { TopicSubscription } from "./subscription.ts";
-import type { Keep } from "./types.ts";
+import type { Keep, Peer } from "./types.ts";
 
 /** A topic that has subscribers or a history. */
 export class Topic {
@@ -11,6 +11,8 @@ export class Topic {
   readonly history: TopicHistory | undefined;
   /** Resolves when the relay delivers the topic; `undefined` without a relay or subscribers. */
   live: Promise<void> | undefined;
+  /** With a relay: the peers (`except`) that do not get a message, by its number, until it is delivered. */
+  readonly excepted = new Map<number, Peer>();
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
   #hasEnded = false;

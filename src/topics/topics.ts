@@ -88,15 +88,18 @@ class LocalTopics implements Topics {
       remove: (subscription) => this.#remove(subscription),
     };
     this.#link = options.relay === undefined ? undefined : new RelayLink(options.relay, {
-      receive: ({ topic, data, position }, except) => {
+      receive: ({ topic, data, position, number = 0 }, isOwn) => {
         const found = this.#topics.get(topic);
+        if (found === undefined) return;
+        const except = isOwn ? found.excepted.get(number) : undefined;
+        if (except !== undefined) found.excepted.delete(number);
         const publication = position === undefined ? { topic, data } : { topic, data, position };
-        if (found !== undefined) this.#deliver(found, publication, except, undefined);
+        this.#deliver(found, publication, except, undefined);
       },
-      lost: ({ topic, count, why }) => {
+      lost: ({ topic, count, why }, until) => {
         callGuarded(() => onGap?.({ topic, count, why }), reportError);
         for (const subscription of [...this.#topics.get(topic)?.subscriptions ?? []]) {
-          subscription.skipLost(count);
+          subscription.skipLost(count, until);
         }
       },
       reportError,
@@ -232,7 +235,7 @@ class LocalTopics implements Topics {
       const { encode } = subscription;
       if (!subscription.isActive || subscription.subscriber.peer === except) continue;
       // A broker may deliver a message after the store has returned it.
-      if (subscription.beganAfter(publication)) continue;
+      if (subscription.hasHad(publication.position)) continue;
       let data: SharedMessage | undefined;
       if (encode === undefined) data = plain ??= new SharedMessage(publication.data);
       else {

@@ -127,7 +127,10 @@ export interface Subscription {
 
 /** Options of {@linkcode Topics.publish}. */
 export interface PublishOptions {
-  /** A subscriber that does not get the message, for example its sender. */
+  /**
+   * A subscriber that does not get the message, for example its sender. A subscription that starts later gets
+   * the message of a kept topic.
+   */
   except?: Peer;
   /** With a relay, a message of a kept topic with the same `id` is stored once. At most 256 UTF-16 units. */
   id?: string;
@@ -260,8 +263,12 @@ export interface RelayNode {
   readonly id: string;
   /** Called with each message of another node, and each of this node if its topic is kept, in broker order. */
   receive(message: RelayedMessage): void;
-  /** Called when this node has lost messages of a topic. */
-  gap(gap: Gap): void;
+  /**
+   * Called when this node has lost messages of a topic.
+   *
+   * @param until The position of the last lost message, or a later one, if the topic is kept.
+   */
+  gap(gap: Gap, until?: Position): void;
   /** Called when the broker becomes reachable or unreachable. */
   state(up: boolean): void;
   /** Reports an error of the broker or of its client. */
@@ -270,12 +277,14 @@ export interface RelayNode {
 
 /** Connects the topics of several nodes. Applications can implement it for other brokers. */
 export interface Relay extends AsyncDisposable {
-  /** Starts the relay. Resolves when the broker has answered. */
+  /** Starts the relay. Resolves when the broker has answered; `store()` and `read()` are called before that. */
   start(node: RelayNode): Promise<void>;
   /**
-   * Starts to receive a topic, for its first subscriber on this node.
+   * Starts to receive a topic, for its first subscriber on this node. It is called again for each later
+   * subscriber of a topic that is not kept.
    *
-   * @returns A promise that resolves when messages published from now on are received or counted.
+   * @returns A promise that resolves when messages published from now on are received or counted, and losses
+   * of earlier ones have been reported.
    */
   subscribe(topic: string, isKept: boolean): Promise<void>;
   /** Stops receiving a topic, after its last subscriber has left. */

@@ -1,6 +1,8 @@
 /** A set of timeouts that can be cleared together. */
 export class Timeouts {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Ends each wait of `withTimeout()`. */
+  readonly #waits = new Set<() => void>();
 
   /** Calls back after a time in milliseconds. @returns A function that cancels the call. */
   after(time: number, callback: () => void): () => void {
@@ -15,16 +17,27 @@ export class Timeouts {
     };
   }
 
-  /** Waits for a promise, at most for a time in milliseconds. @returns Its value, or `undefined` after that time. */
+  /**
+   * Waits for a promise, at most for a time in milliseconds.
+   *
+   * @returns Its value; `undefined` after that time, or when the timeouts are cleared.
+   */
   withTimeout<T>(time: number, promise: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
-      const stop = this.after(time, () => resolve(undefined));
-      promise.then((value) => (stop(), resolve(value)), (error) => (stop(), reject(error)));
+      const end = () => {
+        stop();
+        this.#waits.delete(end);
+        resolve(undefined);
+      };
+      const stop = this.after(time, end);
+      this.#waits.add(end);
+      promise.then(resolve, reject).then(end);
     });
   }
 
-  /** Cancels all timeouts. */
+  /** Cancels all timeouts, and ends all waits. */
   clear(): void {
+    for (const end of this.#waits) end();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }

@@ -89,8 +89,8 @@ test("SequenceTracker does not guess where the round trip leaves it open", () =>
 test("SequenceTracker counts what a publisher announced before it ended, or fell silent", () => {
   const ended = known(10);
   ended.heartbeat("p", { x: 2 }, 200);
-  assertEquals(ended.end("p"), lost(2));
-  assertEquals(ended.end("p"), []);
+  assertEquals(ended.end("p", { x: 3 }), lost(3));
+  assertEquals(ended.end("p", { x: 3 }), []);
   const silent = known(10);
   silent.heartbeat("p", { x: 2 }, 200);
   assertEquals(silent.expire(150), []);

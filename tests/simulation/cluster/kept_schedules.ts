@@ -1,0 +1,107 @@
+/** Schedules that have broken an invariant, shrunk. They are run with the tests. */
+
+import type { ClusterAction } from "./actions.ts";
+
+/** A schedule that must not fail again. */
+export interface KeptSchedule {
+  readonly seed: number;
+  /** What must hold. */
+  readonly name: string;
+  readonly actions: readonly ClusterAction[];
+}
+
+export const keptSchedules: readonly KeptSchedule[] = [
+  {
+    seed: 44,
+    name: "except holds however late the message is delivered",
+    actions: [
+      ["publish", 563, 159, 358],
+      ["subscribe", 831, 72, 342],
+      ["wait", 207, 535, 349],
+      ["freeze", 343, 616, 657],
+      ["publish", 177, 24, 868],
+      ["wait", 711, 331, 219],
+    ],
+  },
+  {
+    seed: 71,
+    name: "messages that are pending when the topics end are settled",
+    actions: [
+      ["burst", 804, 592, 123],
+      ["dispose", 508, 450, 609],
+    ],
+  },
+  {
+    seed: 164,
+    name: "consumers of JetStream end with the relay",
+    actions: [
+      ["subscribe", 782, 382, 135],
+      ["lose", 814, 428, 779],
+      ["publish", 870, 297, 427],
+      ["dispose", 746, 367, 46],
+    ],
+  },
+  {
+    seed: 1551,
+    name: "the position of a topic does not go back when its messages are dropped",
+    actions: [
+      ["publish", 903, 414, 615],
+      ["burst", 509, 212, 929],
+      ["wait", 236, 809, 955],
+      ["subscribe", 71, 492, 872],
+    ],
+  },
+  {
+    seed: 392,
+    name: "the last message of a consumer is missed",
+    actions: [
+      ["subscribe", 558, 98, 843],
+      ["wait", 603, 801, 922],
+      ["publish", 779, 114, 634],
+      ["lose", 784, 867, 771],
+    ],
+  },
+  {
+    seed: 5452,
+    name: "a message of an earlier history does not come after the next history",
+    actions: [
+      ["subscribe", 525, 852, 17],
+      ["freeze", 546, 403, 768],
+      ["publish", 989, 786, 737],
+      ["wait", 455, 625, 268],
+      ["burst", 586, 722, 212],
+    ],
+  },
+  {
+    seed: 100645,
+    name: "a read that is repeated does not begin the topic again",
+    actions: [
+      ["subscribe", 357, 87, 459],
+      ["subscribe", 17, 98, 715],
+      ["subscribe", 946, 184, 656],
+      ["publish", 304, 699, 880],
+      ["full", 704, 698, 318],
+      ["wait", 581, 264, 616],
+      ["leave", 489, 798, 808],
+      ["subscribe", 112, 937, 83],
+      ["crashBroker", 679, 256, 57],
+      ["subscribe", 800, 140, 274],
+      ["retry", 693, 472, 181],
+      ["wait", 183, 600, 710],
+      ["startNode", 284, 494, 801],
+      ["wait", 831, 772, 697],
+      ["publish", 197, 366, 422],
+    ],
+  },
+  {
+    seed: 104776,
+    name: "a consumer that continues after a reconnect skips nothing silently",
+    actions: [
+      ["startNode", 883, 836, 507],
+      ["subscribe", 253, 694, 344],
+      ["wait", 103, 514, 271],
+      ["cut", 329, 502, 304],
+      ["burst", 564, 374, 164],
+    ],
+  },
+];
