@@ -1,8 +1,8 @@
 import { Timeouts } from "../util/timeouts.ts";
 import { SequenceTracker } from "./sequence_tracker.ts";
 import type { Loss } from "./sequence_tracker.ts";
-import { decode, decodeControl, encodeTopic } from "./relay_wire.ts";
-import type { NodeControl, WireMessage } from "./relay_wire.ts";
+import { decode, decodeControl, encodeTopic, relayed, wireOf } from "./relay_wire.ts";
+import type { NodeControl } from "./relay_wire.ts";
 import type { Broker } from "./broker.ts";
 import { unknownOutcome } from "./relay_options.ts";
 import type { History, Keep, Position, Relay, RelayedMessage, RelayNode } from "./types.ts";
@@ -69,6 +69,7 @@ export class BrokerRelay implements Relay {
   #count = 0;
   /** When the last heartbeat of this node came back. */
   #echoedAt = 0;
+  #tickedAt = 0;
   /** When the last heartbeat came back before the broker was out of reach. */
   #downSince = -Infinity;
   #isUp = false;
@@ -92,7 +93,7 @@ export class BrokerRelay implements Relay {
     }
     this.#node = node;
     // A broker that is out of reach now is tried again by the heartbeats.
-    this.#echoedAt = performance.now();
+    this.#tickedAt = this.#echoedAt = performance.now();
     this.#ticks = setInterval(() => this.#tick(), this.#heartbeat);
     await this.#broker.start({
       message: (channel, payload) => this.#receive(channel, payload),
@@ -103,6 +104,7 @@ export class BrokerRelay implements Relay {
     });
     await this.#broker.subscribe(this.#controlChannel);
     if (this.#node === undefined) return;
+    this.#echoedAt = performance.now();
     this.#sendHeartbeat();
     await this.#whenUp();
   }
@@ -179,6 +181,9 @@ export class BrokerRelay implements Relay {
   /** Sends a heartbeat, and checks whether the last ones have come back. */
   #tick(): void {
     const now = performance.now();
+    // While this node's event loop was blocked, the broker was not silent.
+    this.#echoedAt += Math.max(0, now - this.#tickedAt - this.#heartbeat);
+    this.#tickedAt = now;
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
       if (this.#isUp) this.#downSince = this.#echoedAt;
       this.#setUp(false);
@@ -397,20 +402,4 @@ export class BrokerRelay implements Relay {
     this.#probes.delete(number);
     probe?.resolve();
   }
-}
-
-function wireOf({ node, id, data }: RelayedMessage, number: number): WireMessage {
-  return { node, number, id, data };
-}
-
-function relayed(topic: string, message: WireMessage & { position?: Position }): RelayedMessage {
-  const { node, number, id, data, position } = message;
-  return {
-    topic,
-    data,
-    node,
-    number,
-    ...(id === undefined ? {} : { id }),
-    ...(position === undefined ? {} : { position }),
-  };
 }

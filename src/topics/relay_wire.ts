@@ -1,5 +1,5 @@
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
-import type { Message } from "./types.ts";
+import type { Message, Position, RelayedMessage } from "./types.ts";
 
 /** A message between nodes. */
 export interface WireMessage {
@@ -131,4 +131,25 @@ export function encodeTopic(topic: string): string {
 /** Returns the bytes of a message's data: of text, its UTF-8. */
 export function byteLengthOf(data: Message): number {
   return typeof data === "string" ? encoder.encode(data).length : data.length;
+}
+
+/** Returns the form of a message between nodes. */
+export function wireOf({ node, id, data }: RelayedMessage, number: number): WireMessage {
+  return { node, number, id, data };
+}
+
+/** Returns the form of a message for the topics of a node. */
+export function relayed(
+  topic: string,
+  message: WireMessage & { position?: Position },
+): RelayedMessage {
+  const { node, number, id, data, position } = message;
+  return {
+    topic,
+    data,
+    node,
+    number,
+    ...(id === undefined ? {} : { id }),
+    ...(position === undefined ? {} : { position }),
+  };
 }
