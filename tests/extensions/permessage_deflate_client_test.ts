@@ -165,6 +165,6 @@ test("PerMessageDeflate rejects an unknown value of the option offers", () => {
   );
   assertEquals(
     error.message,
-    'Cannot use option offers: expected "all", "limited" or "plain", got none',
+    'Cannot use option offers: expected "all", "limited" or "plain", got "none"',
   );
 });

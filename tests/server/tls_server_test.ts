@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { connect, type HandshakeError, WebSocketError } from "../../mod.ts";
+import { connect, type HandshakeError, serve, WebSocketError } from "../../mod.ts";
 import {
   assert,
   assertEquals,
@@ -100,7 +100,7 @@ test("serve refuses an invalid certificate, and TLS on a Unix socket", () => {
     assert(!error.message.includes(elsewhere.key.slice(30, 60)), "nothing of the key");
   }
   const options = { tls: { cert, key }, path: "/tmp/never" };
-  assertThrows(() => serving(echo, options), TypeError, "TLS is for TCP");
+  assertThrows(() => serve(options, echo), TypeError, "TLS is for TCP");
 });
 
 test("serve gives https URLs if `scheme` says that a proxy ends TLS", async () => {
