@@ -3,7 +3,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runtime, spawn } from "../harness.ts";
-import type { Child } from "../harness.ts";
+import type { Child, Exit } from "../harness.ts";
 
 /**
  * Sends the process a signal, as a shell does. The child's own `kill()` is not used: after it, Deno
@@ -21,6 +21,20 @@ export interface Example {
   port: number;
 }
 
+function spawnExample(path: string, env: Record<string, string>): Child {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const args = runtime === "deno" ? ["run", "-A"] : [];
+  return spawn(process.execPath, [...args, `examples/${path}`], {
+    cwd: root,
+    env: { HOST: "127.0.0.1", NO_COLOR: "1", ...env },
+  });
+}
+
+/** Runs the example at `path` under examples/ to its end, with variables of the environment. */
+export function runExample(path: string, env: Record<string, string>): Promise<Exit> {
+  return spawnExample(path, env).exited;
+}
+
 /**
  * Starts the example at `path` under examples/. The default port is any that is free.
  *
@@ -31,12 +45,7 @@ export async function startExample(
   port = 0,
   env: Record<string, string> = {},
 ): Promise<Example> {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const args = runtime === "deno" ? ["run", "-A"] : [];
-  const child = spawn(process.execPath, [...args, `examples/${path}`], {
-    cwd: root,
-    env: { PORT: String(port), HOST: "127.0.0.1", NO_COLOR: "1", ...env },
-  });
+  const child = spawnExample(path, { PORT: String(port), ...env });
   const [, listensAt] = await child.waitForLine(/\/\/localhost:(\d+)\/$/);
   return { child, port: Number(listensAt) };
 }

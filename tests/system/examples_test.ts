@@ -1,7 +1,7 @@
 // The examples, each as a process, with the runtime's own WebSocket as the client.
 import type { ServerMessage } from "../../examples/chat/chat.ts";
-import { signal, startExample } from "./example_process.ts";
-import { assert, assertEquals, deadline, onTestEnd, test } from "../harness.ts";
+import { runExample, signal, startExample } from "./example_process.ts";
+import { assert, assertEquals, canRun, deadline, onTestEnd, test, testIf } from "../harness.ts";
 
 /** The runtime's own WebSocket, with its messages in a queue. */
 class Client {
@@ -257,4 +257,51 @@ test("the dashboard's slow client gets new prices, and its page is served", asyn
   signal(example, "SIGTERM");
   const { code, stderr } = await deadline(child.exited, 10_000, "the end of the dashboard");
   assertEquals([code, stderr], [0, ""]);
+});
+
+const programs = [canRun("nats-server"), canRun("redis-server")];
+
+testIf(
+  programs.includes(true) || programs[0]!,
+  "the cluster's messages cross its servers, and those that a killed broker loses are counted",
+  async () => {
+    const example = await startExample("cluster/main.ts");
+    const { child, port } = example;
+    const at = `http://127.0.0.1:${port}`;
+    const page = await (await fetch(`${at}/`)).text();
+    assert(page.includes("<title>Cluster</title>"));
+    for (const path of ["/app.js", "/feed.js", "/style.css"]) {
+      const file = await fetch(`${at}${path}`);
+      assertEquals([file.status, (await file.text()).length > 100], [200, true]);
+    }
+    const { ports } = await (await fetch(`${at}/nodes`)).json();
+    const client = await open(
+      new Client(`ws://127.0.0.1:${ports["node 1"]}/`, ["sluice.topics.v1"]),
+    );
+    client.socket.send('{"subscribe":"ticks"}');
+    const until = async (condition: (text: string) => boolean) => {
+      while (!condition(await client.next() as string));
+    };
+    await until((text) => text.includes("node 2: "));
+    const killed = await fetch(`${at}/kill/broker`, { method: "POST" });
+    assertEquals([killed.status, await killed.text()], [202, ""]);
+    await until((text) => text.startsWith("{") && JSON.parse(text).count > 0);
+    await until((text) => text.includes("node 2: "));
+
+    await (await fetch(`${at}/kill/node%201`, { method: "POST" })).body?.cancel();
+    await deadline(client.closed, 5_000, "the end of node 1");
+    const get = await fetch(`${at}/kill/broker`);
+    assertEquals([get.status, await get.text()], [405, "Expected POST\n"]);
+    signal(example, "SIGTERM");
+    const { code, stderr } = await deadline(child.exited, 10_000, "the end of the cluster");
+    assertEquals([code, stderr], [0, ""]);
+  },
+);
+
+test("the cluster says what it needs if there is no broker", async () => {
+  const { code, stderr } = await runExample("cluster/main.ts", { PATH: "/nowhere" });
+  assertEquals([code, stderr], [
+    1,
+    "The example needs a broker: install nats-server or redis-server (apt, brew).\n",
+  ]);
 });
