@@ -203,7 +203,7 @@ export class TopicSubscription implements Subscription {
     while (queue !== undefined && queue.length > 0) {
       if (!this.subscriber.isOpen) return true;
       if (this.subscriber.isSlow) return false;
-      const { data, publication, gap } = queue.shift()!;
+      const { message, gap } = queue.shift()!;
       this.#context.counts.waiting--;
       this.#tellGap(gap);
       // The callback may have ended the subscription, and with it this message.
@@ -211,8 +211,8 @@ export class TopicSubscription implements Subscription {
         this.#drop(1);
         return true;
       }
-      const message = data ?? this.#encode(publication!);
-      if (message === undefined || this.#send(message) !== "sent") {
+      const data = message instanceof SharedMessage ? message : this.#encode(message);
+      if (data === undefined || this.#send(data) !== "sent") {
         this.#drop(1);
         queue.skip();
       }

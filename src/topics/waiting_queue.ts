@@ -1,16 +1,13 @@
 import { GapCount } from "./gap_count.ts";
-import { SharedMessage } from "../connection/shared_message.ts";
+import type { SharedMessage } from "../connection/shared_message.ts";
 import type { Publication, WhenSlow } from "./types.ts";
 
 /** A message that waits for a slow peer. */
 export interface Waiting {
-  /** The encoded message; `undefined` until a kept message is encoded. */
-  data: SharedMessage | undefined;
-  /** A kept message that is sent again. */
-  publication: Publication | undefined;
+  /** The encoded message, or a kept message that is encoded when it is sent. */
+  readonly message: SharedMessage | Publication;
   /** The number of messages missing before it. */
-  gap: GapCount | undefined;
-  readonly key: unknown;
+  readonly gap: GapCount | undefined;
 }
 
 /** The result of {@linkcode WaitingQueue.add}: the message waits, is dropped, or does not fit. */
@@ -23,9 +20,16 @@ export type Added = "waiting" | "dropped" | "full";
 export class WaitingQueue {
   readonly #policy: WhenSlow;
   readonly #max: number;
-  #items: Waiting[] = [];
+  /** Messages without objects of their own: many peers may be slow, with the same messages. */
+  #items: (SharedMessage | Publication)[] = [];
   #head = 0;
-  #byKey: Map<unknown, Waiting> | undefined;
+  /** The number of messages removed from the front of `#items`: a message's number is this and its index. */
+  #removed = 0;
+  /** The numbers of missing messages, by the number of the message after them. */
+  #gaps: Map<number, GapCount> | undefined;
+  /** For `"latest"`: the keys of the messages, and the numbers of the messages by key. */
+  #keys: unknown[] | undefined;
+  #byKey: Map<unknown, number> | undefined;
   /** The number of replayed messages at the front, which do not count for `max`. */
   #replayed = 0;
   /** The number of messages missing at the end. */
@@ -43,9 +47,7 @@ export class WaitingQueue {
 
   /** Adds kept messages. The queue must be empty. */
   replay(publications: Publication[]): void {
-    for (const publication of publications) {
-      this.#items.push({ ...contentOf(publication), gap: undefined, key: undefined });
-    }
+    for (const publication of publications) this.#items.push(publication);
     this.#replayed = publications.length;
   }
 
@@ -55,13 +57,11 @@ export class WaitingQueue {
    * @returns The result, and the number of messages that the new one has displaced.
    */
   add(message: SharedMessage | Publication, key: unknown): { added: Added; displaced: number } {
-    if (this.#policy === "latest") {
-      const same = this.#byKey?.get(key);
-      if (same !== undefined) {
-        Object.assign(same, contentOf(message));
-        (same.gap ??= new GapCount()).addSlow(1);
-        return { added: "waiting", displaced: 1 };
-      }
+    const same = this.#byKey?.get(key);
+    if (same !== undefined) {
+      this.#items[same - this.#removed] = message;
+      this.#gapBefore(same).addSlow(1);
+      return { added: "waiting", displaced: 1 };
     }
     if (this.length - this.#replayed < this.#max) {
       this.#push(message, key);
@@ -72,13 +72,12 @@ export class WaitingQueue {
       this.skip();
       return { added: "dropped", displaced: 0 };
     }
-    const oldest = this.shift()!;
-    const next = this.#items[this.#head];
-    const gap = next === undefined
+    const { gap: missing } = this.shift()!;
+    const gap = this.length === 0
       ? this.#gapAtEnd ??= new GapCount()
-      : next.gap ??= new GapCount();
+      : this.#gapBefore(this.#removed + this.#head);
     gap.addSlow(1);
-    if (oldest.gap !== undefined) gap.add(oldest.gap);
+    if (missing !== undefined) gap.add(missing);
     this.#push(message, key);
     return { added: "waiting", displaced: 1 };
   }
@@ -95,16 +94,21 @@ export class WaitingQueue {
 
   /** Removes and returns the oldest message. */
   shift(): Waiting | undefined {
-    const oldest = this.#items[this.#head];
-    if (oldest === undefined) return undefined;
+    const message = this.#items[this.#head];
+    if (message === undefined) return undefined;
+    const number = this.#removed + this.#head;
+    const gap = this.#gaps?.get(number);
+    this.#gaps?.delete(number);
+    if (this.#keys !== undefined) this.#byKey!.delete(this.#keys[this.#head]);
     this.#head++;
     if (this.#replayed > 0) this.#replayed--;
-    if (this.#byKey?.get(oldest.key) === oldest) this.#byKey.delete(oldest.key);
     if (this.length === 0 || (this.#head > 256 && this.#head * 2 > this.#items.length)) {
       this.#items = this.#items.slice(this.#head);
+      this.#keys = this.#keys?.slice(this.#head);
+      this.#removed += this.#head;
       this.#head = 0;
     }
-    return oldest;
+    return { message, gap };
   }
 
   /** Returns and clears the number of messages missing at the end. */
@@ -115,17 +119,19 @@ export class WaitingQueue {
   }
 
   #push(message: SharedMessage | Publication, key: unknown): void {
+    const number = this.#removed + this.#items.length;
     const gap = this.takeGapAtEnd();
-    const waiting: Waiting = { ...contentOf(message), gap, key };
-    this.#items.push(waiting);
-    if (this.#policy === "latest") (this.#byKey ??= new Map()).set(key, waiting);
+    if (gap !== undefined) (this.#gaps ??= new Map()).set(number, gap);
+    this.#items.push(message);
+    if (this.#policy !== "latest") return;
+    (this.#keys ??= []).push(key);
+    (this.#byKey ??= new Map()).set(key, number);
   }
-}
 
-function contentOf(
-  message: SharedMessage | Publication,
-): Pick<Waiting, "data" | "publication"> {
-  return message instanceof SharedMessage
-    ? { data: message, publication: undefined }
-    : { data: undefined, publication: message };
+  #gapBefore(number: number): GapCount {
+    this.#gaps ??= new Map();
+    let gap = this.#gaps.get(number);
+    if (gap === undefined) this.#gaps.set(number, gap = new GapCount());
+    return gap;
+  }
 }
