@@ -7,8 +7,8 @@ import type { Message, Peer, Subscription, Topics } from "./types.ts";
 /** The time between two heartbeats of a node, in milliseconds. */
 const HEARTBEAT = 1000;
 
-/** The silence of a node after which its members count as left, in milliseconds. */
-const SILENCE = 3000;
+/** The silence of a node after which its members count as left, in milliseconds: with HEARTBEAT under 4 s. */
+const SILENCE = 2800;
 
 /** The longest delay of a timer, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
