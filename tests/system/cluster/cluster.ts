@@ -38,6 +38,8 @@ export interface ClusterOptions {
   heartbeat?: number;
   /** The longest delay of a subscriber before it connects again, in milliseconds. @default {30000} */
   maxDelay?: number;
+  /** How many of the nodes, the first ones, have subscribers. @default {undefined} all */
+  subscribedNodes?: number;
 }
 
 /** A node. */
@@ -83,8 +85,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { nodes, subscribers, connections, topics, hasProxies, heartbeat, maxDelay } =
-      this.#options;
+    const { nodes, subscribers, connections, topics, hasProxies } = this.#options;
+    const { heartbeat, maxDelay, subscribedNodes } = this.#options;
     await this.broker.start();
     const { tcp, webSocket } = this.broker.ports;
     for (const [index, [runtime, client]] of nodes.entries()) {
@@ -101,7 +103,7 @@ export class Cluster implements AsyncDisposable {
       node.config.port = await node.process.ask<number>("port");
       this.#published.set(node.config.name, {});
     }
-    const ports = this.nodes.map(({ config }) => config.port);
+    const ports = this.nodes.slice(0, subscribedNodes).map(({ config }) => config.port);
     for (const runtime of subscribers) {
       const config = {
         ports,
