@@ -107,6 +107,55 @@ export class ReadBuffer {
   }
 }
 
+/** The most objects that are kept for later writes. */
+const MAX_IDLE_WRITES = 1024;
+
+const idleWrites: PendingWrite[] = [];
+
+/**
+ * A write of one transport until all bytes are written. An async function would create a frame, a promise
+ * and two closures for each; this object is used again, and an idle connection has none.
+ */
+class PendingWrite {
+  #transport: DenoTransport | undefined;
+  #conn: DenoConn | undefined;
+  #rest: Uint8Array | undefined;
+  readonly #onWritten = (count: number): void => this.#continue(count);
+  readonly #onError = (error: unknown): void => this.#end().writeFailed(error);
+
+  /** Writes the bytes, then calls `written()` or `writeFailed()` of the transport. */
+  start(transport: DenoTransport, conn: DenoConn, bytes: Uint8Array): void {
+    this.#transport = transport;
+    this.#conn = conn;
+    this.#rest = bytes;
+    this.#write(conn, bytes);
+  }
+
+  #write(conn: DenoConn, bytes: Uint8Array): void {
+    try {
+      conn.write(bytes).then(this.#onWritten, this.#onError);
+    } catch (error) {
+      Promise.reject(error).catch(this.#onError);
+    }
+  }
+
+  #continue(count: number): void {
+    const rest = this.#rest!;
+    if (count === rest.length) return this.#end().written();
+    this.#rest = rest.subarray(count);
+    this.#transport!.progressed();
+    this.#write(this.#conn!, this.#rest);
+  }
+
+  /** Makes itself available for another write. Returns the transport. */
+  #end(): DenoTransport {
+    const transport = this.#transport!;
+    this.#transport = this.#conn = this.#rest = undefined;
+    if (idleWrites.length < MAX_IDLE_WRITES) idleWrites.push(this);
+    return transport;
+  }
+}
+
 /** A {@linkcode Transport} over a `Deno.Conn`. */
 export class DenoTransport implements Transport {
   /** All reads use one buffer, since allocating one costs as much as a read. */
@@ -275,22 +324,26 @@ export class DenoTransport implements Transport {
     if (!this.#isClosed) this.#conn.closeWrite().catch(() => {});
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  #write(bytes: Uint8Array): void {
     this.#isWriting = true;
-    try {
-      let rest = bytes;
-      while (true) {
-        const count = await this.#conn.write(rest);
-        if (count === rest.length) break;
-        rest = rest.subarray(count);
-        if (!this.#isClosed) this.#handler!.progress?.();
-      }
-    } catch (error) {
-      return this.#close(error);
-    }
+    (idleWrites.pop() ?? new PendingWrite()).start(this, this.#conn, bytes);
+  }
+
+  /** PendingWrite: a part of the bytes has been written. */
+  progressed(): void {
+    if (!this.#isClosed) this.#handler!.progress?.();
+  }
+
+  /** PendingWrite: all bytes have been written. */
+  written(): void {
     this.#isWriting = false;
     if (this.#isShutdown) this.#closeWrite();
     if (!this.#isClosed) this.#handler!.drain();
+  }
+
+  /** PendingWrite: the write has failed. */
+  writeFailed(error: unknown): void {
+    this.#close(error);
   }
 
   /** Closes once; later errors come from operations that the close itself has ended. */
