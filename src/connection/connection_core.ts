@@ -393,20 +393,13 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.closeInfo = info;
     this.#whenClosed?.resolve(info);
     this.#readers?.onClose(info);
-    if (this.isHandled) this.updateMemoryUsage();
-    else this.#account?.close();
+    this.updateMemoryUsage();
     // Before the callback `close`, in which the server's `connections` does not have the socket.
     this.settings.onClosed?.(this.socket);
     this.#consumer?.onClose?.(info, this);
   }
 
-  /** The handler function has returned. */
-  handlerReturned(): void {
-    this.isHandled = false;
-    if (this.isClosed) this.#account?.close();
-  }
-
-  /** The memory usage of the connection, in bytes. After the end, that of unread messages. */
+  /** The memory usage of the connection, in bytes. After the end, of what a handler may read. */
   get memoryUsage(): number {
     if (this.isClosed) return this.isHandled ? this.#readers?.memoryUsage ?? 0 : 0;
     return (this.#receiver?.memoryUsage ?? 0) + this.sender.memoryUsage +

@@ -94,6 +94,7 @@ async function run<Data>(
   } catch (error) {
     core.handlerFailed(error);
   }
-  core.handlerReturned();
+  core.isHandled = false;
+  core.updateMemoryUsage();
   onReturned?.(socket);
 }
