@@ -54,6 +54,8 @@ export class MemoryTransport implements Transport {
   /** The bytes that this end has sent and the other has not read. */
   #pipe: Uint8Array[] = [];
   #pipeLength = 0;
+  /** The number of bytes of the first chunk in the pipe that the other end has read. */
+  #readBytes = 0;
   /** The part of the last `write()` for which the pipe had no room. */
   #rest: Uint8Array | undefined;
   #isShutdown = false;
@@ -149,8 +151,7 @@ export class MemoryTransport implements Transport {
     this.#onClosed();
     // Data of the other end is not read any more. That end closes by itself, after its `end()`.
     const peer = this.#peer!;
-    peer.#pipe = [];
-    peer.#pipeLength = 0;
+    peer.#empty();
     peer.#rest = undefined;
   }
 
@@ -162,8 +163,7 @@ export class MemoryTransport implements Transport {
   /** Resets the connection: both ends are closed, and bytes in flight are lost. */
   reset(error: unknown = new Error("Connection reset by peer")): void {
     if (this.#isClosed) return;
-    this.#pipe = [];
-    this.#pipeLength = 0;
+    this.#empty();
     this.#onClosed();
     queueMicrotask(() => this.#peer!.#onClosed(error));
   }
@@ -189,11 +189,8 @@ export class MemoryTransport implements Transport {
     const peer = this.#peer!;
     const handler = peer.#handler;
     if (this.#isStalled || peer.#isClosed || peer.#isPaused || handler === undefined) return;
-    const next = this.#pipe.shift();
-    if (next !== undefined) {
-      const chunk = next.length <= this.#maxChunk ? next : next.slice(0, this.#maxChunk);
-      if (chunk.length < next.length) this.#pipe.unshift(next.subarray(chunk.length));
-      this.#pipeLength -= chunk.length;
+    const chunk = this.#read();
+    if (chunk !== undefined) {
       this.#refill();
       this.#schedule();
       handler.data(chunk);
@@ -202,6 +199,25 @@ export class MemoryTransport implements Transport {
       this.#endDelivered = true;
       handler.end();
     }
+  }
+
+  /** Takes the next chunk out of the pipe. */
+  #read(): Uint8Array | undefined {
+    const first = this.#pipe[0];
+    if (first === undefined) return undefined;
+    const start = this.#readBytes;
+    const end = Math.min(first.length, start + this.#maxChunk);
+    const isWhole = end === first.length;
+    if (isWhole) this.#pipe.shift();
+    this.#readBytes = isWhole ? 0 : end;
+    this.#pipeLength -= end - start;
+    return isWhole && start === 0 ? first : first.slice(start, end);
+  }
+
+  #empty(): void {
+    this.#pipe = [];
+    this.#pipeLength = 0;
+    this.#readBytes = 0;
   }
 
   #refill(): void {
