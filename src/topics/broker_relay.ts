@@ -64,6 +64,8 @@ export class BrokerRelay implements Relay {
   readonly #questions = new Map<number, Question>();
   readonly #probes = new Map<number, Probe>();
   readonly #timeouts = new Timeouts();
+  readonly #instance: string = crypto.randomUUID();
+  #hasTwin = false;
   #node: RelayNode | undefined;
   #ticks: ReturnType<typeof setInterval> | undefined;
   #count = 0;
@@ -204,7 +206,8 @@ export class BrokerRelay implements Relay {
   }
 
   #sendHeartbeat(): void {
-    this.#say({ type: "heartbeat", node: this.#node!.id, numbers: this.#announce() });
+    const numbers = this.#announce();
+    this.#say({ type: "heartbeat", node: this.#node!.id, instance: this.#instance, numbers });
   }
 
   /** Returns the last numbers of topics with recent messages. */
@@ -248,7 +251,8 @@ export class BrokerRelay implements Relay {
     if (!isOwn && control.type !== "bye") this.#nodes.set(control.node, now);
     switch (control.type) {
       case "heartbeat":
-        if (isOwn) {
+        if (isOwn && control.instance !== this.#instance) this.#reportTwin(id);
+        else if (isOwn) {
           this.#echoedAt = now;
           this.#setUp(true);
         } else this.#report(this.#tracker.heartbeat(control.node, control.numbers, now));
@@ -277,6 +281,13 @@ export class BrokerRelay implements Relay {
         this.#nodes.delete(control.node);
         this.#report(this.#tracker.end(control.node, control.numbers));
     }
+  }
+
+  /** Reports another node with the id of this one, once: they do not receive each other's messages. */
+  #reportTwin(id: string): void {
+    if (this.#hasTwin) return;
+    this.#hasTwin = true;
+    this.#node?.error(new DOMException(`Another node has the id ${id}`, "InvalidStateError"));
   }
 
   #report(losses: Loss[]): void {

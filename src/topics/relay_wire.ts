@@ -72,8 +72,8 @@ function latin1(bytes: Uint8Array): string {
 
 /** A control message between nodes. */
 export type NodeControl =
-  /** A heartbeat: the last numbers of topics with recent messages. */
-  | { type: "heartbeat"; node: string; numbers: Record<string, number> }
+  /** A heartbeat: the last numbers of topics with recent messages. `instance` tells nodes of one name apart. */
+  | { type: "heartbeat"; node: string; instance: string; numbers: Record<string, number> }
   /** A question for the numbers of topics. */
   | { type: "question"; node: string; question: number; topics: string[] }
   /** The answer of a node to the question. */
@@ -95,9 +95,9 @@ export function decodeControl(payload: string | Uint8Array): NodeControl | undef
   try {
     const text = typeof payload === "string" ? payload : decoder.decode(payload);
     const control = JSON.parse(text) as Record<string, unknown>;
-    const { type, node, to, question, probe, age, numbers, topics } = control;
+    const { type, node, instance, to, question, probe, age, numbers, topics } = control;
     if (typeof node !== "string" || !/^[\w-]{1,64}$/.test(node)) return undefined;
-    const isValid = type === "heartbeat" && isNumbers(numbers) ||
+    const isValid = type === "heartbeat" && typeof instance === "string" && isNumbers(numbers) ||
       type === "question" && isNumber(question) && isTexts(topics) ||
       type === "answer" && typeof to === "string" && isNumber(question) && isNumber(age) &&
         isNumbers(numbers) ||

@@ -43,7 +43,7 @@ test("decode() takes no garbage", () => {
 
 test("decodeControl() takes what nodes say, and no garbage", () => {
   const controls = [
-    { type: "heartbeat", node: "a", numbers: { x: 1 } },
+    { type: "heartbeat", node: "a", instance: "i", numbers: { x: 1 } },
     { type: "question", node: "a", question: 1, topics: ["x"] },
     { type: "answer", node: "a", to: "b", question: 1, age: 1.5, numbers: {} },
     { type: "probe", node: "a", probe: 1 },
@@ -64,8 +64,9 @@ test("decodeControl() takes what nodes say, and no garbage", () => {
     '{"type":"bye","node":"a"}',
     '{"type":"bye","node":"a b","numbers":{}}',
     '{"type":"other","node":"a"}',
-    '{"type":"heartbeat","node":"a"}',
-    '{"type":"heartbeat","node":"a","numbers":{"x":-1}}',
+    '{"type":"heartbeat","node":"a","instance":"i"}',
+    '{"type":"heartbeat","node":"a","numbers":{}}',
+    '{"type":"heartbeat","node":"a","instance":"i","numbers":{"x":-1}}',
     '{"type":"question","node":"a","question":1,"topics":[1]}',
     '{"type":"answer","node":"a","question":1,"age":1,"numbers":{}}',
   ];

@@ -1,0 +1,188 @@
+import { BrokerRelay } from "../../src/topics/broker_relay.ts";
+import type { RelayedMessage } from "../../src/topics/types.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  delay,
+  eventually,
+  onTestEnd,
+  test,
+} from "../harness.ts";
+import { FakeHub } from "./fake_broker.ts";
+
+const HEARTBEAT = 50;
+
+/** A node on a broker: its relay, and what it was told. */
+async function node(hub: FakeHub, id: string, waits = true) {
+  const broker = hub.connect();
+  const relay = new BrokerRelay(broker, { prefix: "test", heartbeat: HEARTBEAT });
+  const seen = {
+    received: [] as unknown[],
+    lost: [] as (number | undefined)[],
+    states: [] as boolean[],
+    errors: [] as string[],
+  };
+  onTestEnd(async () => await relay[Symbol.asyncDispose]());
+  const started = relay.start({
+    id,
+    receive: ({ data }) => seen.received.push(data),
+    gap: ({ count }) => seen.lost.push(count),
+    state: (isUp) => seen.states.push(isUp),
+    error: (error) => seen.errors.push((error as Error).message),
+  });
+  if (waits) await started;
+  const send = (data: string) => relay.send({ topic: "x", data, node: id });
+  return { broker, relay, send, started, ...seen };
+}
+
+/** Two nodes that know each other; the second one receives the topic. */
+async function pair() {
+  const hub = new FakeHub();
+  const [a, b] = [await node(hub, "a"), await node(hub, "b")];
+  await b.relay.subscribe("x", false);
+  return { hub, a, b };
+}
+
+test("BrokerRelay carries messages to the other nodes that receive the topic", async () => {
+  const { a, b } = await pair();
+  const confirm = a.send("1");
+  b.send("own");
+  await confirm();
+  assertEquals([a.received, b.received, b.lost], [[], ["1"], []]);
+});
+
+test("BrokerRelay counts what a node has missed while its broker's client was deaf", async () => {
+  const { a, b } = await pair();
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = true;
+  for (let n = 2; n <= 4; n++) a.send(`${n}`);
+  await eventually(() => b.states.includes(false), 5000, "the broker is out of reach");
+  // The other node has said all its heartbeats with the number by now.
+  await delay(4 * HEARTBEAT);
+  assert(b.broker.renewals > 0);
+  b.broker.isDeaf = false;
+  await eventually(() => b.lost.length > 0, 5000, "the loss");
+  a.send("5");
+  await delay(1);
+  assertEquals([b.received, b.lost], [["1", "5"], [3]]);
+});
+
+test("BrokerRelay announces again what it has sent while the broker was out of reach", async () => {
+  const { a, b } = await pair();
+  a.send("1");
+  await delay(1);
+  a.broker.isMute = true;
+  await eventually(() => a.states.includes(false), 5000, "the broker is out of reach");
+  a.send("2");
+  await delay(5 * HEARTBEAT);
+  assertEquals(b.lost, []);
+  a.broker.isMute = false;
+  await eventually(() => b.lost.length > 0, 5000, "the loss");
+  assertEquals([b.received, b.lost], [["1"], [1]]);
+});
+
+test("BrokerRelay tells of its last numbers when it ends", async () => {
+  const { hub, a, b } = await pair();
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = true;
+  a.send("2");
+  await delay(1);
+  b.broker.isDeaf = false;
+  await a.relay[Symbol.asyncDispose]();
+  await delay(1);
+  assertEquals([b.received, b.lost, hub.said("bye").length], [["1"], [1], 1]);
+});
+
+test("BrokerRelay settles everything that is pending when it ends", async () => {
+  const { a } = await pair();
+  const stored = a.relay.store({ topic: "k", data: "1", node: "a" }, { messages: 1, age: 1 });
+  a.broker.isMute = true;
+  const confirmed = a.send("1")();
+  const ready = a.relay.subscribe("y", false);
+  await Promise.all([
+    assertRejects(() => stored, DOMException, "the relay has ended"),
+    assertRejects(() => confirmed, DOMException, "the connection was lost"),
+    a.relay[Symbol.asyncDispose](),
+  ]);
+  await ready;
+});
+
+test("BrokerRelay tells a later subscriber's caller only once earlier losses are reported", async () => {
+  const { a, b } = await pair();
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = true;
+  a.send("2");
+  await delay(1);
+  b.broker.isDeaf = false;
+  assertEquals(b.lost, []);
+  await b.relay.subscribe("x", false);
+  assertEquals(b.lost, [1]);
+});
+
+test("BrokerRelay shares one question among subscribers of the same time", async () => {
+  const { hub, b } = await pair();
+  const before = hub.said("question").length;
+  await Promise.all(Array.from({ length: 100 }, () => b.relay.subscribe("x", false)));
+  assert(hub.said("question").length - before <= 3, `${hub.said("question").length - before}`);
+});
+
+test("BrokerRelay starts once the broker is within reach", async () => {
+  const hub = new FakeHub();
+  const broker = hub.connect();
+  broker.isDeaf = true;
+  const relay = new BrokerRelay(broker, { prefix: "test", heartbeat: HEARTBEAT });
+  onTestEnd(async () => await relay[Symbol.asyncDispose]());
+  let isStarted = false;
+  const callbacks = { receive(_: RelayedMessage) {}, gap() {}, state() {}, error() {} };
+  const started = relay.start({ id: "a", ...callbacks }).then(() => isStarted = true);
+  await eventually(() => broker.renewals > 0, 5000, "a renewal");
+  assertEquals(isStarted, false);
+  broker.isDeaf = false;
+  await started;
+});
+
+test("two nodes with one id are reported, once each", async () => {
+  const hub = new FakeHub();
+  const [a, b] = [await node(hub, "same"), await node(hub, "same")];
+  await delay(4 * HEARTBEAT);
+  const error = ["Another node has the id same"];
+  assertEquals([a.errors, b.errors], [error, error]);
+  // The heartbeats of one do not keep the other up.
+  a.broker.isMute = true;
+  await eventually(() => a.states.includes(false), 5000, "the broker is out of reach");
+});
+
+test("garbage on the channels of a relay does nothing", async () => {
+  const { hub, a, b } = await pair();
+  const garbage = [
+    "",
+    "{",
+    "null",
+    "a 1 t -",
+    "\0".repeat(1000),
+    new Uint8Array([0xff, 0x0a]),
+    '{"type":"heartbeat","node":"ghost","instance":"","numbers":{"x":9007199254740991,"__proto__":1}}',
+    '{"type":"answer","node":"ghost","to":"b","question":1e9,"age":0,"numbers":{"x":5}}',
+    '{"type":"question","node":"ghost","question":1,"topics":["__proto__","constructor"]}',
+    '{"type":"bye","node":"ghost","numbers":{"x":5}}',
+  ];
+  for (const channel of ["test.n", "test.t.x", "test.t.unknown"]) {
+    for (const payload of garbage) hub.publish(channel, payload);
+  }
+  await a.send("1")();
+  await delay(3 * HEARTBEAT);
+  assertEquals([b.received, b.lost, a.errors, b.errors], [["1"], [], [], []]);
+});
+
+test("a message that comes twice is received once", async () => {
+  const { hub, a, b } = await pair();
+  await a.send("1")();
+  const [channel, payload] = hub.log.find(([, payload]) => payload.endsWith("\n1"))!;
+  hub.publish(channel, payload);
+  await a.send("2")();
+  assertEquals([b.received, b.lost], [["1", "2"], []]);
+});

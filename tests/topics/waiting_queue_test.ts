@@ -1,0 +1,90 @@
+import { SharedMessage } from "../../src/connection/shared_message.ts";
+import { WaitingQueue } from "../../src/topics/waiting_queue.ts";
+import type { Publication } from "../../src/topics/types.ts";
+import { assertEquals, test } from "../harness.ts";
+
+const message = (text: string) => new SharedMessage(text);
+
+/** What a queue holds: each message with the gaps before it, and the gap at its end. */
+function contents(queue: WaitingQueue): unknown[] {
+  const all: unknown[] = [];
+  while (queue.length > 0) {
+    const { message, gap } = queue.shift()!;
+    all.push(...gap?.of("x").map(({ count, why }) => `${why} ${count}`) ?? []);
+    all.push(message.data);
+  }
+  const end = queue.takeGapAtEnd();
+  all.push(...end?.of("x").map(({ count, why }) => `${why} ${count}`) ?? []);
+  return all;
+}
+
+test('WaitingQueue "close" takes up to its maximum, and no more', () => {
+  const queue = new WaitingQueue("close", 2);
+  const added = ["1", "2", "3"].map((text) => queue.add(message(text), undefined).added);
+  assertEquals(added, ["waiting", "waiting", "full"]);
+  assertEquals([queue.length, contents(queue), queue.shift()], [2, ["1", "2"], undefined]);
+});
+
+test('WaitingQueue "drop-oldest" counts at the front, "drop-newest" at the end', () => {
+  const oldest = new WaitingQueue("drop-oldest", 2);
+  const newest = new WaitingQueue("drop-newest", 2);
+  const results = ["1", "2", "3", "4"].map((text) => [
+    oldest.add(message(text), undefined).displaced,
+    newest.add(message(text), undefined).added,
+  ]);
+  assertEquals(results, [[0, "waiting"], [0, "waiting"], [1, "dropped"], [1, "dropped"]]);
+  assertEquals(contents(oldest), ["slow 2", "3", "4"]);
+  assertEquals(contents(newest), ["1", "2", "slow 2"]);
+});
+
+test('WaitingQueue "drop-oldest" with one place adds the gaps of what it drops', () => {
+  const queue = new WaitingQueue("drop-oldest", 1);
+  queue.skipLost(3);
+  queue.add(message("1"), undefined);
+  queue.skipLost(2);
+  assertEquals(queue.add(message("2"), undefined), { added: "waiting", displaced: 1 });
+  assertEquals(contents(queue), ["relay 5", "slow 1", "2"]);
+});
+
+test('WaitingQueue "latest" replaces the message of the same key, at its place', () => {
+  const queue = new WaitingQueue("latest", 2);
+  queue.add(message("a1"), "a");
+  queue.add(message("b1"), "b");
+  assertEquals(queue.add(message("a2"), "a"), { added: "waiting", displaced: 1 });
+  assertEquals(queue.add(message("c1"), "c"), { added: "waiting", displaced: 1 });
+  assertEquals(contents(queue), ["slow 2", "b1", "c1"]);
+  queue.add(message("a3"), "a");
+  assertEquals(contents(queue), ["a3"], "the key of a message that has gone is free");
+});
+
+test("WaitingQueue counts lost messages at the end, an unknown number as unknown", () => {
+  const queue = new WaitingQueue("close", 9);
+  queue.skipLost(2);
+  queue.skip();
+  queue.add(message("1"), undefined);
+  queue.skipLost(1);
+  queue.skipLost(undefined);
+  assertEquals(contents(queue), ["relay 2", "slow 1", "1", "relay undefined"]);
+  assertEquals(queue.takeGapAtEnd(), undefined);
+});
+
+test("WaitingQueue does not count what is sent again for its maximum", () => {
+  const queue = new WaitingQueue("close", 1);
+  const kept = [1, 2, 3].map((n): Publication => ({ topic: "x", data: `kept ${n}` }));
+  queue.replay(kept);
+  assertEquals(queue.add(message("1"), undefined).added, "waiting");
+  assertEquals(queue.add(message("2"), undefined).added, "full");
+  queue.shift();
+  assertEquals(queue.add(message("2"), undefined).added, "full", "a kept message makes no room");
+  assertEquals(contents(queue), ["kept 2", "kept 3", "1"]);
+});
+
+test("WaitingQueue keeps the order over many messages", () => {
+  const queue = new WaitingQueue("close", Infinity);
+  const out: unknown[] = [];
+  for (let n = 0; n < 3000; n++) {
+    queue.add(message(`${n}`), undefined);
+    if (n % 3 > 0) out.push(queue.shift()?.message.data);
+  }
+  assertEquals(out.concat(contents(queue)), Array.from({ length: 3000 }, (_, n) => `${n}`));
+});
