@@ -1,6 +1,7 @@
 import { MessageTooBigError, ProtocolError } from "../../src/protocol/errors.ts";
 import type { Frame, FrameInit } from "../../src/protocol/frame.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
+import { PerMessageDeflateCodec } from "../../src/extensions/permessage_deflate_codec.ts";
 import { assert, assertEquals, assertThrows, hex, test, toHex } from "../harness.ts";
 import { cut, randomBytes } from "../protocol/frames.ts";
 import { join, utf8 } from "../support/bytes.ts";
@@ -253,4 +254,16 @@ test("PerMessageDeflateCodec.heldBytes counts both windows, and the streams of u
   assertEquals(deflate.heldBytes, 2 * 1024);
   deflate.close();
   assertEquals(deflate.heldBytes, 0);
+});
+
+test("PerMessageDeflateCodec shares its transform with equal codecs, while it compresses", () => {
+  const codec = makeDeflate({ level: 3 });
+  const { shared } = codec;
+  assert(shared !== undefined && codec.shared === shared);
+  assert(makeDeflate({ level: 3 }).shared === shared, "equal options");
+  assert(makeDeflate({ level: 4 }).shared !== shared, "other options");
+  codec.close();
+  assertEquals(codec.shared, undefined);
+  const inflaterOptions = { windowBits: 15, takesContextOver: true, maxMessageSize: 1024 };
+  assertEquals(new PerMessageDeflateCodec(inflaterOptions, undefined, 0).shared, undefined);
 });
