@@ -36,7 +36,14 @@ const folders: Record<string, string[]> = {
 };
 
 /** What every transport may import: the interface, and the scheduling on the event loop. */
-const transportShared = ["transport", "event_loop", "large_buffers", "tls_options", "turn_budget"]
+const transportShared = [
+  "transport",
+  "event_loop",
+  "large_buffers",
+  "options",
+  "tls_options",
+  "turn_budget",
+]
   .map((name) => `src/transport/${name}.ts`);
 /** The modules that choose among the transports, and may import them all. */
 const transportChoosers = ["src/transport/mod.ts", "src/transport/runtime.ts"];
