@@ -60,7 +60,11 @@ export class WaitingQueue {
     const same = this.#byKey?.get(key);
     if (same !== undefined) {
       this.#items[same - this.#removed] = message;
-      this.#gapBefore(same).addSlow(1);
+      const gap = this.#gapBefore(same);
+      gap.addSlow(1);
+      // The new message comes after what is missing at the end, although it is sent earlier.
+      const missing = this.takeGapAtEnd();
+      if (missing !== undefined) gap.add(missing);
       return { added: "waiting", displaced: 1 };
     }
     if (this.length - this.#replayed < this.#max) {

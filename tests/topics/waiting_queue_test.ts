@@ -57,6 +57,15 @@ test('WaitingQueue "latest" replaces the message of the same key, at its place',
   assertEquals(contents(queue), ["a3"], "the key of a message that has gone is free");
 });
 
+test('WaitingQueue "latest" tells what is missing before a message that takes an earlier place', () => {
+  const queue = new WaitingQueue("latest", 2);
+  queue.add(message("a1"), "a");
+  queue.add(message("b1"), "b");
+  queue.skipLost(3);
+  queue.add(message("a2"), "a");
+  assertEquals(contents(queue), ["relay 3", "slow 1", "a2", "b1"]);
+});
+
 test("WaitingQueue counts lost messages at the end, an unknown number as unknown", () => {
   const queue = new WaitingQueue("close", 9);
   queue.skipLost(2);

@@ -88,7 +88,8 @@ const ACTIONS: [name: string, weight: number, perform: Perform][] = [
   ["dropStream", 1, (cluster) => cluster.server.isUp && cluster.server.dropStream()],
   ["block", 2, (cluster, a, b) => {
     const node = cluster.node(a);
-    if (node !== undefined) node.host.busyUntil = cluster.clock.now + [50, 900, 3000][b % 3]!;
+    const until = cluster.clock.now + [50, 900, 3000][b % 3]!;
+    if (node !== undefined) node.host.busyUntil = Math.max(node.host.busyUntil, until);
   }],
   ["startNode", 3, (cluster) => cluster.startNode()],
   ["crash", 1, (cluster, a) => {

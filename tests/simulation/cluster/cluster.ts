@@ -219,9 +219,10 @@ export class Cluster implements Surroundings {
       const data = this.#plain.get(topic)!.add(publisher, number);
       excepted?.account.excepted.add(data);
       const size = node.topics.size(topic);
+      // A peer that is closed already is no subscriber.
+      const isExcepted = excepted?.peer.readyState === 1 ? 1 : 0;
       const published = node.topics.publish(topic, data, options);
       const { subscribers, sent, waiting, dropped, closed } = published;
-      const isExcepted = excepted?.subscription !== undefined ? 1 : 0;
       if (subscribers !== sent + waiting + dropped + closed || subscribers !== size - isExcepted) {
         this.failed(
           new Violation(

@@ -104,4 +104,19 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["burst", 564, 374, 164],
     ],
   },
+  {
+    seed: 2001935,
+    name: '"latest" tells what is missing before a message that takes an earlier place',
+    actions: [
+      ["subscribe", 837, 134, 423],
+      ["startNode", 728, 972, 382],
+      ["wait", 477, 58, 110],
+      ["stall", 325, 925, 654],
+      ["subscribe", 695, 813, 238],
+      ["burst", 395, 262, 401],
+      ["wait", 507, 381, 518],
+      ["lose", 302, 80, 439],
+      ["wait", 469, 152, 320],
+    ],
+  },
 ];
