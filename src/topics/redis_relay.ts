@@ -37,6 +37,9 @@ export function redisRelay(client: RedisClient, options: RelayOptions): Relay {
   return new BrokerRelay(new RedisBroker(client, options.prefix), options);
 }
 
+/** The delay before another attempt to replace a client for subscriptions, in milliseconds. */
+const RENEW_DELAY = 300;
+
 /** The members for subscriptions that the three clients have in common. */
 interface Subscriber {
   subscribe(channel: string): Promise<void>;
@@ -50,6 +53,8 @@ interface SubscriberEvents {
   error(error: unknown): void;
   /** The client has reconnected. Messages may have been lost meanwhile. */
   ready(): void;
+  /** The client has lost its connection, and its subscriptions with it. */
+  lost(): void;
 }
 
 /** Any of the clients. Its members show which one it is. */
@@ -65,6 +70,8 @@ interface AnyClient {
   destroy?(): void;
   disconnect?(): void;
   close?(): void;
+  onconnect?: (() => void) | null;
+  onclose?: (() => void) | null;
 }
 
 /** The callbacks after the end of a relay. */
@@ -81,6 +88,7 @@ class RedisBroker implements Broker {
   readonly #stopped = new AbortController();
   #isRenewing = false;
   readonly #timeouts = new Timeouts();
+  #stopRenewal: (() => void) | undefined;
 
   constructor(client: RedisClient, prefix: string) {
     this.#store = new RedisStore(prefix, (name, ...args) => this.#command(name, ...args));
@@ -122,8 +130,8 @@ class RedisBroker implements Broker {
     this.#publish(channel, encodeText(message));
   }
 
-  renew(): Promise<void> {
-    return this.#renew();
+  async renew(): Promise<void> {
+    await this.#renew();
   }
 
   tick(): void {
@@ -189,10 +197,19 @@ class RedisBroker implements Broker {
     if (this.#subscriber === subscriber) this.#store.catchUp(events, true);
   }
 
-  /** Replaces the client for subscriptions. */
-  async #renew(): Promise<void> {
+  /** Replaces the client for subscriptions after a delay in milliseconds, and tries until that succeeds. */
+  #renewAfter(delay: number): void {
+    this.#stopRenewal?.();
+    if (this.#events === undefined) return;
+    this.#stopRenewal = this.#timeouts.after(delay, async () => {
+      if (!await this.#renew()) this.#renewAfter(RENEW_DELAY);
+    });
+  }
+
+  /** Replaces the client for subscriptions. @returns Whether that succeeded. */
+  async #renew(): Promise<boolean> {
     const events = this.#events;
-    if (this.#isRenewing || events === undefined) return;
+    if (this.#isRenewing || events === undefined) return false;
     this.#isRenewing = true;
     try {
       const subscriber = await subscriberOf(this.#client, {
@@ -201,14 +218,20 @@ class RedisBroker implements Broker {
         },
         error: (error) => events.error(error),
         ready: () => this.#resubscribe(events),
+        lost: () => this.#renewAfter(0),
       }, this.#stopped.signal);
-      if (this.#events !== events) return subscriber.close();
+      if (this.#events !== events) {
+        subscriber.close();
+        return false;
+      }
       this.#subscriber?.close();
       this.#subscriber = subscriber;
       // Without a limit, a connection that is silent from its start would never be replaced.
       await this.#timeouts.withTimeout(RENEW_TIMEOUT, this.#resubscribe(events));
+      return true;
     } catch (error) {
       if (this.#events === events) events.error(error);
+      return false;
     } finally {
       this.#isRenewing = false;
     }
@@ -246,13 +269,18 @@ async function subscriberOf(
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
+  // Bun's client connects again, but its subscriptions do not receive again (oven-sh/bun#33450).
+  if (!isIoredis && !isNodeRedis) own.onconnect = own.onclose = () => events.lost();
   const listener = (message: string, channel: string) => events.message(channel, message);
   return {
     async subscribe(channel) {
       await (isIoredis ? own.subscribe(channel) : own.subscribe(channel, listener));
     },
     unsubscribe: (channel) => ignoreErrors(() => own.unsubscribe(channel)),
-    close: isNodeRedis || isIoredis ? close : () => ignoreErrors(() => own.close?.()),
+    close: isNodeRedis || isIoredis ? close : () => {
+      own.onconnect = own.onclose = null;
+      ignoreErrors(() => own.close?.());
+    },
   };
 }
 

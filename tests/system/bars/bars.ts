@@ -1,6 +1,8 @@
 /** All bars, by name. */
 
 import type { Row, Size } from "./bar.ts";
+import { inTheBrowser } from "./browser.ts";
+import { compressed, manyATick, oneATick } from "./fanout.ts";
 import { newest } from "./latest.ts";
 import { ghosts, manyMembers } from "./presence.ts";
 import { falsePositions, slowReplay } from "./recovery.ts";
@@ -27,7 +29,10 @@ const BROKERS = ["nats-server", "redis-server"] as const;
 
 /** All bars, in the order of their report. */
 export const BARS: Record<string, Bar> = {
+  F1: { title: "F1 and F3: 32 messages a tick to 1,000", run: manyATick },
+  F2: { title: "one message a tick to 1,000", run: oneATick },
   F4: { title: "many topics and subscriptions", run: manyTopics },
+  F5: { title: "compressed messages to 1,000", run: compressed },
   M1: { title: "the memory of stalled subscribers", run: stalledMemory },
   S1: { title: "one stalled subscriber among many", run: oneStalled },
   S2: { title: "the newest values for a slow subscriber", run: newest },
@@ -37,6 +42,11 @@ export const BARS: Record<string, Bar> = {
   R4: { title: "a publisher is killed", needs: BROKERS, run: publisherKilled },
   C1: { title: "a server with its clients is killed", needs: BROKERS, run: serverKilled },
   C2: { title: "false positions", run: falsePositions },
+  C3: {
+    title: "clients in a browser",
+    needs: ["redis-server", "chromium"],
+    run: inTheBrowser,
+  },
   C4: { title: "a replay to a slow client", run: slowReplay },
   P1: { title: "many members join and leave", run: manyMembers },
   P2: { title: "members of a killed node", needs: ["redis-server"], run: ghosts },
