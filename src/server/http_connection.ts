@@ -2,7 +2,6 @@ import { WebSocketConnection } from "../connection/connection.ts";
 import { isUpgrade, upgradeRequired, validateHttpRequest } from "../handshake/upgrade_request.ts";
 import { HandshakeError, internalServerError } from "../http/errors.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
-import { writeErrorResponse } from "../http/response_writer.ts";
 import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
 import { RestartableTimer } from "../util/restartable_timer.ts";
@@ -14,7 +13,7 @@ import type { ClientConnection, HttpConnectionHandler } from "./http_connection_
 import { HttpMemory } from "./http_memory.ts";
 import { HttpResponder } from "./http_responder.ts";
 import type { RequestBody } from "./request_body.ts";
-import { incompleteBody, lateRequest, refusedByUpgrade } from "./request_errors.ts";
+import { encodeRefusal, incompleteBody, lateRequest, refusedByUpgrade } from "./request_errors.ts";
 import { RequestReader } from "./request_reader.ts";
 import { closedError, prepareResponse } from "./prepared_response.ts";
 import type { AnyResponse } from "./prepared_response.ts";
@@ -246,16 +245,7 @@ export class HttpConnection<Data> extends HttpResponder
       this.#handler.refused(error);
       return this.abort();
     }
-    const date = new Date();
-    let sent = error;
-    let response: Uint8Array<ArrayBuffer>;
-    try {
-      response = writeErrorResponse(error, { date, omitBody });
-    } catch (cause) {
-      // The application's own error has a status or a field that can't be sent.
-      sent = internalServerError(cause);
-      response = writeErrorResponse(sent, { date, omitBody });
-    }
+    const { sent, response } = encodeRefusal(error, omitBody);
     this.write(response);
     this.finish();
     this.#handler.refused(sent);

@@ -1,6 +1,7 @@
 import { quote } from "../http/characters.ts";
-import { HandshakeError } from "../http/errors.ts";
+import { HandshakeError, internalServerError } from "../http/errors.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
+import { writeErrorResponse } from "../http/response_writer.ts";
 
 /** Returns whether the client waits for a 100. */
 export function expectsContinue({ headers, minorVersion }: RequestHead): boolean {
@@ -59,4 +60,23 @@ export function refusedByUpgrade(status: number): HandshakeError {
     code: "ERR_HANDSHAKE_REFUSED",
     status,
   });
+}
+
+/**
+ * Encodes the response that refuses a request.
+ *
+ * @returns The response, and the error that it reports: another one if the application's own error has a
+ * status or a field that can't be sent.
+ */
+export function encodeRefusal(
+  error: HandshakeError,
+  omitBody: boolean,
+): { sent: HandshakeError; response: Uint8Array<ArrayBuffer> } {
+  const options = { date: new Date(), omitBody };
+  try {
+    return { sent: error, response: writeErrorResponse(error, options) };
+  } catch (cause) {
+    const sent = internalServerError(cause);
+    return { sent, response: writeErrorResponse(sent, options) };
+  }
 }
