@@ -89,7 +89,7 @@ export class InspectingEncoder extends FrameEncoder {
   readonly #connection: InspectedConnection;
 
   constructor(connection: InspectedConnection) {
-    super(connection.settings);
+    super({ role: connection.settings.role });
     this.#connection = connection;
   }
 

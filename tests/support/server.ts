@@ -34,8 +34,7 @@ export function serving<Data = unknown>(
 ): Served<Data> {
   const errors: Served<Data>["errors"] = [];
   const server = serve<Data>({
-    hostname: "127.0.0.1",
-    port: 0,
+    ...(options.path === undefined ? { hostname: "127.0.0.1", port: 0 } : {}),
     onError: (error, socket) => errors.push({ error, socket }),
     ...options,
   }, handler);
