@@ -2,9 +2,9 @@ import { afterMicrotasks, nextTurn } from "./event_loop.ts";
 
 /**
  * The time for received data in one event-loop turn, in milliseconds. Others wait for at most two turns.
- * The wait for the next turn costs 1 % of it.
+ * The wait for the next turn costs 1 to 3 % of it.
  */
-const TURN_TIME = 4;
+const TURN_TIME = 8;
 /** The least time of a connection that continues in the next turn, in milliseconds, while others wait. */
 const MIN_SHARE = 0.5;
 /** The time without a look, in milliseconds, after which the event loop has been idle meanwhile. */
