@@ -14,6 +14,12 @@ import type {
 const RETRY_DELAY = 500;
 
 /**
+ * The least time between two reads of a topic, in milliseconds. Subscribers that ask meanwhile share the next
+ * one, so that the number of reads does not grow with the clients that return after a restart.
+ */
+const READ_INTERVAL = 200;
+
+/**
  * The number of messages of a topic whose `except` is remembered until they are delivered. A message that is
  * never stored is never delivered.
  */
@@ -42,7 +48,7 @@ export class RelayLink {
   readonly #id = crypto.randomUUID();
   /** Resolves when the relay has started. */
   readonly #started: Promise<void>;
-  /** The subscriptions of this event-loop turn, by topic. One read of the store serves them all. */
+  /** The subscriptions that wait for the next read of the store, by topic. It serves them all. */
   readonly #asking = new Map<Topic, Asker[]>();
   readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
   #number = 0;
@@ -137,11 +143,14 @@ export class RelayLink {
       return;
     }
     this.#asking.set(topic, [asker]);
-    queueMicrotask(() => {
+    const read = () => {
       const asking = this.#asking.get(topic)!;
       this.#asking.delete(topic);
       this.#begin(topic, asking);
-    });
+    };
+    const wait = topic.readAt + READ_INTERVAL - performance.now();
+    if (wait > 0) this.#delay(wait).then(read);
+    else queueMicrotask(read);
   }
 
   async #begin(topic: Topic, askers: Asker[]): Promise<void> {
@@ -153,7 +162,7 @@ export class RelayLink {
       } catch (error) {
         if (!this.#isDisposed) this.#target.reportError(error);
       }
-      await this.#delay();
+      await this.#delay(RETRY_DELAY);
       // A topic that is received already must not be begun again: messages would be missing.
       const isWanted = !this.#isDisposed && topic.subscriptions.length > 0;
       if (!isLive && topic.live === live && isWanted) this.subscribe(topic);
@@ -163,6 +172,7 @@ export class RelayLink {
   /** Reads the store once for all subscriptions, if it has the messages of the earliest position. */
   async #read(topic: Topic, askers: Asker[]): Promise<void> {
     const { name } = topic;
+    topic.readAt = performance.now();
     const asking = askers.filter(({ since }) => since !== undefined);
     asking.sort((a, b) => a.since!.offset - b.since!.offset);
     const earliest = asking[0]?.since;
@@ -174,13 +184,13 @@ export class RelayLink {
     for (const asker of askers) begin(asker, all, history.complete ? earliest : undefined);
   }
 
-  #delay(): Promise<void> {
+  #delay(time: number): Promise<void> {
     if (this.#isDisposed) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#delays.delete(timer);
         resolve();
-      }, RETRY_DELAY);
+      }, time);
       this.#delays.set(timer, resolve);
     });
   }

@@ -13,6 +13,8 @@ export class Topic {
   live: Promise<void> | undefined;
   /** With a relay: the peers (`except`) that do not get a message, by its number, until it is delivered. */
   readonly excepted = new Map<number, Peer>();
+  /** When the relay's store was read last for it. */
+  readAt = -Infinity;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
   #hasEnded = false;

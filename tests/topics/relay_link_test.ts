@@ -1,6 +1,6 @@
 import { topics } from "../../src/topics/mod.ts";
 import type { History, Relay, RelayNode } from "../../src/topics/mod.ts";
-import { assertEquals, eventually, test } from "../harness.ts";
+import { assert, assertEquals, delay, eventually, test } from "../harness.ts";
 import { FakePeer } from "./fake_peer.ts";
 
 /** A relay whose store is a list; the test delivers its messages. */
@@ -28,7 +28,10 @@ class FakeRelay implements Relay {
     return Promise.reject(new Error("not used"));
   }
 
+  reads = 0;
+
   async read(topic: string, since = { epoch: "e", offset: 0 }): Promise<History> {
+    this.reads++;
     await this.#fail("read");
     const publications = this.stored.map((data, n) => ({
       topic,
@@ -92,4 +95,18 @@ test("a topic begins again when its subscription at the broker fails", async () 
   const ready = [new FakePeer(), new FakePeer()].map((peer) => rooms.subscribe(peer, "x").ready);
   await Promise.all(ready);
   assertEquals([relay.subscriptions, [...new Set(errors)]], [2, [failure]]);
+});
+
+test("subscribers that return one after the other share reads of the store", async () => {
+  const relay = new FakeRelay();
+  await using rooms = topics({ relay, keep });
+  relay.stored.push("1", "2");
+  const all = [];
+  for (let n = 0; n < 100; n++) {
+    all.push(rooms.subscribe(new FakePeer(), "x", { since: { epoch: "e", offset: n % 2 } }).ready);
+    await delay(0);
+  }
+  const replayed = (await Promise.all(all)).map(({ replayed }) => replayed);
+  assertEquals(replayed, all.map((_, n) => 2 - n % 2));
+  assert(relay.reads < 20, `${relay.reads} reads`);
 });

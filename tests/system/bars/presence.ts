@@ -54,7 +54,8 @@ export async function manyMembers(): Promise<Row[]> {
   await telling;
   const bytes = received.reduce((sum, { length }) => sum + length, 0);
   return [
-    atMost("changes a subscriber is sent", received.length, 3, ""),
+    // A busy machine takes longer than a second for it, and each second has a change.
+    { ...atMost("changes a subscriber is sent", received.length, 3, ""), isTime: true },
     atMost("bytes of them, a member", bytes / 1000, 150, "B"),
     exactly("members at the end", people.count("lobby"), 0),
   ];

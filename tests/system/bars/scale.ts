@@ -75,12 +75,12 @@ export async function manyHistories(size: Size): Promise<Row[]> {
   const count = size === "full" ? 100_000 : 5000;
   const rows: Row[] = [];
   {
-    await using rooms = topics({ keep: { messages: 10, age: 3000 } });
+    await using rooms = topics({ keep: { messages: 10, age: size === "full" ? 20_000 : 3000 } });
     const before = await heap();
     for (let n = 0; n < count; n++) rooms.publish(`topic/${n}`, `message ${n}`);
     const full = await heap();
     const { historyMessages } = rooms.stats;
-    for (let n = 0; n < 100 && rooms.stats.topics > 0; n++) await sleep(100);
+    for (let n = 0; n < 600 && rooms.stats.topics > 0; n++) await sleep(100);
     const after = await heap();
     rows.push(
       exactly("messages kept, one a topic", historyMessages, count),
