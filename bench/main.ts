@@ -7,7 +7,7 @@ import type { Load, Result, Task } from "./loads.ts";
 import { describeMachine, NOT_INSTALLED } from "./machine.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import type { Options } from "./options.ts";
-import { measureSize, measureStart, sizeReport, startReport } from "./package_cost.ts";
+import { measureSizes, measureStart, sizeReport, startReport } from "./package_cost.ts";
 import { choosePeers } from "./peers.ts";
 import type { Peer } from "./peers.ts";
 import { commands, killAllAtExit, root, run, startServer } from "./processes.ts";
@@ -71,7 +71,7 @@ async function main(options: Options, chosen: readonly Peer[]): Promise<void> {
   }
   const start = options.start ? await measureStart(peers, STARTS) : undefined;
   if (start !== undefined) console.log(`${startReport(start, peers)}\n`);
-  const size = options.size ? await measureSize() : undefined;
+  const size = options.size ? await measureSizes() : undefined;
   if (size !== undefined) console.log(`${sizeReport(size)}\n`);
   if (all.length > 0) console.log(summary(all, peers));
   if (options.check) {

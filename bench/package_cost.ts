@@ -1,12 +1,12 @@
 /** The cost of the package: the time until a server listens, and the size of the bundle. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { LOADS } from "./loads.ts";
 import type { Peer } from "./peers.ts";
-import { commands, run, startServer } from "./processes.ts";
+import { commands, root, run, startServer } from "./processes.ts";
 import { table, withSpread } from "./table.ts";
 
 /** The times from the start of the process until it listens, in milliseconds, by peer. */
@@ -35,28 +35,48 @@ export function startReport(times: StartTimes, peers: readonly Peer[]): string {
   ].join("\n\n");
 }
 
-/** The size of `mod.ts` with all its imports, in bytes. */
+/** The bundles whose size is reported: what an application imports, and from which module. */
+const BUNDLES = [
+  ["all of `mod.ts`", "*", "mod.ts"],
+  ["`serve`", "{ serve }", "mod.ts"],
+  ["`connect`", "{ connect }", "mod.ts"],
+  ["`ReconnectingWebSocket`", "{ ReconnectingWebSocket }", "mod.ts"],
+  ["all of `streams`", "*", "src/streams/mod.ts"],
+] as const;
+
+/** The size of a bundle, in bytes. */
 export interface BundleSize {
+  /** What it contains. */
+  name: string;
   minified: number;
   gzipped: number;
 }
 
-/** Bundles and minifies `mod.ts`. */
-export async function measureSize(): Promise<BundleSize> {
+/** Bundles and minifies what applications import. */
+export async function measureSizes(): Promise<BundleSize[]> {
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   try {
-    const file = join(folder, "mod.js");
-    await run(commands.bun, ["build", "mod.ts", "--minify", "--target=bun", `--outfile=${file}`]);
-    const bytes = readFileSync(file);
-    return { minified: bytes.length, gzipped: gzipSync(bytes, { level: 9 }).length };
+    const sizes: BundleSize[] = [];
+    for (const [name, exported, module] of BUNDLES) {
+      const [source, file] = [join(folder, "in.ts"), join(folder, "out.js")];
+      writeFileSync(source, `export ${exported} from ${JSON.stringify(join(root, module))};\n`);
+      await run(commands.bun, ["build", source, "--minify", "--target=bun", `--outfile=${file}`]);
+      const bytes = readFileSync(file);
+      sizes.push({
+        name,
+        minified: bytes.length,
+        gzipped: gzipSync(bytes, { level: 9 }).length,
+      });
+    }
+    return sizes;
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Formats the size as a sentence. */
-export function sizeReport({ minified, gzipped }: BundleSize): string {
-  const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
-  return "### size\n\n" +
-    `\`mod.ts\` with all its imports: ${kib(minified)} minified, ${kib(gzipped)} with gzip.`;
+/** Formats the sizes as a table. */
+export function sizeReport(sizes: readonly BundleSize[]): string {
+  const kib = (bytes: number): string => (bytes / 1024).toFixed(1);
+  const rows = sizes.map(({ name, minified, gzipped }) => [name, kib(minified), kib(gzipped)]);
+  return `### size\n\n${table(["bundle", "minified, KiB", "with gzip, KiB"], rows)}`;
 }

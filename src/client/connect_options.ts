@@ -81,7 +81,10 @@ export interface ConnectOptions extends HandshakeOptions {
 const isString = (value: unknown) => typeof value === "string";
 
 /** The check of `protocols`; whether they are tokens is checked elsewhere, with a `SyntaxError`. */
-export const areProtocols: OptionCheck = either(aString, aListOf("strings", isString));
+export const areProtocols: OptionCheck = /* @__PURE__ */ either(
+  aString,
+  aListOf("strings", isString),
+);
 
 /** The check of `headers`; the fields are checked elsewhere. */
 export const areHeaders: OptionCheck = (value) =>

@@ -79,7 +79,12 @@ async function reach(
 }
 
 /** The names and codes of the errors with which a runtime or a kernel denies permission. */
-const DENIED = new Set<unknown>(["NotCapable", "PermissionDenied", "EACCES", "EPERM"]);
+const DENIED = /* @__PURE__ */ new Set<unknown>([
+  "NotCapable",
+  "PermissionDenied",
+  "EACCES",
+  "EPERM",
+]);
 
 function codeOf(cause: unknown): string {
   if (cause instanceof TlsError) return "ERR_TLS";

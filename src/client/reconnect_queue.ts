@@ -10,7 +10,7 @@ import type { ReconnectTarget } from "./reconnect_target.ts";
 /** The longest frame header, in bytes. It is added to each message, so that short ones are bounded. */
 const MAX_HEADER = 14;
 
-const WRITTEN: Promise<void> = Promise.resolve();
+const WRITTEN: Promise<void> = /* @__PURE__ */ Promise.resolve();
 
 interface Item {
   readonly message: OutgoingMessage;

@@ -20,11 +20,10 @@ export type SocketHandler<Data = unknown> = Callbacks<WebSocketConnection<Data>>
 type Core<Data> = ConnectionCore<WebSocketConnection<Data>>;
 
 /** Assigned by the class: only it can read its private field. */
-let getCore: <Data>(connection: WebSocketConnection<Data>) => Core<Data>;
 
 /** Returns the core of a connection, for the handshakes and the server. */
 export function coreOf<Data>(connection: WebSocketConnection<Data>): Core<Data> {
-  return getCore(connection);
+  return WebSocketConnection.coreOf(connection);
 }
 
 /**
@@ -47,8 +46,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Made from the text of its head when it is first read. */
   #request: Request | string;
 
-  static {
-    getCore = (connection) => connection.#core;
+  // A static block would keep the class in a bundle that does not use it.
+  /** @internal */
+  static coreOf<Data>(connection: WebSocketConnection<Data>): Core<Data> {
+    return connection.#core;
   }
 
   /** @internal Made by the handshakes: `serve()`, `accept()`, `connect()`. */

@@ -29,7 +29,7 @@ import { Sender } from "./sender.ts";
 import type { SenderCore } from "./sender_core.ts";
 
 /** The consumer of all connections with `discardMessages`. */
-const DISCARD = new CallbackConsumer<unknown>({});
+const DISCARD = /* @__PURE__ */ new CallbackConsumer<unknown>({});
 
 /**
  * The core of a `WebSocketConnection` of either role: its state, and the connections between its parts.

@@ -4,7 +4,7 @@ import type { CloseInfo } from "./close_info.ts";
 const MAX_KEYS = 64;
 
 /** The upper bounds of the buckets of {@linkcode RoundTrips}, in milliseconds. */
-export const ROUND_TRIP_BOUNDS: readonly number[] = Object.freeze([
+export const ROUND_TRIP_BOUNDS: readonly number[] = /* @__PURE__ */ Object.freeze([
   1,
   2.5,
   5,

@@ -170,7 +170,7 @@ export interface Limits {
 }
 
 /** The defaults of {@linkcode Limits}. */
-export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
+export const DEFAULT_LIMITS: Readonly<Limits> = /* @__PURE__ */ Object.freeze({
   maxMessageSize: 1024 * 1024,
   maxFragments: 1024,
   outgoingHighWaterMark: 64 * 1024,

@@ -35,7 +35,7 @@ const SEGMENT = 256 * 1024;
 const SHORT = 16 * 1024;
 
 /** The result of `send()` and `ready` while the send queue has room. */
-export const READY: Promise<void> = Promise.resolve();
+export const READY: Promise<void> = /* @__PURE__ */ Promise.resolve();
 
 /**
  * Everything that a connection sends: encodes messages and frames, passes them through the extensions,

@@ -1,7 +1,7 @@
 import { constants, deflateRawSync } from "node:zlib";
 
 /** For each number of window bits that has been tested, whether zlib keeps to it. */
-const tested = new Map<number, boolean>([[15, true]]);
+const tested = /* @__PURE__ */ new Map<number, boolean>([[15, true]]);
 
 /**
  * Returns the largest window, of at most `limit` bits, to which this runtime's zlib keeps when it

@@ -46,7 +46,7 @@ export interface UpgradeRequestInit {
 const NAMES = ["host", "key", "protocols", "extensions", "origin", "authorization", "headers"];
 
 /** Fields that callers may not set, in addition to {@linkcode CONNECTION_FIELDS}. */
-const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
+const HANDSHAKE_FIELDS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "content-length",
   "expect",
   "origin",

@@ -34,7 +34,7 @@ export interface UpgradeAgreement {
   readonly extensions: readonly ExtensionOffer[];
 }
 
-const encoder: TextEncoder = new TextEncoder();
+const encoder: TextEncoder = /* @__PURE__ */ new TextEncoder();
 
 /**
  * Validates the server's opening handshake.

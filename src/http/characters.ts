@@ -41,12 +41,12 @@ function isAlphanumeric(byte: number): boolean {
 }
 
 /** RFC 9110 §5.6.2: tchar, the characters of a token. */
-export const TOKEN: Uint8Array = table((byte) =>
+export const TOKEN: Uint8Array = /* @__PURE__ */ table((byte) =>
   isAlphanumeric(byte) || "!#$%&'*+-.^_`|~".includes(String.fromCharCode(byte))
 );
 
 /** RFC 9110 §5.5: the characters of a field value: VCHAR, obs-text, SP and HTAB. */
-export const FIELD_VALUE: Uint8Array = table((byte) =>
+export const FIELD_VALUE: Uint8Array = /* @__PURE__ */ table((byte) =>
   byte === HTAB || (byte >= SP && byte !== 0x7f)
 );
 
@@ -54,7 +54,9 @@ export const FIELD_VALUE: Uint8Array = table((byte) =>
  * The characters of a request-target: VCHAR without `#`. The set is wider than that of a URI because
  * browsers send `|` and `{` in a query unescaped. A fragment is never sent.
  */
-export const TARGET: Uint8Array = table((byte) => byte > SP && byte < 0x7f && byte !== 0x23);
+export const TARGET: Uint8Array = /* @__PURE__ */ table((byte) =>
+  byte > SP && byte < 0x7f && byte !== 0x23
+);
 
 /** Returns whether all characters of `text` are in `set`. Characters above U+00FF never are. */
 export function consistsOf(set: Uint8Array, text: string): boolean {

@@ -34,7 +34,7 @@ const END_LF = 5;
 const COMPLETE = 6;
 const FAILED = 7;
 
-const decoder: TextDecoder = new TextDecoder();
+const decoder: TextDecoder = /* @__PURE__ */ new TextDecoder();
 
 /**
  * Parses the head of an HTTP/1.1 message, from the start line to the empty line. The bytes may

@@ -1,11 +1,10 @@
 import { hasAt } from "./characters.ts";
 
 /** Assigned by the class: only it can write its private fields. */
-let makeHeaders: (text: string, marks: number[]) => HeaderList;
 
 /** Creates a list from a head's text and the marks of its fields. Keeps both. For parsers. */
 export function headersOf(text: string, marks: number[]): HeaderList {
-  return makeHeaders(text, marks);
+  return HeaderList.of(text, marks);
 }
 
 /**
@@ -33,13 +32,13 @@ export class HeaderList {
   /** Four offsets a line: start and end of the name, start and end of the value. */
   #marks: number[] = [];
 
-  static {
-    makeHeaders = (text, marks) => {
-      const headers = new HeaderList();
-      headers.#text = text;
-      headers.#marks = marks;
-      return headers;
-    };
+  // A static block would keep the class in a bundle that does not use it.
+  /** @internal */
+  static of(text: string, marks: number[]): HeaderList {
+    const headers = new HeaderList();
+    headers.#text = text;
+    headers.#marks = marks;
+    return headers;
   }
 
   /**

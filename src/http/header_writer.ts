@@ -4,7 +4,7 @@ import { consistsOf, FIELD_VALUE, isToken, quote } from "./characters.ts";
 export type HeaderFields = Iterable<readonly string[]> | Readonly<Record<string, string>>;
 
 /** Names of the fields that describe the connection or frame the body. Callers may not set them. */
-export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+export const CONNECTION_FIELDS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "connection",
   "keep-alive",
   "proxy-connection",

@@ -67,7 +67,7 @@ export interface ResponseHeadOptions {
 }
 
 /** The reason phrases of common statuses. Other statuses are written without one. */
-const REASONS: ReadonlyMap<number, string> = new Map([
+const REASONS: ReadonlyMap<number, string> = /* @__PURE__ */ new Map([
   [200, "OK"],
   [201, "Created"],
   [202, "Accepted"],

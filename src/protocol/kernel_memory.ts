@@ -7,7 +7,7 @@ const BUFFER_SIZE = 260 * 1024;
 const BUFFERS = 32;
 /** The size of a page of WebAssembly, in bytes. */
 const PAGE = 64 * 1024;
-const PAGES = Math.ceil(1 + BUFFERS * BUFFER_SIZE / PAGE);
+const PAGES = /* @__PURE__ */ Math.ceil(1 + BUFFERS * BUFFER_SIZE / PAGE);
 
 /**
  * The memory of the SIMD kernel: a page for the pieces that are copied, and buffers for bytes that are

@@ -34,11 +34,10 @@ const UNCOUNTED_HEAD = 1024;
 const MAX_MEMORY = 512 * 1024 * 1024;
 
 /** Assigned by the class: only it can read its private field. */
-let getCounters: (server: object) => ConnectionCounters | undefined;
 
 /** Returns the counters of a server's WebSockets; `undefined` for any other object. */
 export function countersOf(server: object): ConnectionCounters | undefined {
-  return getCounters(server);
+  return WebSocketServer.countersOf(server);
 }
 
 /** A running server, as returned by {@linkcode serve}. */
@@ -87,8 +86,10 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
   #isStopping = false;
   #isListening = true;
 
-  static {
-    getCounters = (server) => #socketCounters in server ? server.#socketCounters : undefined;
+  // A static block would keep the server in the bundle of a client.
+  /** @internal */
+  static countersOf(server: object): ConnectionCounters | undefined {
+    return #socketCounters in server ? server.#socketCounters : undefined;
   }
 
   /** @internal Use {@linkcode serve}. */

@@ -1,7 +1,10 @@
 /** The number of taken items after which the array is compacted. */
 const MAX_TAKEN = 64;
 
-const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined });
+const DONE: IteratorResult<never, undefined> = /* @__PURE__ */ Object.freeze({
+  done: true,
+  value: undefined,
+});
 
 /**
  * A queue of items that is read as an async iterator. Any number of `next()` calls may wait for an
