@@ -13,6 +13,9 @@ const SILENCE = 2800;
 /** The longest delay of a timer, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
+/** The time for which a silent node is remembered, in milliseconds. */
+const REMEMBERED = 600_000;
+
 /** The prefix of the topics that nodes use for presence. Applications do not use it. */
 const PREFIX = "\u0000presence/";
 
@@ -106,6 +109,8 @@ class RelayedPresence<State> implements Presence<State> {
   readonly #watched = new Map<string, Watched<State>>();
   /** The time of the last message from each other node. */
   readonly #heard = new Map<string, number>();
+  /** The silent nodes whose members have left, and since when. */
+  readonly #lost = new Map<string, number>();
   /** The connections that have joined, each with the function that ends its membership. */
   readonly #connections = new Map<() => void, Peer>();
   readonly #control: Subscription;
@@ -257,7 +262,7 @@ class RelayedPresence<State> implements Presence<State> {
   #receive(members: PresenceTopic<State>, data: Message): void {
     const message = parse<State>(data);
     if (message === undefined || message.node === this.#node) return;
-    this.#heard.set(message.node, performance.now());
+    this.#hearFrom(message.node);
     members.take(message);
   }
 
@@ -265,7 +270,14 @@ class RelayedPresence<State> implements Presence<State> {
     const message = parse<State>(data);
     if (message === undefined || message.node === this.#node) return;
     if (message.type === "bye") this.#lose(message.node);
-    else this.#heard.set(message.node, performance.now());
+    else this.#hearFrom(message.node);
+  }
+
+  /** Notes that a node is alive. One that was silent is asked for its members again. */
+  #hearFrom(node: string): void {
+    this.#heard.set(node, performance.now());
+    if (!this.#lost.delete(node)) return;
+    for (const { members } of this.#watched.values()) members.requestMembersOf(node);
   }
 
   #tick(): void {
@@ -276,7 +288,12 @@ class RelayedPresence<State> implements Presence<State> {
     if (this.#watched.size > 0) this.#say(PREFIX, { node: this.#node, type: "heartbeat" });
     for (const [node, heardAt] of this.#heard) {
       this.#heard.set(node, heardAt + late);
-      if (heardAt + late < now - SILENCE) this.#lose(node);
+      if (heardAt + late >= now - SILENCE) continue;
+      this.#lose(node);
+      this.#lost.set(node, now);
+    }
+    for (const [node, lostAt] of this.#lost) {
+      if (lostAt < now - REMEMBERED) this.#lost.delete(node);
     }
     // Finds closed peers that report no event.
     for (const [leave, { readyState }] of this.#connections) if (readyState !== 1) leave();

@@ -123,6 +123,11 @@ export class PresenceTopic<State> {
     if (this.#own.size > 0) this.#tellAll();
   }
 
+  /** Asks one node for all of its members. */
+  requestMembersOf(node: string): void {
+    if (!this.#isClosed) this.#say({ node: this.#node, type: "request", to: node });
+  }
+
   /** Handles a message of another node. */
   take(message: PresenceMessage<State>): void {
     const { node } = message;

@@ -154,6 +154,13 @@ test("the members of a node that is silent leave within four seconds", async () 
   await eventually(() => here.count("x") === 0, 10_000, "the member has left");
   const time = performance.now() - started;
   assert(time > 2000 && time < 4500, `${time} ms`);
+  // The node was only out of reach: it is asked for its members when it is heard again.
+  const asked: string[] = [];
+  const peer = { readyState: 1, send: (data: unknown) => asked.push(data as string), close() {} };
+  rooms.subscribe(peer, "\0presence/x");
+  rooms.publish("\0presence/", JSON.stringify({ node, type: "heartbeat" }));
+  const isAsked = () => asked.some((text) => JSON.parse(text).to === node);
+  await eventually(isAsked, 5000, "a question to the node");
 });
 
 test("a diff that is missed is asked for again", async () => {

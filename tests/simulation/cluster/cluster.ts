@@ -1,7 +1,8 @@
 /** A cluster of nodes with a broker, and what its users see of it. */
 
-import { natsRelay, redisRelay, topics } from "../../../src/topics/mod.ts";
+import { natsRelay, presence, redisRelay, topics } from "../../../src/topics/mod.ts";
 import type {
+  Presence,
   Published,
   PublishOptions,
   RedisClient as AnyRedisClient,
@@ -24,6 +25,9 @@ import { RedisServer } from "./redis.ts";
 
 const PREFIX = "sim";
 
+/** The topic whose members are known. */
+const LOBBY = "lobby";
+
 /** The topics. Those that begin with `k` are kept. */
 const PLAIN = ["p", "p*> \0."];
 const KEPT = ["k", "k*> \0."];
@@ -43,6 +47,8 @@ export interface ClusterNode {
   readonly host: Host;
   readonly client: BrokerClient;
   readonly topics: Topics;
+  /** With a member of the node's name. */
+  readonly presence: Presence<null> | undefined;
   readonly numbers: Map<string, number>;
   readonly subscribers: Set<ClusterSubscriber>;
   isEnding: boolean;
@@ -138,7 +144,10 @@ export class Cluster implements Surroundings {
         keep: (topic) => topic.startsWith("k") ? this.config.keep : undefined,
         onError: (error) => this.reported(error),
       });
+      const people = this.config.hasPresence ? presence<null>(made, { grace: 0 }) : undefined;
+      people?.join(new SimulatedPeer(() => {}), LOBBY, name, null);
       this.nodes.push({
+        presence: people,
         name,
         host,
         client,
@@ -391,6 +400,7 @@ export class Cluster implements Surroundings {
     for (const topic of this.#plain.values()) {
       for (let n = 0; n < 2; n++) topic.ended.add(`${node.name}/${n}`);
     }
+    this.clock.on(node.host, () => void node.presence?.[Symbol.asyncDispose]());
     this.clock.on(node.host, () => void node.topics[Symbol.asyncDispose]());
   }
 
@@ -453,6 +463,28 @@ export class Cluster implements Surroundings {
         }
       }
     }
+  }
+
+  /** Each node has the members of all nodes, and no ghosts. */
+  checkPresence(): void {
+    if (!this.config.hasPresence) return;
+    const alive = this.nodes.filter(({ isEnding }) => !isEnding);
+    const expected = alive.map(({ name }) => name).sort().join();
+    for (const { name, presence } of alive) {
+      const members = [...presence!.members(LOBBY).keys()].sort().join();
+      if (members === expected) continue;
+      const what = `${name} has ${members}, there are ${expected}`;
+      this.failed(new Violation("all nodes have the same members", what));
+    }
+  }
+
+  /** A node is killed while all is well: its members leave within four seconds. */
+  killOne(): void {
+    const [node] = this.nodes;
+    if (!this.config.hasPresence || node === undefined || this.nodes.length < 2) return;
+    this.crash(node);
+    this.wait(4000 + this.delays.longest);
+    this.checkPresence();
   }
 
   /** Ends everything. What is left then is a leak. */

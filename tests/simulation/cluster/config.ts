@@ -17,8 +17,6 @@ export interface ClusterConfig {
   readonly clocks: boolean;
   /** Whether there are members. */
   readonly hasPresence: boolean;
-  /** Whether feeds are clients of the nodes. */
-  readonly hasFeeds: boolean;
 }
 
 export function configOf(random: Random): ClusterConfig {
@@ -51,6 +49,5 @@ export function configOf(random: Random): ClusterConfig {
     isSettled: !random.once(3),
     clocks: random.once(2),
     hasPresence: random.once(4),
-    hasFeeds: random.once(4),
   };
 }

@@ -119,4 +119,12 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["wait", 469, 152, 320],
     ],
   },
+  {
+    seed: 42,
+    name: "the members of a node that was out of reach come back",
+    actions: [
+      ["freeze", 73, 288, 231],
+      ["wait", 591, 831, 501],
+    ],
+  },
 ];

@@ -42,6 +42,8 @@ export function runSchedule(
     perform(cluster, action);
   }
   if (cluster.violation === undefined) cluster.calm();
+  if (cluster.violation === undefined) cluster.checkPresence();
+  if (cluster.violation === undefined) cluster.killOne();
   if (cluster.violation === undefined) cluster.end();
   const { violation, received, told, errors } = cluster;
   return { config, actions, violation, received, told, events: clock.count - before, errors };
