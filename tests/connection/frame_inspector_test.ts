@@ -28,7 +28,9 @@ for (const role of ROLES) {
       const seen: string[] = [];
       const inspect = (frame: InspectedFrame) => seen.push(words(frame));
       const { socket, peer } = open({ role, inspect, peerMemory: { maxChunk }, handler: {} });
-      for (const size of [0, 125, 126, 65_535, 65_536]) {
+      // Thousands of chunks would take seconds on a busy machine.
+      const sizes = [0, 125, 126, ...(maxChunk < 1000 ? [] : [65_535, 65_536])];
+      for (const size of sizes) {
         peer.send({ first: First.Binary, payload: "x".repeat(size) });
       }
       peer.send({ first: First.TextStart, payload: "ab" }, { first: First.Ping, payload: "?" });
@@ -42,11 +44,9 @@ for (const role of ROLES) {
       await peer.closeBack();
       await deadline(socket.closed, 5000, "the end");
       assertEquals(seen, [
-        `< binary fin 0+${2 + received}`,
-        `< binary fin 125+${2 + received}`,
-        `< binary fin 126+${4 + received}`,
-        `< binary fin 65535+${4 + received}`,
-        `< binary fin 65536+${10 + received}`,
+        ...sizes.map((size) =>
+          `< binary fin ${size}+${(size < 126 ? 2 : size < 65_536 ? 4 : 10) + received}`
+        ),
         `< text 2+${2 + received}`,
         `< ping fin 1+${2 + received} [63]`,
         `> pong fin 1+${2 + sent} [63]`,
