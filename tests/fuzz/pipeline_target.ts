@@ -38,6 +38,7 @@ const TRAILER_ERRORS: ReadonlySet<string> = new Set([
 ]);
 
 const LENGTH_AND_TAB = /content-length:[ \t]*\d+ *\t/i;
+const CONNECTION_AND_TAB = /connection:[^\r]*\t/i;
 
 /** A request as a parser has read it. */
 interface Message {
@@ -84,7 +85,9 @@ export const pipelines: Target = {
         const isExplained = STRICTER_NODE.has(theirs.end) ||
           (message.isChunked && TRAILER_ERRORS.has(theirs.end)) ||
           // It takes no tab after a length, which RFC 9110 §5.5 counts as whitespace around the value.
-          (theirs.end === "HPE_INVALID_CONTENT_LENGTH" && LENGTH_AND_TAB.test(text(bytes)));
+          (theirs.end === "HPE_INVALID_CONTENT_LENGTH" && LENGTH_AND_TAB.test(text(bytes))) ||
+          // Nor after the option keep-alive, so that it ends the connection of an HTTP/1.0 request.
+          (theirs.end === "HPE_CLOSED_CONNECTION" && CONNECTION_AND_TAB.test(text(bytes)));
         ensure(isExplained, () => `${JSON.stringify(message)}, Node: ${theirs.end}`);
         return `Node refuses: ${theirs.end}`;
       }

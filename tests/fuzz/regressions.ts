@@ -72,4 +72,11 @@ export const REGRESSIONS: readonly Regression[] = [
     input: "090100820100810280",
     was: "a message whose header had been passed on was passed on as a whole one",
   },
+  {
+    target: "pipeline",
+    input:
+      "00474554202a20485454502f312e300d0a436f6e6e656374696f6e3a6b6565702d616c697665090d0a0d0a" +
+      "23202420485454502f312e300d0a0d0a",
+    was: "Node's parser takes no tab after keep-alive: not explained",
+  },
 ];
