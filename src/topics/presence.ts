@@ -13,6 +13,9 @@ const SILENCE = 2800;
 /** The longest delay of a timer, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
+/** The number of heartbeats of a node that is back which are answered with a question for its members. */
+const QUESTIONS = 3;
+
 /** The time for which a silent node is remembered, in milliseconds. */
 const REMEMBERED = 600_000;
 
@@ -109,8 +112,8 @@ class RelayedPresence<State> implements Presence<State> {
   readonly #watched = new Map<string, Watched<State>>();
   /** The time of the last message from each other node. */
   readonly #heard = new Map<string, number>();
-  /** The silent nodes whose members have left, and since when. */
-  readonly #lost = new Map<string, number>();
+  /** The silent nodes whose members have left: since when, and how often they were asked since. */
+  readonly #lost = new Map<string, { at: number; asked: number }>();
   /** The connections that have joined, each with the function that ends its membership. */
   readonly #connections = new Map<() => void, Peer>();
   readonly #control: Subscription;
@@ -262,7 +265,7 @@ class RelayedPresence<State> implements Presence<State> {
   #receive(members: PresenceTopic<State>, data: Message): void {
     const message = parse<State>(data);
     if (message === undefined || message.node === this.#node) return;
-    this.#hearFrom(message.node);
+    this.#heard.set(message.node, performance.now());
     members.take(message);
   }
 
@@ -270,13 +273,16 @@ class RelayedPresence<State> implements Presence<State> {
     const message = parse<State>(data);
     if (message === undefined || message.node === this.#node) return;
     if (message.type === "bye") this.#lose(message.node);
-    else this.#hearFrom(message.node);
+    else this.#hearHeartbeat(message.node);
   }
 
   /** Notes that a node is alive. One that was silent is asked for its members again. */
-  #hearFrom(node: string): void {
+  #hearHeartbeat(node: string): void {
     this.#heard.set(node, performance.now());
-    if (!this.#lost.delete(node)) return;
+    const lost = this.#lost.get(node);
+    if (lost === undefined) return;
+    // A question is lost while the relay does not know yet that the broker is back.
+    if (++lost.asked === QUESTIONS) this.#lost.delete(node);
     for (const { members } of this.#watched.values()) members.requestMembersOf(node);
   }
 
@@ -290,10 +296,10 @@ class RelayedPresence<State> implements Presence<State> {
       this.#heard.set(node, heardAt + late);
       if (heardAt + late >= now - SILENCE) continue;
       this.#lose(node);
-      this.#lost.set(node, now);
+      this.#lost.set(node, { at: now, asked: 0 });
     }
-    for (const [node, lostAt] of this.#lost) {
-      if (lostAt < now - REMEMBERED) this.#lost.delete(node);
+    for (const [node, { at }] of this.#lost) {
+      if (at < now - REMEMBERED) this.#lost.delete(node);
     }
     // Finds closed peers that report no event.
     for (const [leave, { readyState }] of this.#connections) if (readyState !== 1) leave();
