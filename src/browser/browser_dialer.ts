@@ -48,22 +48,25 @@ export class BrowserDialer implements ReconnectDialer<BrowserConnection> {
 
   async connect(signal: AbortSignal): Promise<ReconnectAttempt<BrowserConnection>> {
     const { protocols = [], firstMessage, timeout = 30_000 } = this.#options;
-    const resolved = Promise.all([
-      resolvePerAttempt(this.#url, "URL"),
-      resolvePerAttempt(protocols, "protocols"),
-      resolvePerAttempt(firstMessage, "first message"),
-    ]);
-    const [url, offered, message] = await abortable(resolved, signal);
-    checkMessage(message);
-    const socket = new WebSocket(resolveUrl(url), offered as string | string[]);
-    const target = new BrowserTarget(socket, this.#limits);
-    try {
-      await withTimeout({ timeout, signal }, (signal) => abortable(target.opened, signal));
-    } catch (error) {
-      target.abort();
-      throw error;
-    }
-    return { target, firstMessage: message };
+    // What the functions return counts as a part of the attempt: one that hangs must not end the retries.
+    return await withTimeout({ timeout, signal }, async (signal) => {
+      const resolved = Promise.all([
+        resolvePerAttempt(this.#url, "URL"),
+        resolvePerAttempt(protocols, "protocols"),
+        resolvePerAttempt(firstMessage, "first message"),
+      ]);
+      const [url, offered, message] = await abortable(resolved, signal);
+      checkMessage(message);
+      const socket = new WebSocket(resolveUrl(url), offered as string | string[]);
+      const target = new BrowserTarget(socket, this.#limits);
+      try {
+        await abortable(target.opened, signal);
+      } catch (error) {
+        target.abort();
+        throw error;
+      }
+      return { target, firstMessage: message };
+    });
   }
 
   isFinal(info: CloseInfo): boolean {

@@ -56,7 +56,8 @@ export interface ReconnectOptions extends BackoffOptions {
    */
   maxUnread?: number;
   /**
-   * The longest time until a connection is open, in milliseconds; `Infinity` for no timeout.
+   * The longest time until a connection is open, in milliseconds; `Infinity` for no timeout. It includes the
+   * functions of the attempt, such as `protocols`.
    *
    * @default {30000} 30 s
    */

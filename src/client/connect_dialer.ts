@@ -46,19 +46,19 @@ export class ConnectDialer implements ReconnectDialer<WebSocketConnection> {
   async connect(signal: AbortSignal): Promise<ReconnectAttempt<WebSocketConnection>> {
     const options = this.#options;
     const { headers = [], protocols = [], firstMessage } = options;
-    const resolved = Promise.all([
-      resolvePerAttempt(this.#url, "URL"),
-      resolvePerAttempt(headers, "headers"),
-      resolvePerAttempt(protocols, "protocols"),
-      resolvePerAttempt(firstMessage, "first message"),
-    ]);
-    const [url, fields, offered, message] = await abortable(resolved, signal);
-    const plan = makeConnectPlan(url, connectOptions(options, fields, offered));
-    checkMessage(message);
-    const connection = await withTimeout(
-      { ...options, signal },
-      (signal) => dial(plan, signal),
-    );
+    // What the functions return counts as a part of the attempt: one that hangs must not end the retries.
+    const { connection, message } = await withTimeout({ ...options, signal }, async (signal) => {
+      const resolved = Promise.all([
+        resolvePerAttempt(this.#url, "URL"),
+        resolvePerAttempt(headers, "headers"),
+        resolvePerAttempt(protocols, "protocols"),
+        resolvePerAttempt(firstMessage, "first message"),
+      ]);
+      const [url, fields, offered, message] = await abortable(resolved, signal);
+      const plan = makeConnectPlan(url, connectOptions(options, fields, offered));
+      checkMessage(message);
+      return { connection: await dial(plan, signal), message };
+    });
     return { target: new ConnectionTarget(connection), firstMessage: message };
   }
 

@@ -174,6 +174,21 @@ test("a browser's ReconnectingWebSocket ends an attempt at its timeout", async (
   assertEquals([closeCode, (error as DOMException).name], [1006, "TimeoutError"]);
 });
 
+test("a browser's ReconnectingWebSocket ends an attempt at its timeout when a function of the attempt never settles", async () => {
+  const { url } = serving(echo);
+  const never = () => new Promise<never>(() => {});
+  const ways: [string | typeof never, ReconnectOptions][] = [
+    [never, {}],
+    [url, { protocols: never }],
+    [url, { firstMessage: never }],
+  ];
+  for (const [url, options] of ways) {
+    const { socket } = reconnecting(url, { ...options, timeout: 50, maxAttempts: 1 });
+    const { closeCode, error } = await deadline(socket.closed, 5000, "the end");
+    assertEquals([closeCode, (error as DOMException).name], [1006, "TimeoutError"]);
+  }
+});
+
 test("a browser's ReconnectingWebSocket closes a connection that sends more than may be unread", async () => {
   const { url } = serving(async (socket) => {
     for (let i = 0; i < 10; i++) await socket.send(new Uint8Array(1000));

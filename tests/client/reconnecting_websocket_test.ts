@@ -327,3 +327,26 @@ for (const [what, result] of undecided) {
     assertEquals(error.message.includes("isFinal(): expected a boolean"), true);
   });
 }
+
+test("ReconnectingWebSocket ends an attempt at its timeout when a function of the attempt never settles", async () => {
+  const { url } = serving(echo);
+  const run = async (hanging: string) => {
+    let attempt = 0;
+    /** Hangs at the first attempt. */
+    const value = <Value>(name: string, value: Value) => (): Value | Promise<Value> =>
+      name === hanging && ++attempt === 1 ? new Promise(() => {}) : value;
+    const { socket } = reconnecting(value("url", url), {
+      timeout: 1000,
+      headers: value("headers", {}),
+      protocols: value("protocols", []),
+      firstMessage: value("firstMessage", "first"),
+    });
+    const failed = await deadline(socket[Symbol.asyncIterator]().next(), 5000, "the timeout");
+    assert(failed.value?.type === "close" && failed.value.info.error instanceof DOMException);
+    assertEquals(failed.value.info.error.name, "TimeoutError", hanging);
+    assertEquals(await next(socket), "open 2");
+    assertEquals(await next(socket), "message first");
+    await socket.close();
+  };
+  await Promise.all(["url", "headers", "protocols", "firstMessage"].map(run));
+});
