@@ -86,13 +86,13 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.socket = socket;
     this.settings = settings;
     this.transport = transport;
-    settings.budget?.join();
     const { maxMessageSize } = settings.limits;
     this.#extensions = agreements.length === 0
       ? undefined
       : useExtensions(agreements, { maxMessageSize });
     this.sender = new Sender(this, this.#extensions);
     this.keepalive = new Keepalive(this);
+    settings.budget?.join(); // Last, since an extension may throw.
   }
 
   /** Starts reading and writing. */

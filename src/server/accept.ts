@@ -83,6 +83,7 @@ export function acceptWith<Data>(
         resolve(socket);
       },
       refused: reject,
+      failed: reject,
       closed(cause) {
         reject(
           new HandshakeError("The peer left before the opening handshake was done", {

@@ -214,12 +214,8 @@ export class HttpConnection<Data> extends HttpResponder
   /** HandshakeConnection: turns the connection into a WebSocket. */
   open(accepted: AcceptedHandshake<Data>): void {
     const { response, ...agreed } = accepted;
-    this.#readTimer.stopTimer();
-    this.stopTimer();
-    this.#memory.close();
-    this.#isOpened = true;
     const { headText } = this.#reader;
-    this.headSize = headText.length;
+    // Before anything else changes: an extension may throw, and then the request is refused.
     const socket = new WebSocketConnection<Data>({
       ...agreed,
       settings: this.#handler.connectionSettings,
@@ -227,6 +223,11 @@ export class HttpConnection<Data> extends HttpResponder
       clientAddr: this.#clientAddr,
       headText,
     });
+    this.#readTimer.stopTimer();
+    this.stopTimer();
+    this.#memory.close();
+    this.#isOpened = true;
+    this.headSize = headText.length;
     const early = this.#reader.take();
     this.#reader.finishHead();
     this.#head = undefined;
@@ -236,7 +237,11 @@ export class HttpConnection<Data> extends HttpResponder
 
   /** Refuses the request, or malformed data in its place, and closes the connection. */
   refuse(error: HandshakeError): void {
-    if (this.isFinishing || this.isClosed || this.#isOpened) return;
+    if (this.isFinishing || this.isClosed) return;
+    if (this.#isOpened) { // The WebSocket could not start. Its 101 may have been sent.
+      this.#handler.failed?.(error.cause ?? error);
+      return this.abort();
+    }
     const omitBody = this.#head?.method === "HEAD";
     const hasResponded = this.#fetching?.hasResponded === true;
     this.#reset(error);
@@ -372,10 +377,8 @@ export class HttpConnection<Data> extends HttpResponder
   #reset(reason: unknown): void {
     this.#readTimer.stopTimer();
     this.#kept?.cancel();
-    const handshake = this.#handshake;
-    const fetching = this.#fetching;
-    this.#handshake = undefined;
-    this.#fetching = undefined;
+    const [handshake, fetching] = [this.#handshake, this.#fetching];
+    this.#handshake = this.#fetching = undefined;
     this.#reader.finishHead();
     this.#reader.take();
     this.#head = undefined;

@@ -40,7 +40,7 @@ export interface HttpConnectionHandler<Data> extends UpgradeChecker {
   ): void;
   /** A request has been refused, and the response is being sent. */
   refused(error: HandshakeError): void;
-  /** An error of `fetch()`, or of the body of its response. */
+  /** An error of `fetch()`, of the body of its response, or of the start of a WebSocket. */
   failed?(error: unknown): void;
   /** The connection is closed, and has not become a WebSocket. */
   closed(error: unknown, connection: ClientConnection): void;

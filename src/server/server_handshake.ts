@@ -40,7 +40,7 @@ export interface HandshakeConnection<Data> {
   /** `upgrade()` has been called, and its promise is pending until `callEnded()`. */
   callBegan(): void;
   callEnded(): void;
-  /** The handshake is accepted. */
+  /** The handshake is accepted. If it throws, nothing has been sent, and the request is refused. */
   open(accepted: AcceptedHandshake<Data>): void;
   /** The handshake is refused by an error. */
   refuse(error: HandshakeError): void;
@@ -137,9 +137,9 @@ export class ServerHandshake<Data> {
       protocol,
       headers: options.headers,
     });
-    this.#isDone = true;
     const data = options.data as Data;
     this.#connection.open({ protocol: protocol ?? "", extensions, agreements, data, response });
+    this.#isDone = true;
   }
 
   #checkUpgrade(): void {
