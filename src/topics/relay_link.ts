@@ -19,12 +19,6 @@ const RETRY_DELAY = 500;
  */
 const READ_INTERVAL = 200;
 
-/**
- * The number of messages of a topic whose `except` is remembered until they are delivered. A message that is
- * never stored is never delivered.
- */
-const MAX_EXCEPTED = 1024;
-
 /** The callbacks of a {@linkcode RelayLink}. */
 export interface RelayTarget {
   /** Delivers a message of another node, or of a kept topic. @param isOwn Whether this node has sent it. */
@@ -110,13 +104,14 @@ export class RelayLink {
   /** Stores a message of a kept topic. @returns A promise of its position. */
   store(topic: Topic, data: Message, { except, id }: PublishOptions): Promise<Position> {
     const number = ++this.#number;
-    if (except !== undefined && topic.subscriptions.length > 0) {
-      topic.excepted.set(number, except);
-      const [oldest] = topic.excepted.keys();
-      if (topic.excepted.size > MAX_EXCEPTED) topic.excepted.delete(oldest!);
-    }
     const message = { topic: topic.name, data, node: this.#id, number };
-    return this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
+    const stored = this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
+    if (except !== undefined && topic.subscriptions.length > 0) {
+      const { excepted } = topic;
+      excepted.add(number, except);
+      stored.then((position) => excepted.stored(number, position), () => {});
+    }
+    return stored;
   }
 
   read(topic: string, since: Position | undefined, limit: number): Promise<History> {

@@ -1,6 +1,7 @@
+import { ExceptedPeers } from "./excepted_peers.ts";
 import { TopicHistory } from "./history.ts";
 import type { TopicSubscription } from "./subscription.ts";
-import type { Keep, Peer } from "./types.ts";
+import type { Keep } from "./types.ts";
 
 /** A topic that has subscribers or a history. */
 export class Topic {
@@ -11,8 +12,8 @@ export class Topic {
   readonly history: TopicHistory | undefined;
   /** Resolves when the relay delivers the topic; `undefined` without a relay or subscribers. */
   live: Promise<void> | undefined;
-  /** With a relay: the peers (`except`) that do not get a message, by its number, until it is delivered. */
-  readonly excepted = new Map<number, Peer>();
+  /** With a relay: the peers (`except`) that do not get a message. */
+  readonly excepted = new ExceptedPeers();
   /** When the relay's store was read last for it. */
   readAt = -Infinity;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */

@@ -91,8 +91,7 @@ class LocalTopics implements Topics {
       receive: ({ topic, data, position, number = 0 }, isOwn) => {
         const found = this.#topics.get(topic);
         if (found === undefined) return;
-        const except = isOwn ? found.excepted.get(number) : undefined;
-        if (except !== undefined) found.excepted.delete(number);
+        const except = isOwn ? found.excepted.delivered(number, position) : undefined;
         const publication = position === undefined ? { topic, data } : { topic, data, position };
         this.#deliver(found, publication, except, undefined);
       },

@@ -127,4 +127,18 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["wait", 591, 831, 501],
     ],
   },
+  {
+    seed: 681,
+    name: "except holds for a message that a client has sent twice",
+    actions: [
+      ["subscribe", 595, 22, 616],
+      ["burst", 2, 636, 887],
+      ["wait", 77, 581, 39],
+      ["cut", 116, 557, 79],
+      ["publish", 257, 545, 353],
+      ["publish", 87, 294, 676],
+      ["wait", 24, 926, 750],
+      ["cut", 406, 649, 44],
+    ],
+  },
 ];
