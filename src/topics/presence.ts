@@ -13,8 +13,8 @@ const SILENCE = 2800;
 /** The longest delay of a timer, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** The number of heartbeats of a node that is back which are answered with a question for its members. */
-const QUESTIONS = 3;
+/** The least time between two answers of a node with all of its members, in milliseconds. */
+const ANSWER_INTERVAL = HEARTBEAT / 2;
 
 /** The time for which a silent node is remembered, in milliseconds. */
 const REMEMBERED = 600_000;
@@ -112,8 +112,10 @@ class RelayedPresence<State> implements Presence<State> {
   readonly #watched = new Map<string, Watched<State>>();
   /** The time of the last message from each other node. */
   readonly #heard = new Map<string, number>();
-  /** The silent nodes whose members have left: since when, and how often they were asked since. */
-  readonly #lost = new Map<string, { at: number; asked: number }>();
+  /** The silent nodes whose members have left: since when, and when they were asked last. */
+  readonly #lost = new Map<string, { at: number; askedAt: number }>();
+  /** When this node sent all of its members last, to a node that was out of reach. */
+  #answeredAt = -Infinity;
   /** The connections that have joined, each with the function that ends its membership. */
   readonly #connections = new Map<() => void, Peer>();
   readonly #control: Subscription;
@@ -272,18 +274,27 @@ class RelayedPresence<State> implements Presence<State> {
   #hear(data: Message): void {
     const message = parse<State>(data);
     if (message === undefined || message.node === this.#node) return;
-    if (message.type === "bye") this.#lose(message.node);
-    else this.#hearHeartbeat(message.node);
+    const { node, type } = message;
+    if (type === "bye") return this.#lose(node);
+    const now = performance.now();
+    this.#heard.set(node, now);
+    // Its members of each topic have come before this.
+    if (type === "told") this.#lost.delete(node);
+    if (type === "request" && message.to === this.#node) this.#answer(now);
+    const lost = this.#lost.get(node);
+    // A question is lost while the relay does not know yet that the broker is back, so it is repeated until
+    // it is answered. After a silence, many heartbeats may come at once.
+    if (lost === undefined || now - lost.askedAt < HEARTBEAT / 2) return;
+    lost.askedAt = now;
+    this.#say(PREFIX, { node: this.#node, type: "request", to: node });
   }
 
-  /** Notes that a node is alive. One that was silent is asked for its members again. */
-  #hearHeartbeat(node: string): void {
-    this.#heard.set(node, performance.now());
-    const lost = this.#lost.get(node);
-    if (lost === undefined) return;
-    // A question is lost while the relay does not know yet that the broker is back.
-    if (++lost.asked === QUESTIONS) this.#lost.delete(node);
-    for (const { members } of this.#watched.values()) members.requestMembersOf(node);
+  /** Sends the members of this node to the others. Nodes that ask at the same time share the answer. */
+  #answer(now: number): void {
+    if (now - this.#answeredAt < ANSWER_INTERVAL) return;
+    this.#answeredAt = now;
+    for (const { members } of this.#watched.values()) members.tellAll();
+    this.#say(PREFIX, { node: this.#node, type: "told" });
   }
 
   #tick(): void {
@@ -296,7 +307,7 @@ class RelayedPresence<State> implements Presence<State> {
       this.#heard.set(node, heardAt + late);
       if (heardAt + late >= now - SILENCE) continue;
       this.#lose(node);
-      this.#lost.set(node, { at: now, asked: 0 });
+      this.#lost.set(node, { at: now, askedAt: -Infinity });
     }
     for (const [node, { at }] of this.#lost) {
       if (at < now - REMEMBERED) this.#lost.delete(node);

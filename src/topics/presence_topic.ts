@@ -14,8 +14,10 @@ export type PresenceMessage<State> =
   }
   /** All members of the node. */
   | { node: string; type: "all"; version: number; set: [key: string, state: State][] }
-  /** A question to all nodes for all of their members, or to one. */
-  | { node: string; type: "request"; to?: string };
+  /** A question for all members: to all nodes, or to one. Outside a topic, for those of all topics. */
+  | { node: string; type: "request"; to?: string }
+  /** The node has sent its members of all topics. */
+  | { node: string; type: "told" };
 
 /** A member of this node. */
 interface Member<State> {
@@ -120,12 +122,13 @@ export class PresenceTopic<State> {
   requestMembers(): void {
     if (this.#isClosed) return;
     this.#say({ node: this.#node, type: "request" });
-    if (this.#own.size > 0) this.#tellAll();
+    if (this.#own.size > 0) this.tellAll();
   }
 
-  /** Asks one node for all of its members. */
-  requestMembersOf(node: string): void {
-    if (!this.#isClosed) this.#say({ node: this.#node, type: "request", to: node });
+  /** Sends all members of this node to the other nodes. */
+  tellAll(): void {
+    const set = Array.from(this.#own, ([key, { state }]): [string, State] => [key, state]);
+    this.#say({ node: this.#node, type: "all", version: this.#ownVersion, set });
   }
 
   /** Handles a message of another node. */
@@ -133,7 +136,7 @@ export class PresenceTopic<State> {
     const { node } = message;
     if (message.type === "request") {
       if (message.to === undefined ? this.#own.size > 0 : message.to === this.#node) {
-        this.#tellAll();
+        this.tellAll();
       }
     } else if (message.type === "all") {
       this.#others.set(node, { version: message.version, members: new Map(message.set) });
@@ -182,11 +185,6 @@ export class PresenceTopic<State> {
     this.#untold.clear();
     if (this.#isClosed) return;
     this.#say({ node: this.#node, type: "diff", version: ++this.#ownVersion, set, left });
-  }
-
-  #tellAll(): void {
-    const set = Array.from(this.#own, ([key, { state }]): [string, State] => [key, state]);
-    this.#say({ node: this.#node, type: "all", version: this.#ownVersion, set });
   }
 
   #change(): void {

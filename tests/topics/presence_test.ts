@@ -39,6 +39,17 @@ function watch(people: Presence<State>, topic: string): PresenceChange<State>[] 
   return changes;
 }
 
+/** Collects the messages of a type between nodes. */
+function listen(rooms: Topics, topic: string, type: string) {
+  const heard: { node: string; to?: string; set?: unknown }[] = [];
+  const send = (data: unknown) => {
+    const message = JSON.parse(data as string);
+    if (message.type === type) heard.push(message);
+  };
+  rooms.subscribe({ readyState: 1, send, close() {} }, topic);
+  return heard;
+}
+
 /** A change in a form that is easy to compare. */
 function shape({ joined, changed, left, count }: PresenceChange<State>) {
   return [[...joined.keys()].sort(), [...changed.keys()].sort(), [...left].sort(), count];
@@ -154,13 +165,48 @@ test("the members of a node that is silent leave within four seconds", async () 
   await eventually(() => here.count("x") === 0, 10_000, "the member has left");
   const time = performance.now() - started;
   assert(time > 2000 && time < 4500, `${time} ms`);
-  // The node was only out of reach: it is asked for its members when it is heard again.
-  const asked: string[] = [];
-  const peer = { readyState: 1, send: (data: unknown) => asked.push(data as string), close() {} };
-  rooms.subscribe(peer, "\0presence/x");
-  rooms.publish("\0presence/", JSON.stringify({ node, type: "heartbeat" }));
-  const isAsked = () => asked.some((text) => JSON.parse(text).to === node);
-  await eventually(isAsked, 5000, "a question to the node");
+  // The node was only out of reach: it is asked for its members until it has answered.
+  const asked = listen(rooms, "\0presence/", "request");
+  const say = (topic: string, message: object) =>
+    rooms.publish(`\0presence/${topic}`, JSON.stringify({ node, ...message }));
+  for (let n = 0; n < 3; n++) say("", { type: "heartbeat" });
+  await eventually(() => asked.length === 1, 5000, "a question to the node");
+  await delay(700);
+  say("", { type: "heartbeat" });
+  await eventually(() => asked.length === 2, 5000, "the question again");
+  assertEquals(asked.map(({ to }) => to), [node, node]);
+  say("x", { type: "all", version: 1, set });
+  say("", { type: "told" });
+  await eventually(() => here.count("x") === 1, 5000, "the member is back");
+  await delay(700);
+  say("", { type: "heartbeat" });
+  await delay(50);
+  assertEquals(asked.length, 2);
+});
+
+test("a node that is asked sends its members of all topics, once to all that ask", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const { people } = make({ grace: 0 }, rooms);
+  people.join(new FakePeer(), "x", "a", { name: "A" });
+  people.join(new FakePeer(), "y", "b", { name: "B" });
+  const heartbeats = listen(rooms, "\0presence/", "heartbeat");
+  await eventually(() => heartbeats.length > 0, 5000, "a heartbeat");
+  const to = heartbeats[0]!.node;
+  const [x, y, told] = [
+    listen(rooms, "\0presence/x", "all"),
+    listen(rooms, "\0presence/y", "all"),
+    listen(rooms, "\0presence/", "told"),
+  ];
+  for (const node of ["c", "d"]) {
+    rooms.publish("\0presence/", JSON.stringify({ node, type: "request", to }));
+    rooms.publish("\0presence/", JSON.stringify({ node, type: "request", to: "another" }));
+  }
+  await eventually(() => told.length > 0, 5000, "the answer");
+  await delay(20);
+  assertEquals(told.length, 1);
+  assertEquals(x.map(({ set }) => set), [[["a", { name: "A" }]]]);
+  assertEquals(y.map(({ set }) => set), [[["b", { name: "B" }]]]);
 });
 
 test("a diff that is missed is asked for again", async () => {

@@ -128,6 +128,14 @@ export const keptSchedules: readonly KeptSchedule[] = [
     ],
   },
   {
+    seed: 50051,
+    name: "a node that was out of reach is asked for its members until it answers",
+    actions: [
+      ["freeze", 784, 198, 29],
+      ["wait", 807, 319, 684],
+    ],
+  },
+  {
     seed: 681,
     name: "except holds for a message that a client has sent twice",
     actions: [
