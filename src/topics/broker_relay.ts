@@ -4,6 +4,7 @@ import type { Loss } from "./sequence_tracker.ts";
 import { decode, decodeControl, encodeTopic, relayed, wireOf } from "./relay_wire.ts";
 import type { NodeControl } from "./relay_wire.ts";
 import type { Broker } from "./broker.ts";
+import { Questions } from "./questions.ts";
 import { unknownOutcome } from "./relay_options.ts";
 import type { History, Keep, Position, Relay, RelayedMessage, RelayNode } from "./types.ts";
 import type { RelayOptions } from "./relay_options.ts";
@@ -26,14 +27,6 @@ interface OwnTopic {
   /** The number of heartbeats that still announce it. */
   announce: number;
   usedAt: number;
-}
-
-/** A question to all nodes whose answers are still missing. */
-interface Question {
-  readonly asked: number;
-  /** The nodes that have not answered. This node is one of them until its own question has come back. */
-  readonly waiting: Set<string>;
-  readonly end: (hasCome: boolean) => void;
 }
 
 /** A probe that is on its way. */
@@ -61,7 +54,7 @@ export class BrokerRelay implements Relay {
   readonly #asking = new Set<string>();
   #answers: Promise<boolean[]> | undefined;
   #nextAnswers: Promise<boolean> | undefined;
-  readonly #questions = new Map<number, Question>();
+  readonly #questions = new Questions();
   readonly #probes = new Map<number, Probe>();
   readonly #timeouts = new Timeouts();
   readonly #instance: string = crypto.randomUUID();
@@ -175,7 +168,7 @@ export class BrokerRelay implements Relay {
     clearInterval(this.#ticks);
     this.#timeouts.clear();
     this.#lose();
-    for (const number of [...this.#questions.keys()]) this.#endQuestion(number);
+    this.#questions.close();
     for (const resolve of this.#onUp.splice(0)) resolve();
     await this.#broker.stop();
   }
@@ -255,13 +248,18 @@ export class BrokerRelay implements Relay {
         else if (isOwn) {
           this.#echoedAt = now;
           this.#setUp(true);
-        } else this.#report(this.#tracker.heartbeat(control.node, control.numbers, now));
+        } else {
+          this.#report(this.#tracker.heartbeat(control.node, control.numbers, now));
+          this.#askAgain(control.node, id);
+        }
         break;
       case "question":
         if (isOwn) {
           this.#report(this.#tracker.settle());
-          this.#answered(control.question, id);
-        } else this.#answer(control.node, control.question, control.topics, id);
+          this.#questions.answered(control.question, id);
+        } else if ((control.to ?? id) === id) {
+          this.#answer(control.node, control.question, control.topics, id);
+        }
         break;
       case "answer": {
         const question = this.#questions.get(control.question);
@@ -270,7 +268,7 @@ export class BrokerRelay implements Relay {
         this.#report(this.#tracker.answer(node, numbers, age, question.asked, now));
         // A node sends an answer or an announcement after all messages with these numbers.
         this.#report(this.#tracker.settle());
-        this.#answered(control.question, node);
+        this.#questions.answered(control.question, node);
         break;
       }
       case "probe":
@@ -352,12 +350,17 @@ export class BrokerRelay implements Relay {
     const waiting = new Set([node]);
     for (const [other, heardAt] of this.#nodes) if (heardAt > alive) waiting.add(other);
     const number = ++this.#count;
-    return new Promise((resolve) => {
-      // Answers that are late count, too.
-      this.#timeouts.after(2 * this.#heartbeat, () => this.#endQuestion(number));
-      this.#questions.set(number, { asked: now, waiting, end: resolve });
-      this.#say({ type: "question", node, question: number, topics });
-    });
+    const question = { number, topics, asked: now, waiting };
+    const answers = this.#questions.open(question, node, 2 * this.#heartbeat);
+    this.#say({ type: "question", node, question: number, topics });
+    return answers;
+  }
+
+  /** Repeats questions to a node that is heard, and may have been out of reach when they were asked. */
+  #askAgain(to: string, node: string): void {
+    for (const { number, topics } of this.#questions.unansweredBy(to)) {
+      this.#say({ type: "question", node, to, question: number, topics });
+    }
   }
 
   #answer(to: string, question: number, topics: string[], node: string): void {
@@ -366,18 +369,6 @@ export class BrokerRelay implements Relay {
     );
     const age = performance.now() - this.#startedAt;
     this.#say({ type: "answer", node, to, question, age, numbers });
-  }
-
-  #answered(number: number, node: string): void {
-    const question = this.#questions.get(number);
-    question?.waiting.delete(node);
-    if (question?.waiting.size === 0) question.end(true);
-  }
-
-  #endQuestion(number: number): void {
-    const question = this.#questions.get(number);
-    this.#questions.delete(number);
-    question?.end(!question.waiting.has(this.#node?.id ?? ""));
   }
 
   /** Resolves when the broker has all messages that a connection has sent so far. */

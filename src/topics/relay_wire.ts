@@ -74,8 +74,8 @@ function latin1(bytes: Uint8Array): string {
 export type NodeControl =
   /** A heartbeat: the last numbers of topics with recent messages. `instance` tells nodes of one name apart. */
   | { type: "heartbeat"; node: string; instance: string; numbers: Record<string, number> }
-  /** A question for the numbers of topics. */
-  | { type: "question"; node: string; question: number; topics: string[] }
+  /** A question for the numbers of topics, to all nodes or to one. */
+  | { type: "question"; node: string; to?: string; question: number; topics: string[] }
   /** The answer of a node to the question. */
   | {
     type: "answer";
@@ -98,7 +98,8 @@ export function decodeControl(payload: string | Uint8Array): NodeControl | undef
     const { type, node, instance, to, question, probe, age, numbers, topics } = control;
     if (typeof node !== "string" || !/^[\w-]{1,64}$/.test(node)) return undefined;
     const isValid = type === "heartbeat" && typeof instance === "string" && isNumbers(numbers) ||
-      type === "question" && isNumber(question) && isTexts(topics) ||
+      type === "question" && isNumber(question) && isTexts(topics) &&
+        (to === undefined || typeof to === "string") ||
       type === "answer" && typeof to === "string" && isNumber(question) && isNumber(age) &&
         isNumbers(numbers) ||
       type === "probe" && isNumber(probe) || type === "bye" && isNumbers(numbers);

@@ -130,6 +130,29 @@ test("BrokerRelay shares one question among subscribers of the same time", async
   assert(hub.said("question").length - before <= 3, `${hub.said("question").length - before}`);
 });
 
+test("BrokerRelay repeats a question to a node that could not receive it", async () => {
+  const hub = new FakeHub();
+  const [a, b, c] = [await node(hub, "a"), await node(hub, "b"), await node(hub, "c")];
+  const heartbeats = () => hub.said("heartbeat").filter(({ node }) => node === "a").length;
+  await eventually(() => heartbeats() > 1, 2000, "they know each other");
+  a.broker.isDeaf = true;
+  const subscribed = b.relay.subscribe("x", false);
+  await delay(5);
+  a.broker.isDeaf = false;
+  await subscribed;
+  const { question, topics } = hub.said("question").find(({ to }) => to === "a")!;
+  assertEquals(topics, ["x"]);
+  const answers = hub.said("answer").filter((answer) => answer.question === question);
+  assertEquals(answers.map(({ node }) => node), ["c", "a"]);
+  // A loss at once after that is counted.
+  b.broker.isDeaf = true;
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = false;
+  await eventually(() => b.lost.length > 0, 2000, "the lost message");
+  assertEquals([b.lost, b.received, c.lost], [[1], [], []]);
+});
+
 test("BrokerRelay starts once the broker is within reach", async () => {
   const hub = new FakeHub();
   const broker = hub.connect();

@@ -45,6 +45,7 @@ test("decodeControl() takes what nodes say, and no garbage", () => {
   const controls = [
     { type: "heartbeat", node: "a", instance: "i", numbers: { x: 1 } },
     { type: "question", node: "a", question: 1, topics: ["x"] },
+    { type: "question", node: "a", to: "b", question: 1, topics: ["x"] },
     { type: "answer", node: "a", to: "b", question: 1, age: 1.5, numbers: {} },
     { type: "probe", node: "a", probe: 1 },
     { type: "bye", node: "a", numbers: { x: 1 } },
@@ -68,6 +69,7 @@ test("decodeControl() takes what nodes say, and no garbage", () => {
     '{"type":"heartbeat","node":"a","numbers":{}}',
     '{"type":"heartbeat","node":"a","instance":"i","numbers":{"x":-1}}',
     '{"type":"question","node":"a","question":1,"topics":[1]}',
+    '{"type":"question","node":"a","to":1,"question":1,"topics":[]}',
     '{"type":"answer","node":"a","question":1,"age":1,"numbers":{}}',
   ];
   for (const text of garbage) assertEquals(decodeControl(text), undefined, text);
