@@ -16,9 +16,6 @@ const MAX_DELAY = 2 ** 31 - 1;
 /** The least time between two answers of a node with all of its members, in milliseconds. */
 const ANSWER_INTERVAL = HEARTBEAT / 2;
 
-/** The time for which a silent node is remembered, in milliseconds. */
-const REMEMBERED = 600_000;
-
 /** The prefix of the topics that nodes use for presence. Applications do not use it. */
 const PREFIX = "\u0000presence/";
 
@@ -103,6 +100,16 @@ interface Watched<State> {
   uses: number;
 }
 
+/** Another node. One that is silent is forgotten, with its members. */
+interface OtherNode {
+  /** The time of its last message. */
+  heardAt: number;
+  /** When it was asked for its members last. */
+  askedAt: number;
+  /** Whether it has sent its members of all topics. */
+  isKnown: boolean;
+}
+
 class RelayedPresence<State> implements Presence<State> {
   readonly #topics: Topics;
   readonly #node: string = crypto.randomUUID();
@@ -110,11 +117,8 @@ class RelayedPresence<State> implements Presence<State> {
   readonly #grace: number;
   readonly #maxMembers: number;
   readonly #watched = new Map<string, Watched<State>>();
-  /** The time of the last message from each other node. */
-  readonly #heard = new Map<string, number>();
-  /** The silent nodes whose members have left: since when, and when they were asked last. */
-  readonly #lost = new Map<string, { at: number; askedAt: number }>();
-  /** When this node sent all of its members last, to a node that was out of reach. */
+  readonly #others = new Map<string, OtherNode>();
+  /** When this node sent all of its members last, to a node that had asked for them. */
   #answeredAt = -Infinity;
   /** The connections that have joined, each with the function that ends its membership. */
   readonly #connections = new Map<() => void, Peer>();
@@ -267,7 +271,7 @@ class RelayedPresence<State> implements Presence<State> {
   #receive(members: PresenceTopic<State>, data: Message): void {
     const message = parse<State>(data);
     if (message === undefined || message.node === this.#node) return;
-    this.#heard.set(message.node, performance.now());
+    this.#noteHeard(message.node, performance.now());
     members.take(message);
   }
 
@@ -277,16 +281,25 @@ class RelayedPresence<State> implements Presence<State> {
     const { node, type } = message;
     if (type === "bye") return this.#lose(node);
     const now = performance.now();
-    this.#heard.set(node, now);
+    const other = this.#noteHeard(node, now);
     // Its members of each topic have come before this.
-    if (type === "told") this.#lost.delete(node);
+    if (type === "told") other.isKnown = true;
     if (type === "request" && message.to === this.#node) this.#answer(now);
-    const lost = this.#lost.get(node);
-    // A question is lost while the relay does not know yet that the broker is back, so it is repeated until
-    // it is answered. After a silence, many heartbeats may come at once.
-    if (lost === undefined || now - lost.askedAt < HEARTBEAT / 2) return;
-    lost.askedAt = now;
+    // A question is lost while either node is out of reach, so it is repeated until it is answered. After a
+    // silence, many heartbeats may come at once.
+    if (other.isKnown || this.#watched.size === 0 || now - other.askedAt < HEARTBEAT / 2) return;
+    other.askedAt = now;
     this.#say(PREFIX, { node: this.#node, type: "request", to: node });
+  }
+
+  #noteHeard(node: string, now: number): OtherNode {
+    let other = this.#others.get(node);
+    if (other === undefined) {
+      other = { heardAt: now, askedAt: -Infinity, isKnown: false };
+      this.#others.set(node, other);
+    }
+    other.heardAt = now;
+    return other;
   }
 
   /** Sends the members of this node to the others. Nodes that ask at the same time share the answer. */
@@ -303,21 +316,16 @@ class RelayedPresence<State> implements Presence<State> {
     const late = Math.max(0, now - this.#tickedAt - HEARTBEAT);
     this.#tickedAt = now;
     if (this.#watched.size > 0) this.#say(PREFIX, { node: this.#node, type: "heartbeat" });
-    for (const [node, heardAt] of this.#heard) {
-      this.#heard.set(node, heardAt + late);
-      if (heardAt + late >= now - SILENCE) continue;
-      this.#lose(node);
-      this.#lost.set(node, { at: now, askedAt: -Infinity });
-    }
-    for (const [node, { at }] of this.#lost) {
-      if (at < now - REMEMBERED) this.#lost.delete(node);
+    for (const [node, other] of this.#others) {
+      other.heardAt += late;
+      if (other.heardAt < now - SILENCE) this.#lose(node);
     }
     // Finds closed peers that report no event.
     for (const [leave, { readyState }] of this.#connections) if (readyState !== 1) leave();
   }
 
   #lose(node: string): void {
-    this.#heard.delete(node);
+    this.#others.delete(node);
     for (const { members } of this.#watched.values()) members.lose(node);
   }
 }

@@ -184,6 +184,23 @@ test("the members of a node that is silent leave within four seconds", async () 
   assertEquals(asked.length, 2);
 });
 
+test("a node that is heard for the first time is asked for its members", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const { people } = make({ grace: 0 }, rooms);
+  const asked = listen(rooms, "\0presence/", "request");
+  const heartbeat = (node: string) =>
+    rooms.publish("\0presence/", JSON.stringify({ node, type: "heartbeat" }));
+  heartbeat("a");
+  await delay(50);
+  assertEquals(asked.length, 0); // No topic is of interest yet.
+  people.join(new FakePeer(), "x", "a", { name: "A" });
+  heartbeat("a");
+  heartbeat("b");
+  await eventually(() => asked.length > 1, 5000, "a question to each");
+  assertEquals(asked.map(({ to }) => to), ["a", "b"]);
+});
+
 test("a node that is asked sends its members of all topics, once to all that ask", async () => {
   const rooms = topics();
   onTestEnd(async () => await rooms[Symbol.asyncDispose]());

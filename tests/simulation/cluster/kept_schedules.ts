@@ -182,4 +182,20 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["publish", 239, 322, 767],
     ],
   },
+  {
+    seed: 70002404,
+    name: "a node is asked for its members if its first messages were missed",
+    actions: [
+      ["startNode", 131, 715, 696],
+      ["freeze", 146, 150, 707],
+      ["dispose", 972, 419, 775],
+      ["wait", 372, 78, 644],
+      ["crashBroker", 872, 187, 996],
+      ["startNode", 980, 873, 453],
+      ["startBroker", 189, 32, 24],
+      ["wait", 582, 202, 251],
+      ["wait", 413, 552, 904],
+      ["cut", 221, 80, 471],
+    ],
+  },
 ];
