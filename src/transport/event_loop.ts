@@ -67,6 +67,9 @@ export const nextTurn: (run: () => void) => () => void =
       return stop;
     };
 
+/** Whether the sockets are polled between two batches of immediates, also while there is work. */
+export const pollsEachTurn: boolean = Bun !== undefined;
+
 /** Lets the process end while a timer of `setTimeout` waits. */
 export function unrefTimer(id: unknown): void {
   if (Deno !== undefined) Deno.unrefTimer(id);

@@ -1,4 +1,4 @@
-import { afterMicrotasks, nextTurn } from "./event_loop.ts";
+import { afterMicrotasks, nextTurn, pollsEachTurn } from "./event_loop.ts";
 
 /**
  * The time for received data in one event-loop turn, in milliseconds. Others wait for at most two turns.
@@ -25,6 +25,8 @@ export interface Loop {
   afterMicrotasks(run: () => void): void;
   /** Calls back in the next turn, when the sockets have been polled; returns what cancels it. */
   nextTurn(run: () => void): () => void;
+  /** Whether the sockets are polled after each batch of microtasks, also while there is work. */
+  readonly pollsEachTurn: boolean;
 }
 
 /**
@@ -56,6 +58,8 @@ export class TurnBudget {
   #isSpent = false;
   /** Whether the clock has been checked since the microtask queue was last empty. */
   #isRunning = false;
+  /** Whether those that waited have been called since the last turn. */
+  #isContinuing = false;
   #startedAt = -Infinity;
   #lookedAt = -Infinity;
   /** The end of the share of the connection that continues. */
@@ -81,7 +85,9 @@ export class TurnBudget {
       if (time > LONG) this.#slice = Math.max(MIN_SLICE, this.#slice >> 1);
       else if (time < SHORT) this.#slice = Math.min(MAX_SLICE, this.#slice << 1);
     } else {
-      if (time > IDLE) this.#startedAt = now;
+      // Others have had their turn, unless those that have waited take theirs.
+      if (time > IDLE || (this.#loop.pollsEachTurn && !this.#isContinuing)) this.#startedAt = now;
+      this.#isContinuing = false;
       this.#isRunning = true;
       this.#loop.afterMicrotasks(this.#onMicrotasksDone);
     }
@@ -108,6 +114,7 @@ export class TurnBudget {
   #turn(): void {
     this.#cancelTurn = undefined;
     this.#isSpent = false;
+    this.#isContinuing = true;
     this.turns++;
     const runs = this.#waiting;
     this.#waiting = [];
@@ -133,4 +140,5 @@ export const turnBudget: TurnBudget = /* @__PURE__ */ new TurnBudget({
   now: () => performance.now(),
   afterMicrotasks,
   nextTurn,
+  pollsEachTurn,
 }, TURN_TIME);

@@ -1,7 +1,7 @@
 import { TurnBudget } from "../../src/transport/turn_budget.ts";
 import { assertEquals, test } from "../harness.ts";
 
-function make() {
+function make(pollsEachTurn = false) {
   let now = 0;
   const later = { afterMicrotasks: [] as (() => void)[], nextTurn: [] as (() => void)[] };
   const budget = new TurnBudget({
@@ -11,6 +11,7 @@ function make() {
       later.nextTurn.push(run);
       return () => later.nextTurn.splice(later.nextTurn.indexOf(run), 1);
     },
+    pollsEachTurn,
   }, 15);
   const pass = (ms: number) => now += ms;
   const run = (what: keyof typeof later) => later[what].splice(0).forEach((run) => run());
@@ -46,6 +47,30 @@ test("TurnBudget starts anew after an idle time, and not after slow work", () =>
   assertEquals(budget.isSpent(), true, "no microtask has been left: it was work");
   run("afterMicrotasks");
   pass(9);
+  assertEquals(budget.isSpent(), false);
+});
+
+test("TurnBudget starts anew after each turn of a loop that polls the sockets, unless others continue", () => {
+  const { budget, pass, run } = make(true);
+  for (let i = 0; i < 10; i++) {
+    assertEquals(budget.isSpent(), false);
+    pass(7);
+    assertEquals(budget.isSpent(), false, "the turn goes on");
+    run("afterMicrotasks");
+  }
+  budget.isSpent();
+  pass(15);
+  assertEquals(budget.isSpent(), true);
+  run("afterMicrotasks");
+  budget.wait(() => assertEquals(budget.isSpent(), false));
+  run("nextTurn");
+  pass(15);
+  assertEquals(
+    budget.isSpent(),
+    true,
+    "the next data shares the time of those that have continued",
+  );
+  run("afterMicrotasks");
   assertEquals(budget.isSpent(), false);
 });
 
