@@ -386,9 +386,13 @@ export class ConnectionCore<Socket extends WritableTarget>
     const closed = this.sender.isAwaited || this.keepalive.isAwaited
       ? notOpen("The connection was closed")
       : undefined;
-    this.sender.close(closed);
-    this.keepalive.close(closed);
-    this.#receiver?.discard();
+    try {
+      this.sender.close(closed);
+      this.keepalive.close(closed);
+      this.#receiver?.discard();
+    } catch (thrown) { // A stream or an extension: `closed` and the server must not wait without end.
+      this.reportError(thrown);
+    }
     this.settings.budget?.leave();
     this.closeInfo = info;
     this.#whenClosed?.resolve(info);

@@ -1,4 +1,5 @@
-// An exception while a WebSocket is opened reaches onError, and the client gets an answer or an end.
+// An exception while a WebSocket is opened, or freed, reaches onError, and the connection gets an answer or
+// an end.
 import { acceptWith } from "../../src/server/accept.ts";
 import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
 import type { AcceptConfig, AcceptOptions } from "../../src/server/accept_options.ts";
@@ -7,9 +8,11 @@ import { connectionSettings } from "../../src/server/http_connection_handler.ts"
 import { MemoryBudget } from "../../src/connection/memory_budget.ts";
 import type { Extension } from "../../src/extensions/extension.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
+import { Rsv } from "../../src/protocol/frame.ts";
 import { timers } from "../../src/util/timers.ts";
-import { assertEquals, assertRejects, assertStrictEquals, test } from "../harness.ts";
+import { assertEquals, assertRejects, assertStrictEquals, deadline, test } from "../harness.ts";
 import { upgradeRequest } from "../support/http.ts";
+import { turns } from "../support/open.ts";
 import { HttpPeer } from "../support/http_peer.ts";
 
 const BUG = new Error("a bug of the extension");
@@ -18,11 +21,11 @@ const fields = { "Sec-WebSocket-Extensions": "broken" };
 /** An extension that is agreed on, and can't be used. */
 const broken: Extension = {
   name: "broken",
-  rsv: 4,
+  rsv: Rsv.Rsv3,
   offers: () => [],
   acceptOffer: (response) => ({
     response,
-    rsv: 4,
+    rsv: Rsv.Rsv3,
     use() {
       throw BUG;
     },
@@ -99,4 +102,38 @@ test("a WebSocket that can't start is reported, and its connection ends", async 
     assertEquals(log, [BUG]);
     assertEquals(peer.text, "");
   }
+});
+
+test("a WebSocket closes, though its extension can't be freed", async () => {
+  const extension: Extension = {
+    ...broken,
+    acceptOffer: (response) => ({
+      response,
+      rsv: Rsv.Rsv3,
+      use: () => ({
+        rsv: Rsv.Rsv3,
+        heldBytes: 0,
+        isPaused: false,
+        receive: (frame, sink) => sink.enqueue(frame),
+        pause() {},
+        resume() {},
+        changes: () => false,
+        send: (frame, sink) => sink.enqueue(frame),
+        close() {
+          throw BUG;
+        },
+      }),
+    }),
+  };
+  const errors: unknown[] = [];
+  const peer = new HttpPeer();
+  const config = configWith({}, extension);
+  const accepting = acceptWith(peer.conn, config, undefined, (error) => errors.push(error));
+  peer.send(upgradeRequest(fields));
+  const socket = await accepting;
+  peer.send(Uint8Array.of(0x81, 0x80, 0, 0, 0, 0)); // An empty text, so that there is a receiver.
+  await turns();
+  socket.abort();
+  assertEquals((await deadline(socket.closed, 5000, "closed")).closeCode, 1006);
+  assertEquals(errors, [BUG]);
 });
