@@ -8,6 +8,7 @@ import type { FrameInit } from "../protocol/frame.ts";
 import { FrameEncoder } from "../protocol/frame_encoder.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { handled, rejected } from "../util/promises.ts";
+import { cancelLater } from "../util/streams.ts";
 import { InspectingEncoder } from "./frame_inspector.ts";
 import { notOpen } from "./ready_state.ts";
 import { SegmentQueue } from "./segment_queue.ts";
@@ -207,7 +208,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   sendStream(stream: ReadableStream<unknown>, options?: SendOptions): Promise<void> {
     if (!this.#core.isOpen || this.isFinishing) {
       const error = notOpen("Cannot send");
-      stream.cancel(error).catch(() => {});
+      cancelLater(stream, error);
       return rejected(error);
     }
     this.#streams ??= new StreamSender(this, this.#core.settings);

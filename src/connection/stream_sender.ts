@@ -3,6 +3,7 @@ import type { FrameInit } from "../protocol/frame.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
+import { cancelLater } from "../util/streams.ts";
 import { Timer } from "../util/timers.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { notOpen } from "./ready_state.ts";
@@ -151,7 +152,7 @@ export class StreamSender {
   abort(error: unknown): void {
     this.#progressTimeout?.stopTimer();
     this.#aborted ??= error;
-    this.#reader?.cancel(error).catch(() => {});
+    if (this.#reader !== undefined) cancelLater(this.#reader, error);
     this.#message?.discard();
     if (this.#message?.hasBegun) this.#target.giveUp();
   }
@@ -195,7 +196,7 @@ export class StreamSender {
       message.end();
       await this.#target.queueReady;
     } catch (error) {
-      reader.cancel(error).catch(() => {});
+      cancelLater(reader, error);
       // A message that has begun cannot be taken back.
       if (message.hasBegun) this.#target.giveUp();
       throw error;

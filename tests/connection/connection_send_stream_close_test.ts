@@ -89,6 +89,7 @@ for (const way of ["abort", "reset"] as const) {
     if (way === "abort") socket.abort();
     else transport.reset();
     for (const promise of sent) await assertRejects(() => promise, DOMException);
+    await turns();
     assert(first.state.cancelled instanceof DOMException);
     assert(second.state.cancelled instanceof DOMException);
   });

@@ -103,6 +103,7 @@ for (
     controller.enqueue(chunk);
     await assertRejects(() => sent, TypeError);
     assertEquals((await peer.received(2))[1], "close 1011");
+    await turns();
     assert(state.cancelled instanceof TypeError);
   });
 }
@@ -144,6 +145,7 @@ test("send() cancels a stream where the connection is not open", async () => {
   const { stream, state } = manual();
   socket.close(1000);
   await assertRejects(() => socket.send(stream), DOMException);
+  await turns();
   assert(state.cancelled instanceof DOMException);
 });
 

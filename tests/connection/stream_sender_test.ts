@@ -10,10 +10,12 @@ import {
   assertRejects,
   assertThrows,
   eventually,
+  run,
   test,
   toHex,
 } from "../harness.ts";
 import { turns } from "../support/open.ts";
+import { scriptCommand } from "../support/script.ts";
 import { manual, streamOf } from "../support/streams.ts";
 
 /** A sender that writes down what it is to send. */
@@ -215,8 +217,8 @@ test("StreamSender.abort rejects all that is to be sent, and cancels the stream"
   streams.abort(gone);
   assertEquals(await assertRejects(() => all[0]!), gone);
   await assertRejects(() => all[1]!, DOMException);
-  assertEquals(state.cancelled, gone);
   await turns();
+  assertEquals(state.cancelled, gone);
   assertEquals(target.log, ["idle"]);
 });
 
@@ -226,4 +228,9 @@ test("StreamSender refuses a stream that is locked", () => {
   stream.getReader();
   assertThrows(() => streams.sendStream(stream), TypeError);
   assertEquals(streams.isBusy, false);
+});
+
+test("a connection that ends in the middle of a node:stream does not end the process", async () => {
+  const { code, stdout } = await run(...scriptCommand("tests/support/abandoned_streams.ts"));
+  assertEquals([code, stdout], [0, "alive\n"]);
 });
