@@ -23,7 +23,7 @@ async function abandon(index: number): Promise<void> {
   await sent;
 }
 
-for (let index = 0; index < 150; index++) await abandon(index);
+for (let index = 0; index < 60; index++) await abandon(index);
 await server.shutdown();
 rmSync(folder, { recursive: true });
 console.log("alive");
