@@ -242,7 +242,8 @@ class RelayedPresence<State> implements Presence<State> {
       const name = PREFIX + topic;
       const members = new PresenceTopic<State>(this.#node, (message) => this.#say(name, message));
       const peer = receiver((data) => this.#receive(members, data));
-      const onGap = () => members.requestMembers();
+      // While a message of the topic is delivered, none can be published.
+      const onGap = () => queueMicrotask(() => members.requestMembers());
       const subscription = this.#topics.subscribe(peer, name, { onGap });
       subscription.ready.then(onGap, () => {});
       watched = { members, subscription, uses: 0 };

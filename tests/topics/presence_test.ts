@@ -1,5 +1,5 @@
 import { presence, topics } from "../../src/topics/mod.ts";
-import type { Presence, PresenceChange, Topics } from "../../src/topics/mod.ts";
+import type { Presence, PresenceChange, Relay, RelayNode, Topics } from "../../src/topics/mod.ts";
 import {
   assert,
   assertEquals,
@@ -244,4 +244,31 @@ test("a diff that is missed is asked for again", async () => {
   }
   await delay(10);
   assertEquals(here.count("x"), 0);
+});
+
+test("messages that are missing before another are asked for", async () => {
+  const sent: { topic: string; type: string }[] = [];
+  let node!: RelayNode;
+  const relay: Relay = {
+    start: (started) => (node = started, Promise.resolve()),
+    subscribe: () => Promise.resolve(),
+    unsubscribe() {},
+    send({ topic, data }) {
+      sent.push({ topic, type: JSON.parse(data as string).type });
+      return () => Promise.resolve();
+    },
+    store: () => Promise.reject(new Error("not used")),
+    read: () => Promise.reject(new Error("not used")),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const rooms = topics({ relay });
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  watch(make({}, rooms).people, "x");
+  const requests = () => sent.filter(({ type }) => type === "request").map(({ topic }) => topic);
+  await eventually(() => requests().length === 1, 5000, "the first question");
+  const topic = "\0presence/x";
+  node.gap({ topic, count: 1, why: "relay" });
+  node.receive({ topic, data: "{}", node: "other", number: 2 });
+  await eventually(() => requests().length === 2, 5000, "a question after the gap");
+  assertEquals(requests(), [topic, topic]);
 });
