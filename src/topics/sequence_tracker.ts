@@ -13,6 +13,8 @@ interface Publisher {
   readonly sequences: Map<string, Sequence>;
   /** The earliest and the latest time of its start, by this node's clock; `undefined` until it has answered. */
   started: { earliest: number; latest: number } | undefined;
+  /** Whether it has announced its end. */
+  hasEnded: boolean;
   heardAt: number;
 }
 
@@ -43,7 +45,9 @@ export class SequenceTracker {
 
   /** Whether a publisher has not answered yet. */
   get hasUnknown(): boolean {
-    for (const { started } of this.#publishers.values()) if (started === undefined) return true;
+    for (const { started, hasEnded } of this.#publishers.values()) {
+      if (started === undefined && !hasEnded) return true;
+    }
     return false;
   }
 
@@ -123,7 +127,8 @@ export class SequenceTracker {
   }
 
   /**
-   * Removes a publisher that has ended: announced messages no longer arrive.
+   * Handles the end of a publisher: announced messages no longer arrive. Its numbers are remembered, since a
+   * client may send its last messages again.
    *
    * @param numbers The numbers that it announces with its end.
    * @returns The lost messages.
@@ -131,8 +136,8 @@ export class SequenceTracker {
   end(node: string, numbers: Record<string, number>): Loss[] {
     const publisher = this.#publishers.get(node);
     if (publisher === undefined) return [];
+    publisher.hasEnded = true;
     const losses = this.#announced(publisher, numbers);
-    this.#publishers.delete(node);
     for (const sequence of publisher.sequences) losses.push(...settle(sequence));
     return losses;
   }
@@ -140,7 +145,11 @@ export class SequenceTracker {
   /** Removes publishers that have been silent since a time. @returns The lost messages. */
   expire(before: number): Loss[] {
     const ended = [...this.#publishers].filter(([, { heardAt }]) => heardAt < before);
-    return ended.flatMap(([node]) => this.end(node, {}));
+    return ended.flatMap(([node]) => {
+      const losses = this.end(node, {});
+      this.#publishers.delete(node);
+      return losses;
+    });
   }
 
   /** Records announced numbers. */
@@ -159,7 +168,7 @@ export class SequenceTracker {
   #publisher(node: string, now: number): Publisher {
     let publisher = this.#publishers.get(node);
     if (publisher === undefined) {
-      publisher = { sequences: new Map(), started: undefined, heardAt: now };
+      publisher = { sequences: new Map(), started: undefined, hasEnded: false, heardAt: now };
       this.#publishers.set(node, publisher);
     }
     publisher.heardAt = now;

@@ -91,6 +91,16 @@ test("SequenceTracker counts what a publisher announced before it ended, or fell
   ended.heartbeat("p", { x: 2 }, 200);
   assertEquals(ended.end("p", { x: 3 }), lost(3));
   assertEquals(ended.end("p", { x: 3 }), []);
+  assertEquals(ended.message("p", "x", 3, 200), undefined, "it has been counted as lost");
+  assertEquals(ended.expire(150), []);
+  const repeated = known(10);
+  assertEquals(repeated.message("p", "x", 1, 200), []);
+  assertEquals(repeated.end("p", { x: 1 }), []);
+  assertEquals(repeated.message("p", "x", 1, 210), undefined, "a client has sent it again");
+  repeated.message("q", "x", 1, 200);
+  assert(repeated.hasUnknown);
+  repeated.end("q", {});
+  assert(!repeated.hasUnknown, "a node that has ended is not asked");
   const silent = known(10);
   silent.heartbeat("p", { x: 2 }, 200);
   assertEquals(silent.expire(150), []);
