@@ -178,6 +178,7 @@ export class BrokerRelay implements Relay {
     const now = performance.now();
     // While this node's event loop was blocked, the broker was not silent.
     this.#echoedAt += Math.max(0, now - this.#tickedAt - this.#heartbeat);
+    this.#echoedAt = Math.min(this.#echoedAt, now);
     this.#tickedAt = now;
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
       if (this.#isUp) this.#downSince = this.#echoedAt;
@@ -358,7 +359,9 @@ export class BrokerRelay implements Relay {
 
   /** Repeats questions to a node that is heard, and may have been out of reach when they were asked. */
   #askAgain(to: string, node: string): void {
-    for (const { number, topics } of this.#questions.unansweredBy(to)) {
+    // A question that was asked just now may be on its way.
+    const before = performance.now() - this.#heartbeat / 2;
+    for (const { number, topics } of this.#questions.unansweredBy(to, before)) {
       this.#say({ type: "question", node, to, question: number, topics });
     }
   }

@@ -318,7 +318,7 @@ class RelayedPresence<State> implements Presence<State> {
     this.#tickedAt = now;
     if (this.#watched.size > 0) this.#say(PREFIX, { node: this.#node, type: "heartbeat" });
     for (const [node, other] of this.#others) {
-      other.heardAt += late;
+      other.heardAt = Math.min(other.heardAt + late, now);
       if (other.heardAt < now - SILENCE) this.#lose(node);
     }
     // Finds closed peers that report no event.

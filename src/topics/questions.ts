@@ -41,9 +41,10 @@ export class Questions {
     return this.#open.get(number);
   }
 
-  /** Returns the open questions that a node has not answered. */
-  unansweredBy(node: string): Question[] {
-    return [...this.#open.values()].filter(({ waiting }) => waiting.has(node));
+  /** Returns the open questions of before a time that a node has not answered. */
+  unansweredBy(node: string, before: number): Question[] {
+    return [...this.#open.values()]
+      .filter(({ waiting, asked }) => asked < before && waiting.has(node));
   }
 
   /** Notes an answer, or that the question has come back to the node that asks. */

@@ -153,6 +153,19 @@ test("BrokerRelay repeats a question to a node that could not receive it", async
   assertEquals([b.lost, b.received, c.lost], [[1], [], []]);
 });
 
+test("BrokerRelay notes in time that the broker is lost after a block of the event loop", async () => {
+  const hub = new FakeHub();
+  const { broker, states } = await node(hub, "a");
+  const [channel, payload] = hub.log.find(([, text]) => text.includes('"heartbeat"'))!;
+  const from = performance.now();
+  while (performance.now() - from < 20 * HEARTBEAT);
+  broker.deliver(channel, payload);
+  broker.isMute = true;
+  const started = performance.now();
+  await eventually(() => states.at(-1) === false, 5000, "the broker is lost");
+  assert(performance.now() - started < 10 * HEARTBEAT, `${performance.now() - started} ms`);
+});
+
 test("BrokerRelay starts once the broker is within reach", async () => {
   const hub = new FakeHub();
   const broker = hub.connect();

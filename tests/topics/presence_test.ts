@@ -184,6 +184,24 @@ test("the members of a node that is silent leave within four seconds", async () 
   assertEquals(asked.length, 2);
 });
 
+test("a block of the event loop does not prolong the silence of a node that was heard after it", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const here = make({ grace: 0 }, rooms).people;
+  watch(here, "x");
+  await delay(10);
+  const from = performance.now();
+  while (performance.now() - from < 2500);
+  const node = "c0000000-0000-0000-0000-000000000000";
+  const set = [["ghost", { name: "" }]];
+  rooms.publish("\0presence/x", JSON.stringify({ node, type: "all", version: 1, set }));
+  const started = performance.now();
+  await eventually(() => here.count("x") === 1, 5000, "the member of the other node");
+  await eventually(() => here.count("x") === 0, 10_000, "the member has left");
+  const time = performance.now() - started;
+  assert(time > 2000 && time < 4200, `${time} ms`);
+});
+
 test("a node that is heard for the first time is asked for its members", async () => {
   const rooms = topics();
   onTestEnd(async () => await rooms[Symbol.asyncDispose]());

@@ -228,4 +228,31 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["comeBack", 865, 431, 946],
     ],
   },
+  {
+    seed: 72016672,
+    name: "a node that was heard after a block of the event loop is lost in time",
+    actions: [
+      ["startNode", 522, 254, 3],
+      ["crash", 647, 44, 681],
+      ["block", 288, 491, 113],
+      ["freeze", 909, 230, 258],
+      ["wait", 982, 19, 754],
+      ["startNode", 29, 840, 771],
+      ["wait", 98, 412, 458],
+      ["crash", 483, 545, 833],
+    ],
+  },
+  {
+    seed: 72019572,
+    name: "a message that a client sends again after the node's end is received once",
+    actions: [
+      ["subscribe", 936, 421, 745],
+      ["block", 997, 422, 156],
+      ["wait", 652, 80, 706],
+      ["publish", 832, 788, 304],
+      ["dispose", 916, 494, 231],
+      ["wait", 493, 40, 840],
+      ["crashBroker", 966, 349, 492],
+    ],
+  },
 ];
