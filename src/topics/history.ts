@@ -242,7 +242,7 @@ export class HistoryStore {
 }
 
 /** An upper bound of the memory of a message's data: an engine stores one or two bytes per UTF-16 unit. */
-function byteLengthOf(data: Message): number {
+export function byteLengthOf(data: Message): number {
   return typeof data === "string" ? data.length * 2 : data.byteLength;
 }
 

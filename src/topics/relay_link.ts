@@ -1,4 +1,5 @@
 import type { Topic } from "./topic.ts";
+import { ReplayCache } from "./replay_cache.ts";
 import type { TopicSubscription } from "./subscription.ts";
 import type {
   Gap,
@@ -14,10 +15,16 @@ import type {
 const RETRY_DELAY = 500;
 
 /**
- * The least time between two reads of a topic, in milliseconds. Subscribers that ask meanwhile share the next
- * one, so that the number of reads does not grow with the clients that return after a restart.
+ * The least time between two reads of a topic, in milliseconds. Subscribers that a read does not serve share
+ * the next one, so that the number of reads does not grow with the clients that return after a restart.
  */
 const READ_INTERVAL = 200;
+
+/**
+ * The number of offsets by which a read begins before the earliest position of its subscribers. The positions
+ * of clients that lost the same server differ by little, so that one read serves those that return later.
+ */
+const MARGIN = 32;
 
 /** The callbacks of a {@linkcode RelayLink}. */
 export interface RelayTarget {
@@ -44,17 +51,23 @@ export class RelayLink {
   readonly #started: Promise<void>;
   /** The subscriptions that wait for the next read of the store, by topic. It serves them all. */
   readonly #asking = new Map<Topic, Asker[]>();
+  readonly #cache: ReplayCache;
   readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
   #number = 0;
   #isDisposed = false;
 
-  constructor(relay: Relay, target: RelayTarget) {
+  /** @param maxCached The maximum size of the messages that serve later subscribers, in bytes. */
+  constructor(relay: Relay, target: RelayTarget, maxCached: number) {
     this.#relay = relay;
+    this.#cache = new ReplayCache(maxCached);
     this.#target = target;
     this.#started = relay.start({
       id: this.#id,
       receive: (message) => this.#receive(message),
-      gap: (gap, until) => target.lost(gap, until),
+      gap: (gap, until) => {
+        this.#cache.drop(gap.topic);
+        target.lost(gap, until);
+      },
       state: () => {},
       error: (error) => target.reportError(error),
     });
@@ -64,6 +77,7 @@ export class RelayLink {
   /** Starts to receive a topic, for a subscriber. */
   subscribe(topic: Topic): void {
     const { name, keep } = topic;
+    this.#cache.drop(name);
     topic.live = this.#started.then(() => {
       if (this.#isDisposed) throw new DOMException("The topics are disposed", "AbortError");
       return this.#relay.subscribe(name, keep !== undefined);
@@ -76,6 +90,7 @@ export class RelayLink {
     topic.live = undefined;
     topic.excepted.clear();
     const { name, keep } = topic;
+    this.#cache.drop(name);
     this.#started.then(() => {
       if (!this.#isDisposed && topic.live === undefined) {
         this.#relay.unsubscribe(name, keep !== undefined);
@@ -91,8 +106,10 @@ export class RelayLink {
       topic.live!.then(() => subscription.begin(undefined, false, []), () => {});
       return;
     }
+    const asker = { subscription, since };
+    if (this.#serve(topic, asker)) return;
     subscription.queueUntilBegin();
-    this.#ask(topic, { subscription, since });
+    this.#ask(topic, asker);
   }
 
   /** Sends a message of a topic that is not kept. @returns A function that asks whether the broker has it. */
@@ -106,6 +123,7 @@ export class RelayLink {
     const number = ++this.#number;
     const message = { topic: topic.name, data, node: this.#id, number };
     const stored = this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
+    stored.then((position) => topic.settled = position, () => {});
     if (except !== undefined && topic.subscriptions.length > 0) {
       const { excepted } = topic;
       excepted.add(number, except);
@@ -124,10 +142,13 @@ export class RelayLink {
       clearTimeout(timer);
       resolve();
     }
+    this.#cache.close();
     await this.#relay[Symbol.asyncDispose]();
   }
 
   #receive(message: RelayedMessage): void {
+    // A subscription that begins while the message is delivered begins after it.
+    this.#cache.receive(message);
     this.#target.receive(message, message.node === this.#id);
   }
 
@@ -138,22 +159,37 @@ export class RelayLink {
       return;
     }
     this.#asking.set(topic, [asker]);
-    const read = () => {
-      const asking = this.#asking.get(topic)!;
-      this.#asking.delete(topic);
-      this.#begin(topic, asking);
-    };
-    const wait = topic.readAt + READ_INTERVAL - performance.now();
-    if (wait > 0) this.#delay(wait).then(read);
-    else queueMicrotask(read);
+    this.#answer(topic);
   }
 
-  async #begin(topic: Topic, askers: Asker[]): Promise<void> {
-    while (!this.#isDisposed && askers.some(({ subscription }) => subscription.isActive)) {
+  /** Starts a subscription with the messages of an earlier read. @returns Whether they are sufficient. */
+  #serve(topic: Topic, { subscription, since }: Asker): boolean {
+    const history = this.#cache.read(topic.name, since);
+    if (history === undefined || !isAfter(history.position, topic.settled)) return false;
+    subscription.begin(history.position, since !== undefined, history.publications);
+    return true;
+  }
+
+  /** Reads the store until all subscriptions of a topic that wait have begun: one read at a time. */
+  async #answer(topic: Topic): Promise<void> {
+    let waiting: Asker[] = [];
+    while (true) {
+      // Subscriptions of the same turn share a read.
+      await Promise.resolve();
       const { live } = topic;
       const isLive = await live?.then(() => true, () => false);
+      const wait = topic.readAt + READ_INTERVAL - performance.now();
+      if (isLive && wait > 0) await this.#delay(wait);
+      waiting = waiting.concat(this.#asking.get(topic)!)
+        .filter((asker) => asker.subscription.isActive && !this.#serve(topic, asker));
+      if (this.#isDisposed || waiting.length === 0) break;
+      this.#asking.set(topic, []);
       try {
-        if (isLive) return await this.#read(topic, askers);
+        if (isLive) {
+          await this.#read(topic, waiting);
+          waiting = [];
+          continue;
+        }
       } catch (error) {
         if (!this.#isDisposed) this.#target.reportError(error);
       }
@@ -162,21 +198,41 @@ export class RelayLink {
       const isWanted = !this.#isDisposed && topic.subscriptions.length > 0;
       if (!isLive && topic.live === live && isWanted) this.subscribe(topic);
     }
+    this.#asking.delete(topic);
   }
 
   /** Reads the store once for all subscriptions, if it has the messages of the earliest position. */
   async #read(topic: Topic, askers: Asker[]): Promise<void> {
-    const { name } = topic;
+    const { name, live, settled } = topic;
     topic.readAt = performance.now();
-    const asking = askers.filter(({ since }) => since !== undefined);
-    asking.sort((a, b) => a.since!.offset - b.since!.offset);
-    const earliest = asking[0]?.since;
-    const history = await this.#relay.read(name, earliest, earliest === undefined ? 0 : Infinity);
+    const recording = this.#cache.record(name);
+    try {
+      const [history, from] = await this.#readFrom(name, askers);
+      // What was stored before the read is in it, or in an earlier history.
+      if (topic.settled === settled) topic.settled = undefined;
+      if (!this.#isDisposed && topic.live === live) {
+        this.#cache.finish(recording, name, history, from, topic.keep!);
+      }
+      for (const asker of askers) begin(asker, history, from);
+    } finally {
+      this.#cache.stop(recording, name);
+    }
+  }
+
+  /** Returns what is stored for subscriptions, and the offset after which it is complete. */
+  async #readFrom(name: string, askers: Asker[]): Promise<[History, number]> {
+    const asked = askers.flatMap(({ since }) => since ?? []);
+    asked.sort((a, b) => a.offset - b.offset);
+    const since = before(asked[0]);
+    const history = await this.#relay.read(name, since, since === undefined ? 0 : Infinity);
+    const { position: { epoch, offset }, complete } = history;
+    if (complete || since === undefined) return [history, since?.offset ?? offset];
     // Messages that are missing for the earliest position may be stored for later positions.
-    const all = history.complete || asking.length < 2
-      ? history
-      : await this.#relay.read(name, undefined, Infinity);
-    for (const asker of askers) begin(asker, all, history.complete ? earliest : undefined);
+    if (asked.some((since) => since.epoch === epoch && since.offset <= offset)) {
+      const all = await this.#relay.read(name, undefined, Infinity);
+      return [all, (all.publications[0]?.position?.offset ?? all.position.offset + 1) - 1];
+    }
+    return [{ ...history, publications: [] }, offset];
   }
 
   #delay(time: number): Promise<void> {
@@ -191,18 +247,28 @@ export class RelayLink {
   }
 }
 
+/** Whether a position is not before that of a message that this node has stored. */
+function isAfter({ epoch, offset }: Position, settled: Position | undefined): boolean {
+  return settled === undefined || settled.epoch === epoch && settled.offset <= offset;
+}
+
+/** Returns a position before another one, or the same for one that no store has given. */
+function before(position: Position | undefined): Position | undefined {
+  if (position === undefined || !Number.isSafeInteger(position.offset)) return position;
+  return { epoch: position.epoch, offset: Math.max(0, position.offset - MARGIN) };
+}
+
 /**
  * Starts a subscription with the stored messages.
  *
  * @param history The result of reading the store.
- * @param from The position after which it is complete; `undefined` if all stored messages were read.
+ * @param from The offset after which it is complete.
  */
-function begin({ subscription, since }: Asker, history: History, from: Position | undefined): void {
+function begin({ subscription, since }: Asker, history: History, from: number): void {
   const { publications, position } = history;
   if (since === undefined) return subscription.begin(position, false, []);
-  const first = publications[0]?.position?.offset ?? position.offset + 1;
   const isKnown = since.epoch === position.epoch && Number.isSafeInteger(since.offset) &&
-    since.offset <= position.offset && since.offset >= (from?.offset ?? first - 1);
+    since.offset <= position.offset && since.offset >= from;
   const replay = isKnown
     ? publications.filter(({ position }) => position!.offset > since.offset)
     : [];

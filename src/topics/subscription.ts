@@ -11,6 +11,7 @@ import type { Gap, Message } from "./types.ts";
 import type { Subscriber } from "./subscriber.ts";
 import { SharedMessage } from "../connection/shared_message.ts";
 import type { GapCount } from "./gap_count.ts";
+import { encodingsOf } from "./replay_cache.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
 /** The result of delivering a message to one subscription: a field of `Published`. */
@@ -294,8 +295,13 @@ export class TopicSubscription implements Subscription {
 
   /** Returns the encoded form of a kept message, or `undefined` if `encode` throws. */
   #encode(publication: Publication): SharedMessage | undefined {
+    const encodings = encodingsOf(publication);
+    const encoded = encodings?.get(this.encode);
+    if (encoded !== undefined) return encoded;
     try {
-      return new SharedMessage(encodeWith(this.encode, publication));
+      const message = new SharedMessage(encodeWith(this.encode, publication));
+      encodings?.set(this.encode, message);
+      return message;
     } catch (error) {
       this.#context.reportError(error);
       return undefined;

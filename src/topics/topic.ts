@@ -1,7 +1,7 @@
 import { ExceptedPeers } from "./excepted_peers.ts";
 import { TopicHistory } from "./history.ts";
 import type { TopicSubscription } from "./subscription.ts";
-import type { Keep } from "./types.ts";
+import type { Keep, Position } from "./types.ts";
 
 /** A topic that has subscribers or a history. */
 export class Topic {
@@ -14,6 +14,8 @@ export class Topic {
   live: Promise<void> | undefined;
   /** With a relay: the peers (`except`) that do not get a message. */
   readonly excepted = new ExceptedPeers();
+  /** The position of the last message that this node has stored, until the store is read. */
+  settled: Position | undefined;
   /** When the relay's store was read last for it. */
   readAt = -Infinity;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */

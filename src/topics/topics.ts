@@ -75,8 +75,9 @@ class LocalTopics implements Topics {
   constructor(options: TopicsOptions) {
     checkOptions(options);
     this.#options = options;
+    const { maxHistoryMemory = 64 * 1024 * 1024 } = options;
     this.#store = new HistoryStore(
-      options.maxHistoryMemory ?? 64 * 1024 * 1024,
+      maxHistoryMemory,
       ({ topic }) => this.#forgetUnused(this.#topics.get(topic)),
     );
     const { onGap, onError = console.error } = options;
@@ -102,7 +103,7 @@ class LocalTopics implements Topics {
         }
       },
       reportError,
-    });
+    }, maxHistoryMemory);
   }
 
   subscribe(peer: Peer, topic: string, options: SubscribeOptions = {}): Subscription {

@@ -264,7 +264,8 @@ export interface RelayNode {
   /** Called with each message of another node, and each of this node if its topic is kept, in broker order. */
   receive(message: RelayedMessage): void;
   /**
-   * Called when this node has lost messages of a topic.
+   * Called when this node has lost messages of a topic. For a kept topic it is called before the next message
+   * of the topic is received: subscribers that come later are served with the messages received so far.
    *
    * @param until The position of the last lost message, or a later one, if the topic is kept.
    */
