@@ -13,6 +13,9 @@ const SILENCE = 3500;
 /** The timeout for an answer of JetStream, in milliseconds. */
 const TIMEOUT = 4000;
 
+/** The number of parts of a history that are read at the same time. */
+const PARTS = 8;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -85,27 +88,59 @@ export class NatsStore {
     const isSame = since === undefined || since.epoch === epoch && since.offset <= last &&
         Number.isSafeInteger(since.offset) && since.offset >= 0;
     const from = since?.offset ?? 0;
+    const first = Math.max(from + 1, before.state.first_seq);
+    const publications = isSame ? await this.#readParts(topic, first, position, limit) : [];
+    // Messages may have been dropped meanwhile, and the stream may be another one.
+    const after = await this.#info();
+    if (after.created !== before.created) {
+      throw new DOMException("The stream is another one", "OperationError");
+    }
+    const dropped = isSame ? await this.#dropped(topic, after, from, last) : undefined;
+    const complete = isSame && dropped === undefined;
+    if (complete) return { publications, position, complete };
+    // Of messages that were dropped meanwhile, some have been read: others between them may be missing.
+    const isWhole = ({ position }: Publication) => position!.offset > (dropped ?? 0);
+    return {
+      publications: since === undefined ? publications.filter(isWhole) : [],
+      position,
+      complete,
+    };
+  }
+
+  /** Reads messages up to a position. Each is a request, so parts are read at the same time. */
+  async #readParts(
+    topic: string,
+    first: number,
+    { epoch, offset }: Position,
+    limit: number,
+  ): Promise<Publication[]> {
+    const count = limit === Infinity ? PARTS : 1;
+    const size = Math.max(1, Math.ceil((offset - first + 1) / count));
+    const parts: Promise<Publication[]>[] = [];
+    for (let start = first; start <= offset; start += size) {
+      const end = Math.min(start + size - 1, offset);
+      parts.push(this.#readPart(topic, start, { epoch, offset: end }, limit));
+    }
+    return (await Promise.all(parts)).flat();
+  }
+
+  async #readPart(
+    topic: string,
+    first: number,
+    { epoch, offset }: Position,
+    limit: number,
+  ): Promise<Publication[]> {
     const publications: Publication[] = [];
-    for (let seq = from + 1; isSame && seq <= last && publications.length < limit;) {
+    for (let seq = first; seq <= offset && publications.length < limit;) {
       const stored = await this.#next(topic, seq);
-      if (stored === undefined || stored.seq > last) break;
+      if (stored === undefined || stored.seq > offset) break;
       const message = decode(stored.data);
       if (message !== undefined) {
         publications.push({ topic, data: message.data, position: { epoch, offset: stored.seq } });
       }
       seq = stored.seq + 1;
     }
-    // Messages may have been dropped meanwhile, and the stream may be another one.
-    const after = await this.#info();
-    if (after.created !== before.created) {
-      throw new DOMException("The stream is another one", "OperationError");
-    }
-    const complete = isSame && (await this.#dropped(topic, after, from, last)) === undefined;
-    return {
-      publications: since === undefined || complete ? publications : [],
-      position,
-      complete,
-    };
+    return publications;
   }
 
   /** Starts to deliver new messages of a topic. */
