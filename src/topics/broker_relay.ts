@@ -177,8 +177,8 @@ export class BrokerRelay implements Relay {
   #tick(): void {
     const now = performance.now();
     // While this node's event loop was blocked, the broker was not silent.
-    this.#echoedAt += Math.max(0, now - this.#tickedAt - this.#heartbeat);
-    this.#echoedAt = Math.min(this.#echoedAt, now);
+    const late = Math.max(0, now - this.#tickedAt - this.#heartbeat);
+    this.#echoedAt = Math.min(this.#echoedAt + late, now);
     this.#tickedAt = now;
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
       if (this.#isUp) this.#downSince = this.#echoedAt;
@@ -196,7 +196,8 @@ export class BrokerRelay implements Relay {
     for (const [topic, { usedAt }] of this.#own) {
       if (usedAt < now - 2 * REMEMBERED) this.#own.delete(topic);
     }
-    if (this.#tracker.hasUnknown) this.#askAll();
+    // If the connection was lost during a block, the announcements of that time are missing.
+    if (this.#tracker.hasUnknown || late > this.#heartbeat) this.#askAll();
   }
 
   #sendHeartbeat(): void {

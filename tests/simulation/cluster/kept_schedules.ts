@@ -255,4 +255,16 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["crashBroker", 966, 349, 492],
     ],
   },
+  {
+    seed: 74021660,
+    name: "a message is told that was lost and announced during a block of the event loop",
+    actions: [
+      ["subscribe", 907, 283, 306],
+      ["wait", 758, 919, 338],
+      ["publish", 936, 701, 795],
+      ["cut", 483, 616, 637],
+      ["block", 395, 338, 80],
+      ["wait", 134, 550, 715],
+    ],
+  },
 ];
