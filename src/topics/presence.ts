@@ -13,9 +13,6 @@ const SILENCE = 2800;
 /** The longest delay of a timer, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** The least time between two answers of a node with all of its members, in milliseconds. */
-const ANSWER_INTERVAL = HEARTBEAT / 2;
-
 /** The prefix of the topics that nodes use for presence. Applications do not use it. */
 const PREFIX = "\u0000presence/";
 
@@ -106,6 +103,8 @@ interface OtherNode {
   heardAt: number;
   /** When it was asked for its members last. */
   askedAt: number;
+  /** The first question that it was asked. An answer to an earlier one is of before it was silent. */
+  question: number;
   /** Whether it has sent its members of all topics. */
   isKnown: boolean;
 }
@@ -118,8 +117,8 @@ class RelayedPresence<State> implements Presence<State> {
   readonly #maxMembers: number;
   readonly #watched = new Map<string, Watched<State>>();
   readonly #others = new Map<string, OtherNode>();
-  /** When this node sent all of its members last, to a node that had asked for them. */
-  #answeredAt = -Infinity;
+  /** The number of questions so far. */
+  #questions = 0;
   /** The connections that have joined, each with the function that ends its membership. */
   readonly #connections = new Map<() => void, Peer>();
   readonly #control: Subscription;
@@ -284,31 +283,33 @@ class RelayedPresence<State> implements Presence<State> {
     const now = performance.now();
     const other = this.#noteHeard(node, now);
     // Its members of each topic have come before this.
-    if (type === "told") other.isKnown = true;
-    if (type === "request" && message.to === this.#node) this.#answer(now);
+    if (type === "told" && message.to === this.#node && message.question! >= other.question) {
+      other.isKnown = true;
+    }
+    if (type === "request" && message.to === this.#node) this.#answer(node, message.question);
     // A question is lost while either node is out of reach, so it is repeated until it is answered. After a
     // silence, many heartbeats may come at once.
     if (other.isKnown || this.#watched.size === 0 || now - other.askedAt < HEARTBEAT / 2) return;
     other.askedAt = now;
-    this.#say(PREFIX, { node: this.#node, type: "request", to: node });
+    const question = ++this.#questions;
+    other.question = Math.min(other.question, question);
+    this.#say(PREFIX, { node: this.#node, type: "request", to: node, question });
   }
 
   #noteHeard(node: string, now: number): OtherNode {
     let other = this.#others.get(node);
     if (other === undefined) {
-      other = { heardAt: now, askedAt: -Infinity, isKnown: false };
+      other = { heardAt: now, askedAt: -Infinity, question: Infinity, isKnown: false };
       this.#others.set(node, other);
     }
     other.heardAt = now;
     return other;
   }
 
-  /** Sends the members of this node to the others. Nodes that ask at the same time share the answer. */
-  #answer(now: number): void {
-    if (now - this.#answeredAt < ANSWER_INTERVAL) return;
-    this.#answeredAt = now;
+  /** Sends the members of this node to the others, since one has asked. */
+  #answer(to: string, question: number | undefined): void {
     for (const { members } of this.#watched.values()) members.tellAll();
-    this.#say(PREFIX, { node: this.#node, type: "told" });
+    this.#say(PREFIX, { node: this.#node, type: "told", to, question });
   }
 
   #tick(): void {

@@ -15,9 +15,9 @@ export type PresenceMessage<State> =
   /** All members of the node. */
   | { node: string; type: "all"; version: number; set: [key: string, state: State][] }
   /** A question for all members: to all nodes, or to one. Outside a topic, for those of all topics. */
-  | { node: string; type: "request"; to?: string }
-  /** The node has sent its members of all topics. */
-  | { node: string; type: "told" };
+  | { node: string; type: "request"; to?: string; question?: number }
+  /** The node has sent its members of all topics, since another has asked. */
+  | { node: string; type: "told"; to: string; question: number | undefined };
 
 /** A member of this node. */
 interface Member<State> {

@@ -41,7 +41,7 @@ function watch(people: Presence<State>, topic: string): PresenceChange<State>[] 
 
 /** Collects the messages of a type between nodes. */
 function listen(rooms: Topics, topic: string, type: string) {
-  const heard: { node: string; to?: string; set?: unknown }[] = [];
+  const heard: { node: string; to?: string; question?: number; set?: unknown }[] = [];
   const send = (data: unknown) => {
     const message = JSON.parse(data as string);
     if (message.type === type) heard.push(message);
@@ -175,13 +175,20 @@ test("the members of a node that is silent leave within four seconds", async () 
   say("", { type: "heartbeat" });
   await eventually(() => asked.length === 2, 5000, "the question again");
   assertEquals(asked.map(({ to }) => to), [node, node]);
+  // An answer to an earlier question, or to another node, was on its way for longer.
+  const { node: to, question } = asked[0]!;
+  say("", { type: "told", to, question: question! - 1 });
+  say("", { type: "told", to: "another", question });
+  await delay(700);
+  say("", { type: "heartbeat" });
+  await eventually(() => asked.length === 3, 5000, "the question once more");
   say("x", { type: "all", version: 1, set });
-  say("", { type: "told" });
+  say("", { type: "told", to, question });
   await eventually(() => here.count("x") === 1, 5000, "the member is back");
   await delay(700);
   say("", { type: "heartbeat" });
   await delay(50);
-  assertEquals(asked.length, 2);
+  assertEquals(asked.length, 3);
 });
 
 test("a block of the event loop does not prolong the silence of a node that was heard after it", async () => {
@@ -219,7 +226,7 @@ test("a node that is heard for the first time is asked for its members", async (
   assertEquals(asked.map(({ to }) => to), ["a", "b"]);
 });
 
-test("a node that is asked sends its members of all topics, once to all that ask", async () => {
+test("a node that is asked sends its members of all topics, then answers", async () => {
   const rooms = topics();
   onTestEnd(async () => await rooms[Symbol.asyncDispose]());
   const { people } = make({ grace: 0 }, rooms);
@@ -233,13 +240,13 @@ test("a node that is asked sends its members of all topics, once to all that ask
     listen(rooms, "\0presence/y", "all"),
     listen(rooms, "\0presence/", "told"),
   ];
-  for (const node of ["c", "d"]) {
-    rooms.publish("\0presence/", JSON.stringify({ node, type: "request", to }));
-    rooms.publish("\0presence/", JSON.stringify({ node, type: "request", to: "another" }));
-  }
+  const ask = (to: string) =>
+    rooms.publish("\0presence/", JSON.stringify({ node: "c", type: "request", to, question: 7 }));
+  ask("another");
+  ask(to);
   await eventually(() => told.length > 0, 5000, "the answer");
   await delay(20);
-  assertEquals(told.length, 1);
+  assertEquals(told.map(({ to, question }) => [to, question]), [["c", 7]]);
   assertEquals(x.map(({ set }) => set), [[["a", { name: "A" }]]]);
   assertEquals(y.map(({ set }) => set), [[["b", { name: "B" }]]]);
 });

@@ -267,4 +267,15 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["wait", 134, 550, 715],
     ],
   },
+  {
+    seed: 75012309,
+    name: "an answer of before a node was silent is not taken for one of after that",
+    actions: [
+      ["wait", 668, 804, 965],
+      ["publish", 385, 844, 584],
+      ["wait", 397, 241, 335],
+      ["freeze", 732, 652, 737],
+      ["wait", 767, 300, 795],
+    ],
+  },
 ];
