@@ -20,18 +20,25 @@ export interface WritableTarget {
 /** The members of the connection's core that a {@linkcode Writable} uses. */
 export interface WritableCore extends StreamCore {
   readonly sender: Pick<Sender, "hasRoomFor" | "whenEmpty">;
-  /** Resumes the actions that wait for an idle consumer: a write that waited for room is done. */
+  /** Whether the peer's Close frame has been received. */
+  readonly hasReceivedClose: boolean;
+  /** Resumes the actions that wait for an idle consumer: all messages of the queue are sent. */
   onIdle(): void;
 }
 
 /** A connection as a stream that messages are written to: `WebSocketConnection.writable`. */
 export class Writable {
   readonly stream: WritableStream<Sendable>;
+  /** The messages in the stream's queue. */
+  #queued = 0;
   /** Whether a write waits for room. */
-  isWriting = false;
+  #isWaiting = false;
 
   constructor(target: WritableTarget, core: WritableCore) {
-    const abort = async () => void await target.close(1011);
+    const abort = async () => {
+      this.#queued = 0;
+      await target.close(1011);
+    };
     this.stream = new WritableStream<Sendable>({
       start: (controller) => {
         // abort() is called only after a pending write, which may never end.
@@ -43,28 +50,57 @@ export class Writable {
           controller.error(info.error ?? notOpen("Cannot write"));
         });
       },
-      write: (data) => this.#write(data, target, core),
+      write: (data) => {
+        try {
+          return this.#write(data, target, core);
+        } catch (error) {
+          this.#queued = 0;
+          throw error;
+        }
+      },
       close: async () => {
         core.finish();
         const { wasClean, error } = await core.whenClosed;
         if (!wasClean) throw error ?? notOpen("Cannot close");
       },
       abort,
-    }, { highWaterMark: 64 });
+    }, {
+      highWaterMark: 64,
+      size: () => {
+        this.#queued++;
+        return 1;
+      },
+    });
+  }
+
+  /** Whether a message is in the stream's queue, or waits for room. */
+  get isWriting(): boolean {
+    return this.#isWaiting || this.#queued > 0;
   }
 
   #write(data: Sendable, target: WritableTarget, core: WritableCore): Promise<void> | void {
     const { sender } = core;
+    this.#queued--;
     const message = typeof data === "string" ? data : toBytes(data);
     const sent = sender.hasRoomFor(message)
       ? target.send(message)
       : sender.whenEmpty().then(() => target.send(message));
     // A promise costs the stream a microtask turn: none is returned while there is room.
-    if (sent === READY) return;
-    this.isWriting = true;
-    return sent.finally(() => {
-      this.isWriting = false;
+    if (sent === READY) {
+      // The peer's Close waits for the messages in the queue.
+      if (this.#queued === 0 && core.hasReceivedClose) core.onIdle();
+      return;
+    }
+    this.#isWaiting = true;
+    const onDone = () => {
+      this.#isWaiting = false;
       core.onIdle();
+    };
+    return sent.then(onDone, (error) => {
+      // The stream has failed, and drops its queue.
+      this.#queued = 0;
+      onDone();
+      throw error;
     });
   }
 }

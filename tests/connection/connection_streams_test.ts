@@ -198,6 +198,36 @@ test("pipeTo echoes, and answers a Close after the last message", async () => {
   assertEquals((await socket.closed).wasClean, true);
 });
 
+test("pipeTo answers a Close that comes at any moment after the messages in the stream's queue", async () => {
+  const texts = Array.from({ length: 20 }, (_, i) => `message ${i}`);
+  for (let moment = 0; moment < 120; moment++) {
+    const { socket, peer } = open();
+    const piping = socket.readable.pipeTo(socket.writable);
+    for (const text of texts) {
+      peer.send(textFrame(text));
+      await null;
+    }
+    for (let i = 0; i < moment; i++) await null;
+    peer.send(closeFrame(1000));
+    await peer.end();
+    await piping;
+    const words = [...texts.map((text) => `text ${text}`), "close 1000"];
+    assertEquals(peer.words, words, `after ${moment} microtasks`);
+  }
+});
+
+test("a Close does not wait for messages that a failed stream has dropped", async () => {
+  const { socket, peer } = open({ overflow: "reject", limits: { maxBufferedAmount: 1000 } });
+  const writer = socket.writable.getWriter();
+  writer.closed.catch(() => {});
+  const writes = [1, 2, 1001, 4, 5].map((size) => writer.write(new Uint8Array(size)));
+  await Promise.allSettled(writes);
+  peer.send(closeFrame(1000));
+  await peer.end();
+  assertEquals(peer.words.at(-1), "close 1000");
+  assertEquals((await socket.closed).wasClean, true);
+});
+
 test("pipeTo answers a Close after what a slow transform makes of the last message", async () => {
   const { socket, peer } = open();
   const slow = new TransformStream<string | Uint8Array, string>({
