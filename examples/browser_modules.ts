@@ -5,8 +5,8 @@
 import { readFile } from "node:fs/promises";
 import * as module from "node:module";
 
-/** `/sluice/` and the path of a module in `src/`: no other file can be named. */
-const PATH = /^\/sluice\/([a-z]+\/[a-z0-9_]+\.ts)$/;
+/** `/src/` and the path of a module in it: no other file can be named. */
+const PATH = /^\/src\/([a-z]+\/[a-z0-9_]+\.ts)$/;
 
 const runtime = globalThis as {
   Bun?: { Transpiler: new (options: object) => { transformSync(source: string): string } };
@@ -21,7 +21,7 @@ function toJavaScript(source: string): string {
 
 const modules = new Map<string, string>();
 
-/** Returns the JavaScript of `/sluice/browser/mod.ts`, or of another module; `undefined` if there is none. */
+/** Returns the JavaScript of `/src/browser/mod.ts`, or of another module; `undefined` if there is none. */
 export async function browserModule(pathname: string): Promise<string | undefined> {
   const path = PATH.exec(pathname)?.[1];
   if (path === undefined) return undefined;

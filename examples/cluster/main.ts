@@ -26,7 +26,7 @@ const children: Record<string, Child> = {
 const FILES: Record<string, [file: string, contentType: string]> = {
   "/": ["page/index.html", "text/html; charset=utf-8"],
   "/app.js": ["page/app.js", "text/javascript; charset=utf-8"],
-  "/feed.js": ["../dashboard/page/feed.js", "text/javascript; charset=utf-8"],
+  "/dashboard/page/feed.js": ["../dashboard/page/feed.js", "text/javascript; charset=utf-8"],
   "/style.css": ["page/style.css", "text/css; charset=utf-8"],
 };
 

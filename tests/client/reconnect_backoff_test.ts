@@ -75,7 +75,11 @@ test("Backoff refuses options that are out of range", () => {
   for (const option of options) {
     const [name, value] = Object.entries(option)[0]!;
     assertThrows(() => new Backoff(option), RangeError, `Cannot use ${name}: expected a number `);
-    assertThrows(() => new Backoff(option), RangeError, `got ${value}`);
+    assertThrows(
+      () => new Backoff(option),
+      RangeError,
+      `got ${typeof value === "string" ? JSON.stringify(value) : value}`,
+    );
   }
 });
 

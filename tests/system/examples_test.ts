@@ -213,7 +213,7 @@ test("the chat's server serves the page, its files and nothing else", async () =
       all.add(new URL(name!, `http://localhost${path}`).pathname);
     }
   }
-  const library = [...all].filter((path) => path.startsWith("/sluice/"));
+  const library = [...all].filter((path) => path.startsWith("/src/"));
   assert(library.length > 25 && library.every((path) => path.endsWith(".ts")), library.join());
   assertEquals([...all].filter((path) => !library.includes(path)).toSorted(), [
     "/app.js",
@@ -231,7 +231,7 @@ test("the chat's server serves the page, its files and nothing else", async () =
       "/r/../chat.ts",
       "/..%2fchat.ts",
       "/toString",
-      "/sluice/../mod.ts",
+      "/src/../mod.ts",
     ]
   ) {
     assertEquals((await get(path)).status, 404, path);
@@ -270,7 +270,7 @@ testIf(
     const at = `http://127.0.0.1:${port}`;
     const page = await (await fetch(`${at}/`)).text();
     assert(page.includes("<title>Cluster</title>"));
-    for (const path of ["/app.js", "/feed.js", "/style.css"]) {
+    for (const path of ["/app.js", "/dashboard/page/feed.js", "/style.css"]) {
       const file = await fetch(`${at}${path}`);
       assertEquals([file.status, (await file.text()).length > 100], [200, true]);
     }

@@ -1,6 +1,6 @@
 /** The page's connection to the server. */
 
-import { isFinalClose, ReconnectingWebSocket } from "/sluice/browser/mod.ts";
+import { isFinalClose, ReconnectingWebSocket } from "../../../src/browser/mod.ts";
 
 /** Close codes that report an error of this page: a new connection would have the same error. */
 const FATAL = new Set([1002, 1003, 1007, 1008, 1009, 1010]);

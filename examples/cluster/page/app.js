@@ -1,4 +1,4 @@
-import { openFeed } from "./feed.js";
+import { openFeed } from "../../dashboard/page/feed.js";
 
 const { broker, ports } = await (await fetch("/nodes")).json();
 

@@ -1,5 +1,5 @@
 /** The game's page: sends the keys, and draws the newest snapshot of the server. */
-import { ReconnectingWebSocket } from "/sluice/browser/mod.ts";
+import { ReconnectingWebSocket } from "../../../src/browser/mod.ts";
 
 const byId = (id) => document.getElementById(id);
 const canvas = byId("field");

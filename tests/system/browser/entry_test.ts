@@ -20,7 +20,7 @@ import { browserIsHere, launch } from "./browser.ts";
 
 /** Runs in the page, and the same in a worker. */
 const script = `
-import * as sluice from "/sluice/browser/mod.ts";
+import * as sluice from "/src/browser/mod.ts";
 const { ReconnectingWebSocket, openFeed } = sluice;
 
 /** The events of a server that closes its first connection with 1012, and its second with 1000. */

@@ -29,7 +29,7 @@ testIf(
     });
     await ann.locator("#ping", { hasText: /\d+ ms/ }).waitFor();
     assertEquals(await ann.locator("#players .name").allTextContents(), ["Ann (host)", "Bob <b>"]);
-    assert(await bob.evaluate(() => document.body.scrollWidth <= innerWidth), "it fits the phone");
+    assert(await bob.evaluate("document.body.scrollWidth <= innerWidth"), "it fits the phone");
 
     /** The pixels of the field change while a key is down. */
     const picture = () => ann.locator("#field").screenshot();
