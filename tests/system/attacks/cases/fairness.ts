@@ -13,7 +13,7 @@ import { repeat } from "../wire.ts";
  * The growth that is allowed, in MiB. V8 begins to collect buffers when 64 MiB have been allocated, and
  * frees them on another thread: at 3 GiB a second, as much again is allocated until then.
  */
-const GARBAGE = 160;
+const GARBAGE = 120;
 
 /** The members that all attacks of this file have. */
 const FAIR = {
