@@ -11,6 +11,7 @@ import { messageTooBig } from "../protocol/message_sequence.ts";
 import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import { isControl } from "../protocol/opcode.ts";
 import { type LargeBuffers, setLargeBuffers } from "../transport/large_buffers.ts";
+import type { ConnectionCounters } from "./counters.ts";
 import { inspectReceived } from "./frame_inspector.ts";
 import { SHORT_COPY } from "./memory_usage.ts";
 import type { PartConsumer, ReceiverCore } from "./receiver_core.ts";
@@ -47,7 +48,10 @@ const kernelBuffers: LargeBuffers = {
 export class Receiver implements FrameSink {
   readonly #core: ReceiverCore;
   readonly #extensions: ExtensionInUse | undefined;
+  readonly #counters: ConnectionCounters;
   readonly #maxMessageSize: number;
+  /** The largest size of a message that is passed on at once; below 0 when messages are read as streams. */
+  #maxWholeSize: number;
   /** The option `payload`; `"borrowed"` applies only if the consumer borrows. */
   readonly #payload: PayloadMode;
   /** Whether messages are overwritten when the consumer has taken them. */
@@ -75,15 +79,16 @@ export class Receiver implements FrameSink {
   readonly #limiter: RateLimiter | undefined;
   /** Cancels the wait for the next turn, or for the rate limit, if there is one. */
   #cancelWait: (() => void) | undefined;
-  /** The number of the turn in which the connection has last read on although the time was spent. */
-  #extraTurn = -1;
+  /** Whether the time of the turn is spent, so that what is left of the chunk has to wait. */
+  #isTimeSpent = false;
 
   constructor(core: ReceiverCore, extensions: ExtensionInUse | undefined) {
     this.#core = core;
     this.#extensions = extensions;
     this.#turn = core.turn;
     this.#limiter = RateLimiter.for(core.settings);
-    this.#maxMessageSize = core.settings.limits.maxMessageSize;
+    this.#counters = core.settings.counters;
+    this.#maxMessageSize = this.#maxWholeSize = core.settings.limits.maxMessageSize;
     const { payload = "shared", overwriteBorrowed = false } = core.settings;
     this.#payload = payload === "borrowed" && !core.consumer.borrows ? "shared" : payload;
     this.#overwrites = this.#payload === "borrowed" && overwriteBorrowed;
@@ -99,7 +104,7 @@ export class Receiver implements FrameSink {
 
   /** Whether the rest of a chunk waits: for the next event-loop turn, or for the rate limit. */
   get #isWaiting(): boolean {
-    return this.#cancelWait !== undefined;
+    return this.#cancelWait !== undefined || this.#isTimeSpent;
   }
 
   /** Whether the transport is not read. */
@@ -154,11 +159,11 @@ export class Receiver implements FrameSink {
       this.#core.fail(error);
     }
     this.#isDecoding = false;
+    if (this.#isTimeSpent) this.#endTurn();
   }
 
   /** Pauses the transport after a chunk, if there is a reason. */
   afterChunk(): void {
-    if (this.#cancelWait !== undefined && !this.#limiter?.isWaiting) this.#skipWait();
     if (!this.#isReadingPaused) this.#updateFlow(this.#isWaiting || this.#isConsumerFull);
     if (!this.hasPendingInput) this.#core.consumer.compact?.();
     const isWaiting = this.#isReadingPaused || this.hasPendingInput;
@@ -204,6 +209,7 @@ export class Receiver implements FrameSink {
   /** Passes messages on as streams, from the next message on. */
   streamMessages(consumer: PartConsumer): void {
     this.#parts = consumer;
+    this.#maxWholeSize = -1;
     const { maxMessageSize, maxFragments } = this.#core.settings.limits;
     this.#partDecoder ??= new MessagePartDecoder({ maxMessageSize, maxFragments });
   }
@@ -211,6 +217,7 @@ export class Receiver implements FrameSink {
   /** Frees its memory; further input is ignored. */
   discard(): void {
     this.#endWait();
+    this.#turn.release();
     (this.#decoder ??= this.#makeDecoder()).discard();
     this.#assembler?.discard();
     this.#extensions?.close();
@@ -237,20 +244,35 @@ export class Receiver implements FrameSink {
 
   /** FrameSink: a message of a single frame, on a connection without extensions. */
   enqueueWhole(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void {
+    // V8 inlines what follows up to the handler, as far as it is short.
     const size = end - start;
-    if (this.#partDecoder !== undefined) {
-      return this.enqueue(new DecodedFrame(first, size, 0, bytes, start, end));
-    }
-    if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
+    if (size > this.#maxWholeSize) return this.#enqueueFrame(first, bytes, start, end);
     if ((this.#turn.work -= 1 + (size >>> 12)) < 0) this.#look();
     this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
+  }
+
+  #enqueueFrame(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (size > this.#maxMessageSize) throw messageTooBig(size, this.#maxMessageSize);
+    this.enqueue(new DecodedFrame(first, size, 0, bytes, start, end));
   }
 
   /** Checks whether the time of the turn is spent. If so, the frames that follow wait for the next turn. */
   #look(): void {
     if (!this.#turn.isSpent() || this.#isWaiting) return;
     this.#pauseDecoding();
-    this.#cancelWait = this.#turn.wait(() => this.#onWaited());
+    this.#isTimeSpent = true;
+  }
+
+  /** Waits for the next turn, unless nothing is left to decode. */
+  #endTurn(): void {
+    this.#isTimeSpent = false;
+    const isDone = !this.#decoder!.hasRest && !this.#extensions?.isPaused;
+    if (!isDone || this.#core.consumer.isFull || !this.#turn.skipWait()) {
+      this.#cancelWait = this.#turn.wait(() => this.#onWaited());
+      return;
+    }
+    this.#decoder!.resume(this.#decodedSink);
   }
 
   #onWaited(): void {
@@ -260,22 +282,15 @@ export class Receiver implements FrameSink {
 
   /** The peer has exceeded its rate: the frames that follow wait until it may send more. */
   #waitForRate(): void {
-    if (this.#isWaiting || !this.#core.isOpen) return;
+    if (this.#cancelWait !== undefined || !this.#core.isOpen) return;
+    this.#isTimeSpent = false;
     this.#core.settings.counters.rateLimited++;
     this.#decoder!.pause();
     this.#cancelWait = this.#limiter!.wait(() => this.#onWaited());
   }
 
-  /** Does not wait for the next turn if nothing is left to decode; once a turn, since more may arrive in it. */
-  #skipWait(): void {
-    const isDone = !this.#decoder!.hasRest && !this.#extensions?.isPaused;
-    if (!isDone || this.#core.consumer.isFull || this.#extraTurn === this.#turn.turns) return;
-    this.#extraTurn = this.#turn.turns;
-    this.#endWait();
-    this.#decoder!.resume(this.#decodedSink);
-  }
-
   #endWait(): void {
+    this.#isTimeSpent = false;
     this.#cancelWait?.();
     this.#cancelWait = undefined;
   }
@@ -283,10 +298,10 @@ export class Receiver implements FrameSink {
   #deliver(message: Message): void {
     const core = this.#core;
     if (core.isClosed) return;
-    core.settings.counters.messagesReceived++;
+    this.#counters.messagesReceived++;
     // After our Close frame, to wait for a slow consumer would keep the peer's Close from us.
     if (!core.consumer.message(message, core) && core.isOpen) this.#pauseDecoding();
-    if (this.#overwrites && typeof message !== "string") message.fill(OVERWRITTEN);
+    if (this.#overwrites) overwrite(message);
   }
 
   #takePart(part: MessagePart): void {
@@ -317,6 +332,7 @@ export class Receiver implements FrameSink {
       this.#core.fail(error);
     }
     this.#isDecoding = isWithin;
+    if (this.#isTimeSpent && !isWithin) this.#endTurn();
   }
 
   #resumeExtensions(): void {
@@ -385,4 +401,8 @@ export class Receiver implements FrameSink {
     const payload = this.#payload;
     return new MessageAssembler({ maxMessageSize, maxFragments, payload }, this.#copyUpTo);
   }
+}
+
+function overwrite(message: Message): void {
+  if (typeof message !== "string") message.fill(OVERWRITTEN);
 }

@@ -35,7 +35,7 @@ export interface ReceiverCore extends ConsumedConnection {
   /** The peer has ended its direction of TCP, and everything before that has been decoded. */
   peerEnded(): void;
   /** The time for received data in one event-loop turn. */
-  readonly turn: Pick<TurnBudget, "work" | "turns" | "isSpent" | "wait">;
+  readonly turn: Pick<TurnBudget, "work" | "isSpent" | "wait" | "skipWait" | "release">;
   /** Continues with the pending input, in the next event-loop turn. */
   onTurn(): void;
 }

@@ -351,6 +351,7 @@ export class DenoTransport implements Transport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopWaiting();
+    turnBudget.release();
     try {
       this.#conn.close();
     } catch {

@@ -3,7 +3,7 @@
 import { bunSocketHandler } from "../../src/transport/bun_listen.ts";
 import type { BunSocket, BunSocketHandler } from "../../src/transport/bun_transport.ts";
 import type { Transport } from "../../src/transport/transport.ts";
-import { assertEquals, test, toHex } from "../harness.ts";
+import { assertEquals, eventually, test, toHex } from "../harness.ts";
 import { watch } from "../support/events.ts";
 import type { Events } from "../support/events.ts";
 import { turns } from "../support/open.ts";
@@ -261,7 +261,7 @@ test("BunTransport lets the other sockets have their turn after a large chunk", 
   assertEquals(socket.calls, []);
   handler.data(socket, large);
   assertEquals(socket.calls, ["pause"]);
-  await turns();
+  await eventually(() => socket.calls.length === 2, 1000, "resumed");
   assertEquals(socket.calls, ["pause", "resume"]);
   // The handler's own pause holds until it resumes.
   handler.data(socket, large);
@@ -273,7 +273,7 @@ test("BunTransport lets the other sockets have their turn after a large chunk", 
   handler.data(socket, large);
   transport.pause();
   transport.resume();
-  await turns();
+  await eventually(() => socket.calls.length === 6, 1000, "resumed again");
   assertEquals(socket.calls.slice(4), ["pause", "resume"]);
   assertEquals(events.received, 4 * large.length - 1);
 });

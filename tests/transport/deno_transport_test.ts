@@ -330,5 +330,6 @@ test("DenoTransport returns its large buffer when it is closed, whatever its nex
   waiting.transport.close();
   assertEquals([waiting.transport.heldBytes, lent], [0, 0]);
   await ended;
+  await turns(1);
   assertEquals(waiting.conn.isReading, false);
 });

@@ -94,17 +94,16 @@ test("TurnBudget lets less work be done between two looks if it is slow, and mor
 });
 
 test("TurnBudget has each connection look after each unit of work when the time is spent", () => {
-  const { budget, pass, run } = make();
+  const { budget, pass, run, later } = make();
   budget.isSpent();
   assertEquals(budget.work > 0, true);
   pass(15);
   assertEquals([budget.isSpent(), budget.work], [true, 0]);
   budget.work--;
   assertEquals([budget.isSpent(), budget.work], [true, 0]);
-  const { turns } = budget;
-  budget.wait(() => assertEquals([budget.work > 0, budget.turns], [true, turns + 1]));
+  budget.wait(() => assertEquals(budget.work > 0, true));
   run("nextTurn");
-  assertEquals(budget.turns, turns + 1);
+  assertEquals(later.nextTurn, []);
 });
 
 test("TurnBudget gives each of those that wait a share, and the rest of them another turn", () => {
@@ -152,4 +151,45 @@ test("TurnBudget does not call those that have cancelled, and is not spent if al
   pass(9);
   budget.wait(() => {})();
   assertEquals(budget.isSpent(), false);
+});
+
+test("TurnBudget lets those that have nothing left skip the wait, unless the next turn is late", () => {
+  const { budget, pass, run, later } = make();
+  budget.isSpent();
+  pass(15);
+  assertEquals([budget.isSpent(), budget.skipWait(), later.nextTurn.length], [true, true, 1]);
+  pass(14);
+  assertEquals([budget.skipWait(), later.nextTurn.length], [true, 1]);
+  pass(1);
+  assertEquals(budget.skipWait(), false);
+  budget.release();
+  assertEquals(later.nextTurn, [], "no caller waits");
+  assertEquals(budget.isSpent(), true, "the time is still spent");
+  budget.wait(() => {});
+  budget.release();
+  assertEquals(later.nextTurn.length, 1);
+  run("nextTurn");
+  assertEquals(budget.isSpent(), false);
+});
+
+test("TurnBudget asks whether microtasks are left only after a pause, unless the loop polls the sockets", () => {
+  const { budget, pass, run, later } = make();
+  budget.isSpent();
+  assertEquals(later.afterMicrotasks.length, 1, "the first look");
+  run("afterMicrotasks");
+  const polling = make(true);
+  polling.budget.isSpent();
+  polling.run("afterMicrotasks");
+  for (const each of [{ budget, pass }, polling]) {
+    each.pass(0.5);
+    each.budget.isSpent();
+  }
+  assertEquals([later.afterMicrotasks.length, polling.later.afterMicrotasks.length], [0, 1]);
+  pass(1000);
+  assertEquals(budget.isSpent(), true, "work or a pause: it has not asked");
+  assertEquals(budget.skipWait(), true);
+  run("nextTurn");
+  run("afterMicrotasks");
+  pass(1000);
+  assertEquals(budget.isSpent(), false, "a pause");
 });
