@@ -2,6 +2,7 @@
 
 import { natsRelay, presence, redisRelay, topics } from "../../../src/topics/mod.ts";
 import type {
+  Position,
   Presence,
   Published,
   PublishOptions,
@@ -50,6 +51,8 @@ export interface ClusterNode {
   /** With a member of the node's name. */
   readonly presence: Presence<null> | undefined;
   readonly numbers: Map<string, number>;
+  /** For each kept topic: the last message that its subscribers have got, or that it has stored. */
+  readonly known: Map<string, Position>;
   readonly subscribers: Set<ClusterSubscriber>;
   isEnding: boolean;
   /** When its last fault was, or the broker's. */
@@ -153,6 +156,7 @@ export class Cluster implements Surroundings {
         client,
         topics: made,
         numbers: new Map(),
+        known: new Map(),
         subscribers: new Set(),
         isEnding: false,
         faultAt: this.clock.now,
@@ -271,7 +275,7 @@ export class Cluster implements Surroundings {
       const entry = this.#log(topic).entries.find(({ epoch, offset }) =>
         epoch === position?.epoch && offset === position.offset
       );
-      if (entry?.data === data) return;
+      if (entry?.data === data) return this.#note(node, topic, position!);
       const what = `${data} at ${JSON.stringify(position)}, there is ${entry?.data}`;
       this.failed(new Violation("what is acknowledged is stored at its position", what));
     }, (error) => {
@@ -281,6 +285,15 @@ export class Cluster implements Surroundings {
       }
       if (options.id !== undefined) this.rejected.push({ node, topic, data, options });
     });
+  }
+
+  /** A node has a position of a topic. */
+  #note(node: ClusterNode, topic: string, position: Position): void {
+    const log = this.#log(topic);
+    const known = node.known.get(topic);
+    if (known === undefined || log.indexAfter(known)! < log.indexAfter(position)!) {
+      node.known.set(topic, position);
+    }
   }
 
   #log(topic: string) {
@@ -296,14 +309,9 @@ export class Cluster implements Surroundings {
     const since = isKept ? this.#since(topic, flags >> 2) : undefined;
     const name = `${node.name} s${++this.#count} ${topic.length}`;
     const account: Account = isKept
-      ? new KeptAccount(name, log, since, this.server.store)
+      ? new KeptAccount(name, log, since, this.server.store, node.known.get(topic))
       : new PlainAccount(name, this.#plain.get(topic)!, () => this.isDisturbed);
-    const peer = new SimulatedPeer((message) => {
-      this.received++;
-      const text = message as string;
-      const space = text.indexOf(" ");
-      this.#try(() => account.receive(text.slice(space + 1), parsePosition(text.slice(0, space))));
-    });
+    const peer = this.#peer(node, topic, account);
     this.clock.on(node.host, () => {
       const subscription = node.topics.subscribe(peer, topic, {
         encode: encode!,
@@ -317,6 +325,20 @@ export class Cluster implements Surroundings {
         },
       });
       node.subscribers.add({ node, topic, peer, account, subscription, whenSlow });
+    });
+  }
+
+  /** A peer whose messages go to an account. */
+  #peer(node: ClusterNode, topic: string, account: Account): SimulatedPeer {
+    return new SimulatedPeer((message) => {
+      this.received++;
+      const text = message as string;
+      const space = text.indexOf(" ");
+      const position = parsePosition(text.slice(0, space));
+      this.#try(() => {
+        account.receive(text.slice(space + 1), position);
+        if (position !== undefined) this.#note(node, topic, position);
+      });
     });
   }
 
@@ -346,13 +368,14 @@ export class Cluster implements Surroundings {
     const { topic, account: { position: since } } = subscriber;
     if (since === undefined) return;
     const name = `${node.name} back ${++this.#count}`;
-    const account = new KeptAccount(name, this.#log(topic), since, this.server.store);
-    const peer = new SimulatedPeer((message) => {
-      this.received++;
-      const text = message as string;
-      const space = text.indexOf(" ");
-      this.#try(() => account.receive(text.slice(space + 1), parsePosition(text.slice(0, space))));
-    });
+    const account = new KeptAccount(
+      name,
+      this.#log(topic),
+      since,
+      this.server.store,
+      node.known.get(topic),
+    );
+    const peer = this.#peer(node, topic, account);
     this.clock.on(node.host, () => {
       const subscription = node.topics.subscribe(peer, topic, {
         encode: encode!,

@@ -160,18 +160,19 @@ export class KeptAccount implements Account {
   #isUnknown = false;
   #hasStarted = false;
   readonly #epochsBefore: number;
-  readonly #before: number;
-  readonly #topAtStart: Position;
 
+  /**
+   * @param known The last message that the node has delivered or stored. The start is not before it. It may
+   * be before the end of the store: messages that are on their way come after it.
+   */
   constructor(
     readonly name: string,
     readonly log: Log,
     readonly since: Position | undefined,
     readonly store: Store,
+    readonly known: Position | undefined,
   ) {
     this.#epochsBefore = log.epochs.length;
-    this.#before = log.entries.length;
-    this.#topAtStart = log.position;
   }
 
   get isReady(): boolean {
@@ -194,14 +195,19 @@ export class KeptAccount implements Account {
     this.position = from;
     const { entries } = this.log;
     if (position.epoch === "") {
-      const first = entries.findIndex((entry) => this.#epochOf(entry.epoch) >= this.#epochsBefore);
+      const first = entries.findIndex((entry) =>
+        this.log.numberOf(entry.epoch) >= this.#epochsBefore
+      );
       this.#next = first === -1 ? entries.length : first;
       this.#isOpen = true;
       return;
     }
     const top = this.#indexAfter(position, what);
-    if (top < this.#before && position.epoch === this.#topAtStart.epoch) {
-      throw new Violation("the position is that of the store", `${what}: behind`);
+    if (this.known !== undefined && top < this.log.indexAfter(this.known)!) {
+      throw new Violation(
+        "a start is not before what the node has",
+        `${what}, the node is at ${text(this.known)}`,
+      );
     }
     this.#next = this.#indexAfter(from!, what);
     if (!recovered) return;
@@ -299,19 +305,10 @@ export class KeptAccount implements Account {
     return data !== undefined && !this.excepted.has(data as string);
   }
 
-  #epochOf(epoch: string): number {
-    return this.log.epochs.findIndex((other) => other.epoch === epoch);
-  }
-
-  #indexAfter({ epoch, offset }: Position, what: string): number {
-    const number = this.#epochOf(epoch);
-    if (number === -1) throw new Violation("the position is that of the store", what);
-    const { entries } = this.log;
-    const index = entries.findIndex((entry) => {
-      const other = this.#epochOf(entry.epoch);
-      return other > number || (other === number && entry.offset > offset);
-    });
-    return index === -1 ? entries.length : index;
+  #indexAfter(position: Position, what: string): number {
+    const index = this.log.indexAfter(position);
+    if (index === undefined) throw new Violation("the position is that of the store", what);
+    return index;
   }
 }
 

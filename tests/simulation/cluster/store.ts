@@ -25,6 +25,22 @@ export class Log {
     const last = this.entries.at(-1);
     return { epoch, offset: last?.epoch === epoch ? last.offset : 0 };
   }
+
+  /** Returns the index of an epoch, or -1. */
+  numberOf(epoch: string): number {
+    return this.epochs.findIndex((other) => other.epoch === epoch);
+  }
+
+  /** Returns the index of the first entry after a position; `undefined` if its epoch is unknown. */
+  indexAfter({ epoch, offset }: Position): number | undefined {
+    const number = this.numberOf(epoch);
+    if (number === -1) return undefined;
+    const index = this.entries.findIndex((entry) => {
+      const other = this.numberOf(entry.epoch);
+      return other > number || (other === number && entry.offset > offset);
+    });
+    return index === -1 ? this.entries.length : index;
+  }
 }
 
 /** The histories of a broker. */
