@@ -39,6 +39,12 @@ const SETTLE_BOUND = 5000;
 /** After how long all nodes know each other again, once nothing disturbs them. */
 const RECOVERY = 3500;
 
+/**
+ * How much longer it may take until all members are known: a node whose client was deaf is heard with its next
+ * heartbeat, and then answers a question.
+ */
+const MEMBERS_CALM = 2000;
+
 /** How long it may take until all losses are told, once all are connected: in heartbeats of a second. */
 const CALM = 5000;
 
@@ -462,10 +468,9 @@ export class Cluster implements Surroundings {
     if (this.isDisturbed) this.faultAt = this.clock.now;
     server.isFull = false;
     if (!server.isUp) server.start();
-    for (const { client, host } of this.nodes) {
-      host.busyUntil = Math.min(host.busyUntil, this.clock.now);
-      for (const { link } of client.all) link.thaw();
-    }
+    for (const { client } of this.nodes) for (const { link } of client.all) link.thaw();
+    // What a node was to do during a block of its event loop is done at the end of the block.
+    this.wait(Math.max(0, ...this.nodes.map(({ host }) => host.busyUntil - this.clock.now)));
     for (const node of this.nodes) for (const one of node.subscribers) this.resume(one);
     this.wait(CALM);
     // A request to a broker that was out of reach is repeated after its timeout.
@@ -488,9 +493,10 @@ export class Cluster implements Surroundings {
     }
   }
 
-  /** Each node has the members of all nodes, and no ghosts. */
-  checkPresence(): void {
+  /** After a time in milliseconds, each node has the members of all nodes, and no ghosts. */
+  checkPresence(calm: number = MEMBERS_CALM): void {
     if (!this.config.hasPresence) return;
+    this.wait(calm);
     const alive = this.nodes.filter(({ isEnding }) => !isEnding);
     const expected = alive.map(({ name }) => name).sort().join();
     for (const { name, presence } of alive) {
@@ -506,8 +512,7 @@ export class Cluster implements Surroundings {
     const [node] = this.nodes;
     if (!this.config.hasPresence || node === undefined || this.nodes.length < 2) return;
     this.crash(node);
-    this.wait(4000 + this.delays.longest);
-    this.checkPresence();
+    this.checkPresence(4000 + this.delays.longest);
   }
 
   /** Ends everything. What is left then is a leak. */
