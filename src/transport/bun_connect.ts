@@ -207,8 +207,13 @@ class Attempt {
     const trust = this.#trust;
     handle.reload!({ socket: trust === undefined ? this.handler : ignoring });
     handle.data = undefined;
-    if (trust === undefined) this.handler.open(handle);
-    else handle.upgradeTLS({ tls: trust.options, socket: this.handler });
+    if (trust === undefined) return this.handler.open(handle);
+    try {
+      handle.upgradeTLS({ tls: trust.options, socket: this.handler });
+    } catch (error) {
+      handle.terminate();
+      this.handler.error(handle, error);
+    }
   }
 
   /** Rejects, and closes the socket. */

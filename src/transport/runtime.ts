@@ -6,7 +6,7 @@ import type { DenoConn } from "./deno_transport.ts";
 import { listenDeno } from "./deno_listen.ts";
 import { connectDeno, startTlsDeno } from "./deno_connect.ts";
 import { checkNames, checkPort } from "./options.ts";
-import { checkClientTls, checkServerTls, checkTlsNames } from "./tls_options.ts";
+import { resolveClientTls, resolveServerTls } from "./tls_options.ts";
 import type {
   ClientTls,
   ConnectTarget,
@@ -29,9 +29,10 @@ export function listen(options: ListenOptions, handler: ListenHandler): Listener
   checkNames("listen()", options, LISTEN_NAMES);
   checkPort("listen()", options.port);
   refuseUnixTls("listen", options);
-  if (options.tls !== undefined) checkServerTls(options.tls);
-  if (isDeno) return listenDeno(options, handler);
-  if (isBun) return listenBun(options, handler);
+  const { tls } = options;
+  const resolved = tls === undefined ? options : { ...options, tls: resolveServerTls(tls) };
+  if (isDeno) return listenDeno(resolved, handler);
+  if (isBun) return listenBun(resolved, handler);
   throw new TypeError("Cannot listen: expected Deno or Bun");
 }
 
@@ -42,8 +43,7 @@ export function listen(options: ListenOptions, handler: ListenHandler): Listener
  * @throws {TypeError} If an option is malformed, or this runtime can't use it.
  */
 export function checkTlsOptions(tls: ClientTls, isTunnel: boolean): void {
-  checkClientTls(tls);
-  const { cert, serverName } = tls;
+  const { cert, serverName } = resolveClientTls(tls);
   if (!isDeno || cert === undefined || (serverName === undefined && !isTunnel)) return;
   const other = isTunnel ? "a proxy" : "serverName";
   throw new TypeError(`Cannot use cert of tls: Deno can't use it together with ${other}`);
@@ -64,10 +64,11 @@ export async function connect(target: ConnectTarget, signal: AbortSignal): Promi
   checkNames("connect()", target, ["hostname", "port", "path", "tls"]);
   checkPort("connect()", target.port);
   refuseUnixTls("connect", target);
-  if (target.tls !== undefined) checkClientTls(target.tls);
+  const { tls } = target;
+  const resolved = tls === undefined ? target : { ...target, tls: resolveClientTls(tls) };
   signal.throwIfAborted();
-  if (isDeno) return await orReason(connectDeno(target, signal), signal);
-  if (isBun) return await orReason(connectBun(target, signal), signal);
+  if (isDeno) return await orReason(connectDeno(resolved, signal), signal);
+  if (isBun) return await orReason(connectBun(resolved, signal), signal);
   throw new TypeError("Cannot connect: expected Deno or Bun");
 }
 
@@ -91,8 +92,7 @@ export async function startTls(
   signal: AbortSignal,
 ): Promise<Transport> {
   try {
-    checkTlsNames(tls);
-    return await orReason(startTlsOn(transport, tls, hostname, signal), signal);
+    return await orReason(startTlsOn(transport, resolveClientTls(tls), hostname, signal), signal);
   } catch (error) {
     transport.abort();
     throw error;

@@ -111,7 +111,9 @@ export function either(first: OptionCheck, second: OptionCheck): OptionCheck {
 
 /** Accepts an array whose items pass the test. */
 export function aListOf(what: string, isUsable: (item: unknown) => boolean): OptionCheck {
-  return (value) => Array.isArray(value) && value.every(isUsable) ? undefined : `a list of ${what}`;
+  // Array.from() visits holes, too.
+  return (value) =>
+    Array.isArray(value) && Array.from(value).every(isUsable) ? undefined : `a list of ${what}`;
 }
 
 /**
@@ -162,6 +164,8 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 /** Returns a short text for a value in an error. */
 export function show(value: unknown): string {
   if (typeof value === "string") {
+    // A key in the place of another value must not end up in a log.
+    if (value.includes("-----BEGIN ")) return "text in PEM";
     return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
   }
   if (typeof value === "function") {

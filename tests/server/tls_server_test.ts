@@ -1,8 +1,10 @@
 // TLS of the server: faulty clients, and options.
 import { Buffer } from "node:buffer";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { connect, type HandshakeError, serve, WebSocketError } from "../../mod.ts";
+import type { ConnectOptions, ServeOptions } from "../../mod.ts";
 import {
   assert,
   assertEquals,
@@ -17,6 +19,7 @@ import {
   test,
   testIf,
 } from "../harness.ts";
+import { certificate } from "../support/certificates.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { collect } from "../support/open.ts";
 import { echo, serving } from "../support/server.ts";
@@ -101,6 +104,43 @@ test("serve refuses an invalid certificate, and TLS on a Unix socket", () => {
   }
   const options = { tls: { cert, key }, path: "/tmp/never" };
   assertThrows(() => serve(options, echo), TypeError, "TLS is for TCP");
+});
+
+test("serve and connect refuse a key that one of the runtimes can't use", async () => {
+  const keys = generateKeyPairSync("rsa", { modulusLength: 1024 });
+  const { cert, key } = certificate({ subject: "weak", names: ["localhost"], issuer: ca, keys });
+  const expected = "Cannot use key of tls: it is malformed, or not RSA of 2048 to 8192 bits, " +
+    "EC (P-256, P-384, P-521) or Ed25519";
+  assertThrows(() => servingTls(echo, { ...good, cert, key }), TypeError, expected);
+  const connecting = () => connect("wss://127.0.0.1:1/", { tls: { cert, key } });
+  await assertRejects(connecting, TypeError, expected);
+});
+
+test("serve and connect take certificates and keys with text around them", async () => {
+  const around = (pem: string) => `\uFEFF"${pem}"\0`;
+  const { url } = servingTls(echo, { ...good, cert: around(good.cert), key: around(good.key) });
+  const socket = await connect(url, { tls: { caCerts: [around(ca.cert)] } });
+  await socket.send("hello");
+  for await (const message of socket) {
+    assertEquals(message, "hello");
+    break;
+  }
+  await socket.close();
+});
+
+test("errors on TLS options contain nothing of a key, wherever it stands", async () => {
+  const { cert, key } = good;
+  const secret = key.slice(30, 50);
+  for (const tls of [key, [key, cert], { [key]: 1 }, { cert: key, key: cert }]) {
+    const options = { port: 0, tls } as unknown as ServeOptions;
+    const { message } = assertThrows(() => serve(options, echo), TypeError);
+    assert(!message.includes(secret), message);
+  }
+  for (const tls of [key, [key, cert], { caCerts: key }, { caCerts: [key] }, { serverName: key }]) {
+    const options = { tls } as unknown as ConnectOptions;
+    const error = await assertRejects(() => connect("wss://127.0.0.1:1/", options), TypeError);
+    assert(!error.message.includes(secret), error.message);
+  }
 });
 
 test("serve gives https URLs if `scheme` says that a proxy ends TLS", async () => {

@@ -16,6 +16,8 @@ export interface CertificateOptions {
   notBefore?: Date;
   /** The end of its validity. Default: tomorrow. */
   notAfter?: Date;
+  /** Its keys. Default: new ones, of the curve P-256. Others need an issuer. */
+  keys?: { privateKey: KeyObject; publicKey: KeyObject };
   /** The issuer. Default: the certificate signs itself. */
   issuer?: Certificate;
 }
@@ -34,7 +36,8 @@ export interface Certificate {
 export function certificate(options: CertificateOptions): Certificate {
   const { subject, names, issuer } = options;
   const { notBefore = new Date(Date.now() - DAY), notAfter = new Date(Date.now() + DAY) } = options;
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { privateKey, publicKey } = options.keys ??
+    generateKeyPairSync("ec", { namedCurve: "P-256" });
   const isAuthority = names === undefined;
   // RFC 5280 §4.1: TBSCertificate.
   const body = sequence(
