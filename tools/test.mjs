@@ -27,14 +27,16 @@ const checks = [
 
 /**
  * The parts of tests/system whose result does not depend on how busy the machine is, those that take
- * longest first. Everything else there measures memory or time, so only one such process runs at a time.
+ * longest first. The others run after them, in two lanes: see `lanes`.
  */
 const sharing = [
   "relays_test.ts",
+  "bars",
   "interop",
   "browser",
   "docs_test.ts",
   "cli_test.ts",
+  "cluster",
   "examples_test.ts",
   "game_test.ts",
   "gateway_test.ts",
@@ -44,7 +46,15 @@ const sharing = [
   "api_example_test.ts",
   "chat_rooms_test.ts",
   "example_client_test.ts",
+  "hot_reload_test.ts",
+  "bundle_test.ts",
 ];
+
+/**
+ * The parts of tests/system with timeouts of a few hundred milliseconds: one such process runs at a time,
+ * beside one that measures memory or time. Every other part that is not in `sharing` measures.
+ */
+const timed = ["attacks"];
 
 /** The number of processes at a time: more than cores, since many tests wait. */
 const slots = availableParallelism() + 2;
@@ -106,20 +116,40 @@ function sizeOf(path) {
 
 const paths = (list) => list.map(({ path }) => path);
 const system = entries("tests/system");
-const misnamed = sharing.filter((name) => !system.some((entry) => entry.name === name));
+const misnamed = [...sharing, ...timed].filter((name) =>
+  !system.some((entry) => entry.name === name)
+);
 if (misnamed.length > 0) throw new Error(`tests/system has no ${misnamed.join(", ")}`);
-const alone = paths(system.filter(({ name }) => !sharing.includes(name)));
+
+/** What runs after everything else, each lane one process at a time. */
+const lanes = [
+  {
+    what: "those of tests/system that measure",
+    files: paths(system.filter(({ name }) => ![...sharing, ...timed].includes(name))),
+  },
+  {
+    what: "those of tests/system with short timeouts",
+    files: paths(system.filter(({ name }) => timed.includes(name))),
+  },
+];
 
 /** The entries of tests that may share the machine, each list for one process: the longest first. */
-function sharedLists() {
+function restLists() {
   const rest = paths(entries("tests").filter(({ name }) => name !== "system"));
   const files = rest.filter((path) => path.endsWith(".ts"));
   const folders = rest.filter((path) => !path.endsWith(".ts"))
     .sort((a, b) => sizeOf(b) - sizeOf(a));
-  return [
-    ...(runsSystem ? sharing.map((name) => [`./tests/system/${name}`]) : []),
-    ...(runsRest ? [...folders.map((folder) => [folder]), files] : []),
-  ];
+  return [...folders.map((folder) => [folder]), files];
+}
+
+/** A job for each list and runtime. */
+const jobsOf = (lists) => lists.flatMap((files) => runtimes.map((name) => () => test(name, files)));
+
+/** Mixes two lists, one element of each in turn. */
+function alternate(some, others) {
+  const longest = Math.max(some.length, others.length);
+  return Array.from({ length: longest }, (_, i) => [some[i], others[i]]).flat()
+    .filter((job) => job !== undefined);
 }
 
 setUp();
@@ -165,9 +195,13 @@ async function test(name, files, what = files.join(" ")) {
   sum.skipped += skipped;
 }
 
+// Those of tests/system mostly wait, and the others mostly compute.
 const jobs = [
   ...(runsChecks ? [check] : []),
-  ...sharedLists().flatMap((files) => runtimes.map((name) => () => test(name, files))),
+  ...alternate(
+    runsSystem ? jobsOf(sharing.map((name) => [`./tests/system/${name}`])) : [],
+    runsRest ? jobsOf(restLists()) : [],
+  ),
 ];
 await Promise.all(
   Array.from({ length: slots }, async () => {
@@ -175,7 +209,11 @@ await Promise.all(
   }),
 );
 if (runsSystem) {
-  for (const name of runtimes) await test(name, alone, "those of tests/system that measure");
+  await Promise.all(
+    lanes.map(async ({ what, files }) => {
+      for (const name of runtimes) await test(name, files, what);
+    }),
+  );
 }
 
 console.log(failures.length === 0 ? "\nAll is well." : `\nFAILED: ${failures.join("; ")}`);

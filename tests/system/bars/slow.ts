@@ -102,7 +102,7 @@ export async function oneStalled(size: Size): Promise<Row[]> {
 }
 
 async function stalledWith(policy: WhenSlow, size: Size): Promise<Row[]> {
-  const [healthy, messages] = size === "full" ? [999, 100_000] : [49, 10_000];
+  const [healthy, messages] = size === "full" ? [999, 100_000] : [49, 5000];
   const rooms = topics();
   const server = serve(
     { hostname: "127.0.0.1", port: 0 },
