@@ -1,3 +1,4 @@
+import type { TurnBudget } from "../transport/turn_budget.ts";
 import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { StreamCore } from "./message_readable.ts";
@@ -20,6 +21,7 @@ export interface WritableTarget {
 /** The members of the connection's core that a {@linkcode Writable} uses. */
 export interface WritableCore extends StreamCore {
   readonly sender: Pick<Sender, "hasRoomFor" | "whenEmpty">;
+  readonly turn: Pick<TurnBudget, "spend">;
   /** Whether the peer's Close frame has been received. */
   readonly hasReceivedClose: boolean;
   /** Resumes the actions that wait for an idle consumer: all messages of the queue are sent. */
@@ -82,11 +84,13 @@ export class Writable {
     const { sender } = core;
     this.#queued--;
     const message = typeof data === "string" ? data : toBytes(data);
-    const sent = sender.hasRoomFor(message)
+    let sent: Promise<void> | undefined = sender.hasRoomFor(message)
       ? target.send(message)
       : sender.whenEmpty().then(() => target.send(message));
+    // A pipe from a source that is always ready, to a peer that is faster, must not block the event loop.
+    if (sent === READY) sent = core.turn.spend(1 + (message.length >>> 12));
     // A promise costs the stream a microtask turn: none is returned while there is room.
-    if (sent === READY) {
+    if (sent === undefined) {
       // The peer's Close waits for the messages in the queue.
       if (this.#queued === 0 && core.hasReceivedClose) core.onIdle();
       return;

@@ -3,6 +3,7 @@ import type { FrameInit } from "../protocol/frame.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
+import { turnBudget } from "../transport/turn_budget.ts";
 import { cancelLater } from "../util/streams.ts";
 import { Timer } from "../util/timers.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
@@ -20,9 +21,6 @@ const GATHERED_SIZE = 4 * 1024;
 
 /** The maximum time that a small chunk waits for the next one, in milliseconds. */
 const LONGEST_WAIT = 5;
-
-/** The maximum time for sending a stream within one event-loop turn, in milliseconds. */
-const LONGEST_TURN = 10;
 
 /** The memory usage of a message behind a stream in addition to its bytes: five promises with callbacks. */
 const QUEUED_OVERHEAD = 1024;
@@ -174,7 +172,6 @@ export class StreamSender {
     this.#reader = reader;
     const message = new Fragments(this.#target, options);
     this.#message = message;
-    let turn = performance.now();
     try {
       this.#check();
       while (true) {
@@ -186,10 +183,7 @@ export class StreamSender {
           this.onProgress();
           await this.#target.queueReady;
           // A source that is always ready, and a peer that is faster, must not block the event loop.
-          if (performance.now() - turn > LONGEST_TURN) {
-            await new Promise((resolve) => setTimeout(resolve, 0));
-            turn = performance.now();
-          }
+          await turnBudget.spend(1 + (part.length >>> 12));
           this.#check();
         }
       }

@@ -5,6 +5,7 @@ import { ResponseBodyEncoder } from "../http/response_body_encoder.ts";
 import { frameResponse } from "../http/response_framing.ts";
 import type { ResponseFraming } from "../http/response_framing.ts";
 import { responseHeadText } from "../http/response_writer.ts";
+import { turnBudget } from "../transport/turn_budget.ts";
 import { cancelLater } from "../util/streams.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { closedError } from "./prepared_response.ts";
@@ -16,6 +17,9 @@ import type { BodyReader } from "./response_body_reader.ts";
 const MAX_JOINED = 16_384;
 /** A longer string is encoded without a look if it is ASCII. */
 const MAX_SCANNED = 1024;
+
+/** The work of a write, in units of {@linkcode TurnBudget.work}. */
+const WRITE = 8;
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 
@@ -139,7 +143,10 @@ async function sendWithBody(
       await responder.write(encoder.finish());
       return isPersistent;
     }
-    await writeAll(responder, encoder.encode(toBytes(value)));
+    const piece = toBytes(value);
+    await writeAll(responder, encoder.encode(piece));
+    // A source that is always ready, and a client that is faster, must not block the event loop.
+    await turnBudget.spend(WRITE + (piece.length >>> 12));
     // After the write: a closed connection has no use of the next piece.
     if (!responder.isClosed) reading = body.read();
   }

@@ -30,8 +30,8 @@ export interface Loop {
 }
 
 /**
- * The time that all connections together may take to process received data until the other sockets and
- * the timers have their turn. When it is spent, those that have more to process go on in the next turn:
+ * The time that all connections together may take to process received data, and streams that they send,
+ * until the other sockets and the timers have their turn. When it is spent, those that have more to process go on in the next turn:
  * so a peer that sends without end keeps no other waiting.
  *
  * Checking the clock costs as much as some messages. So it is checked after a slice of work, which is
@@ -123,6 +123,16 @@ export class TurnBudget {
   skipWait(): boolean {
     this.#awaitTurn();
     return this.#loop.now() - this.#startedAt < 2 * this.budget;
+  }
+
+  /**
+   * Counts work of a loop that awaits each step. Returns a promise for the next turn if the time is spent.
+   *
+   * @param work The work, in the units of {@linkcode work}.
+   */
+  spend(work: number): Promise<void> | undefined {
+    if ((this.work -= work) >= 0 || !this.isSpent()) return undefined;
+    return new Promise((resolve) => void this.wait(resolve));
   }
 
   /** Does not wait for the next turn if no caller does: for a caller that has ended. */

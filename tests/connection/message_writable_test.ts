@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects, deadline, test } from "../harness.ts";
+import { turnBudget } from "../../src/transport/turn_budget.ts";
+import { assert, assertEquals, assertRejects, deadline, onTestEnd, test } from "../harness.ts";
 import { closeFrame } from "../support/memory_peer.ts";
 import { open, turns } from "../support/open.ts";
 import { manual, streamOf } from "../support/streams.ts";
@@ -92,3 +93,29 @@ for (const way of ["writer.close()", "pipeTo()"] as const) {
     assertEquals((await socket.closed).wasClean, false);
   });
 }
+
+test("a pipe from a source that is always ready lets others have their turn, and sends all before its end", async () => {
+  const { budget } = turnBudget;
+  onTestEnd(() => void (turnBudget.budget = budget));
+  turnBudget.budget = 1;
+  const { socket, peer } = open();
+  let left = 500;
+  const source = new ReadableStream<string>({
+    pull(controller) {
+      const end = performance.now() + 0.02;
+      while (performance.now() < end);
+      if (left-- > 0) controller.enqueue("a");
+      else controller.close();
+    },
+  });
+  let ticks = 0;
+  const interval = setInterval(() => ticks++, 1);
+  onTestEnd(() => clearInterval(interval));
+  const piping = source.pipeTo(socket.writable);
+  await peer.received(501);
+  assertEquals(peer.words.at(-1), "close 1000");
+  assert(ticks > 1, "a timer has had its turn meanwhile");
+  peer.send(closeFrame(1000));
+  await peer.end();
+  await deadline(piping, 1000, "the pipe");
+});

@@ -193,3 +193,20 @@ test("TurnBudget asks whether microtasks are left only after a pause, unless the
   pass(1000);
   assertEquals(budget.isSpent(), false, "a pause");
 });
+
+test("TurnBudget.spend() counts work, and returns a promise for the next turn if the time is spent", async () => {
+  const { budget, pass, run, later } = make();
+  budget.isSpent();
+  const { work } = budget;
+  assertEquals([budget.spend(work), budget.work], [undefined, 0]);
+  pass(14);
+  assertEquals(budget.spend(1), undefined);
+  pass(1);
+  let isNext = false;
+  const next = budget.spend(budget.work + 1)?.then(() => isNext = true);
+  await Promise.resolve();
+  assertEquals([isNext, later.nextTurn.length], [false, 1]);
+  run("nextTurn");
+  await next;
+  assertEquals(isNext, true);
+});

@@ -9,12 +9,14 @@ import type { RequestParts } from "./wire.ts";
  * The ways in which the victim echoes, each on its own port. `slow` takes a second for a message. Those of
  * the second line accept compression and send nothing; `busy` works 50 µs on a message. Those of the third
  * line have at most 10 connections: `sleeping` takes 20 s for a message, and `upgrade()` and `fetch()` of
- * `pending` do not end.
+ * `pending` do not end. `endless` answers a message `stream` with a stream that does not end, and `pipe` with
+ * such messages.
  */
 export type Form =
   | ("callbacks" | "await" | "pipe" | "slow" | "compressed" | "tls")
   | ("sink" | "loop" | "streams" | "busy")
-  | ("sleeping" | "pending");
+  | ("sleeping" | "pending")
+  | "endless";
 
 /** The order to the victim to connect as a client. */
 export interface ConnectOrder {

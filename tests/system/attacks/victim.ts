@@ -78,6 +78,15 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
       }
     },
     pending: callbacks,
+    endless: {
+      message(socket, message) {
+        const source = endless(stopped);
+        const sent = message === "stream"
+          ? socket.send(source)
+          : source.pipeTo(socket.writable, { signal: stopped });
+        sent.catch(() => {}); // The attacker leaves.
+      },
+    },
     busy: {
       message() {
         const end = performance.now() + 0.05;
@@ -85,6 +94,17 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
       },
     },
   };
+}
+
+/** Returns a stream that always has a piece of 100 bytes ready. */
+function endless(stopped?: AbortSignal): ReadableStream<Uint8Array> {
+  const piece = new Uint8Array(100);
+  return new ReadableStream({
+    pull(controller) {
+      if (stopped?.aborted) controller.close();
+      else controller.enqueue(piece);
+    },
+  });
 }
 
 /** Resolves after the time that `slow` takes for a message, or at once if it is stopped. */
@@ -120,9 +140,10 @@ export interface Victim extends Target {
 /** The largest body of a request, in bytes. */
 const MAX_BODY = 1024 * 1024;
 
-/** Answers with the size of the body, except at `/ignore`, and with 1 MiB at `/large`. */
+/** Answers with the size of the body, except at `/ignore`, with 1 MiB at `/large`, and without end at `/endless`. */
 async function answer(request: Request): Promise<Response> {
   if (request.url.endsWith("/large")) return new Response(new Uint8Array(MAX_BODY));
+  if (request.url.endsWith("/endless")) return new Response(endless());
   if (request.method !== "POST" || request.url.endsWith("/ignore")) return new Response("Hello");
   return new Response(`${(await request.arrayBuffer()).byteLength}`);
 }

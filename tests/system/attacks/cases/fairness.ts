@@ -82,6 +82,34 @@ function requests(name: string, bytes: () => Uint8Array, head = ""): Attack {
   };
 }
 
+/** A flood by the victim itself: a source that is always ready, for a peer that reads all. */
+function downloads(
+  name: string,
+  count: number,
+  begin: (context: Context) => Promise<Attacker>,
+): Attack {
+  return {
+    ...FAIR,
+    name: `${name} without end, on ${count} connections, beside others`,
+    async run(context) {
+      const peers = await context.many(count, async () => {
+        const peer = await begin(context);
+        peer.readsFrames = false;
+        return peer;
+      });
+      await new Promise((resolve) => setTimeout(resolve, time(context)));
+      return peers.map((peer) => peer.isGone ? "dropped" : "served");
+    },
+  };
+}
+
+/** The same, begun by a message. */
+async function beginBy(context: Context, payload: string): Promise<Attacker> {
+  const peer = await context.open("endless");
+  peer.write(frame({ opcode: 1, payload }));
+  return peer;
+}
+
 /** A server's flood towards a client in the process of the victim. */
 function fromServer(name: string, bytes: () => Uint8Array): Attack {
   return {
@@ -159,6 +187,13 @@ export const fairness: readonly Attack[] = [
   requests("pipelined requests with small bodies without end", post),
   requests("requests with bodies of 1 MiB without end", body),
   requests("requests with bodies in chunks of a byte without end", chunks),
+  downloads("a response of small pieces", 5, async (context) => {
+    const peer = await context.connect();
+    peer.write("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+    return peer;
+  }),
+  downloads("a sent stream of small pieces", 5, (context) => beginBy(context, "stream")),
+  downloads("messages of a pipe", 5, (context) => beginBy(context, "pipe")),
   fromServer("tiny messages without end", () => tiny(null)),
   fromServer("deflate bombs without end", () => bombs(2, null)),
 ];
