@@ -14,6 +14,11 @@ import { repeat } from "../wire.ts";
  * frees them on another thread: at 3 GiB a second, as much again is allocated until then.
  */
 const GARBAGE = 120;
+/**
+ * The same for deflate bombs. A loop that does nothing but create arrays of 1 MiB, at that rate, makes Deno
+ * grow by 102 to 114 MiB; text has a string for each array as well.
+ */
+const GARBAGE_OF_BOMBS = 160;
 
 /** The members that all attacks of this file have. */
 const FAIR = {
@@ -37,6 +42,7 @@ function flood(form: Form, name: string, bytes: () => Uint8Array, first?: Uint8A
   return {
     ...FAIR,
     name,
+    ...(name.includes("bombs") && { maxGrowth: GARBAGE_OF_BOMBS }),
     async run(context) {
       const peer = await context.open(form, { fields });
       if (first !== undefined) peer.write(first);
@@ -53,7 +59,7 @@ function floods(form: Form, count: number, name: string, bytes: () => Uint8Array
     name: `${name}, on ${count} connections, beside others: ${form}`,
     // For each connection up to 1 MiB of a message that has not been inflated to its end, another that is
     // unread, and input: two chunks of up to 512 KiB on Bun. They are counted in `heldBytes`.
-    maxGrowth: GARBAGE + 6 * count,
+    maxGrowth: (name.includes("bombs") ? GARBAGE_OF_BOMBS : GARBAGE) + 6 * count,
     maxHeld: 12 + 3 * count,
     async run(context) {
       const all = bytes();
@@ -115,6 +121,7 @@ function fromServer(name: string, bytes: () => Uint8Array): Attack {
   return {
     ...FAIR,
     name: `client: ${name}, beside others`,
+    ...(name.includes("bombs") && { maxGrowth: GARBAGE_OF_BOMBS }),
     async run(context) {
       const { answer } = await attackClient(context, async (peer, head) => {
         peer.write(switching(head, "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
