@@ -58,6 +58,14 @@ export const TARGET: Uint8Array = /* @__PURE__ */ table((byte) =>
   byte > SP && byte < 0x7f && byte !== 0x23
 );
 
+/**
+ * The characters of a path and its query that a URL parser leaves as they are, in any place: all of
+ * {@linkcode TARGET} but some, and neither `.` nor `%`, which may form a dot segment.
+ */
+export const PLAIN_TARGET: Uint8Array = /* @__PURE__ */ table((byte) =>
+  isAlphanumeric(byte) || "!$&()*+,-/:;=?@_~".includes(String.fromCharCode(byte))
+);
+
 /** Returns whether all characters of `text` are in `set`. Characters above U+00FF never are. */
 export function consistsOf(set: Uint8Array, text: string): boolean {
   for (let i = 0; i < text.length; i++) {

@@ -55,7 +55,7 @@ export abstract class HeadParser<Head> {
   readonly #maxHeadSize: number;
   readonly #maxHeaders: number;
   /** Four offsets a header: start of the line, colon, start of the value, end of the value. */
-  readonly #marks: number[] = [];
+  #marks: number[] = [];
   #state = START_LINE;
   #size = 0;
   /** A copy of the earlier chunks, in its first `#size` bytes. */
@@ -74,6 +74,20 @@ export abstract class HeadParser<Head> {
     checkNames("HeadParserOptions", options, this.optionNames);
     this.#maxHeadSize = limit("maxHeadSize", options.maxHeadSize ?? 16_384);
     this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100);
+  }
+
+  /**
+   * Prepares for another head, as a new parser with the same options would.
+   *
+   * @internal
+   */
+  reset(): void {
+    this.#marks = []; // The header list of the last head keeps the others.
+    this.#state = START_LINE;
+    this.#size = 0;
+    this.#kept = null;
+    this.#head = null;
+    this.#text = "";
   }
 
   /** The names of the options; a subclass may have more. */

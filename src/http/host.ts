@@ -1,4 +1,4 @@
-import { quote } from "./characters.ts";
+import { consistsOf, PLAIN_TARGET, quote } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import type { RequestHead } from "./request_head_parser.ts";
 
@@ -94,6 +94,7 @@ export function parseTarget(target: string, host: string): string {
  * received would compare another path than the application does.
  */
 function checkPath(resource: string, target: string): string {
+  if (consistsOf(PLAIN_TARGET, resource)) return resource;
   const end = resource.indexOf("?");
   const path = end === -1 ? resource : resource.slice(0, end);
   if (CHANGED_PATH.test(path)) {

@@ -1,4 +1,4 @@
-import { quote } from "./characters.ts";
+import { consistsOf, PLAIN_TARGET, quote } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { parseHost, parseTarget } from "./host.ts";
 import type { HeaderList } from "./header_list.ts";
@@ -52,7 +52,9 @@ export function validateRequest(head: RequestHead): RequestTarget {
   const { method } = head;
   // RFC 9110 §9.1: "An origin server that receives a request method that is unrecognized or not
   // implemented SHOULD respond with the 501 (Not Implemented) status code."
-  if (REFUSED_METHODS.has(method.toUpperCase())) {
+  // Upper case is made of few methods only, for it takes long.
+  const { length } = method;
+  if ((length === 5 || length === 7) && REFUSED_METHODS.has(method.toUpperCase())) {
     throw new HandshakeError(`Cannot accept request: method ${quote(method)} is not implemented`, {
       code: "ERR_HANDSHAKE_METHOD",
       status: 501,
@@ -75,7 +77,8 @@ export function requestUrl(scheme: "http" | "https", { host, path }: RequestTarg
     lastHost = host;
     lastScheme = scheme;
   }
-  return ENCODED.test(path) ? new URL(lastOrigin + path).href : lastOrigin + path;
+  const isEncoded = !consistsOf(PLAIN_TARGET, path) && ENCODED.test(path);
+  return isEncoded ? new URL(lastOrigin + path).href : lastOrigin + path;
 }
 
 /**

@@ -91,6 +91,22 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     this.#minVersion = allowHttp10 ? 0 : 1;
   }
 
+  /**
+   * Prepares for another head. See {@linkcode HeadParser}.
+   *
+   * @internal
+   */
+  override reset(): void {
+    super.reset();
+    this.#part = BEGIN;
+    this.#matched =
+      this.#start =
+      this.#methodEnd =
+      this.#targetEnd =
+      this.#minorVersion =
+        0;
+  }
+
   /** The names of the options. */
   protected override get optionNames(): readonly string[] {
     return NAMES;

@@ -239,7 +239,7 @@ export class HttpResponder implements TransportHandler {
 
   #flush(): void {
     while (!this.#isWriting && !this.#isClosed) {
-      const bytes = this.#queue.shift();
+      const bytes = this.#queue.length === 0 ? undefined : this.#queue.shift();
       if (bytes === undefined) {
         if (this.#short === undefined) break;
         this.#writeShort(this.#short, this.#shortBytes);

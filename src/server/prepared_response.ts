@@ -64,7 +64,7 @@ const DECODED = /^(?:gzip|x-gzip|deflate|br|zstd)$/i;
  */
 export function prepareResponse(response: AnyResponse, init: ResponseInit): PreparedResponse {
   try {
-    const { status, statusText = "", url = "" } = response;
+    const { status, statusText = "" } = response;
     if (!(Number.isInteger(status) && status >= 200 && status <= 599)) {
       throw new RangeError(`Cannot send response: status ${status}, expected 200 to 599`);
     }
@@ -87,7 +87,7 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
         closes ||= includesToken(value, "close");
       } else if (name.length === 16 && name.toLowerCase() === "content-encoding") {
         // The runtime has decoded the body of a response that it has fetched.
-        isDecoded = url !== "" && DECODED.test(value);
+        isDecoded = (response.url ?? "") !== "" && DECODED.test(value);
       }
     }
     if (isDecoded) {
@@ -100,19 +100,31 @@ export function prepareResponse(response: AnyResponse, init: ResponseInit): Prep
       if (memory?.isText) headers.push(["Content-Type", TEXT_TYPE]);
       content = memory?.content;
     }
-    const body = content === undefined ? response.body ?? undefined : undefined;
-    const hasBody = content !== undefined || body !== undefined;
-    const framing = frameResponse({ ...init, status, hasBody, length });
-    if (!framing.sendsBody && content === undefined) discardBody(response);
-    else if (framing.sendsBody && content === undefined && response.bodyUsed === true) {
-      throw new TypeError("Cannot send response: its body has been used");
-    }
-    const reader = framing.sendsBody && body !== undefined ? readerOf(body) : undefined;
-    return { status, statusText, headers, length, content, body: reader, closes };
+    const body = content === undefined ? bodyReader(response, init, length) : undefined;
+    return { status, statusText, headers, length, content, body, closes };
   } catch (error) {
     discardBody(response);
     throw error;
   }
+}
+
+/** Returns the reader of a body that is a stream and is sent; otherwise the body is cancelled. */
+function bodyReader(
+  response: AnyResponse,
+  { method, minorVersion }: ResponseInit,
+  length: number | undefined,
+): BodyReader | undefined {
+  const { status, body } = response;
+  const hasBody = body !== undefined && body !== null;
+  const { sendsBody } = frameResponse({ method, minorVersion, status, hasBody, length });
+  if (!sendsBody) {
+    discardBody(response);
+    return undefined;
+  }
+  if (response.bodyUsed === true) {
+    throw new TypeError("Cannot send response: its body has been used");
+  }
+  return hasBody ? readerOf(body) : undefined;
 }
 
 /** Cancels the body of a response that is not sent. */

@@ -4,6 +4,11 @@ import { RequestHeadParser } from "../http/request_head_parser.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 
+/** The parser of the last head, which is used again: to make one takes as long as to parse a short head. */
+let spare: RequestHeadParser | undefined;
+let spareLimits: Readonly<Limits> | undefined;
+let spareAllowsHttp10 = false;
+
 /** Reads the heads of a connection's requests, and keeps received data that is not processed yet. */
 export class RequestReader {
   readonly #limits: Readonly<Limits>;
@@ -79,6 +84,11 @@ export class RequestReader {
   }
 
   #makeParser(): RequestHeadParser {
+    if (spareLimits === this.#limits && spareAllowsHttp10 === this.#allowHttp10) {
+      const parser = spare;
+      spare = undefined;
+      if (parser !== undefined) return parser;
+    }
     const { maxHeadSize, maxHeaders } = this.#limits;
     return new RequestHeadParser({ maxHeadSize, maxHeaders, allowHttp10: this.#allowHttp10 });
   }
@@ -100,7 +110,13 @@ export class RequestReader {
 
   /** Frees the head. */
   finishHead(): void {
+    const parser = this.#parser;
     this.#parser = undefined;
     this.#headBytes = 0;
+    if (parser === undefined) return;
+    parser.reset();
+    spare = parser;
+    spareLimits = this.#limits;
+    spareAllowsHttp10 = this.#allowHttp10;
   }
 }

@@ -1,6 +1,7 @@
 import { acquireBuffer, releaseBuffer } from "../protocol/buffer_pool.ts";
 import { concat, EMPTY } from "../protocol/bytes.ts";
 import { encodeLatin1 } from "../http/header_writer.ts";
+import { encodeHeadStart, LENGTH_ROOM, putLength } from "../http/response_head_encoder.ts";
 import { ResponseBodyEncoder } from "../http/response_body_encoder.ts";
 import { frameResponse } from "../http/response_framing.ts";
 import type { ResponseFraming } from "../http/response_framing.ts";
@@ -17,6 +18,8 @@ import type { BodyReader } from "./response_body_reader.ts";
 const MAX_JOINED = 16_384;
 /** A longer string is encoded without a look if it is ASCII. */
 const MAX_SCANNED = 1024;
+/** A string of ASCII up to this length is written faster by a loop than by a call of the runtime. */
+const MAX_LOOPED = 128;
 
 /** The work of a write, in units of {@linkcode TurnBudget.work}. */
 const WRITE = 8;
@@ -51,8 +54,17 @@ export function sendContent(
   const body = framing.sendsBody ? content! : EMPTY;
   // A length of the application's that is wrong is an error, at the place where the body ends.
   if (framing.sendsBody && framing.contentLength !== body.length) return false;
-  const { text, isPersistent } = writeHead(response, framing, init, persists);
+  const isPersistent = !framing.endsByClose && !response.closes && persists();
   const onWritten = () => onSent(isPersistent);
+  if (isPersistent && init.minorVersion > 0) {
+    const short = encodeShort(response, framing, body);
+    if (short !== undefined) {
+      if (responder.writeShort(short.buffer, short.size)) onWritten();
+      else responder.whenWritable(onWritten);
+      return true;
+    }
+  }
+  const text = headText(response, framing, init, isPersistent);
   const head = typeof body === "string" ? text + body : text;
   if (head.length + body.length <= MAX_JOINED) {
     const buffer = acquireBuffer(head.length + body.length);
@@ -69,6 +81,31 @@ export function sendContent(
   responder.write(encodeLatin1(text));
   responder.write(typeof body === "string" ? encoder.encode(body) : body).then(onWritten);
   return true;
+}
+
+/** Encodes a response of known length into a buffer of the pool; `undefined` if it is too long. */
+function encodeShort(
+  response: PreparedResponse,
+  { contentLength }: ResponseFraming,
+  body: string | Uint8Array,
+): { buffer: Uint8Array<ArrayBuffer>; size: number } | undefined {
+  if (contentLength === undefined) return undefined;
+  const start = checked(() => encodeHeadStart(response, httpDate()));
+  if (start === undefined) return undefined;
+  const room = start.length + LENGTH_ROOM + body.length;
+  if (room > MAX_JOINED) return undefined;
+  const buffer = acquireBuffer(room);
+  buffer.set(start);
+  let size = putLength(buffer, start.length, contentLength);
+  if (typeof body !== "string") {
+    buffer.set(body, size);
+  } else if (body.length > MAX_LOOPED) {
+    encoder.encodeInto(body, buffer.subarray(size));
+  } else {
+    for (let i = 0; i < body.length; i++) buffer[size + i] = body.charCodeAt(i);
+  }
+  size += body.length;
+  return { buffer, size };
 }
 
 /** Returns content whose length is its number of bytes. */
@@ -128,8 +165,8 @@ async function sendWithBody(
   const framing = frame(response, init, true, begun.length);
   const encoder = new ResponseBodyEncoder(framing);
   const pieces = encodeFirst(encoder, begun.piece);
-  const { text, isPersistent } = writeHead(response, framing, init, persists);
-  const head = encodeLatin1(text);
+  const isPersistent = !framing.endsByClose && !response.closes && persists();
+  const head = encodeLatin1(headText(response, framing, init, isPersistent));
   const [start] = pieces;
   if (pieces.length === 1 && start!.length <= MAX_JOINED) {
     await responder.write(concat(head, start!));
@@ -173,18 +210,22 @@ function frame(
   return frameResponse({ method, minorVersion, status, hasBody, length });
 }
 
-function writeHead(
-  { status, statusText, headers, closes }: PreparedResponse,
+function headText(
+  { status, statusText, headers }: PreparedResponse,
   framing: ResponseFraming,
   { minorVersion }: ResponseInit,
-  persists: () => boolean,
-): { text: string; isPersistent: boolean } {
-  const isPersistent = !framing.endsByClose && !closes && persists();
+  isPersistent: boolean,
+): string {
   // RFC 9112 §9.3: HTTP/1.1 persists by default, HTTP/1.0 with "keep-alive" only.
   const connection = !isPersistent ? "close" : minorVersion === 0 ? "keep-alive" : "";
+  const options = { framing, connection, date: httpDate() } as const;
+  return checked(() => responseHeadText({ status, statusText, headers }, options));
+}
+
+/** @throws {UnsentError} If the head is invalid. */
+function checked<Result>(encode: () => Result): Result {
   try {
-    const options = { framing, connection, date: httpDate() } as const;
-    return { text: responseHeadText({ status, statusText, headers }, options), isPersistent };
+    return encode();
   } catch (cause) {
     throw new UnsentError("Cannot send response: its head is invalid", { cause });
   }

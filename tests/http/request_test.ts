@@ -1,10 +1,13 @@
+import { consistsOf, PLAIN_TARGET } from "../../src/http/characters.ts";
 import { HandshakeError } from "../../src/http/errors.ts";
 import { HeaderList } from "../../src/http/header_list.ts";
-import { toRequest, validateRequest } from "../../src/http/request.ts";
+import { requestUrl, toRequest, validateRequest } from "../../src/http/request.ts";
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
 import { parseUpgradeRequest, validateHttpRequest } from "../../src/handshake/upgrade_request.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { assertRefused, latin1, SAMPLE, upgradeHead } from "../handshake/helpers.ts";
+
+const HOST = new HeaderList([["Host", "a"]]);
 
 test("toRequest makes a Request in which every header field can be read", () => {
   const parser = new RequestHeadParser();
@@ -235,6 +238,25 @@ test("the path of a Request is that of the request-target, as it was received", 
       const head = upgradeHead([], { target: path + query });
       validateRequest(head);
       assertEquals(new URL(toRequest(head).url).pathname, path);
+    }
+  }
+});
+
+test("validateRequest and requestUrl leave a target of plain characters as a URL parser does", () => {
+  const plain: string[] = [];
+  for (let code = 0x21; code < 0x7f; code++) {
+    const character = String.fromCharCode(code);
+    if (consistsOf(PLAIN_TARGET, character)) plain.push(character);
+  }
+  assertEquals(plain.includes(".") || plain.includes("%") || plain.includes("#"), false);
+  for (const a of plain) {
+    for (const b of plain) {
+      for (const target of [`/${a}${b}`, `/x?${a}${b}`]) {
+        const head = { method: "GET", target, minorVersion: 1, headers: HOST };
+        const url = requestUrl("http", validateRequest(head));
+        assertEquals(url, new URL(`http://a${target}`).href);
+        assertEquals(url, `http://a${target}`);
+      }
     }
   }
 });
