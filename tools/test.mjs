@@ -1,9 +1,10 @@
 // `npm test` runs every check and both test suites; arguments select parts of it (see `usage`).
 // A failing step does not stop the others. The last lines are the sums of the runners' own counts.
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { root, run, setUp } from "./setup.mjs";
 
 const usage = `Parts, of which any number may be given; none stands for all:
@@ -103,8 +104,13 @@ function entries(folder) {
 }
 
 function hasTests(folder) {
+  return testsIn(folder).length > 0;
+}
+
+/** The paths of the test files in a folder, from that folder. */
+function testsIn(folder) {
   return readdirSync(join(root, folder), { recursive: true })
-    .some((name) => name.endsWith("_test.ts"));
+    .filter((name) => name.endsWith("_test.ts")).sort();
 }
 
 /** The bytes of a file, or of the files in a folder: more tests take more time. */
@@ -142,8 +148,31 @@ function restLists() {
   return [...folders.map((folder) => [folder]), files];
 }
 
+/** A folder for the files of {@linkcode oneModule}. */
+const temporary = mkdtempSync(join(tmpdir(), "sluice-tests-"));
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+
+/**
+ * Writes a module that imports the tests of a folder, and returns its path. Deno runs each module in an
+ * isolate of its own: to load the library into it takes longer than most tests.
+ */
+function oneModule(folder) {
+  const path = join(temporary, `${folder.split("/").at(-1)}_test.ts`);
+  const urls = testsIn(folder).map((name) => pathToFileURL(join(root, folder, name)).href);
+  writeFileSync(path, urls.map((url) => `import ${JSON.stringify(url)};\n`).join(""));
+  return path;
+}
+
 /** A job for each list and runtime. */
-const jobsOf = (lists) => lists.flatMap((files) => runtimes.map((name) => () => test(name, files)));
+const systemJobs = (lists) =>
+  lists.flatMap((files) => runtimes.map((name) => () => test(name, files)));
+const restJobs = (lists) =>
+  lists.flatMap((files) =>
+    runtimes.map((name) => () => {
+      const isFolder = name === "deno" && !files[0].endsWith(".ts");
+      return test(name, isFolder ? files.map(oneModule) : files, files.join(" "));
+    })
+  );
 
 /** Mixes two lists, one element of each in turn. */
 function alternate(some, others) {
@@ -199,8 +228,8 @@ async function test(name, files, what = files.join(" ")) {
 const jobs = [
   ...(runsChecks ? [check] : []),
   ...alternate(
-    runsSystem ? jobsOf(sharing.map((name) => [`./tests/system/${name}`])) : [],
-    runsRest ? jobsOf(restLists()) : [],
+    runsSystem ? systemJobs(sharing.map((name) => [`./tests/system/${name}`])) : [],
+    runsRest ? restJobs(restLists()) : [],
   ),
 ];
 await Promise.all(
