@@ -10,6 +10,7 @@ import type { MessageSink } from "../protocol/message_sequence.ts";
 import { messageTooBig } from "../protocol/message_sequence.ts";
 import { MessagePartDecoder } from "../protocol/message_part_decoder.ts";
 import { isControl } from "../protocol/opcode.ts";
+import { allocate } from "../transport/allocate.ts";
 import { type LargeBuffers, setLargeBuffers } from "../transport/large_buffers.ts";
 import type { ConnectionCounters } from "./counters.ts";
 import { inspectReceived } from "./frame_inspector.ts";
@@ -153,8 +154,9 @@ export class Receiver implements FrameSink {
     this.#isDecoding = true;
     try {
       this.#limiter?.refill();
+      const { length } = chunk; // The decoder may free the chunk.
       (this.#decoder ??= this.#makeDecoder()).transform(chunk, this.#decodedSink);
-      if (this.#limiter?.takeBytes(chunk.length) === false) this.#waitForRate();
+      if (this.#limiter?.takeBytes(length) === false) this.#waitForRate();
     } catch (error) {
       this.#core.fail(error);
     }
@@ -399,7 +401,8 @@ export class Receiver implements FrameSink {
     this.#assembled = { enqueue: (message) => this.#deliver(message) };
     const { maxMessageSize, maxFragments } = this.#core.settings.limits;
     const payload = this.#payload;
-    return new MessageAssembler({ maxMessageSize, maxFragments, payload }, this.#copyUpTo);
+    const options = { maxMessageSize, maxFragments, payload };
+    return new MessageAssembler(options, this.#copyUpTo, allocate);
   }
 }
 

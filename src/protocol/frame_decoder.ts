@@ -26,7 +26,8 @@ export interface FrameDecoderOptions {
    * The ownership of the chunks:
    *
    * - `"kept"`: the caller keeps them. The decoder copies each chunk.
-   * - `"given"`: the decoder owns them. It unmasks them in place, and payloads are views of them.
+   * - `"given"`: the decoder owns them. It unmasks them in place, and payloads are views of them. It may
+   *   free a chunk of 64 KiB or more whose payloads have all been copied: its buffer is then detached.
    * - `"lent"`: the decoder owns them until the call returns. The payload of a whole binary frame is a
    *   view of a copy. Any other payload is valid only until the call returns.
    *
@@ -47,6 +48,8 @@ const CHUNKS = ["kept", "given", "lent"];
 
 /** The longest payload, in bytes, whose length fits in the second byte of the header. */
 const MAX_SHORT = 125;
+/** The size of a chunk, in bytes, from which on its memory is freed at once if it has been copied. */
+const FREED_FROM = 64 * 1024;
 /** The payload size, in bytes, from which on a shared message is copied alone, not with its chunk. */
 const MAX_TOGETHER = 16 * 1024;
 
@@ -88,6 +91,8 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
   #paused = false;
   /** Whether the caller owns the current bytes again when the call returns. */
   #isLent = false;
+  /** Whether views of the current bytes have been passed on, or kept. */
+  #isViewed = false;
   /** The bytes that wait for {@linkcode FrameDecoder.resume}. */
   #rest: Uint8Array = EMPTY;
 
@@ -195,6 +200,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     let { length } = bytes;
     let position = 0;
     this.#isLent = isLent;
+    this.#isViewed = sink.copiesParts !== true;
     try {
       while (position < length && !this.#ended) {
         if (bytes.length < length) throw transferred();
@@ -210,6 +216,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
         }
         position = this.#decodeFrame(bytes, position, sink);
       }
+      if (length >= FREED_FROM && !this.#isViewed && this.#chunks === "given") free(bytes);
     } catch (error) {
       this.#ended = true;
       throw error;
@@ -274,6 +281,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
         (bytes[from - 1] << 24);
       mask(bytes, from, to, key);
     }
+    this.#isViewed = true;
     if (first === 0x82 && this.#payload === "owned") {
       deliverFrame(first, copyOf(bytes, from, to), 0, length, sink);
     } else {
@@ -300,6 +308,7 @@ export class FrameDecoder implements Transformer<Uint8Array, Frame> {
     const opcode = first & 0x0f;
     // The part of a message is unmasked by its consumer, which may copy it in the same step.
     const isLazy = !isWhole && !isControl(opcode);
+    if (!isLazy) this.#isViewed = true;
     const isCopied = isWhole && opcode === Opcode.Binary &&
       (this.#payload === "owned" || (this.#isLent && this.#payload === "shared"));
     let payload = bytes;
@@ -357,6 +366,15 @@ function transferred(): TypeError {
     "Cannot decode frame: the buffer of a message has been transferred, and with it what came in " +
       "the same chunk: expected the buffer of a copy, message.slice()",
   );
+}
+
+/**
+ * Frees the memory of bytes that have been copied, so that the next chunk gets it while it is in the
+ * processor's cache. Left to the garbage collector, each chunk would take new memory.
+ */
+function free(bytes: Uint8Array): void {
+  const buffer = bytes.buffer as ArrayBuffer;
+  if (bytes.length === buffer.byteLength) buffer.transfer(0);
 }
 
 /** Returns a copy. `slice()` and `set()` take longer: on Deno they fill the copy with zeros first. */

@@ -48,6 +48,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   readonly #payload: PayloadMode;
   readonly #maxMessageSize: number;
   readonly #copyUpTo: number;
+  readonly #allocate: (length: number) => Uint8Array<ArrayBuffer>;
 
   /**
    * Creates an assembler for the messages of one direction of one connection.
@@ -56,12 +57,18 @@ export class MessageAssembler extends MessageSequence<Message> {
    * @param copyUpTo The largest binary message of one frame, in bytes, that is copied. A larger one is a
    * view of the chunk in which it arrived. Copying a short one can be faster, and does not keep the
    * chunk in memory.
+   * @param allocate Allocates memory for a message. Its content may be arbitrary.
    */
-  constructor(options: MessageOptions = {}, copyUpTo = 0) {
+  constructor(
+    options: MessageOptions = {},
+    copyUpTo = 0,
+    allocate: (length: number) => Uint8Array<ArrayBuffer> = (length) => new Uint8Array(length),
+  ) {
     super(options);
     this.#payload = options.payload ?? "shared";
     this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
     this.#copyUpTo = copyUpTo;
+    this.#allocate = allocate;
   }
 
   /** The memory that is allocated for an unfinished message, in bytes. */
@@ -154,7 +161,7 @@ export class MessageAssembler extends MessageSequence<Message> {
     // `transfer()` frees the old buffer at once, and may extend it in place: half the time of a copy
     // at 1 MiB.
     this.#buffer = this.#length === 0
-      ? new Uint8Array(capacity)
+      ? this.#allocate(capacity)
       : new Uint8Array(this.#buffer.buffer.transfer(capacity));
   }
 

@@ -262,3 +262,67 @@ test("FrameDecoder and FrameEncoder refuse an unknown role", () => {
     assertThrows(() => new FrameEncoder(options), TypeError, 'expected "client" or "server"');
   }
 });
+
+/** A frame of 256 KiB in two chunks, with buffers of their own. */
+function largeChunks(): [Uint8Array, Uint8Array] {
+  const frame = rawFrame({ first: 0x82, payload: "x".repeat(256 * 1024) }, "client");
+  return [frame.slice(0, 128 * 1024), frame.slice(128 * 1024)];
+}
+
+test("FrameDecoder frees a large chunk that it owns when its sink has copied all of it", () => {
+  const chunks = largeChunks();
+  const decoder = new FrameDecoder({ role: "client", chunks: "given" });
+  let size = 0;
+  const sink = { copiesParts: true, enqueue: (frame: Frame) => size += frame.payload.length };
+  for (const chunk of chunks) decoder.transform(chunk, sink);
+  assertEquals(size, 256 * 1024);
+  assertEquals(chunks.map((chunk) => chunk.buffer.byteLength), [0, 0]);
+});
+
+for (
+  const [name, options, copiesParts, following] of [
+    ["that it does not own", {}, true, ""],
+    ["that its sink keeps", { chunks: "given" }, false, ""],
+    ["with a whole short message", { chunks: "given" }, true, "82 01 07"],
+    ["with a whole message", { chunks: "given" }, true, `82 7e 00 7e${" 07".repeat(126)}`],
+    ["with a control frame", { chunks: "given" }, true, "89 01 07"],
+  ] as const
+) {
+  test(`FrameDecoder does not free a large chunk ${name}`, () => {
+    const [first, last] = largeChunks();
+    const chunk = join(last, hex(following));
+    const decoder = new FrameDecoder({ role: "client", ...options });
+    const kept: Uint8Array[] = [];
+    const sink = { copiesParts, enqueue: (frame: Frame) => kept.push(frame.payload) };
+    for (const each of [first, chunk]) decoder.transform(each, sink);
+    assertEquals(chunk.length, 128 * 1024 + 10 + following.split(" ").filter(Boolean).length);
+    if (following !== "") assertEquals(kept.at(-1)![0], 7);
+  });
+}
+
+test("FrameDecoder does not free a chunk that is a part of a buffer", () => {
+  const [first, last] = largeChunks();
+  const buffer = join(first, last);
+  const decoder = new FrameDecoder({ role: "client", chunks: "given" });
+  const sink = { copiesParts: true, enqueue: (_: Frame) => {} };
+  decoder.transform(buffer.subarray(0, first.length), sink);
+  assertEquals(buffer.length, 256 * 1024 + 10);
+});
+
+test("FrameDecoder does not free a chunk whose rest waits", () => {
+  const [first, last] = largeChunks();
+  const chunk = join(last, hex("82 01 07"));
+  const decoder = new FrameDecoder({ role: "client", chunks: "given" });
+  const payloads: string[] = [];
+  const sink = {
+    copiesParts: true,
+    enqueue(frame: Frame) {
+      if (frame.payload.length === 1) payloads.push(toHex(frame.payload));
+      else decoder.pause();
+    },
+  };
+  decoder.transform(first, { ...sink, enqueue() {} });
+  decoder.transform(chunk, sink);
+  decoder.resume(sink);
+  assertEquals(payloads, ["07"]);
+});
