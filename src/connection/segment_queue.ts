@@ -34,6 +34,11 @@ export class SegmentQueue {
     return this.#memoryUsage;
   }
 
+  /** Whether there is no segment. */
+  get isEmpty(): boolean {
+    return this.#segments.length === 0;
+  }
+
   /** Adds a buffer of the encoder. */
   push(segment: Uint8Array<ArrayBuffer>): void {
     this.#segments.push(segment);

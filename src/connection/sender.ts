@@ -10,12 +10,13 @@ import type { OutgoingMessage } from "../protocol/message.ts";
 import { handled, rejected } from "../util/promises.ts";
 import { cancelLater } from "../util/streams.ts";
 import { InspectingEncoder } from "./frame_inspector.ts";
+import { canWriteSome, FIRST_PART, HUGE } from "./huge_message.ts";
+import { refuse } from "./overflow.ts";
 import { notOpen } from "./ready_state.ts";
 import { SegmentQueue } from "./segment_queue.ts";
 import { SendWaiters } from "./send_waiters.ts";
 import type { SenderCore } from "./sender_core.ts";
-import { frameOf, isLonger, tooLong } from "./sendable.ts";
-import type { SendOptions } from "./sendable.ts";
+import { frameOf, isLonger, type SendOptions } from "./sendable.ts";
 import type { SharedMessage } from "./shared_message.ts";
 import { StreamSender } from "./stream_sender.ts";
 import type { StreamSenderTarget } from "./stream_sender.ts";
@@ -31,7 +32,6 @@ import type { ScheduledSender } from "./write_scheduler.ts";
 const LARGE = 64 * 1024;
 /** From this many bytes on, the encoder's buffer becomes a segment: to grow the buffer is to copy it. */
 const SEGMENT = 256 * 1024;
-
 /** Up to this many bytes of replies wait until the other connections have processed their chunks. */
 const SHORT = 16 * 1024;
 
@@ -155,7 +155,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (!this.#core.isOpen || streams?.isFinishing) return rejected(notOpen("Cannot send"));
     const { maxBufferedAmount } = this.#core.settings.limits;
     if (isLonger(message, maxBufferedAmount - this.bufferedAmount)) {
-      return rejected(this.#overflow(message));
+      return rejected(refuse(message, this.#core, this.bufferedAmount));
     }
     if (streams?.isBusy) {
       const sent = handled(streams.sendMessage(message, options));
@@ -190,7 +190,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     const { frame } = transformed ?? message;
     const length = frame.end - frame.start;
     if (length > settings.limits.maxBufferedAmount - this.queuedBytes) {
-      this.#overflow(data);
+      refuse(data, this.#core, this.bufferedAmount);
       return "full";
     }
     if (transformed !== undefined) extensions!.sentShared?.(transformed.context);
@@ -219,6 +219,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void {
     const extensions = this.#extensions;
     this.#core.settings.counters.messagesSent++;
+    if (message.length >= HUGE && extensions === undefined && this.#sendHuge(message)) return;
     if (extensions === undefined) return this.enqueue(message);
     // At most three bytes per character: an upper bound is enough to skip the extensions.
     const size = typeof message === "string" ? message.length * 3 : message.length;
@@ -238,6 +239,26 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#encoder.write(message);
     if (this.#encoder.length >= this.#growsAt) this.#onGrown();
     this.#schedule();
+  }
+
+  /** Writes a message without a copy of what the kernel accepts at once, and returns whether that is possible. */
+  #sendHuge(message: OutgoingMessage): boolean {
+    const { transport, settings } = this.#core;
+    if (this.#writing !== undefined || this.#segments?.isEmpty === false) return false;
+    if (!canWriteSome(message, this.#core)) return false;
+    this.#encoder.writeFirst(message, FIRST_PART);
+    const first = this.#writing = this.#next()!;
+    let written = FIRST_PART;
+    // A callback before the end of the frame could send another one inside it.
+    if (transport.write(first) && !this.#isClosed) {
+      this.#afterWrite(first);
+      written += transport.writeSome!(message.subarray(FIRST_PART));
+      settings.counters.bytesSent += written - FIRST_PART;
+    }
+    if (this.#isClosed) return true;
+    if (written < message.length) this.sendRaw(message.subarray(written));
+    if (!this.#isCorked) this.flush();
+    return true;
   }
 
   /** Sends bytes as they are: written at `uncork()`, together with the messages after them. */
@@ -324,22 +345,6 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     // The transport may still hold the buffer of a write that was under way: it is not recycled.
     this.#writing = undefined;
     this.#waiters?.reject(error);
-  }
-
-  /** The send queue has no room for a message: returns the error, and applies the option `overflow`. */
-  #overflow(message: OutgoingMessage): DOMException {
-    const { limits, overflow, counters } = this.#core.settings;
-    const { maxBufferedAmount } = limits;
-    counters.overflows++;
-    if (isLonger(message, maxBufferedAmount)) return tooLong(message, maxBufferedAmount);
-    const text =
-      `Cannot send: the peer has stopped reading, ${this.bufferedAmount} bytes wait, at most ` +
-      `${maxBufferedAmount} may`;
-    if (overflow === "reject") return new DOMException(text, "QuotaExceededError");
-    const error = notOpen(text);
-    // RFC 6455 §7.4.1, by IANA's registry: 1013, try again later.
-    this.#core.sendClose(encodeClosePayload(CloseCode.TryAgainLater));
-    return error;
   }
 
   /** Writes without a recount of the memory usage: the core does it afterwards. */

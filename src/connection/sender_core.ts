@@ -8,7 +8,7 @@ export interface SenderCore extends InspectedConnection {
     ConnectionSettings<unknown>,
     "role" | "limits" | "timers" | "overflow" | "counters" | "inspect"
   >;
-  readonly transport: Pick<Transport, "write">;
+  readonly transport: Pick<Transport, "write" | "writeSome">;
   /** Whether our Close frame has not been sent and the transport is open. */
   readonly isOpen: boolean;
   /** Whether the consumer has processed all messages. */

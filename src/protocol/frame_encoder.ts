@@ -123,6 +123,19 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
     this.#writeFrame(first, payload);
   }
 
+  /**
+   * Encodes the header of a server's binary message and the first `size` bytes of its payload.
+   *
+   * @internal The caller sends the rest of the payload.
+   */
+  writeFirst(message: Uint8Array, size: number): void {
+    const { length } = message;
+    this.#reserve(MAX_HEADER + size);
+    this.#buffer.set(message.subarray(0, size), this.#length + this.#headerLength(length));
+    this.#finishFrame(0x80 | Opcode.Binary, length);
+    this.#length -= length - size;
+  }
+
   /** Adds bytes that are not part of a frame, such as the response to the opening handshake. */
   writeRaw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);

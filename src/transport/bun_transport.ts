@@ -133,6 +133,10 @@ export class BunTransport implements Transport {
     return false;
   }
 
+  writeSome(bytes: Uint8Array): number {
+    return this.#isClosed ? 0 : Math.max(this.#socket.write(bytes), 0);
+  }
+
   pause(): void {
     if (this.#isPaused || this.#isClosed) return;
     this.#isPaused = true;

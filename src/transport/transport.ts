@@ -73,6 +73,13 @@ export interface Transport {
    * transport keeps the buffer until it calls `drain()`. It accepts no other bytes until then.
    */
   write(bytes: Uint8Array): boolean;
+  /**
+   * Sends as many of the bytes as can be written at once, without keeping the others. Only after a
+   * `write()` that returned `true`. Optional.
+   *
+   * @returns The number of bytes that are written.
+   */
+  writeSome?(bytes: Uint8Array): number;
   /** Pauses reading, so that TCP slows the peer down. */
   pause(): void;
   /** Resumes reading. */

@@ -323,3 +323,16 @@ test("FrameEncoder.length and heldBytes count the encoded bytes and their buffer
   FrameEncoder.recycle(encoder.take());
   assertEquals([encoder.length, encoder.heldBytes], [0, 0]);
 });
+
+for (const size of [256, 65_535, 65_536]) {
+  test(`FrameEncoder encodes the first part of a message of ${size} bytes`, () => {
+    const message = Uint8Array.from({ length: size }, (_, i) => i % 251);
+    const whole = new FrameEncoder({ role: "server" });
+    const parts = new FrameEncoder({ role: "server" });
+    for (const encoder of [whole, parts]) encoder.write("a");
+    whole.write(message);
+    parts.writeFirst(message, 200);
+    parts.writeRaw(message.subarray(200));
+    assertEquals(parts.take(), whole.take());
+  });
+}

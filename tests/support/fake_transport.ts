@@ -22,6 +22,16 @@ export class FakeTransport implements Transport {
     return this.takes;
   }
 
+  /** Makes the transport write bytes without keeping the others: at most so many in each call. */
+  writesSome(most: number): void {
+    (this as Transport).writeSome = (bytes) => {
+      if (this.#isWriting) throw new Error("writeSome() was called before drain()");
+      const some = bytes.slice(0, most);
+      this.writes.push(some);
+      return some.length;
+    };
+  }
+
   /** Ends the pending write. */
   drained(): void {
     this.#isWriting = false;

@@ -277,3 +277,15 @@ test("BunTransport lets the other sockets have their turn after a large chunk", 
   assertEquals(socket.calls.slice(4), ["pause", "resume"]);
   assertEquals(events.received, 4 * large.length - 1);
 });
+
+test("BunTransport writes some bytes without keeping the others", () => {
+  const { socket, handler, transport } = watched();
+  socket.takes.push(2, -1);
+  assertEquals(transport.writeSome!(bytes(1, 2, 3)), 2);
+  handler.drain(socket);
+  assertEquals(transport.writeSome!(bytes(3)), 0, "a closed socket");
+  assertEquals(socket.calls, ["write 01 02 03", "write 03"]);
+  transport.close();
+  assertEquals(transport.writeSome!(bytes(3)), 0);
+  assertEquals(socket.calls, ["write 01 02 03", "write 03", "end"]);
+});
