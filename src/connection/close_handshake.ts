@@ -74,6 +74,8 @@ export class CloseHandshake extends Timer {
   #timeout: WebSocketError | undefined;
   #isSent = false;
   #isShutdown = false;
+  /** Whether the peer has ended TCP without a Close frame. */
+  #isCut = false;
   /** Runs at the end of an event-loop turn in which the consumer has become idle. */
   #endOfTurn: ReturnType<typeof setTimeout> | undefined;
 
@@ -139,12 +141,22 @@ export class CloseHandshake extends Timer {
 
   /** The consumer is done with its message; it may still reply to it within this event-loop turn. */
   onIdle(): void {
+    if (this.#isCut) return;
     this.stopTimer();
     clearTimeout(this.#endOfTurn);
     this.#endOfTurn = setTimeout(() => {
       if (this.#core.mayReply) this.#wait("awaiting-consumer");
       else this.answer();
     }, 0);
+  }
+
+  /**
+   * The peer has ended TCP without a Close frame, and may still read. A loop gets its turn for the messages
+   * before that, as callbacks do: a runtime may report the end in the same event-loop turn as the messages.
+   */
+  peerEnded(): void {
+    this.#isCut = true;
+    this.#endOfTurn = setTimeout(() => this.#core.transport.close(), 0);
   }
 
   /** Begins the phase for the current state of both Close frames and TCP. No effect before ours is sent. */

@@ -303,7 +303,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     if (this.hasReceivedClose) return this.#closeHandshake!.advance();
     if (this.hasFailed && this.isOpen) return; // Our Close frame waits for the consumer.
     this.#failure ??= noCloseFrame();
-    this.transport.close();
+    return this.mayReply ? this.#startCloseHandshake().peerEnded() : this.transport.close();
   }
 
   /** The consumer is idle, or has room: resumes reading, writes, and answers the peer's Close. */

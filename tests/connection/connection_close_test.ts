@@ -441,6 +441,35 @@ test("TCP's end without a Close, behind a slow loop, is 1006 after the messages"
   assertEquals((await socket.closed).closeCode, 1006);
 });
 
+for (const role of ["server", "client"] as const) {
+  test(`a loop of a ${role} answers the messages before TCP's end without a Close`, async () => {
+    const { socket, peer } = open({ role });
+    const ended = (async () => {
+      for await (const message of socket) await socket.send(message);
+    })();
+    peer.send(textFrame("one"), textFrame("two"));
+    peer.transport.shutdown();
+    assertEquals(await peer.received(2), ["text one", "text two"]);
+    assertEquals((await socket.closed).closeCode, 1006);
+    await ended;
+  });
+
+  test(`a loop of a ${role} that is slow does not delay TCP's end without a Close`, async () => {
+    const { socket, peer } = open({ role });
+    const closed = Promise.withResolvers<number>();
+    const ended = (async () => {
+      for await (const _ of socket) await closed.promise;
+    })();
+    peer.send(textFrame("one"));
+    await turns();
+    peer.transport.shutdown();
+    const { closeCode } = await deadline(socket.closed, 1000, "the end");
+    closed.resolve(closeCode);
+    assertEquals(closeCode, 1006);
+    await ended;
+  });
+}
+
 test("close gives a peer that reads slowly more time than closeTimeout in all", async () => {
   const { socket, peer } = open({ memory: { capacity: 16_384 }, limits: { closeTimeout: 600 } });
   peer.readSlowly(600);
