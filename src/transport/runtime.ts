@@ -83,7 +83,7 @@ export async function connect(target: ConnectTarget, signal: AbortSignal): Promi
  * @returns The transport that encrypts.
  * @throws {TlsError} If TLS can't be established.
  * @throws {unknown} The signal's reason, if it aborts.
- * @throws {TypeError} If TLS can't be started on such a transport.
+ * @throws {TypeError} If TLS can't be started on such a transport, or an option is malformed.
  */
 export async function startTls(
   transport: Transport,
