@@ -13,8 +13,14 @@ const SILENCE = 3500;
 /** The timeout for an answer of JetStream, in milliseconds. */
 const TIMEOUT = 4000;
 
-/** The number of parts of a history that are read at the same time. */
-const PARTS = 8;
+/**
+ * The maximum number of parts of a history that are read at the same time. A message of a part is requested
+ * after the one before it, and each answer takes a turn of an event loop that may be busy.
+ */
+const MAX_PARTS = 64;
+
+/** The least size of a part, in numbers of the stream. */
+const MIN_PART = 8;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -114,8 +120,8 @@ export class NatsStore {
     { epoch, offset }: Position,
     limit: number,
   ): Promise<Publication[]> {
-    const count = limit === Infinity ? PARTS : 1;
-    const size = Math.max(1, Math.ceil((offset - first + 1) / count));
+    const count = limit === Infinity ? MAX_PARTS : 1;
+    const size = Math.max(MIN_PART, Math.ceil((offset - first + 1) / count));
     const parts: Promise<Publication[]>[] = [];
     for (let start = first; start <= offset; start += size) {
       const end = Math.min(start + size - 1, offset);
