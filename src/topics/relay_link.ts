@@ -1,3 +1,4 @@
+import { ExceptedPeers } from "./excepted_peers.ts";
 import type { Topic } from "./topic.ts";
 import { ReplayCache } from "./replay_cache.ts";
 import type { TopicSubscription } from "./subscription.ts";
@@ -88,7 +89,7 @@ export class RelayLink {
   /** Stops receiving a topic. */
   unsubscribe(topic: Topic): void {
     topic.live = undefined;
-    topic.excepted.clear();
+    topic.excepted?.clear();
     const { name, keep } = topic;
     this.#cache.drop(name);
     this.#started.then(() => {
@@ -125,7 +126,7 @@ export class RelayLink {
     const stored = this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
     stored.then((position) => topic.settled = position, () => {});
     if (except !== undefined && topic.subscriptions.length > 0) {
-      const { excepted } = topic;
+      const excepted = topic.excepted ??= new ExceptedPeers();
       excepted.add(number, except);
       stored.then((position) => excepted.stored(number, position), () => {});
     }

@@ -3,7 +3,8 @@ import { WebSocketConnection } from "../connection/connection.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
 import { callGuarded, onRejected } from "../util/promises.ts";
 import { PingWindow } from "./ping_window.ts";
-import type { Message, Peer } from "./types.ts";
+import type { Topic } from "./topic.ts";
+import type { Gap, Message, Peer } from "./types.ts";
 
 /** The number of unsent bytes above which a peer is slow: the high-water mark of a connection's send queue. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -20,7 +21,7 @@ interface NotifyingPeer extends Peer, Partial<Pick<EventTarget, "addEventListene
 
 /** The members of a subscription that its subscriber uses. */
 interface PeerSubscription {
-  readonly topic: string;
+  readonly of: Topic;
   readonly isActive: boolean;
   /** Sends messages that wait, until the peer is slow. @returns Whether none is left. */
   flush(): boolean;
@@ -65,34 +66,67 @@ export function whenClosed(peer: Peer, onClose: () => void): () => void {
   return () => (peer as NotifyingPeer).removeEventListener?.("close", onClose);
 }
 
-/** Receives the events of a {@linkcode Subscriber}. */
-interface SubscriberEvents {
-  /** The last subscription has ended. */
-  onEmpty(): void;
-  /** A method of the peer has failed. */
-  readonly onError: (error: unknown) => void;
+/** The state that all subscribers and subscriptions of a `topics()` share. */
+export interface SubscriptionContext {
+  /** Totals since the start, and the number of messages that wait now. */
+  readonly counts: { sent: number; waiting: number; dropped: number; closed: number };
+  /** Called with each gap, after the subscription's own callback. */
+  readonly onGap: ((gap: Gap) => void) | undefined;
+  /** Reports an exception of a callback or a peer's method. */
+  readonly reportError: (error: unknown) => void;
+  /** A subscription has been removed from its topic. */
+  removed(topic: Topic): void;
+  /** The last subscription of a peer has ended. */
+  left(peer: Peer): void;
 }
+
+/** The number of a peer's subscriptions up to which a search in a list is fast. */
+const FEW = 128;
 
 /** A peer with its subscriptions. */
 export class Subscriber {
   readonly peer: Peer;
-  readonly subscriptions = new Map<string, PeerSubscription>();
+  readonly context: SubscriptionContext;
+  /** The subscriptions, while they are few: a list takes less memory than a map. */
+  #few: PeerSubscription[] = [];
+  /** The subscriptions, once they are many. */
+  #many: Map<Topic, PeerSubscription> | undefined;
   readonly #sender: ReturnType<typeof senderOf> | undefined;
   #window: PingWindow | undefined;
   readonly #poll: Poll;
-  readonly #events: SubscriberEvents;
   /** Subscriptions with waiting messages, or with a gap to report. */
-  readonly #pending = new Set<PeerSubscription>();
+  #pending: Set<PeerSubscription> | undefined;
   #isScheduled = false;
   readonly #onClose = () => this.leave();
   readonly #unlisten: () => void;
 
-  constructor(peer: Peer, poll: Poll, events: SubscriberEvents) {
+  constructor(peer: Peer, poll: Poll, context: SubscriptionContext) {
     this.peer = peer;
     this.#sender = peer instanceof WebSocketConnection ? senderOf(peer) : undefined;
     this.#poll = poll;
-    this.#events = events;
+    this.context = context;
     this.#unlisten = whenClosed(peer, this.#onClose);
+  }
+
+  /** The number of subscriptions. */
+  get size(): number {
+    return this.#many?.size ?? this.#few.length;
+  }
+
+  /** Returns the subscription to a topic. */
+  find(topic: Topic | undefined): PeerSubscription | undefined {
+    if (this.#many !== undefined) return this.#many.get(topic!);
+    for (const subscription of this.#few) if (subscription.of === topic) return subscription;
+    return undefined;
+  }
+
+  /** Adds a subscription. */
+  add(subscription: PeerSubscription): void {
+    if (this.#many !== undefined) this.#many.set(subscription.of, subscription);
+    else if (this.#few.push(subscription) > FEW) {
+      this.#many = new Map(this.#few.map((one) => [one.of, one]));
+      this.#few = [];
+    }
   }
 
   /** Limits the bytes in flight to the peer, so that a `"latest"` message is recent when it arrives. */
@@ -121,13 +155,13 @@ export class Subscriber {
     }
     if (!this.isOpen) return "closed";
     if (this.isSlow) return "full";
-    onRejected(this.peer.send(message.data as Message), this.#events.onError);
+    onRejected(this.peer.send(message.data as Message), this.context.reportError);
     return "sent";
   }
 
   /** Sends the waiting messages of a subscription as soon as the peer is not slow. */
   drain(subscription: PeerSubscription): void {
-    this.#pending.add(subscription);
+    (this.#pending ??= new Set()).add(subscription);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     const flush = () => this.flush();
@@ -141,8 +175,8 @@ export class Subscriber {
   flush(): void {
     this.#isScheduled = false;
     if (!this.isOpen) return this.leave();
-    const pending = [...this.#pending];
-    this.#pending.clear();
+    const pending = this.#pending ?? [];
+    this.#pending = undefined;
     for (const subscription of pending) {
       if (subscription.isActive && !subscription.flush()) this.drain(subscription);
     }
@@ -152,20 +186,26 @@ export class Subscriber {
   closeSlow(): void {
     this.leave();
     const reason = "too slow for the messages of a topic";
-    callGuarded(() => this.peer.close(1013, reason), this.#events.onError);
+    callGuarded(() => this.peer.close(1013, reason), this.context.reportError);
   }
 
   /** Ends all subscriptions. */
   leave(): void {
-    for (const subscription of [...this.subscriptions.values()]) subscription.unsubscribe();
+    // The last one is the fastest to find.
+    while (this.#few.length > 0) this.#few.at(-1)!.unsubscribe();
+    for (const subscription of this.#many?.values() ?? []) subscription.unsubscribe();
   }
 
   /** Removes a subscription that has ended. */
   forget(subscription: PeerSubscription): void {
-    this.subscriptions.delete(subscription.topic);
-    this.#pending.delete(subscription);
-    if (this.subscriptions.size > 0) return;
+    if (this.#many !== undefined) this.#many.delete(subscription.of);
+    else {
+      const last = this.#few.pop()!;
+      if (last !== subscription) this.#few[this.#few.lastIndexOf(subscription)] = last;
+    }
+    this.#pending?.delete(subscription);
+    if (this.size > 0) return;
     this.#unlisten();
-    this.#events.onEmpty();
+    this.context.left(this.peer);
   }
 }

@@ -1,14 +1,15 @@
 import { encodeWith } from "./options.ts";
 import { callGuarded, onRejected } from "../util/promises.ts";
 import type {
+  Message,
   Position,
   Publication,
   SubscribeOptions,
   Subscription,
   SubscriptionStart,
 } from "./types.ts";
-import type { Gap, Message } from "./types.ts";
-import type { Subscriber } from "./subscriber.ts";
+import type { Subscriber, SubscriptionContext } from "./subscriber.ts";
+import type { Topic } from "./topic.ts";
 import { SharedMessage } from "../connection/shared_message.ts";
 import type { GapCount } from "./gap_count.ts";
 import { encodingsOf } from "./replay_cache.ts";
@@ -17,103 +18,134 @@ import { WaitingQueue } from "./waiting_queue.ts";
 /** The result of delivering a message to one subscription: a field of `Published`. */
 export type Outcome = "sent" | "waiting" | "dropped" | "closed";
 
-/** The options of a subscription that have defaults. */
-export const DEFAULTS = { whenSlow: "close", maxWaiting: 64 } as const;
+/** The start of a subscription to a topic that is not kept. */
+const PLAIN_START: SubscriptionStart = /* @__PURE__ */ Object.freeze({
+  recovered: false,
+  position: undefined,
+  replayed: 0,
+});
 
-/** The state that all subscriptions of a `topics()` share. */
-export interface SubscriptionContext {
-  /** Totals since the start, and the number of messages that wait now. */
-  readonly counts: { sent: number; waiting: number; dropped: number; closed: number };
-  /** Called with each gap, after the subscription's own callback. */
-  readonly onGap: ((gap: Gap) => void) | undefined;
-  /** Reports an exception of a callback. */
-  reportError(error: unknown): void;
-  /** Removes a subscription from its topic. */
-  remove(subscription: TopicSubscription): void;
-}
+/** Options of which none is set. */
+const NO_OPTIONS: SubscribeOptions = /* @__PURE__ */ Object.freeze({});
 
 /** A message that arrived before the start of a subscription, or the number of lost messages. */
 type Early =
   | { publication: Publication; data: SharedMessage }
   | { lost: number | undefined; until: Position | undefined };
 
-/** The subscription of one subscriber to one topic. */
+/** What only some subscriptions have: those with options, of kept topics, with a relay or a slow peer. */
+class SubscriptionState {
+  queue: WaitingQueue | undefined;
+  /** Messages, and numbers of lost ones, of before the subscription started; `undefined` once it has. */
+  early: Early[] | undefined;
+  earlyMessages = 0;
+  ready: PromiseWithResolvers<SubscriptionStart> | undefined;
+  unlisten: (() => void) | undefined;
+  dropped = 0;
+
+  /** @param start The start; `undefined` until then. */
+  constructor(
+    readonly options: SubscribeOptions,
+    public start: SubscriptionStart | undefined,
+  ) {}
+}
+
+/**
+ * The subscription of one subscriber to one topic. A process may have a million of them, so the fields are
+ * few, and the others are in a state that most do not need.
+ */
 export class TopicSubscription implements Subscription {
-  readonly topic: string;
+  readonly of: Topic<TopicSubscription>;
   readonly subscriber: Subscriber;
-  readonly encode: ((publication: Publication) => Message) | undefined;
-  /** Its index among the subscriptions of its topic. */
   place = -1;
   sent = 0;
-  dropped = 0;
-  readonly #context: SubscriptionContext;
-  readonly #options: SubscribeOptions;
-  #queue: WaitingQueue | undefined;
-  /** Messages, and numbers of lost ones, of before the subscription started; `undefined` once it has. */
-  #early: Early[] | undefined;
-  #earlyMessages = 0;
-  #isActive = true;
-  #start: SubscriptionStart | undefined;
-  #ready: PromiseWithResolvers<SubscriptionStart> | undefined;
-  #unlisten: (() => void) | undefined;
+  #state: SubscriptionState | undefined;
 
+  /** @param isPlain Whether it starts at once, with no messages before it. */
   constructor(
-    topic: string,
+    topic: Topic<TopicSubscription>,
     subscriber: Subscriber,
-    options: SubscribeOptions,
-    context: SubscriptionContext,
+    options: SubscribeOptions | undefined,
+    isPlain: boolean,
   ) {
-    this.topic = topic;
+    this.of = topic;
     this.subscriber = subscriber;
-    this.encode = options.encode;
-    this.#options = options;
-    this.#context = context;
-    const { signal } = options;
-    if (signal !== undefined) {
-      const abort = () => this.unsubscribe();
-      signal.addEventListener("abort", abort);
-      this.#unlisten = () => signal.removeEventListener("abort", abort);
-    }
+    this.#state = options === undefined && isPlain
+      ? undefined
+      : new SubscriptionState(options ?? NO_OPTIONS, undefined);
+    const signal = options?.signal;
+    if (signal === undefined) return;
+    const abort = () => this.unsubscribe();
+    signal.addEventListener("abort", abort);
+    this.#state!.unlisten = () => signal.removeEventListener("abort", abort);
+  }
+
+  get topic(): string {
+    return this.of.name;
+  }
+
+  get dropped(): number {
+    return this.#state?.dropped ?? 0;
   }
 
   get waiting(): number {
-    return (this.#queue?.length ?? 0) + this.#earlyMessages;
+    const state = this.#state;
+    return state === undefined ? 0 : (state.queue?.length ?? 0) + state.earlyMessages;
   }
 
   get ready(): Promise<SubscriptionStart> {
-    if (this.#start !== undefined) return Promise.resolve(this.#start);
-    this.#ready ??= Promise.withResolvers();
-    return this.#ready.promise;
+    const start = this.#start;
+    if (start !== undefined) return Promise.resolve(start);
+    return (this.#state!.ready ??= Promise.withResolvers()).promise;
+  }
+
+  /** The function that encodes messages, if there is one. */
+  get encode(): ((publication: Publication) => Message) | undefined {
+    return this.#state?.options.encode;
   }
 
   /** Whether the subscription has not ended. */
   get isActive(): boolean {
-    return this.#isActive;
+    return this.place >= 0;
+  }
+
+  get #start(): SubscriptionStart | undefined {
+    return this.#state === undefined ? PLAIN_START : this.#state.start;
+  }
+
+  get #context(): SubscriptionContext {
+    return this.subscriber.context;
+  }
+
+  /** The state, which this creates if there is none. */
+  get #own(): SubscriptionState {
+    return this.#state ??= new SubscriptionState(NO_OPTIONS, PLAIN_START);
   }
 
   /** Queues messages until `begin()`. */
   queueUntilBegin(): void {
-    this.#early = [];
+    this.#own.early = [];
   }
 
   /** Starts the subscription. Kept messages are sent before all others. */
   begin(position: Position | undefined, recovered: boolean, replay: Publication[]): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
+    const state = this.#own;
     const start = { recovered, position, replayed: replay.length };
-    this.#start = start;
-    this.#call(() => this.#options.onStart?.(start));
-    this.#ready?.resolve(start);
+    state.start = start;
+    this.#call(() => state.options.onStart?.(start));
+    state.ready?.resolve(start);
     this.#replay(replay);
-    const early = this.#early ?? [];
-    this.#context.counts.waiting -= this.#earlyMessages;
-    this.#earlyMessages = 0;
-    this.#early = undefined;
+    const early = state.early ?? [];
+    this.#context.counts.waiting -= state.earlyMessages;
+    state.earlyMessages = 0;
+    state.early = undefined;
     // Before the start, messages of another epoch are those of an earlier history.
     const isEarlier = (one: Position | undefined, start: Position | undefined) =>
       one !== undefined && start !== undefined && start.epoch !== "" && one.epoch !== start.epoch ||
       this.hasHad(one);
     for (const one of early) {
-      if (!this.#isActive) return;
+      if (!this.isActive) return;
       if ("lost" in one) this.skipLost(one.lost, one.until);
       else if (!isEarlier(one.publication.position, position)) {
         this.#wait(one.publication, one.data);
@@ -129,8 +161,8 @@ export class TopicSubscription implements Subscription {
   }
 
   #replay(replay: Publication[]): void {
-    if (replay.length === 0 || !this.#isActive) return;
-    if (this.#options.whenSlow === "latest") {
+    if (replay.length === 0 || !this.isActive) return;
+    if (this.#own.options.whenSlow === "latest") {
       for (const publication of replay) this.#wait(publication, publication);
       return;
     }
@@ -141,17 +173,18 @@ export class TopicSubscription implements Subscription {
 
   /** Sends a message, queues it or drops it. @param data The encoded message. */
   deliver(publication: Publication, data: SharedMessage): Outcome {
-    if (this.#early !== undefined) {
-      this.#early.push({ publication, data });
-      this.#earlyMessages++;
+    const state = this.#state;
+    if (state?.early !== undefined) {
+      state.early.push({ publication, data });
+      state.earlyMessages++;
       this.#context.counts.waiting++;
       return "waiting";
     }
-    if (this.#queue !== undefined) {
-      if (this.#queue.length > 0) return this.#wait(publication, data);
-      if (!this.subscriber.isSlow) this.#tellGap(this.#queue.takeGapAtEnd());
+    if (state?.queue !== undefined) {
+      if (state.queue.length > 0) return this.#wait(publication, data);
+      if (!this.subscriber.isSlow) this.#tellGap(state.queue.takeGapAtEnd());
       // The callback may have ended the subscription, and with it this message.
-      if (!this.#isActive) {
+      if (!this.isActive) {
         this.#drop(1);
         return "dropped";
       }
@@ -184,13 +217,15 @@ export class TopicSubscription implements Subscription {
    * @param until The position of the last one, if the topic is kept.
    */
   skipLost(count: number | undefined, until: Position | undefined): void {
-    if (this.#early !== undefined) {
-      this.#early.push({ lost: count, until });
+    const early = this.#state?.early;
+    if (early !== undefined) {
+      early.push({ lost: count, until });
       return;
     }
     // What was lost before the start is not missing.
-    if (this.#start === undefined || this.hasHad(until)) return;
-    const { position } = this.#start;
+    const start = this.#start;
+    if (start === undefined || this.hasHad(until)) return;
+    const { position } = start;
     if (count !== undefined && until !== undefined && position?.epoch === until.epoch) {
       count = Math.min(count, until.offset - position.offset);
     }
@@ -200,7 +235,7 @@ export class TopicSubscription implements Subscription {
 
   /** Sends messages that wait, until the peer is slow. @returns Whether none is left. */
   flush(): boolean {
-    const queue = this.#queue;
+    const queue = this.#state?.queue;
     while (queue !== undefined && queue.length > 0) {
       if (!this.subscriber.isOpen) return true;
       if (this.subscriber.isSlow) return false;
@@ -208,7 +243,7 @@ export class TopicSubscription implements Subscription {
       this.#context.counts.waiting--;
       this.#tellGap(gap);
       // The callback may have ended the subscription, and with it this message.
-      if (!this.#isActive) {
+      if (!this.isActive) {
         this.#drop(1);
         return true;
       }
@@ -224,35 +259,37 @@ export class TopicSubscription implements Subscription {
   }
 
   unsubscribe(): void {
-    if (!this.#isActive) return;
-    this.end();
-    this.#context.remove(this);
+    if (!this.isActive) return;
+    this.of.remove(this);
+    const state = this.#state;
+    if (state !== undefined) this.#end(state);
+    this.#context.removed(this.of);
     this.subscriber.forget(this);
   }
 
-  /** Ends the subscription, without removing it from its topic. */
-  end(): void {
-    this.#isActive = false;
-    this.#unlisten?.();
-    this.#context.counts.waiting -= this.waiting;
-    this.#drop(this.waiting);
-    this.#queue = undefined;
-    this.#early = undefined;
-    this.#earlyMessages = 0;
-    this.#ready?.reject(new DOMException("The subscription has ended", "AbortError"));
-    this.#ready?.promise.catch(() => {});
+  #end(state: SubscriptionState): void {
+    state.unlisten?.();
+    const { waiting } = this;
+    this.#context.counts.waiting -= waiting;
+    this.#drop(waiting);
+    state.queue = undefined;
+    state.early = undefined;
+    state.earlyMessages = 0;
+    state.ready?.reject(new DOMException("The subscription has ended", "AbortError"));
+    state.ready?.promise.catch(() => {});
   }
 
   get #waitingQueue(): WaitingQueue {
-    const { whenSlow, maxWaiting } = { ...DEFAULTS, ...this.#options };
-    return this.#queue ??= new WaitingQueue(whenSlow, maxWaiting);
+    const state = this.#own;
+    const { whenSlow = "close", maxWaiting = 64 } = state.options;
+    return state.queue ??= new WaitingQueue(whenSlow, maxWaiting);
   }
 
   #wait(publication: Publication, message: SharedMessage | Publication): Outcome {
     const { counts } = this.#context;
     let key: unknown;
     try {
-      key = this.#options.key?.(publication.data);
+      key = this.#state?.options.key?.(publication.data);
       onRejected(key, (error) => this.#context.reportError(error));
     } catch (error) {
       this.#context.reportError(error);
@@ -309,13 +346,15 @@ export class TopicSubscription implements Subscription {
   }
 
   #drop(count: number): void {
-    this.dropped += count;
+    if (count === 0) return;
+    this.#own.dropped += count;
     this.#context.counts.dropped += count;
   }
 
   #tellGap(gap: GapCount | undefined): void {
-    for (const told of gap?.of(this.topic) ?? []) {
-      this.#call(() => this.#options.onGap?.(told));
+    if (gap === undefined) return;
+    for (const told of gap.of(this.topic)) {
+      this.#call(() => this.#state?.options.onGap?.(told));
       // The node reports messages that a relay has lost once, not for each subscription.
       if (told.why === "slow") this.#call(() => this.#context.onGap?.(told));
     }

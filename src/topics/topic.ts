@@ -1,19 +1,25 @@
-import { ExceptedPeers } from "./excepted_peers.ts";
+import type { ExceptedPeers } from "./excepted_peers.ts";
 import { TopicHistory } from "./history.ts";
-import type { TopicSubscription } from "./subscription.ts";
 import type { Keep, Position } from "./types.ts";
 
+/** The members of a subscription that its topic uses. */
+export interface TopicMember {
+  /** Its index among the subscriptions of its topic; -1 once it has ended. */
+  place: number;
+}
+
 /** A topic that has subscribers or a history. */
-export class Topic {
+export class Topic<Member extends TopicMember = TopicMember> {
   readonly name: string;
   readonly keep: Keep | undefined;
-  readonly subscriptions: TopicSubscription[] = [];
+  /** Those with `place` -1 have ended while a message is delivered. */
+  readonly subscriptions: Member[] = [];
   /** The history in this process; `undefined` if a relay keeps it, or if the topic is not kept. */
   readonly history: TopicHistory | undefined;
   /** Resolves when the relay delivers the topic; `undefined` without a relay or subscribers. */
   live: Promise<void> | undefined;
   /** With a relay: the peers (`except`) that do not get a message. */
-  readonly excepted = new ExceptedPeers();
+  excepted: ExceptedPeers | undefined;
   /** The position of the last message that this node has stored, until the store is read. */
   settled: Position | undefined;
   /** When the relay's store was read last for it. */
@@ -29,28 +35,29 @@ export class Topic {
   }
 
   /** Adds a subscription. */
-  add(subscription: TopicSubscription): void {
-    subscription.place = this.subscriptions.length;
-    this.subscriptions.push(subscription);
+  add(subscription: Member): void {
+    subscription.place = this.subscriptions.push(subscription) - 1;
   }
 
   /** Removes a subscription; the last one takes its place. */
-  remove(subscription: TopicSubscription): void {
+  remove(subscription: Member): void {
+    const { place } = subscription;
+    subscription.place = -1;
     if (this.isPublishing) {
       this.#hasEnded = true;
       return;
     }
     const last = this.subscriptions.pop()!;
     if (last === subscription) return;
-    this.subscriptions[subscription.place] = last;
-    last.place = subscription.place;
+    this.subscriptions[place] = last;
+    last.place = place;
   }
 
   /** Removes the subscriptions that ended while a message was delivered. */
   compact(): void {
     if (!this.#hasEnded) return;
     this.#hasEnded = false;
-    const active = this.subscriptions.filter(({ isActive }) => isActive);
+    const active = this.subscriptions.filter(({ place }) => place >= 0);
     this.subscriptions.length = 0;
     for (const subscription of active) this.add(subscription);
   }

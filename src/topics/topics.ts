@@ -4,8 +4,9 @@ import { HistoryStore } from "./history.ts";
 import { RelayLink } from "./relay_link.ts";
 import { Topic } from "./topic.ts";
 import { Poll, Subscriber } from "./subscriber.ts";
+import type { SubscriptionContext } from "./subscriber.ts";
 import { TopicSubscription } from "./subscription.ts";
-import type { Outcome, SubscriptionContext } from "./subscription.ts";
+import type { Outcome } from "./subscription.ts";
 import {
   checkHistoryOptions,
   checkKeep,
@@ -62,7 +63,7 @@ class PublishedMessage implements Published {
 
 class LocalTopics implements Topics {
   readonly #options: TopicsOptions;
-  readonly #topics = new Map<string, Topic>();
+  readonly #topics = new Map<string, Topic<TopicSubscription>>();
   readonly #subscribers = new Map<Peer, Subscriber>();
   readonly #store: HistoryStore;
   readonly #poll = new Poll();
@@ -86,13 +87,14 @@ class LocalTopics implements Topics {
       counts: { sent: 0, waiting: 0, dropped: 0, closed: 0 },
       onGap,
       reportError,
-      remove: (subscription) => this.#remove(subscription),
+      removed: (topic) => this.#removed(topic),
+      left: (peer) => this.#subscribers.delete(peer),
     };
     this.#link = options.relay === undefined ? undefined : new RelayLink(options.relay, {
       receive: ({ topic, data, position, number = 0 }, isOwn) => {
         const found = this.#topics.get(topic);
         if (found === undefined) return;
-        const except = isOwn ? found.excepted.delivered(number, position) : undefined;
+        const except = isOwn ? found.excepted?.delivered(number, position) : undefined;
         const publication = position === undefined ? { topic, data } : { topic, data, position };
         this.#deliver(found, publication, except, undefined);
       },
@@ -106,26 +108,26 @@ class LocalTopics implements Topics {
     }, maxHistoryMemory);
   }
 
-  subscribe(peer: Peer, topic: string, options: SubscribeOptions = {}): Subscription {
+  subscribe(peer: Peer, topic: string, options?: SubscribeOptions): Subscription {
     checkTopic(topic, "subscribe");
-    checkSubscribeOptions(options);
-    options.signal?.throwIfAborted();
-    this.#checkPeer(peer, topic);
-    const found = this.#topic(topic);
+    if (options !== undefined) {
+      checkSubscribeOptions(options);
+      options.signal?.throwIfAborted();
+    }
     let subscriber = this.#subscribers.get(peer);
+    this.#checkPeer(peer, topic, subscriber);
+    const found = this.#topic(topic);
     if (subscriber === undefined) {
-      subscriber = new Subscriber(peer, this.#poll, {
-        onEmpty: () => this.#subscribers.delete(peer),
-        onError: (error) => this.#context.reportError(error),
-      });
+      subscriber = new Subscriber(peer, this.#poll, this.#context);
       this.#subscribers.set(peer, subscriber);
     }
-    const subscription = new TopicSubscription(topic, subscriber, options, this.#context);
-    subscriber.subscriptions.set(topic, subscription);
-    if (options.whenSlow === "latest") subscriber.limitWindow();
+    const isPlain = this.#link === undefined && found.history === undefined;
+    const subscription = new TopicSubscription(found, subscriber, options, isPlain);
+    subscriber.add(subscription);
+    if (options?.whenSlow === "latest") subscriber.limitWindow();
     this.#subscriptions++;
     found.add(subscription);
-    const { since } = options;
+    const since = options?.since;
     if (this.#link !== undefined) {
       if (found.live === undefined) this.#link.subscribe(found);
       this.#link.begin(found, subscription, since);
@@ -133,12 +135,13 @@ class LocalTopics implements Topics {
       const { publications, position, complete } = found.history.read(since);
       const recovered = since !== undefined && complete;
       subscription.begin(position, recovered, recovered ? publications : []);
-    } else subscription.begin(undefined, false, []);
+    } else if (options !== undefined) subscription.begin(undefined, false, []);
     return subscription;
   }
 
   unsubscribe(peer: Peer, topic: string): boolean {
-    const subscription = this.#subscribers.get(peer)?.subscriptions.get(topic);
+    const found = this.#topics.get(topic);
+    const subscription = found && this.#subscribers.get(peer)?.find(found);
     subscription?.unsubscribe();
     return subscription !== undefined;
   }
@@ -219,7 +222,7 @@ class LocalTopics implements Topics {
   }
 
   #deliver(
-    topic: Topic,
+    topic: Topic<TopicSubscription>,
     publication: Publication,
     except: Peer | undefined,
     published: PublishedMessage | undefined,
@@ -271,15 +274,12 @@ class LocalTopics implements Topics {
     }
   }
 
-  #remove(subscription: TopicSubscription): void {
+  #removed(topic: Topic): void {
     this.#subscriptions--;
-    const topic = this.#topics.get(subscription.topic);
-    topic?.remove(subscription);
-    if (topic?.live !== undefined && topic.subscriptions.length === 0 && !topic.isPublishing) {
-      this.#link?.unsubscribe(topic);
-    }
-    const { history } = topic ?? {};
-    if (history?.isEmpty && topic!.subscriptions.length === 0) this.#store.linger(history);
+    const { live, subscriptions, isPublishing, history } = topic;
+    if (subscriptions.length > 0) return;
+    if (live !== undefined && !isPublishing) this.#link?.unsubscribe(topic);
+    if (history?.isEmpty) this.#store.linger(history);
     else this.#forgetUnused(topic);
   }
 
@@ -291,7 +291,7 @@ class LocalTopics implements Topics {
     this.#topics.delete(topic.name);
   }
 
-  #topic(name: string): Topic {
+  #topic(name: string): Topic<TopicSubscription> {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
       this.#topics.set(name, topic = new Topic(name, this.#keepOf(name), this.#link !== undefined));
@@ -310,20 +310,21 @@ class LocalTopics implements Topics {
     return answer;
   }
 
-  #checkPeer(peer: Peer, topic: string): void {
+  #checkPeer(peer: Peer, topic: string, subscriber: Subscriber | undefined): void {
     this.#checkOpen("subscribe");
     const { maxSubscriptions = 128 } = this.#options;
     if (peer.readyState !== 1) {
       throw new DOMException("Cannot subscribe: the peer is not open", "InvalidStateError");
     }
-    const subscriptions = this.#subscribers.get(peer)?.subscriptions;
-    if (subscriptions?.has(topic)) {
+    if (subscriber === undefined) return;
+    const found = this.#topics.get(topic);
+    if (found !== undefined && subscriber.find(found) !== undefined) {
       throw new DOMException(
         `Cannot subscribe: the peer is subscribed to ${quote(topic)} already`,
         "InvalidStateError",
       );
     }
-    if ((subscriptions?.size ?? 0) >= maxSubscriptions) {
+    if (subscriber.size >= maxSubscriptions) {
       throw new DOMException(
         `Cannot subscribe: the peer has ${maxSubscriptions} subscriptions (maxSubscriptions)`,
         "QuotaExceededError",

@@ -1,12 +1,13 @@
 import { SharedMessage } from "../../src/connection/shared_message.ts";
 import { Poll, Subscriber, whenClosed } from "../../src/topics/subscriber.ts";
+import { Topic } from "../../src/topics/topic.ts";
 import { assertEquals, delay, eventually, onTestEnd, test } from "../harness.ts";
 import { FakePeer, PlainPeer } from "./fake_peer.ts";
 
 /** A subscription that counts how often it is flushed. */
 function subscriptionOf(subscriber: Subscriber, topic: string, flush = () => true) {
   const subscription = {
-    topic,
+    of: new Topic(topic, undefined, false),
     isActive: true,
     flushes: 0,
     flush() {
@@ -18,7 +19,7 @@ function subscriptionOf(subscriber: Subscriber, topic: string, flush = () => tru
       subscriber.forget(subscription);
     },
   };
-  subscriber.subscriptions.set(topic, subscription);
+  subscriber.add(subscription);
   return subscription;
 }
 
@@ -27,8 +28,11 @@ function make<Kind extends FakePeer | PlainPeer>(peer: Kind) {
   onTestEnd(() => poll.close());
   const seen = { empty: 0, errors: [] as unknown[] };
   const subscriber = new Subscriber(peer, poll, {
-    onEmpty: () => seen.empty++,
-    onError: (error) => seen.errors.push(error),
+    counts: { sent: 0, waiting: 0, dropped: 0, closed: 0 },
+    onGap: undefined,
+    reportError: (error) => seen.errors.push(error),
+    removed() {},
+    left: () => seen.empty++,
   });
   return { peer, subscriber, seen };
 }
@@ -86,12 +90,40 @@ test("Subscriber ends all subscriptions when the peer closes, is too slow, or is
     const all = ["a", "b"].map((topic) => subscriptionOf(subscriber, topic));
     end(peer, subscriber);
     assertEquals(all.map(({ isActive }) => isActive), [false, false]);
-    assertEquals([seen.empty, subscriber.subscriptions.size], [1, 0]);
+    assertEquals([seen.empty, subscriber.size], [1, 0]);
     await delay(0);
   }
   const { peer, subscriber } = make(new FakePeer());
   subscriber.closeSlow();
   assertEquals(peer.closedWith?.[0], 1013);
+});
+
+test("Subscriber finds and forgets few subscriptions and many, in any order", () => {
+  for (const count of [1, 3, 128, 129, 300]) {
+    const { subscriber, seen } = make(new FakePeer());
+    const all = Array.from({ length: count }, (_, n) => subscriptionOf(subscriber, `${n}`));
+    assertEquals(subscriber.size, count);
+    for (const one of all) assertEquals(subscriber.find(one.of), one);
+    assertEquals(subscriber.find(new Topic("0", undefined, false)), undefined);
+    // From the middle, the start and the end.
+    const order = all.map((one, n) => ({ one, key: (n * 7) % count }))
+      .sort((a, b) => a.key - b.key).map(({ one }) => one);
+    for (const [n, one] of order.entries()) {
+      assertEquals(seen.empty, 0);
+      one.unsubscribe();
+      assertEquals([subscriber.size, subscriber.find(one.of)], [count - n - 1, undefined]);
+      for (const other of order.slice(n + 1, n + 4)) assertEquals(subscriber.find(other.of), other);
+    }
+    assertEquals(seen.empty, 1);
+  }
+});
+
+test("Subscriber ends many subscriptions when the peer closes", () => {
+  const { peer, subscriber, seen } = make(new FakePeer());
+  const all = Array.from({ length: 300 }, (_, n) => subscriptionOf(subscriber, `${n}`));
+  peer.end();
+  assertEquals(all.filter(({ isActive }) => isActive).length, 0);
+  assertEquals([seen.empty, subscriber.size], [1, 0]);
 });
 
 test("whenClosed() listens to an event or to `closed`, until it is cancelled", async () => {

@@ -1,6 +1,7 @@
 import { SharedMessage } from "../../src/connection/shared_message.ts";
 import { Poll, Subscriber } from "../../src/topics/subscriber.ts";
 import { TopicSubscription } from "../../src/topics/subscription.ts";
+import { Topic } from "../../src/topics/topic.ts";
 import type { Publication, SubscribeOptions } from "../../src/topics/types.ts";
 import { assertEquals, assertRejects, delay, onTestEnd, test } from "../harness.ts";
 import { FakePeer } from "./fake_peer.ts";
@@ -21,12 +22,15 @@ function make(options: SubscribeOptions = {}) {
   const counts = { sent: 0, waiting: 0, dropped: 0, closed: 0 };
   const errors: unknown[] = [];
   const reportError = (error: unknown) => errors.push(error);
-  const subscriber = new Subscriber(peer, poll, { onEmpty() {}, onError: reportError });
-  const subscription = new TopicSubscription("x", subscriber, {
+  const context = { counts, onGap: undefined, reportError, removed() {}, left() {} };
+  const subscriber = new Subscriber(peer, poll, context);
+  const topic = new Topic<TopicSubscription>("x", undefined, false);
+  const subscription = new TopicSubscription(topic, subscriber, {
     onGap: ({ count, why }) => peer.received.push(`${why} ${count}`),
     ...options,
-  }, { counts, onGap: undefined, reportError, remove() {} });
-  subscriber.subscriptions.set("x", subscription);
+  }, false);
+  topic.add(subscription);
+  subscriber.add(subscription);
   const deliver = (data: string, offset?: number, epoch?: string) =>
     subscription.deliver(publication(data, offset, epoch), new SharedMessage(data));
   return { peer, subscription, counts, errors, deliver };

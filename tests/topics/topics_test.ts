@@ -26,6 +26,28 @@ test("publish() sends to the subscribers of the topic alone, in order, without `
   assertEquals(await rooms.publish("x", "4").settled, undefined);
 });
 
+test("a subscription without options starts at once, and counts what it drops at its end", async () => {
+  await using rooms = topics();
+  const peer = new FakePeer();
+  const subscription = rooms.subscribe(peer, "x");
+  assertEquals(await subscription.ready, {
+    recovered: false,
+    position: undefined,
+    replayed: 0,
+  });
+  rooms.publish("x", "1");
+  peer.stall();
+  rooms.publish("x", "2");
+  const { topic, sent, waiting, dropped } = subscription;
+  assertEquals({ topic, sent, waiting, dropped }, { topic: "x", sent: 1, waiting: 1, dropped: 0 });
+  subscription.unsubscribe();
+  assertEquals([subscription.waiting, subscription.dropped], [0, 1]);
+  assertEquals((await subscription.ready).replayed, 0);
+  // It may subscribe again.
+  const again = rooms.subscribe(peer, "x");
+  assertEquals([again.sent, again.dropped, rooms.size("x")], [0, 0, 1]);
+});
+
 test("topics() forgets peers that close, and topics that nothing subscribes to", async () => {
   await using rooms = topics();
   const [a, b] = [new FakePeer(), new FakePeer()];
