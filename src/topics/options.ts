@@ -1,4 +1,5 @@
-import { aSignal } from "../util/options.ts";
+import { aFunction, anything, aSignal, checkOptions, oneOf, show } from "../util/options.ts";
+import type { OptionChecks } from "../util/options.ts";
 import { onRejected } from "../util/promises.ts";
 import type {
   Keep,
@@ -13,12 +14,10 @@ import type {
 /** The longest name of a topic, in UTF-16 units. */
 const MAX_TOPIC_LENGTH = 1024;
 
-const POLICIES = ["close", "drop-oldest", "drop-newest", "latest"];
-
 /** @throws {TypeError} If the name of a topic is not a string of 1 to 1,024 UTF-16 units. */
 export function checkTopic(topic: unknown, what: string): void {
   if (typeof topic !== "string") {
-    throw new TypeError(`Cannot ${what}: expected a topic's name, got ${describe(topic)}`);
+    throw new TypeError(`Cannot ${what}: expected a topic's name, got ${show(topic)}`);
   }
   if (topic.length === 0 || topic.length > MAX_TOPIC_LENGTH) {
     throw new TypeError(
@@ -30,7 +29,7 @@ export function checkTopic(topic: unknown, what: string): void {
 /** @throws {TypeError} If the message is neither a string nor a `Uint8Array`. */
 export function checkMessage(data: unknown): void {
   if (typeof data === "string" || data instanceof Uint8Array) return;
-  throw new TypeError(`Cannot publish: expected a string or a Uint8Array, got ${describe(data)}`);
+  throw new TypeError(`Cannot publish: expected a string or a Uint8Array, got ${show(data)}`);
 }
 
 /**
@@ -50,109 +49,101 @@ export function encodeWith(
   return data;
 }
 
+const keepChecks: OptionChecks<Keep> = { messages: anything, bytes: anything, age: anything };
+
+const topicsChecks: OptionChecks<TopicsOptions> = {
+  keep: anything,
+  maxHistoryMemory: anything,
+  maxSubscriptions: anything,
+  relay: anything,
+  onGap: aFunction,
+  onError: aFunction,
+};
+
+const subscribeChecks: OptionChecks<SubscribeOptions> = {
+  whenSlow: /* @__PURE__ */ oneOf("close", "drop-oldest", "drop-newest", "latest"),
+  maxWaiting: anything,
+  key: aFunction,
+  since: aPosition,
+  encode: aFunction,
+  onStart: aFunction,
+  onGap: aFunction,
+  signal: aSignal,
+};
+
+const publishChecks: OptionChecks<PublishOptions> = {
+  except: anything,
+  id: (id) =>
+    typeof id === "string" && id.length > 0 && id.length <= 256
+      ? undefined
+      : "a string of 1 to 256 characters",
+};
+
+const historyChecks: OptionChecks<HistoryOptions> = { since: aPosition, limit: anything };
+
+const feedChecks: OptionChecks<Pick<HistoryOptions, "since">> = { since: aPosition };
+
+/** Options of `history()`. */
+interface HistoryOptions {
+  since?: Position;
+  limit?: number;
+}
+
+/** Accepts positions. */
+function aPosition(value: unknown): string | undefined {
+  const { epoch, offset } = (value ?? {}) as Partial<Position>;
+  return typeof epoch === "string" && typeof offset === "number" ? undefined : "a position";
+}
+
 /** Checks the options of `topics()`. */
-export function checkOptions(options: TopicsOptions): void {
-  const what = "Cannot make topics";
-  const names = ["keep", "maxHistoryMemory", "maxSubscriptions", "relay", "onGap", "onError"];
-  checkNames(what, options, names);
+export function checkTopicsOptions(options: TopicsOptions): void {
+  checkOptions("topics()", options, topicsChecks);
   const { keep, maxHistoryMemory, maxSubscriptions } = options;
-  checkNumber(what, { maxHistoryMemory, maxSubscriptions });
-  checkFunctions(what, { onGap: options.onGap, onError: options.onError });
+  checkCounts("topics()", { maxHistoryMemory, maxSubscriptions });
   if (keep !== undefined && typeof keep !== "function") checkKeep(keep);
 }
 
 /** Checks the limits of a kept topic. */
 export function checkKeep(keep: Keep): void {
-  const what = "Cannot keep a topic";
-  checkNames(what, keep, ["messages", "bytes", "age"]);
+  checkOptions("keep", keep, keepChecks);
   const { messages, bytes = Infinity, age } = keep;
   for (const [name, value] of Object.entries({ messages, bytes, age })) {
-    if (typeof value !== "number" || !(value > 0)) {
-      throw new RangeError(
-        `${what}: expected ${name} to be a number above 0, got ${describe(value)}`,
-      );
-    }
+    if (typeof value === "number" && value > 0) continue;
+    throw outOfRange(`${name} of keep`, "a number above 0", value);
   }
 }
 
 /** Checks the options of `subscribe()`. */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
-  const what = "Cannot subscribe";
-  const names = ["whenSlow", "maxWaiting", "key", "since", "encode", "onStart", "onGap", "signal"];
-  checkNames(what, options, names);
-  const { whenSlow, maxWaiting, key, since, encode, onStart, onGap, signal } = options;
-  if (whenSlow !== undefined && !POLICIES.includes(whenSlow)) {
-    throw new TypeError(
-      `${what}: expected whenSlow to be one of ${POLICIES.join(", ")}, got ${describe(whenSlow)}`,
-    );
-  }
-  checkNumber(what, { maxWaiting });
-  checkFunctions(what, { key, encode, onStart, onGap });
-  checkSignal(what, signal);
-  checkSince(what, since);
+  checkOptions("subscribe()", options, subscribeChecks);
+  checkCounts("subscribe()", { maxWaiting: options.maxWaiting });
 }
 
 /** Checks the options of `history()`. */
-export function checkHistoryOptions(options: { since?: Position; limit?: number }): void {
-  const what = "Cannot read a history";
-  checkNames(what, options, ["since", "limit"]);
-  checkNumber(what, { limit: options.limit });
-  checkSince(what, options.since);
-}
-
-/** @throws {TypeError} If a position that is set is none. */
-export function checkSince(what: string, since: Position | undefined): void {
-  if (since === undefined) return;
-  if (typeof since?.epoch !== "string" || typeof since.offset !== "number") {
-    throw new TypeError(`${what}: expected since to be a position, got ${describe(since)}`);
-  }
-}
-
-function checkSignal(what: string, signal: unknown): void {
-  const expected = signal === undefined ? undefined : aSignal(signal, "signal");
-  if (expected === undefined) return;
-  throw new TypeError(`${what}: expected signal to be ${expected}, got ${describe(signal)}`);
-}
-
-/** @throws {TypeError} If it is no object, or has an unknown name. */
-export function checkNames(what: string, options: unknown, names: string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${what}: expected options, got ${describe(options)}`);
-  }
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`${what}: there is no option ${unknown}; there are ${names.join(", ")}`);
-  }
-}
-
-function checkNumber(what: string, values: Record<string, number | undefined>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined || value === Infinity || (Number.isInteger(value) && value >= 1)) {
-      continue;
-    }
-    throw new RangeError(
-      `${what}: expected ${name} to be an integer above 0, got ${describe(value)}`,
-    );
-  }
-}
-
-function checkFunctions(what: string, values: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined || typeof value === "function") continue;
-    throw new TypeError(`${what}: expected ${name} to be a function, got ${describe(value)}`);
-  }
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
-  return typeof value === "object" && value !== null ? `an ${typeof value}` : String(value);
+export function checkHistoryOptions(options: HistoryOptions): void {
+  checkOptions("history()", options, historyChecks);
+  checkCounts("history()", { limit: options.limit });
 }
 
 /** Checks the options of `publish()`. */
 export function checkPublishOptions(options: PublishOptions): void {
-  const what = "Cannot publish";
-  checkNames(what, options, ["except", "id"]);
-  const { id } = options;
-  if (id === undefined || (typeof id === "string" && id.length > 0 && id.length <= 256)) return;
-  throw new TypeError(`${what}: expected an id of 1 to 256 characters, got ${describe(id)}`);
+  checkOptions("publish()", options, publishChecks);
+}
+
+/** Checks the position that a feed's topic begins with. */
+export function checkFeedOptions(owner: string, options: { since?: Position }): void {
+  checkOptions(owner, options, feedChecks);
+}
+
+function checkCounts(owner: string, values: Record<string, number | undefined>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined || value === Infinity || (Number.isInteger(value) && value >= 1)) {
+      continue;
+    }
+    throw outOfRange(`${name} of ${owner}`, "an integer above 0", value);
+  }
+}
+
+function outOfRange(path: string, expected: string, value: unknown): RangeError {
+  return new RangeError(`Cannot use option ${path}: expected ${expected}, got ${show(value)}`);
 }

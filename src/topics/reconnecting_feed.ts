@@ -1,5 +1,5 @@
 import { show } from "../util/options.ts";
-import { checkNames, checkSince, checkTopic } from "./options.ts";
+import { checkFeedOptions, checkTopic } from "./options.ts";
 import type { ReconnectEvent } from "../client/reconnect_events.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import {
@@ -47,7 +47,7 @@ export function checkFeedTopics({ topics, since }: Required<FeedTopics>): void {
     throw new TypeError(`${what}: expected topics to be a list of names, got ${show(topics)}`);
   }
   for (const topic of topics) checkTopic(topic, "open a feed");
-  for (const position of Object.values(since)) checkSince(what, position);
+  for (const position of Object.values(since)) checkFeedOptions("openFeed()", { since: position });
 }
 
 /** A client of `sluice.topics.v1`: one sequence of events across all connections. */
@@ -106,9 +106,8 @@ export class ReconnectingFeed implements Feed {
 
   subscribe(topic: string, options: { since?: Position } = {}): void {
     checkTopic(topic, "subscribe");
-    checkNames("Cannot subscribe", options, ["since"]);
+    checkFeedOptions("subscribe()", options);
     const { since } = options;
-    checkSince("Cannot subscribe", since);
     if (this.#topics.has(topic)) return;
     this.#topics.set(topic, { position: since, number: undefined, connection: undefined });
     this.#ask(topic);

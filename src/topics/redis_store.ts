@@ -5,19 +5,16 @@ import { parsePosition } from "./topics_protocol.ts";
 import type { History, Keep, Position } from "./types.ts";
 
 /**
- * The least time for which the epoch and the offset of a topic are remembered after its last message, in
- * milliseconds. They outlive the messages, so that a quiet topic does not look like a lost one.
- */
-const REMEMBERED = 86_400_000;
-
-/**
  * Stores a message and publishes it with its position in one atomic step, so that the history and the live
- * messages agree. The id of a stream entry is the offset. Each key has a time to live.
+ * messages agree. The id of a stream entry is the offset. Each key has a time to live. That of the epoch and
+ * the offset is a day at least: they outlive the messages, so that a quiet topic does not look like a lost one.
  *
  * KEYS: the hash of the topic (e epoch, o offset, b bytes, a age), the stream, the key of the message's id.
  * ARGV: message, messages to keep, bytes to keep or 0, age in ms, the start of a new epoch, whether there is
  * an id, channel, bytes of the data. Entries: m message, t time, b bytes. An epoch ends with its time: a
  * client may send the command again to a server that has lost everything.
+ *
+ * The scripts have no substitutions, so that a bundler can leave them out.
  */
 const STORE = `
 if ARGV[6] == '1' then
@@ -47,7 +44,7 @@ while length > most or (limit > 0 and bytes > limit and length > 0) do
   length = length - 1
 end
 redis.call('HSET', KEYS[1], 'a', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.max(ARGV[4], ${REMEMBERED})))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.max(ARGV[4], 86400000)))
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
 local position = epoch .. ':' .. string.format('%.0f', offset)
 if ARGV[6] == '1' then redis.call('SET', KEYS[3], position, 'PX', ARGV[4]) end
@@ -68,7 +65,7 @@ if not epoch then
   epoch = ARGV[3] .. '-' .. now[1] .. now[2]
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[1], 'e', epoch)
-  redis.call('PEXPIRE', KEYS[1], ${REMEMBERED})
+  redis.call('PEXPIRE', KEYS[1], 86400000)
 end
 local offset = redis.call('HGET', KEYS[1], 'o') or '0'
 local time = redis.call('TIME')

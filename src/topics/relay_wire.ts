@@ -16,8 +16,8 @@ const HEADER = /^([\w-]{1,64}) (\d{1,16}) ([tb]) (\S+)\n/;
 /** The maximum length of a header, in bytes. The publisher limits the length of ids. */
 const MAX_HEADER = 4096;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = /* @__PURE__ */ new TextEncoder();
+const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function headerOf({ node, number, id, data }: WireMessage): string {
   const type = typeof data === "string" ? "t" : "b";

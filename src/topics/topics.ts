@@ -11,10 +11,10 @@ import {
   checkHistoryOptions,
   checkKeep,
   checkMessage,
-  checkOptions,
   checkPublishOptions,
   checkSubscribeOptions,
   checkTopic,
+  checkTopicsOptions,
   encodeWith,
 } from "./options.ts";
 import type {
@@ -74,7 +74,7 @@ class LocalTopics implements Topics {
   #isDisposed = false;
 
   constructor(options: TopicsOptions) {
-    checkOptions(options);
+    checkTopicsOptions(options);
     this.#options = options;
     const { maxHistoryMemory = 64 * 1024 * 1024 } = options;
     this.#store = new HistoryStore(
@@ -146,10 +146,10 @@ class LocalTopics implements Topics {
     return subscription !== undefined;
   }
 
-  publish(topic: string, data: string | Uint8Array, options: PublishOptions = {}): Published {
+  publish(topic: string, data: string | Uint8Array, options?: PublishOptions): Published {
     checkTopic(topic, "publish");
     checkMessage(data);
-    checkPublishOptions(options);
+    if (options !== undefined) checkPublishOptions(options);
     this.#checkOpen("publish");
     const keep = this.#keepOf(topic);
     const found = keep === undefined ? this.#topics.get(topic) : this.#topic(topic);
@@ -163,7 +163,7 @@ class LocalTopics implements Topics {
     // The caller may reuse its buffer.
     const own = typeof data === "string" ? data : new Uint8Array(data);
     if (this.#link !== undefined && keep !== undefined) {
-      const position = this.#link.store(found!, own, options);
+      const position = this.#link.store(found!, own, options ?? {});
       position.catch(() => {}); // Ignoring it is safe.
       this.#forgetUnused(found);
       return new PublishedMessage(position);
@@ -173,7 +173,7 @@ class LocalTopics implements Topics {
       : this.#store.append(found.history, own);
     const settled = this.#link?.send(topic, own) ?? (() => Promise.resolve(publication.position));
     const published = new PublishedMessage(settled);
-    if (found !== undefined) this.#deliver(found, publication, options.except, published);
+    if (found !== undefined) this.#deliver(found, publication, options?.except, published);
     return published;
   }
 
