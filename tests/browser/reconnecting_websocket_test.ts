@@ -80,12 +80,12 @@ test("a browser's ReconnectingWebSocket delivers messages and events in order ac
     "close 1012 1, 1000",
     "open 2",
     ...messages(2),
-    "close 1012 2, 2000",
+    "close 1012 2, 1500",
     "open 3",
     ...messages(3),
     "close 1000 3, undefined",
   ]);
-  assertEquals(waits, [1000, 2000]);
+  assertEquals(waits, [1000, 1500]);
   assertEquals((await socket.closed).wasClean, true);
 });
 
@@ -164,7 +164,7 @@ test("a browser's ReconnectingWebSocket goes on after a refusal, which a browser
   assertEquals(failed.info.error.name, "NetworkError");
   await next(socket);
   assertEquals(words(await next(socket)), "open 3");
-  assertEquals(waits, [1000, 2000]);
+  assertEquals(waits, [1000, 1500]);
 });
 
 test("a browser's ReconnectingWebSocket ends an attempt at its timeout", async () => {

@@ -11,8 +11,15 @@ function longest(options: BackoffOptions, count: number): (number | undefined)[]
   return Array.from({ length: count }, () => backoff.next(undefined));
 }
 
-test("Backoff doubles the upper bound of the delay, up to maxDelay", () => {
-  assertEquals(longest({}, 7), [1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+test("Backoff multiplies the upper bound of the delay by `factor`, up to maxDelay", () => {
+  assertEquals(longest({}, 4), [1000, 1500, 2250, 3375]);
+  assertEquals(longest({}, 11).map((bound) => Math.round(bound!)).slice(7), [
+    17086,
+    25629,
+    30000,
+    30000,
+  ]);
+  assertEquals(longest({ factor: 2 }, 6), [1000, 2000, 4000, 8000, 16000, 30000]);
   assertEquals(longest({ initialDelay: 10, factor: 3, maxDelay: 100 }, 4), [10, 30, 90, 100]);
   assertEquals(longest({ initialDelay: 10, factor: 1 }, 3), [10, 10, 10]);
   assertEquals(longest({ initialDelay: 50, maxDelay: 20 }, 2), [20, 20]);
@@ -23,7 +30,7 @@ test("Backoff spreads the delays evenly from 0 to the upper bound", () => {
   const next = random(7);
   for (const failures of [1, 3, 10]) {
     const bins = new Array<number>(10).fill(0);
-    const bound = Math.min(1000 * 2 ** (failures - 1), 30_000);
+    const bound = Math.min(1000 * 1.5 ** (failures - 1), 30_000);
     for (let i = 0; i < 10_000; i++) {
       const backoff = new Backoff({}, () => (next() >>> 0) % 1e6 / 1e6);
       let wait: number | undefined;
@@ -38,12 +45,26 @@ test("Backoff spreads the delays evenly from 0 to the upper bound", () => {
   assert(low === 0 && high! < 1000 && high! > 999.99);
 });
 
+test("Backoff brings 1,000 clients of a server that was down for a second back within 5 s", () => {
+  const next = random(11);
+  for (let round = 0; round < 20; round++) {
+    let latest = 0;
+    for (let client = 0; client < 1000; client++) {
+      const backoff = new Backoff({}, () => (next() >>> 0) / 2 ** 32);
+      let time = backoff.next(60_000)!;
+      while (time < 1000) time += backoff.next(undefined)!;
+      latest = Math.max(latest, time - 1000);
+    }
+    assert(latest < 5000, `${latest} ms`);
+  }
+});
+
 test("Backoff resets after a stable connection, and only then", () => {
   const backoff = new Backoff({ stableAfter: 100 }, () => 1);
   assertEquals(backoff.attempt, 1);
-  assertEquals([backoff.next(undefined), backoff.next(undefined)], [1000, 2000]);
+  assertEquals([backoff.next(undefined), backoff.next(undefined)], [1000, 1500]);
   assertEquals(backoff.attempt, 3);
-  assertEquals(backoff.next(99.9), 4000);
+  assertEquals(backoff.next(99.9), 2250);
   assertEquals(backoff.next(100), 1000);
   assertEquals(backoff.attempt, 1);
   assertEquals(backoff.next(undefined), 1000);
@@ -52,7 +73,7 @@ test("Backoff resets after a stable connection, and only then", () => {
 
 test("Backoff gives up after maxAttempts in a row", () => {
   assertEquals(longest({ maxAttempts: 1 }, 1), [undefined]);
-  assertEquals(longest({ maxAttempts: 3 }, 3), [1000, 2000, undefined]);
+  assertEquals(longest({ maxAttempts: 3 }, 3), [1000, 1500, undefined]);
   const backoff = new Backoff({ maxAttempts: 2, stableAfter: 100 }, () => 0);
   for (let i = 0; i < 5; i++) assertEquals(backoff.next(i % 2 === 0 ? 0 : 100), 0);
   assertEquals(backoff.next(0), undefined);

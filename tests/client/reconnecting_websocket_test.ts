@@ -34,12 +34,12 @@ test("ReconnectingWebSocket delivers messages and connection events in order acr
   // A reset may overtake messages in transit.
   assertEquals(all[22], "open 2");
   assertEquals(all.slice(-23), [
-    "close 1006 2, 2000",
+    "close 1006 2, 1500",
     "open 3",
     ...messages(3),
     "close 1000 3, undefined",
   ]);
-  assertEquals(waits, [1000, 2000]);
+  assertEquals(waits, [1000, 1500]);
   assertEquals((await socket.closed).closeCode, 1000);
 });
 
@@ -54,11 +54,11 @@ test("ReconnectingWebSocket reports failed attempts with their errors", async ()
     const { value } = await iterator.next();
     assert(value?.type === "close" && value.info.error instanceof HandshakeError);
     assertEquals(value.info.error.status, 503);
-    assertEquals([value.attempt, value.retryIn], [attempt, 1000 * attempt]);
+    assertEquals([value.attempt, value.retryIn], [attempt, 1000 * 1.5 ** (attempt - 1)]);
     assertEquals(value.info.closeCode, 1006);
   }
   assertEquals(await next(socket), "open 3");
-  assertEquals(waits, [1000, 2000]);
+  assertEquals(waits, [1000, 1500]);
 });
 
 test("ReconnectingWebSocket resets its backoff after a stable connection, and only then", async () => {
@@ -77,7 +77,7 @@ test("ReconnectingWebSocket resets its backoff after a stable connection, and on
     "open 1",
     "close 1012 1, 1000",
     "open 2",
-    "close 1012 2, 2000",
+    "close 1012 2, 1500",
     "open 3",
     "close 1012 3, 1000",
     "open 1",
@@ -92,7 +92,7 @@ test("ReconnectingWebSocket ends after maxAttempts, or if a close is final", asy
   const { socket, waits } = reconnecting(`ws://127.0.0.1:${server.port}`, { maxAttempts: 3 });
   assertEquals(await log(socket), [
     "close 1006 1, 1000",
-    "close 1006 2, 2000",
+    "close 1006 2, 1500",
     "close 1006 3, undefined",
   ]);
   assertEquals(waits.length, 2);
@@ -127,7 +127,7 @@ test("ReconnectingWebSocket calls its URL and headers functions for each attempt
   assertEquals(seen, ["?n=1 Bearer 1", "?n=3 Bearer 3", "?n=4 Bearer 4"]);
   assertEquals(all.length, 7);
   // An error of the function is a failure like any other: only a malformed option is final.
-  assertEquals(all[2], "close 1006 2, 2000");
+  assertEquals(all[2], "close 1006 2, 1500");
   assertEquals(await log(reconnecting(() => "http:\\").socket), ["close 1006 1, undefined"]);
 });
 
@@ -241,7 +241,7 @@ test("ReconnectingWebSocket waits for as long as Retry-After of 429 and 503 says
   });
   const { socket, waits } = reconnecting(url);
   while (await next(socket) !== "open 4");
-  assertEquals(waits, [100_000, 100_000, 4000]);
+  assertEquals(waits, [100_000, 100_000, 2250]);
 });
 
 test("ReconnectingWebSocket calls its protocols function for each attempt", async () => {
@@ -272,7 +272,7 @@ test("ReconnectingWebSocket.reconnect ends the delay, and begins the delays anew
   socket.reconnect();
   await eventually(() => waits.length === 4, 2000, "the next attempt");
   assert(performance.now() - start < 2000);
-  assertEquals(waits, [1000, 2000, 4000, 1000]);
+  assertEquals(waits, [1000, 1500, 2250, 1000]);
 });
 
 test("ReconnectingWebSocket.reconnect closes the connection, and makes another at once", async () => {

@@ -203,7 +203,8 @@ export async function serverKilled(size: Size): Promise<Row[]> {
     const times: number[] = [];
     const reads: number[] = [];
     for (let round = 1; round <= rounds; round++) {
-      await sleep(2000);
+      // A connection that was open for less than 5 s counts as a failed attempt (`stableAfter`).
+      await sleep(size === "full" ? 5500 : 2000);
       await cluster.kill(0);
       await cluster.restart(0);
       const restartedAt = performance.now();
