@@ -11,6 +11,7 @@ import type { FetchRequest } from "./fetch_request.ts";
 import { lazyRequestMaker } from "./lazy_request.ts";
 import { discardBody, isResponse, prepareResponse } from "./prepared_response.ts";
 import type { PreparedResponse } from "./prepared_response.ts";
+import type { ResponseOwner } from "./response_sender.ts";
 import { RequestBody } from "./request_body.ts";
 import type { RequestBodySource } from "./request_body.ts";
 import { sendContent, sendResponse, UnsentError } from "./response_sender.ts";
@@ -46,7 +47,7 @@ export interface FetchInit {
 }
 
 /** Answers one plain HTTP request with the result of `fetch()`, or with 500 if it fails. */
-export class FetchHandler {
+export class FetchHandler implements ResponseOwner {
   /** The body of the request; `undefined` if there is none, or it was received with the head. */
   body: RequestBody | undefined;
   readonly #init: FetchInit;
@@ -56,8 +57,6 @@ export class FetchHandler {
   #reason: unknown;
   #hasResponded = false;
   #isDone = false;
-  readonly #mayPersist = (): boolean => this.#persists();
-  readonly #onSent = (isPersistent: boolean): void => this.#sent(isPersistent);
 
   /** Prepares the answer. */
   constructor(init: FetchInit) {
@@ -168,7 +167,7 @@ export class FetchHandler {
         );
       }
       prepared = prepareResponse(response, head);
-      if (sendContent(connection, prepared, head, this.#mayPersist, this.#onSent)) return;
+      if (sendContent(connection, prepared, head, this)) return;
     } catch (error) {
       return this.#unsent(error);
     }
@@ -179,7 +178,7 @@ export class FetchHandler {
   async #send(response: PreparedResponse): Promise<void> {
     const { request: { head }, connection, handler } = this.#init;
     try {
-      this.#sent(await sendResponse(connection, response, head, this.#mayPersist));
+      this.sent(await sendResponse(connection, response, head, () => this.mayPersist()));
     } catch (error) {
       // Nothing has been sent if the request has been refused meanwhile.
       if (!(error instanceof UnsentError)) handler.failed?.(error);
@@ -198,10 +197,11 @@ export class FetchHandler {
   #sendError(): void {
     const { request: { head }, connection } = this.#init;
     const prepared = prepareResponse(internalResponse(), head);
-    sendContent(connection, prepared, head, this.#mayPersist, this.#onSent);
+    sendContent(connection, prepared, head, this);
   }
 
-  #sent(isPersistent: boolean): void {
+  /** ResponseOwner: the response has been sent. */
+  sent(isPersistent: boolean): void {
     if (this.#isDone) return;
     this.#isDone = true;
     const { body } = this;
@@ -211,8 +211,8 @@ export class FetchHandler {
     this.#init.connection.responded(isPersistent && isComplete);
   }
 
-  /** Called when the head of the response is written. */
-  #persists(): boolean {
+  /** ResponseOwner: whether the connection may persist. Called when the head of the response is written. */
+  mayPersist(): boolean {
     if (this.#isDone) throw new UnsentError("Cannot send response: the request has been refused");
     this.#hasResponded = true;
     const { request: { isPersistent }, connection } = this.#init;

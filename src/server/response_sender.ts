@@ -26,6 +26,14 @@ const WRITE = 8;
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 
+/** The cause of a response, such as the request that it answers. */
+export interface ResponseOwner {
+  /** Asked when the head is written: whether the connection may persist. */
+  mayPersist(): boolean;
+  /** The next response may be sent, or the connection is closed. */
+  sent(isPersistent: boolean): void;
+}
+
 /** An error before any part of the response has been sent, so that another response can be sent. */
 export class UnsentError extends Error {}
 
@@ -35,9 +43,7 @@ export class UnsentError extends Error {}
  * @param responder The connection.
  * @param response The response.
  * @param init The request that it answers.
- * @param persists Asked when the head is written: whether the connection may persist.
- * @param onSent Called when the next response may be sent, or the connection is closed: whether the
- * connection persists.
+ * @param owner Decides on the connection, and learns of the end of the response.
  * @returns Whether it is sent; if not, `sendResponse()` has to send it.
  * @throws {UnsentError} If a field is invalid; its cause is the error.
  */
@@ -45,8 +51,7 @@ export function sendContent(
   responder: HttpResponder,
   response: PreparedResponse,
   init: ResponseInit,
-  persists: () => boolean,
-  onSent: (isPersistent: boolean) => void,
+  owner: ResponseOwner,
 ): boolean {
   if (response.content === undefined && response.body !== undefined) return false;
   const content = measurable(response.content);
@@ -54,16 +59,16 @@ export function sendContent(
   const body = framing.sendsBody ? content! : EMPTY;
   // A length of the application's that is wrong is an error, at the place where the body ends.
   if (framing.sendsBody && framing.contentLength !== body.length) return false;
-  const isPersistent = !framing.endsByClose && !response.closes && persists();
-  const onWritten = () => onSent(isPersistent);
+  const isPersistent = !framing.endsByClose && !response.closes && owner.mayPersist();
   if (isPersistent && init.minorVersion > 0) {
     const short = encodeShort(response, framing, body);
     if (short !== undefined) {
-      if (responder.writeShort(short.buffer, short.size)) onWritten();
-      else responder.whenWritable(onWritten);
+      if (responder.writeShort(short.buffer, short.size)) owner.sent(true);
+      else responder.whenWritable(() => owner.sent(true));
       return true;
     }
   }
+  const onWritten = () => owner.sent(isPersistent);
   const text = headText(response, framing, init, isPersistent);
   const head = typeof body === "string" ? text + body : text;
   if (head.length + body.length <= MAX_JOINED) {
@@ -136,7 +141,8 @@ export async function sendResponse(
   persists: () => boolean,
 ): Promise<boolean> {
   const sent = Promise.withResolvers<boolean>();
-  if (sendContent(responder, response, init, persists, sent.resolve)) return await sent.promise;
+  const owner = { mayPersist: persists, sent: sent.resolve };
+  if (sendContent(responder, response, init, owner)) return await sent.promise;
   const body = response.body ?? readerOf(response.content);
   responder.onceClosed = () => cancelLater(body, closedError());
   try {
