@@ -67,7 +67,7 @@ export class SimdKernel implements Kernel {
       const length = Math.min(PIECE_SIZE, end - from);
       piece.set(bytes.subarray(from, from + length));
       this.#functions.mask(0, length, key);
-      target.set(piece.subarray(0, length), at + from - start);
+      target.set(length === PIECE_SIZE ? piece : piece.subarray(0, length), at + from - start);
     }
   }
 
