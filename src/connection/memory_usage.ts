@@ -56,13 +56,20 @@ export function bytesOf(queue: Messages, copiedUpTo = 0): number {
 export function pinsTooMuch(queue: Messages, copiedUpTo: number): ArrayBufferLike | undefined {
   let buffer: ArrayBufferLike | undefined;
   let bytes = 0;
+  let size = Infinity;
   for (let i = queue.length - 1; i >= 0; i--) {
     const message = queue.at(i)!;
     if (typeof message === "string" || message.length <= copiedUpTo) continue;
-    buffer ??= message.buffer;
-    if (buffer.byteLength < MIN_PINNED) return undefined;
-    if (message.buffer !== buffer) break;
+    // To read `buffer` takes as long as to make a view: as few times as possible.
+    const { buffer: own } = message;
+    if (buffer === undefined) {
+      buffer = own;
+      size = buffer.byteLength;
+      if (size < MIN_PINNED) return undefined;
+    }
+    if (own !== buffer) break;
     bytes += message.length;
+    if (bytes * MAX_PINNED >= size) return undefined;
   }
-  return buffer !== undefined && bytes * MAX_PINNED < buffer.byteLength ? buffer : undefined;
+  return buffer;
 }
