@@ -133,6 +133,7 @@ function percentDecode(text: string): Uint8Array {
 }
 
 function invalid(what: string, url: string | URL, reason: string): DOMException {
-  const shown = String(url).replace(/\/\/[^/?#]*@/, "//***@");
+  // Up to the last "@": a password may have a "/" that should be escaped, and the scheme may be missing.
+  const shown = String(url).replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, "$1***@");
   return new DOMException(`Cannot use ${what} ${quote(shown)}: ${reason}`, "SyntaxError");
 }

@@ -63,9 +63,12 @@ export function field(name: string, value: string): string {
  */
 export function fieldValue(name: string, value: string): string {
   if (consistsOf(FIELD_VALUE, value)) return value;
+  // Without the value, which may be a secret: often a token from a file that ends with a line feed.
+  const at = value.split("").findIndex((character) => !consistsOf(FIELD_VALUE, character));
+  const code = value.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
   throw new TypeError(
-    `Cannot write header ${name}: value ${quote(value)}, expected no control characters and none ` +
-      `beyond U+00FF`,
+    `Cannot write header ${name}: U+${code} at offset ${at} of the value, expected no control ` +
+      "characters and none beyond U+00FF",
   );
 }
 

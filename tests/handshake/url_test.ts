@@ -90,6 +90,23 @@ test("parseWebSocketUrl and parseProxyUrl show no password", () => {
   }
 });
 
+test("parseWebSocketUrl and parseProxyUrl show no password of a URL that is written wrongly", () => {
+  for (const parse of [parseWebSocketUrl, parseProxyUrl]) {
+    for (
+      const url of [
+        "user:secret@host:3128",
+        "ws://user:a/secret@host",
+        "ws://user:a#secret@host",
+        "ws://user:a?secret@host:99999",
+        "http://a@b:secret@host:99999",
+      ]
+    ) {
+      const { message } = assertThrows(() => parse(url), DOMException, "***@host");
+      assertEquals(message.includes("secret"), false, message);
+    }
+  }
+});
+
 test("parseProxyUrl reads host, port and user information", () => {
   assertEquals(parseProxyUrl("http://proxy.example"), {
     hostname: "proxy.example",

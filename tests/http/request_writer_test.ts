@@ -16,3 +16,13 @@ test("writeRequest refuses a method or a target that would end the line", () => 
   }
   assertThrows(() => writeRequest("GET", "/", { A: "\n" }), TypeError, "Cannot write header A");
 });
+
+test("writeRequest shows nothing of a header's value, which may be a secret", () => {
+  const write = (value: string) => () => writeRequest("GET", "/", { Authorization: value });
+  assertThrows(
+    write("Bearer secret\n"),
+    TypeError,
+    "Cannot write header Authorization: U+000A at offset 13 of the value, expected no control",
+  );
+  assertThrows(write("secret\u20ac\n"), TypeError, "Authorization: U+20AC at offset 6 of the");
+});
