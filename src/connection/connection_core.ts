@@ -260,7 +260,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     const isNotOpen = error instanceof DOMException && error.name === "InvalidStateError";
     // Not reported: the use of a connection that the peer has closed meanwhile, and the error that the
     // connection has ended with, which `readable` rejects with and which has been reported.
-    const isEnd = this.closeInfo !== undefined && error === this.closeInfo.error;
+    const isEnd = error !== undefined && error === (this.#failure ?? this.closeInfo?.error);
     if (!(isNotOpen && !this.isOpen) && !isEnd) {
       if (this.#consumer instanceof CallbackConsumer) this.#consumer.onError(error, this);
       this.reportError(error);

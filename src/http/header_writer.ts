@@ -37,6 +37,9 @@ export function* pairs(fields: HeaderFields = []): Generator<[name: string, valu
 }
 
 function listOf(fields: HeaderFields): Iterable<readonly string[]> {
+  if (typeof fields !== "object" || fields === null) {
+    throw new TypeError(`Cannot write headers: expected header fields, got ${fields}`);
+  }
   if (Symbol.iterator in fields) return fields as Iterable<readonly string[]>;
   const prototype: unknown = Object.getPrototypeOf(fields);
   // A promise that is not awaited, for example, has no entries. Object.prototype may be of another realm.

@@ -26,3 +26,9 @@ test("writeRequest shows nothing of a header's value, which may be a secret", ()
   );
   assertThrows(write("secret\u20ac\n"), TypeError, "Authorization: U+20AC at offset 6 of the");
 });
+
+test("writeRequest refuses what is no header fields", () => {
+  const fields = null as unknown as [];
+  const expected = "Cannot write headers: expected header fields, got null";
+  assertThrows(() => writeRequest("GET", "/", fields), TypeError, expected);
+});

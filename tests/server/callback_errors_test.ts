@@ -5,7 +5,9 @@ import type { CloseInfo, ServeOptions, SocketHandler } from "../../mod.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
 import { assert, assertEquals, assertThrows, deadline, eventually, test } from "../harness.ts";
 import { printed } from "../support/printed.ts";
-import { serving } from "../support/server.ts";
+import { First } from "../support/memory_peer.ts";
+import { turns } from "../support/open.ts";
+import { openRaw, serving } from "../support/server.ts";
 
 const BUG = new Error("a bug of the application");
 const fails = (): Promise<never> => Promise.reject(BUG);
@@ -132,3 +134,26 @@ test("isFinal() that fails ends ReconnectingWebSocket with its error", async () 
     assert(error === BUG || error instanceof TypeError, name);
   }
 });
+
+for (const read of ["messageStreams", "readable", "loop"] as const) {
+  test(`onError gets the error of a peer that breaks a rule once, with ${read}`, async () => {
+    const { server, errors } = serving(async (socket) => {
+      if (read === "messageStreams") {
+        for await (const { readable } of socket.messageStreams()) {
+          for await (const _ of readable as ReadableStream<unknown>);
+        }
+      } else {
+        for await (const _ of read === "loop" ? socket : socket.readable);
+      }
+    }, { limits: { maxFragments: 1 } });
+    const client = await openRaw(server);
+    client.send({ first: First.TextStart, payload: "a" });
+    await turns();
+    client.send({ first: First.Continuation, payload: "b" });
+    await client.tcp.untilGone();
+    await eventually(() => server.connections.size === 0, 5000, "the end");
+    assertEquals(errors.map(({ error }) => String(error)), [
+      "PolicyViolationError: Cannot take message: more than 1 fragments",
+    ]);
+  });
+}
