@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, deadline, delay, test } from "../h
 import { assertMessages } from "../protocol/frames.ts";
 import { open, turns } from "../support/open.ts";
 import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
+import { handled } from "../../src/util/promises.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
@@ -158,7 +159,7 @@ test("pipeTo a connection that has ended cancels a source that has nothing to sa
   const { socket, peer } = open();
   const cancelled = Promise.withResolvers<void>();
   const source = new ReadableStream<string>({ cancel: () => cancelled.resolve() });
-  const piping = source.pipeTo(socket.writable);
+  const piping = handled(source.pipeTo(socket.writable));
   peer.send(closeFrame(1001));
   await peer.end();
   await deadline(cancelled.promise, 1000, "the source's cancel");
@@ -189,7 +190,7 @@ test("abort of writable closes with 1011", async () => {
 
 test("pipeTo echoes, and answers a Close after the last message", async () => {
   const { socket, peer } = open();
-  const piping = socket.readable.pipeTo(socket.writable);
+  const piping = handled(socket.readable.pipeTo(socket.writable));
   const texts = Array.from({ length: 200 }, (_, i) => `message ${i}`);
   peer.send(...texts.map(textFrame), closeFrame(1000));
   await peer.end();
@@ -202,7 +203,7 @@ test("pipeTo answers a Close that comes at any moment after the messages in the 
   const texts = Array.from({ length: 20 }, (_, i) => `message ${i}`);
   for (let moment = 0; moment < 120; moment++) {
     const { socket, peer } = open();
-    const piping = socket.readable.pipeTo(socket.writable);
+    const piping = handled(socket.readable.pipeTo(socket.writable));
     for (const text of texts) {
       peer.send(textFrame(text));
       await null;
@@ -236,7 +237,7 @@ test("pipeTo answers a Close after what a slow transform makes of the last messa
       controller.enqueue(`slow ${message}`);
     },
   });
-  const piping = socket.readable.pipeThrough(slow).pipeTo(socket.writable);
+  const piping = handled(socket.readable.pipeThrough(slow).pipeTo(socket.writable));
   peer.send(textFrame("one"), closeFrame(1000));
   const ended = peer.end();
   await Promise.allSettled([piping, ended]);
@@ -249,7 +250,7 @@ test("pipeTo with a full queue answers a Close after the last message", async ()
     peerMemory: { capacity: 100_000 },
     limits: { outgoingHighWaterMark: 500 },
   });
-  const piping = socket.readable.pipeTo(socket.writable);
+  const piping = handled(socket.readable.pipeTo(socket.writable));
   peer.transport.pause();
   const texts = Array.from({ length: 60 }, (_, i) => `${i} `.padEnd(100, "x"));
   peer.send(...texts.map(textFrame), closeFrame(1000));
@@ -263,7 +264,7 @@ test("pipeTo with a full queue answers a Close after the last message", async ()
 
 test("pipeTo fails where the peer is lost", async () => {
   const { socket, peer } = open();
-  const piping = socket.readable.pipeTo(socket.writable);
+  const piping = handled(socket.readable.pipeTo(socket.writable));
   peer.send(textFrame("one"));
   await peer.received(1);
   peer.transport.reset(new Error("Connection reset by peer"));

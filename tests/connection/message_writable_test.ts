@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, deadline, onTestEnd, test } from "
 import { closeFrame } from "../support/memory_peer.ts";
 import { open, turns } from "../support/open.ts";
 import { manual, streamOf } from "../support/streams.ts";
+import { handled } from "../../src/util/promises.ts";
 
 for (const overflow of ["reject", "close"] as const) {
   test(`a pipe to writable waits for room, and loses nothing, with overflow: "${overflow}"`, async () => {
@@ -13,7 +14,7 @@ for (const overflow of ["reject", "close"] as const) {
     });
     peer.readSlowly(1000);
     const chunks = Array.from({ length: 300 }, (_, i) => new Uint8Array(100).fill(i));
-    const piping = streamOf(chunks).pipeTo(socket.writable);
+    const piping = handled(streamOf(chunks).pipeTo(socket.writable));
     await peer.received(301);
     assertEquals(peer.words.at(-1), "close 1000");
     assertEquals(
@@ -78,12 +79,12 @@ for (const way of ["writer.close()", "pipeTo()"] as const) {
     peer.transport.pause();
     let closed: Promise<void>;
     if (way === "pipeTo()") {
-      closed = streamOf([new Uint8Array(1000)]).pipeTo(socket.writable);
+      closed = handled(streamOf([new Uint8Array(1000)]).pipeTo(socket.writable));
     } else {
       const writer = socket.writable.getWriter();
       writer.closed.catch(() => {});
       writer.write(new Uint8Array(1000));
-      closed = writer.close();
+      closed = handled(writer.close());
     }
     await turns();
     const reset = new Error("Connection reset by peer");
@@ -111,7 +112,7 @@ test("a pipe from a source that is always ready lets others have their turn, and
   let ticks = 0;
   const interval = setInterval(() => ticks++, 1);
   onTestEnd(() => clearInterval(interval));
-  const piping = source.pipeTo(socket.writable);
+  const piping = handled(source.pipeTo(socket.writable));
   await peer.received(501);
   assertEquals(peer.words.at(-1), "close 1000");
   assert(ticks > 1, "a timer has had its turn meanwhile");

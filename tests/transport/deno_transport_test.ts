@@ -95,6 +95,9 @@ function makeTransport(addr?: DenoAddr) {
   return { conn, transport, events: watch(transport) };
 }
 
+/** No large buffers: a test of another file may have set some. */
+const NONE = { acquire: () => undefined, release() {} };
+
 // No read waits for a turn, however slow the machine is, except if a test sets a budget.
 turnBudget.budget = Infinity;
 
@@ -141,6 +144,7 @@ test("DenoTransport reads from when it has a handler until the end", async () =>
 });
 
 test("DenoTransport's buffer grows with full reads, and shrinks with small ones", async () => {
+  setLargeBuffers(NONE);
   const { conn, transport } = makeTransport();
   for (let i = 0; i < 3; i++) await conn.endReadWith(conn.reads.at(-1)!);
   assertEquals(conn.reads, [1024, 4096, 16384, 65536]);
@@ -284,6 +288,7 @@ test("DenoTransport reads no further when data closes it", async () => {
 test("DenoTransport returns its large buffer when it is closed, whatever its next read waits for", async () => {
   const large = new Uint8Array(260 * 1024);
   let lent = 0;
+  onTestEnd(() => setLargeBuffers(NONE));
   setLargeBuffers({
     acquire: () => lent++ === 0 ? large : undefined,
     release: (buffer) => {
