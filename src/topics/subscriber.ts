@@ -95,7 +95,7 @@ export class Subscriber {
   #window: PingWindow | undefined;
   readonly #poll: Poll;
   /** Subscriptions with waiting messages, or with a gap to report. */
-  #pending: Set<PeerSubscription> | undefined;
+  #pending: PeerSubscription[] | undefined;
   #isScheduled = false;
   readonly #onClose = () => this.leave();
   readonly #unlisten: () => void;
@@ -161,7 +161,8 @@ export class Subscriber {
 
   /** Sends the waiting messages of a subscription as soon as the peer is not slow. */
   drain(subscription: PeerSubscription): void {
-    (this.#pending ??= new Set()).add(subscription);
+    if (this.#pending === undefined) this.#pending = [subscription];
+    else if (!this.#pending.includes(subscription)) this.#pending.push(subscription);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     const flush = () => this.flush();
@@ -203,7 +204,8 @@ export class Subscriber {
       const last = this.#few.pop()!;
       if (last !== subscription) this.#few[this.#few.lastIndexOf(subscription)] = last;
     }
-    this.#pending?.delete(subscription);
+    const pending = this.#pending?.indexOf(subscription) ?? -1;
+    if (pending >= 0) this.#pending!.splice(pending, 1);
     if (this.size > 0) return;
     this.#unlisten();
     this.context.left(this.peer);
