@@ -8,7 +8,7 @@ import { assert, assertEquals, test } from "./harness.ts";
 
 /** The folders of src/, each with the other folders that its files may import from. */
 const folders: Record<string, string[]> = {
-  util: [],
+  util: ["protocol"],
   protocol: [],
   transport: [],
   extensions: ["protocol"],

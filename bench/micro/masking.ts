@@ -3,8 +3,8 @@
 import { bench, group } from "mitata";
 import { mask } from "@sluice/websocket/protocol";
 import { maskByWords } from "../../src/protocol/mask.ts";
-import "../../src/protocol/simd_kernel.ts";
-import { simdKernel } from "../../src/protocol/kernel_slot.ts";
+import "../../src/protocol/provide_fast_paths.ts";
+import { simdKernel } from "../../src/protocol/fast_paths.ts";
 
 const KEY = 0x3d21fa37;
 

@@ -2,8 +2,8 @@
 
 import { bench, do_not_optimize, group } from "mitata";
 import { isValidUtf8, Utf8Validator } from "@sluice/websocket/protocol";
-import "../../src/protocol/simd_kernel.ts";
-import { simdKernel } from "../../src/protocol/kernel_slot.ts";
+import "../../src/protocol/provide_fast_paths.ts";
+import { simdKernel } from "../../src/protocol/fast_paths.ts";
 import { makePayload } from "../load/frames.ts";
 
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

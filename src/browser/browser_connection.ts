@@ -1,9 +1,11 @@
 import type { CloseInfo } from "../connection/close_info.ts";
-import { notOpen, ReadyState } from "../connection/ready_state.ts";
-import { byteLengthOf, toBytes } from "../connection/sendable.ts";
+import { notOpen } from "../connection/ready_state.ts";
+import { byteLengthOf, toBytes, tooLong } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
+import { APPLICATION_CODES, checkReason, isApplicationCode } from "../protocol/close_info_init.ts";
 import type { Message, OutgoingMessage } from "../protocol/message.ts";
 import type { ReconnectTarget } from "../client/reconnect_target.ts";
+import { unusable } from "../protocol/options.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
 import { handled, rejected } from "../util/promises.ts";
 
@@ -69,24 +71,16 @@ export interface BrowserConnection {
  * @throws {DOMException} A `SyntaxError` if the reason is too long.
  */
 export function checkClose(code: number | undefined, reason: string | undefined): void {
-  const isValid = code === undefined || code === 1000 ||
-    (Number.isInteger(code) && code >= 3000 && code <= 4999);
-  if (!isValid) {
-    throw new RangeError(`Cannot close with code ${code}: expected 1000, or 3000 to 4999`);
+  if (code !== undefined && !isApplicationCode(code)) {
+    throw unusable("close code", code, APPLICATION_CODES, RangeError);
   }
   if (reason === undefined) return;
-  if (code === undefined) throw new TypeError("Cannot close with a reason: expected a code, too");
-  const length = byteLengthOf(reason);
-  if (length <= 123) return;
-  throw new DOMException(
-    `Cannot close: expected a reason of at most 123 bytes, got ${length}`,
-    "SyntaxError",
-  );
+  if (code === undefined) throw unusable("close reason", reason, "a close code with it");
+  checkReason(reason);
 }
 
 /** A browser's WebSocket, as a ReconnectingWebSocket uses it. */
 export class BrowserTarget implements ReconnectTarget<BrowserConnection>, BrowserConnection {
-  readonly overflow = "reject";
   readonly #socket: WebSocket;
   readonly #limits: BrowserLimits;
   readonly #opened = Promise.withResolvers<void>();
@@ -108,7 +102,7 @@ export class BrowserTarget implements ReconnectTarget<BrowserConnection>, Browse
       const error = this.#error === undefined ? {} : { error: this.#error };
       this.#opened.reject(
         new DOMException(
-          `Cannot connect to ${socket.url}: the browser gives no reason`,
+          `Cannot connect to ${socket.url}: a browser gives no reason`,
           "NetworkError",
         ),
       );
@@ -145,7 +139,7 @@ export class BrowserTarget implements ReconnectTarget<BrowserConnection>, Browse
   }
 
   get isOpen(): boolean {
-    return this.readyState === ReadyState.Open;
+    return this.readyState === 1;
   }
 
   /** The browser leaves the open state when the server's Close frame is received. */
@@ -174,9 +168,7 @@ export class BrowserTarget implements ReconnectTarget<BrowserConnection>, Browse
     const { maxBufferedAmount } = this.#limits;
     const size = byteLengthOf(message);
     if (this.bufferedAmount + size > maxBufferedAmount) {
-      const text = `Cannot send a message of ${size} bytes: ${this.bufferedAmount} bytes wait, ` +
-        `maxBufferedAmount is ${maxBufferedAmount}`;
-      return rejected(new DOMException(text, "QuotaExceededError"));
+      return rejected(tooLong(size, maxBufferedAmount, this.bufferedAmount));
     }
     this.#socket.send(message as string | Uint8Array<ArrayBuffer>);
     return this.whenWritten();
@@ -198,16 +190,8 @@ export class BrowserTarget implements ReconnectTarget<BrowserConnection>, Browse
     return this.closed;
   }
 
-  closeForOverflow(): void {
-    this.#socket.close();
-  }
-
   abort(): void {
     this.#socket.close();
-  }
-
-  unref(): void {
-    // A page has no process to end.
   }
 
   /** No event tells when `bufferedAmount` has changed. */
@@ -228,8 +212,7 @@ export class BrowserTarget implements ReconnectTarget<BrowserConnection>, Browse
     const { maxUnread } = this.#limits;
     if (this.#messages.size <= maxUnread) return;
     this.#error = new DOMException(
-      `Cannot keep more unread messages: they have ${this.#messages.size} bytes, maxUnread is ` +
-        maxUnread,
+      `Cannot keep ${this.#messages.size} bytes of unread messages: maxUnread is ${maxUnread}`,
       "QuotaExceededError",
     );
     this.#socket.close();

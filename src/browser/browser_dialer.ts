@@ -1,27 +1,17 @@
 import { resolvePerAttempt } from "../client/per_attempt.ts";
 import type { PerAttempt } from "../client/per_attempt.ts";
-import { checkNumber } from "../client/reconnect_backoff.ts";
 import type { ReconnectAttempt, ReconnectDialer } from "../client/reconnect_target.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import { checkMessage } from "../connection/sendable.ts";
+import { checkNumber } from "../protocol/options.ts";
 import { abortable, withTimeout } from "../util/abort.ts";
 import { BrowserTarget } from "./browser_connection.ts";
 import type { BrowserConnection, BrowserLimits } from "./browser_connection.ts";
 import { isFinalClose } from "./final_close.ts";
 import type { ReconnectOptions } from "./reconnect_options.ts";
 
-/** Schemes of a WebSocket's URL, by those that mean the same. */
-const SCHEMES: Readonly<Record<string, string>> = {
-  "ws:": "ws:",
-  "wss:": "wss:",
-  "http:": "ws:",
-  "https:": "wss:",
-};
-
 /** Opens the connections of a ReconnectingWebSocket with the browser's `WebSocket`. */
 export class BrowserDialer implements ReconnectDialer<BrowserConnection> {
-  /** A browser may not send 1001. */
-  readonly goingAway = undefined;
   readonly maxBufferedAmount: number;
   readonly #url: PerAttempt<string | URL>;
   readonly #options: ReconnectOptions;
@@ -35,12 +25,10 @@ export class BrowserDialer implements ReconnectDialer<BrowserConnection> {
       maxUnread = 16 * 1024 ** 2,
       firstMessage,
     } = options;
-    checkNumber("maxBufferedAmount", maxBufferedAmount, maxBufferedAmount > 0, "above 0");
-    checkNumber("highWaterMark", highWaterMark, highWaterMark > 0, "above 0");
-    checkNumber("maxUnread", maxUnread, maxUnread > 0, "above 0");
     this.#url = url;
     this.#options = options;
     this.#limits = { maxBufferedAmount, highWaterMark, maxUnread };
+    for (const [name, value] of Object.entries(this.#limits)) checkNumber(name, value, value > 0);
     this.maxBufferedAmount = maxBufferedAmount;
     if (typeof url !== "function") resolveUrl(url);
     if (typeof firstMessage !== "function") checkMessage(firstMessage);
@@ -72,15 +60,6 @@ export class BrowserDialer implements ReconnectDialer<BrowserConnection> {
   isFinal(info: CloseInfo): boolean {
     return isFinalClose(info);
   }
-
-  /** A browser does not show the response of a failed attempt. */
-  retryAfter(): number {
-    return 0;
-  }
-
-  unrefTimer(): void {
-    // A page has no process to end.
-  }
 }
 
 /**
@@ -92,13 +71,12 @@ export class BrowserDialer implements ReconnectDialer<BrowserConnection> {
 function resolveUrl(url: string | URL): URL {
   const base = (globalThis as { location?: { href: string } }).location?.href;
   const resolved = URL.parse(String(url), base);
-  const scheme = SCHEMES[resolved?.protocol ?? ""];
-  if (resolved === null || scheme === undefined || resolved.hash !== "") {
+  if (resolved === null || !/^(ws|http)s?:$/.test(resolved.protocol) || resolved.hash !== "") {
     throw new DOMException(
       `Cannot use URL "${url}": expected a ws:, wss:, http: or https: URL without a fragment`,
       "SyntaxError",
     );
   }
-  resolved.protocol = scheme;
+  resolved.protocol = resolved.protocol.replace("http", "ws");
   return resolved;
 }

@@ -18,9 +18,7 @@ import type { CloseInfo } from "../connection/close_info.ts";
  * @param info How the connection closed; for a failed attempt, 1006 with its `error`.
  */
 export function isFinalClose({ closeCode, error }: CloseInfo): boolean {
-  if (error instanceof TypeError || error instanceof RangeError) return true;
-  if (error instanceof DOMException && ["SyntaxError", "SecurityError"].includes(error.name)) {
-    return true;
-  }
-  return closeCode === 1000 || closeCode === 1008;
+  return closeCode === 1000 || closeCode === 1008 || error instanceof TypeError ||
+    error instanceof RangeError ||
+    (error instanceof DOMException && /^S(yntax|ecurity)Error$/.test(error.name));
 }

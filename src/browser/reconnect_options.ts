@@ -2,7 +2,7 @@ import type { PerAttempt } from "../client/per_attempt.ts";
 import type { BackoffOptions } from "../client/reconnect_backoff.ts";
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { Sendable } from "../connection/sendable.ts";
-import { show } from "../util/options.ts";
+import { checkNames, unusable } from "../protocol/options.ts";
 
 /** Options of a browser's {@linkcode ReconnectingWebSocket}. */
 export interface ReconnectOptions extends BackoffOptions {
@@ -71,21 +71,21 @@ export interface ReconnectOptions extends BackoffOptions {
 }
 
 /** The types of the options, as of `typeof`. Numbers are checked where they are used. */
-const types: { readonly [Name in keyof Required<ReconnectOptions>]: readonly string[] } = {
-  protocols: ["string", "object", "function"],
-  firstMessage: ["string", "object", "function"],
-  isFinal: ["function"],
-  maxQueueSize: ["number"],
-  maxBufferedAmount: ["number"],
-  highWaterMark: ["number"],
-  maxUnread: ["number"],
-  timeout: ["number"],
-  signal: ["object"],
-  initialDelay: ["number"],
-  factor: ["number"],
-  maxDelay: ["number"],
-  maxAttempts: ["number"],
-  stableAfter: ["number"],
+const types: { readonly [Name in keyof Required<ReconnectOptions>]: string } = {
+  protocols: "string or object or function",
+  firstMessage: "string or object or function",
+  isFinal: "function",
+  maxQueueSize: "number",
+  maxBufferedAmount: "number",
+  highWaterMark: "number",
+  maxUnread: "number",
+  timeout: "number",
+  signal: "object",
+  initialDelay: "number",
+  factor: "number",
+  maxDelay: "number",
+  maxAttempts: "number",
+  stableAfter: "number",
 };
 
 /**
@@ -94,16 +94,11 @@ const types: { readonly [Name in keyof Required<ReconnectOptions>]: readonly str
  * @throws {TypeError} If an option is unknown, or has another type.
  */
 export function checkReconnectOptions(options: ReconnectOptions): void {
+  const owner = "ReconnectingWebSocket";
+  checkNames(owner, options, Object.keys(types));
   for (const [name, value] of Object.entries(options)) {
-    const expected = Object.hasOwn(types, name) ? types[name as keyof ReconnectOptions] : undefined;
-    if (expected !== undefined && (value === undefined || expected.includes(typeof value))) {
-      continue;
-    }
-    throw new TypeError(
-      `Cannot use option ${name} of ReconnectingWebSocket: ` +
-        (expected === undefined
-          ? "unknown"
-          : `expected ${expected.join(" or ")}, got ${show(value)}`),
-    );
+    const expected = types[name as keyof ReconnectOptions];
+    if (value === undefined || expected.split(" or ").includes(typeof value)) continue;
+    throw unusable(`option ${name} of ${owner}`, value, expected);
   }
 }

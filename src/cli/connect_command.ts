@@ -99,7 +99,7 @@ class Client {
         [Symbol.asyncIterator]: () => this.#events(),
         [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
       };
-      this.#feed = new ReconnectingFeed(observed, { topics }, CloseCode.PolicyViolation);
+      this.#feed = new ReconnectingFeed(observed, { topics, since: {} }, CloseCode.PolicyViolation);
     }
   }
 

@@ -25,6 +25,10 @@ export class ConnectDialer implements ReconnectDialer<WebSocketConnection> {
   readonly goingAway = CloseCode.GoingAway;
   readonly #url: PerAttempt<string | URL>;
   readonly #options: ReconnectOptions;
+  /** The latest connection. */
+  #connection: WebSocketConnection | undefined;
+  /** Whether a connection, and a delay, keep the process alive. */
+  #isRef = true;
 
   /** @throws {unknown} The error of an option that no attempt could use. */
   constructor(url: PerAttempt<string | URL>, options: ReconnectOptions) {
@@ -59,6 +63,8 @@ export class ConnectDialer implements ReconnectDialer<WebSocketConnection> {
       checkMessage(message);
       return { connection: await dial(plan, signal), message };
     });
+    this.#connection = connection;
+    if (!this.#isRef) connection.unref();
     return { target: new ConnectionTarget(connection), firstMessage: message };
   }
 
@@ -70,8 +76,14 @@ export class ConnectDialer implements ReconnectDialer<WebSocketConnection> {
     return retryAfterOf(error, Date.now());
   }
 
-  unrefTimer(id: unknown): void {
-    unrefTimer(id);
+  onTimer(id: unknown): void {
+    if (!this.#isRef) unrefTimer(id);
+  }
+
+  /** Lets the process end while a connection is open, and during the delays that start from now on. */
+  unref(): void {
+    this.#isRef = false;
+    if (this.#connection?.readyState !== ReadyState.Closed) this.#connection?.unref();
   }
 }
 
@@ -79,12 +91,13 @@ export class ConnectDialer implements ReconnectDialer<WebSocketConnection> {
 class ConnectionTarget implements ReconnectTarget<WebSocketConnection> {
   readonly connection: WebSocketConnection;
   readonly closed: Promise<CloseInfo>;
-  readonly overflow: "close" | "reject";
+  readonly closeForOverflow: (() => void) | undefined;
 
   constructor(connection: WebSocketConnection) {
     this.connection = connection;
     this.closed = connection.closed;
-    this.overflow = coreOf(connection).settings.overflow;
+    const isClosing = coreOf(connection).settings.overflow === "close";
+    this.closeForOverflow = isClosing ? () => void connection.close(1013) : undefined;
   }
 
   get isOpen(): boolean {
@@ -132,16 +145,8 @@ class ConnectionTarget implements ReconnectTarget<WebSocketConnection> {
     void this.connection.close(code, reason);
   }
 
-  closeForOverflow(): void {
-    void this.connection.close(1013);
-  }
-
   abort(): void {
     this.connection.abort();
-  }
-
-  unref(): void {
-    this.connection.unref();
   }
 }
 

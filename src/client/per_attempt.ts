@@ -1,4 +1,3 @@
-import { CloseCode } from "../protocol/close_code.ts";
 import { WebSocketError } from "../protocol/errors.ts";
 
 /** A value, or a function that returns it and is called for each attempt. */
@@ -24,7 +23,7 @@ export async function resolvePerAttempt<Value>(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new WebSocketError(`Cannot get the ${name}: ${reason}`, {
       code: "ERR_PER_ATTEMPT",
-      closeCode: CloseCode.AbnormalClosure,
+      closeCode: 1006,
       cause,
     });
   }

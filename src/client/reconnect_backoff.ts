@@ -1,6 +1,5 @@
-import { show } from "../util/options.ts";
-/** The longest delay that a timer can have, in milliseconds. */
-const MAX_TIMER = 2 ** 31 - 1;
+import { checkNumber } from "../protocol/options.ts";
+import { MAX_DELAY } from "../util/abort.ts";
 
 /** Options that decide whether, and when, the next attempt is made. */
 export interface BackoffOptions {
@@ -61,19 +60,11 @@ export class Backoff {
       maxAttempts = Infinity,
       stableAfter = 5000,
     } = options;
-    checkNumber(
-      "initialDelay",
-      initialDelay,
-      initialDelay > 0 && initialDelay <= MAX_TIMER,
-      "above 0",
-    );
+    const hasTimer = (delay: number) => delay > 0 && delay <= MAX_DELAY;
+    const delays = `above 0, to ${MAX_DELAY}`;
+    checkNumber("initialDelay", initialDelay, hasTimer(initialDelay), delays);
     checkNumber("factor", factor, factor >= 1 && factor < Infinity, "from 1");
-    checkNumber(
-      "maxDelay",
-      maxDelay,
-      maxDelay > 0 && maxDelay <= MAX_TIMER,
-      `above 0, to ${MAX_TIMER}`,
-    );
+    checkNumber("maxDelay", maxDelay, hasTimer(maxDelay), delays);
     const isCount = Number.isInteger(maxAttempts) || maxAttempts === Infinity;
     checkNumber(
       "maxAttempts",
@@ -110,15 +101,4 @@ export class Backoff {
     const bound = initialDelay * factor ** Math.max(this.#failures - 1, 0);
     return this.#random() * Math.min(bound, maxDelay);
   }
-}
-
-/** @throws {RangeError} If a number is out of range; it names the option. */
-export function checkNumber(
-  name: string,
-  value: unknown,
-  isValid: boolean,
-  expected: string,
-): void {
-  if (typeof value === "number" && isValid) return;
-  throw new RangeError(`Cannot use ${name}: expected a number ${expected}, got ${show(value)}`);
 }

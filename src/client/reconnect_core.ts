@@ -1,7 +1,7 @@
 import type { CloseInfo } from "../connection/close_info.ts";
 import type { Sendable } from "../connection/sendable.ts";
+import { unusable } from "../protocol/options.ts";
 import { sleep } from "../util/abort.ts";
-import { show } from "../util/options.ts";
 import { Backoff } from "./reconnect_backoff.ts";
 import type { BackoffOptions } from "./reconnect_backoff.ts";
 import { ReconnectEvents } from "./reconnect_events.ts";
@@ -17,6 +17,9 @@ export interface ReconnectClock {
   /** A random number from 0 up to 1. */
   random(): number;
 }
+
+/** The end of a connection without a Close frame, and of an attempt that has failed. */
+const ABNORMAL = { closeCode: 1006, reason: "", wasClean: false };
 
 const systemClock: ReconnectClock = {
   now: () => performance.now(),
@@ -52,11 +55,9 @@ export class ReconnectCore<Connection> {
   #target: ReconnectTarget<Connection> | undefined;
   /** Ends the delay before the next attempt. */
   #wake: AbortController | undefined;
-  /** Whether the open connection, and a delay, keep the process alive. */
-  #isRef = true;
   /** Whether `reconnect()` has closed the connection. */
   #isReconnecting = false;
-  #lastInfo: CloseInfo = { closeCode: 1006, reason: "", wasClean: false };
+  #lastInfo: CloseInfo = ABNORMAL;
 
   /**
    * Starts the first attempt.
@@ -78,7 +79,7 @@ export class ReconnectCore<Connection> {
     else signal?.addEventListener("abort", this.#onAbort);
     this.#run().catch((error) => {
       // A function of the options has thrown.
-      this.#lastInfo = { closeCode: 1006, reason: "", wasClean: false, error };
+      this.#lastInfo = { ...ABNORMAL, error };
       this.#finish();
       this.events.end();
     });
@@ -113,12 +114,6 @@ export class ReconnectCore<Connection> {
     this.#target.close(code, reason);
   }
 
-  /** Lets the process end while a connection is open, and during the delays that start from now on. */
-  unref(): void {
-    this.#isRef = false;
-    this.#target?.unref();
-  }
-
   /** Ends reconnecting: makes no further attempt, and closes the connection if there is one. */
   close(code: number | undefined, reason: string | undefined): void {
     this.#stop.abort();
@@ -134,8 +129,9 @@ export class ReconnectCore<Connection> {
       const retryIn = await this.#attempt(signal);
       if (retryIn === undefined) break;
       this.#wake = new AbortController();
-      const onTimer = this.#isRef ? undefined : this.#dialer.unrefTimer;
-      if (!signal.aborted) await this.#clock.sleep(retryIn, this.#wake.signal, onTimer);
+      if (!signal.aborted) {
+        await this.#clock.sleep(retryIn, this.#wake.signal, (id) => this.#dialer.onTimer?.(id));
+      }
       this.#wake = undefined;
       await this.events.until(() => signal.aborted || !this.events.hasMessages);
     }
@@ -152,7 +148,7 @@ export class ReconnectCore<Connection> {
     } catch (error) {
       // close() has ended the attempt: it has not failed.
       if (signal.aborted) return undefined;
-      const info = { closeCode: 1006, reason: "", wasClean: false, error };
+      const info = { ...ABNORMAL, error };
       const retryIn = this.#retryIn(info, undefined);
       this.events.push({ type: "close", attempt, info, retryIn });
       return retryIn;
@@ -169,7 +165,6 @@ export class ReconnectCore<Connection> {
     });
     ended.catch(() => {}); // It is awaited below.
     this.#target = target;
-    if (!this.#isRef) target.unref();
     if (firstMessage !== undefined) void target.send(firstMessage);
     this.#queue.attach(target);
     this.events.push({ type: "open", attempt, connection: target.connection });
@@ -211,7 +206,7 @@ export class ReconnectCore<Connection> {
       ? undefined
       : this.#backoff.next(openFor);
     if (retryIn === undefined) this.#finish();
-    else retryIn = Math.max(retryIn, this.#dialer.retryAfter(info.error));
+    else retryIn = Math.max(retryIn, this.#dialer.retryAfter?.(info.error) ?? 0);
     return retryIn;
   }
 
@@ -233,7 +228,5 @@ function askIsFinal(isFinal: (info: CloseInfo) => boolean, info: CloseInfo): boo
   if (typeof result === "boolean") return result;
   // Its rejection would end the process.
   Promise.resolve(result).catch(() => {});
-  throw new TypeError(
-    `Cannot use the result of isFinal(): expected a boolean, got ${show(result)}`,
-  );
+  throw unusable("the result of isFinal()", result, "a boolean");
 }

@@ -68,8 +68,7 @@ export class ReconnectEvents<Connection = WebSocketConnection>
   override push(event: ReconnectEvent<Connection>): boolean {
     if (event.type === "close") {
       // An unread `open` without messages, and an unread failure before this one, say nothing more.
-      if (this.at(-1)?.type === "open") this.pop();
-      if (this.at(-1)?.type === "close") this.pop();
+      for (const useless of ["open", "close"]) if (this.at(-1)?.type === useless) this.pop();
     }
     const isTaken = super.push(event);
     if (!isTaken && event.type === "message") this.#unread++;

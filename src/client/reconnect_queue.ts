@@ -1,8 +1,8 @@
-import { show } from "../util/options.ts";
 import { notOpen } from "../connection/ready_state.ts";
-import { isLonger, toBytes, tooLong } from "../connection/sendable.ts";
+import { byteLengthOf, isLonger, toBytes, tooLong } from "../connection/sendable.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
+import { checkNumber } from "../protocol/options.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
 import { handled, rejected } from "../util/promises.ts";
 import type { ReconnectTarget } from "./reconnect_target.ts";
@@ -46,14 +46,8 @@ export class ReconnectQueue {
   /** @throws {RangeError} If `maxQueueSize` is not a number from 0 to `maxBufferedAmount`. */
   constructor(limits: ReconnectQueueLimits) {
     const { maxQueueSize, maxBufferedAmount } = limits;
-    if (
-      !(typeof maxQueueSize === "number" && maxQueueSize >= 0 && maxQueueSize <= maxBufferedAmount)
-    ) {
-      throw new RangeError(
-        `Cannot use maxQueueSize: expected a number from 0 to ${maxBufferedAmount}, got ` +
-          show(maxQueueSize),
-      );
-    }
+    const isValid = maxQueueSize >= 0 && maxQueueSize <= maxBufferedAmount;
+    checkNumber("maxQueueSize", maxQueueSize, isValid, `from 0 to ${maxBufferedAmount}`);
     this.#limits = limits;
   }
 
@@ -118,23 +112,18 @@ export class ReconnectQueue {
   }
 
   #add(message: OutgoingMessage, capacity: number): Promise<void> {
-    const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message.slice();
-    const size = bytes.length + MAX_HEADER;
+    const length = byteLengthOf(message);
+    const size = length + MAX_HEADER;
     if (this.#isClosed) return rejected(notOpen("Cannot send"));
     const { maxBufferedAmount } = this.#limits;
     // No connection would take it.
-    if (bytes.length > maxBufferedAmount) return rejected(tooLong(message, maxBufferedAmount));
-    if (capacity === 0) return rejected(notOpen("Cannot send"));
-    if (size > capacity) {
-      const text = `a message of ${bytes.length} bytes has no room in maxQueueSize, ${capacity}`;
-      return rejected(notOpen(`Cannot send: ${text}, while there is no connection`));
-    }
+    if (length > maxBufferedAmount) return rejected(tooLong(length, maxBufferedAmount));
     if (size > capacity - this.#size) {
-      const waits = `${this.#size} bytes wait for a connection, at most ${capacity} may`;
-      return rejected(notOpen(`Cannot send: ${waits}`));
+      const waits = `${this.#size} bytes wait, maxQueueSize is ${capacity}`;
+      return rejected(notOpen(`Cannot send a message of ${length} bytes: ${waits}`));
     }
     const sent = Promise.withResolvers<void>();
-    this.#push({ message: typeof message === "string" ? message : bytes, size, sent });
+    this.#push({ message: typeof message === "string" ? message : message.slice(), size, sent });
     return handled(sent.promise);
   }
 
@@ -185,10 +174,9 @@ export class ReconnectQueue {
 
   #overflow(target: ReconnectTarget<unknown>): Promise<void> {
     const { bufferedAmount } = target;
-    const waits = `${bufferedAmount + this.#size} bytes wait, at most ` +
-      `${this.#limits.maxBufferedAmount} may`;
-    const text = `Cannot send: the peer has stopped reading, ${waits}`;
-    if (target.overflow === "reject") {
+    const text = "Cannot send: the peer has stopped reading, " +
+      `${bufferedAmount + this.#size} bytes wait, at most ${this.#limits.maxBufferedAmount} may`;
+    if (target.closeForOverflow === undefined) {
       return rejected(new DOMException(text, "QuotaExceededError"));
     }
     target.closeForOverflow();
@@ -198,7 +186,7 @@ export class ReconnectQueue {
 
 function maybeLost(): DOMException {
   return new DOMException(
-    "Cannot tell whether the message was sent: the connection closed while it was being written",
+    "Cannot tell whether the message was sent: the connection closed",
     "NetworkError",
   );
 }

@@ -17,8 +17,6 @@ export interface ReconnectTarget<Connection> {
   readonly bufferedAmount: number;
   /** Resolves when the connection has closed; never rejects. */
   readonly closed: Promise<CloseInfo>;
-  /** What happens to a message without room; `"close"` closes the connection. */
-  readonly overflow: "close" | "reject";
   /** Whether its send queue is below the high-water mark, and has room for the message. */
   hasRoomFor(message: OutgoingMessage): boolean;
   /** Sends a message. Its promise is not used if `whenWritten()` is: ignoring it is safe. */
@@ -29,12 +27,10 @@ export interface ReconnectTarget<Connection> {
   messages(): AsyncIterator<Message, undefined>;
   /** Closes the connection. */
   close(code: number | undefined, reason: string | undefined): void;
-  /** Closes the connection since its peer has stopped reading. */
-  closeForOverflow(): void;
+  /** Closes the connection if a message has no room; without this, the message alone is rejected. */
+  readonly closeForOverflow?: (() => void) | undefined;
   /** Ends the connection without a closing handshake. */
   abort(): void;
-  /** Lets the process end while the connection is open. */
-  unref(): void;
 }
 
 /** A connection that an attempt has opened. */
@@ -50,7 +46,7 @@ export interface ReconnectDialer<Connection> {
   /** The capacity of a connection's send queue, in bytes. */
   readonly maxBufferedAmount: number;
   /** The close code if the caller's signal aborts: 1001, if the platform may send it. */
-  readonly goingAway: number | undefined;
+  readonly goingAway?: number;
   /**
    * Makes one attempt.
    *
@@ -60,8 +56,11 @@ export interface ReconnectDialer<Connection> {
   connect(signal: AbortSignal): Promise<ReconnectAttempt<Connection>>;
   /** Returns whether another attempt would be in vain, by default. */
   isFinal(info: CloseInfo): boolean;
-  /** Returns the delay in milliseconds that the error of a failed attempt asks for; 0 if it asks for none. */
-  retryAfter(error: unknown): number;
-  /** Lets the process end during a timer. */
-  unrefTimer(id: unknown): void;
+  /**
+   * Returns the delay in milliseconds that the error of a failed attempt asks for; 0 if it asks for none. A
+   * browser does not show the response of a failed attempt.
+   */
+  retryAfter?(error: unknown): number;
+  /** Gets the timer of a delay, which need not keep a process alive. */
+  onTimer?(id: unknown): void;
 }

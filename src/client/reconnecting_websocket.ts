@@ -52,6 +52,7 @@ import type { ReconnectOptions } from "./reconnect_options.ts";
  * ```
  */
 export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, AsyncDisposable {
+  readonly #dialer: ConnectDialer;
   readonly #core: ReconnectCore<WebSocketConnection>;
 
   /**
@@ -73,7 +74,8 @@ export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, Asy
   ) {
     checkOptions<ReconnectOptions>("ReconnectingWebSocket", options, reconnectOptionChecks);
     checkTimeout(options.timeout);
-    this.#core = new ReconnectCore(new ConnectDialer(url, options), options, clock);
+    this.#dialer = new ConnectDialer(url, options);
+    this.#core = new ReconnectCore(this.#dialer, options, clock);
   }
 
   /** The open connection; `undefined` while there is none. */
@@ -151,7 +153,7 @@ export class ReconnectingWebSocket implements AsyncIterable<ReconnectEvent>, Asy
    * attempt keeps the process alive for as long as it takes, at most `timeout`.
    */
   unref(): void {
-    this.#core.unref();
+    this.#dialer.unref();
   }
 
   /** The events, in order: see {@linkcode ReconnectEvent}. */

@@ -1,6 +1,6 @@
 import type { ExtensionInUse } from "../extensions/extension.ts";
 import { useExtensions } from "../extensions/negotiation.ts";
-import "../protocol/simd_kernel.ts";
+import "../protocol/provide_fast_paths.ts";
 import { CloseCode, decodeClosePayload, encodeClosePayload } from "../protocol/close_code.ts";
 import { closeCodeOf, type WebSocketError } from "../protocol/errors.ts";
 import type { Frame } from "../protocol/frame.ts";

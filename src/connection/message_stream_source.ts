@@ -1,4 +1,4 @@
-import { acquireBuffer, releaseBuffer } from "../protocol/buffer_pool.ts";
+import { acquireBuffer, releaseBuffer } from "../protocol/fast_paths.ts";
 import type { MessagePart } from "../protocol/message.ts";
 import { PART_OVERHEAD } from "./memory_usage.ts";
 

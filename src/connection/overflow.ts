@@ -1,7 +1,7 @@
 import { CloseCode, encodeClosePayload } from "../protocol/close_code.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { notOpen } from "./ready_state.ts";
-import { isLonger, tooLong } from "./sendable.ts";
+import { byteLengthOf, isLonger, tooLong } from "./sendable.ts";
 import type { SenderCore } from "./sender_core.ts";
 
 /**
@@ -16,7 +16,9 @@ export function refuse(
 ): DOMException {
   const { limits: { maxBufferedAmount }, overflow, counters } = core.settings;
   counters.overflows++;
-  if (isLonger(message, maxBufferedAmount)) return tooLong(message, maxBufferedAmount);
+  if (isLonger(message, maxBufferedAmount)) {
+    return tooLong(byteLengthOf(message), maxBufferedAmount);
+  }
   const text = `Cannot send: the peer has stopped reading, ${bufferedAmount} bytes wait, at most ` +
     `${maxBufferedAmount} may`;
   if (overflow === "reject") return new DOMException(text, "QuotaExceededError");

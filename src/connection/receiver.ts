@@ -3,7 +3,7 @@ import { DecodedFrame, payloadSize } from "../protocol/decoded_frame.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameSink } from "../protocol/frame_sink.ts";
-import { simdKernel } from "../protocol/kernel_slot.ts";
+import { simdKernel } from "../protocol/fast_paths.ts";
 import type { Message, MessagePart, PayloadMode } from "../protocol/message.ts";
 import { MessageAssembler, wholeMessage } from "../protocol/message_assembler.ts";
 import type { MessageSink } from "../protocol/message_sequence.ts";

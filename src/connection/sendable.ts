@@ -63,11 +63,11 @@ export function isLonger(message: OutgoingMessage, max: number): boolean {
   return message.length * 3 > max && byteLengthOf(message) > max;
 }
 
-/** Makes the error of a message of more than `maxBufferedAmount` bytes. */
-export function tooLong(message: OutgoingMessage, maxBufferedAmount: number): DOMException {
-  const { length } = typeof message === "string" ? new TextEncoder().encode(message) : message;
+/** Makes the error of a message that exceeds `maxBufferedAmount`, together with the bytes that wait. */
+export function tooLong(size: number, maxBufferedAmount: number, waiting = 0): DOMException {
+  const reason = waiting > 0 ? `${waiting} bytes wait, ` : "";
   return new DOMException(
-    `Cannot send a message of ${length} bytes: maxBufferedAmount is ${maxBufferedAmount}`,
+    `Cannot send a message of ${size} bytes: ${reason}maxBufferedAmount is ${maxBufferedAmount}`,
     "QuotaExceededError",
   );
 }

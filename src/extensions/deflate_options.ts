@@ -1,4 +1,4 @@
-import { checkNames, shown } from "../protocol/options.ts";
+import { checkNames, show } from "../protocol/options.ts";
 import { MAX_WINDOW_BITS } from "./deflate_parameters.ts";
 
 /**
@@ -123,7 +123,7 @@ export function resolveDeflateOptions(
   for (const name of FLAGS) {
     const value = options[name];
     if (value === undefined || typeof value === "boolean") continue;
-    throw new TypeError(`Cannot use option ${name}: expected a boolean, got ${shown(value)}`);
+    throw new TypeError(`Cannot use option ${name}: expected a boolean, got ${show(value)}`);
   }
   const resolved: ResolvedDeflateOptions = {
     serverNoContextTakeover: options.serverNoContextTakeover ?? false,
@@ -142,13 +142,13 @@ export function resolveDeflateOptions(
   checkRange("memLevel", options.memLevel, 1, 9);
   if (!(typeof resolved.threshold === "number" && resolved.threshold >= 0)) {
     throw new RangeError(
-      `Cannot use option threshold: expected a number, 0 or more, got ${shown(resolved.threshold)}`,
+      `Cannot use option threshold: expected a number, 0 or more, got ${show(resolved.threshold)}`,
     );
   }
   if (!["all", "limited", "plain"].includes(resolved.offers)) {
     throw new TypeError(
       `Cannot use option offers: expected "all", "limited" or "plain", got ${
-        shown(resolved.offers)
+        show(resolved.offers)
       }`,
     );
   }
@@ -159,6 +159,6 @@ function checkRange(name: string, value: number | undefined, least: number, most
   if (value === undefined) return;
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
-    `Cannot use option ${name}: expected an integer, ${least} to ${most}, got ${shown(value)}`,
+    `Cannot use option ${name}: expected an integer, ${least} to ${most}, got ${show(value)}`,
   );
 }

@@ -1,5 +1,5 @@
 import { WebSocketError } from "../protocol/errors.ts";
-import { checkNames, shown } from "../protocol/options.ts";
+import { checkNames, show } from "../protocol/options.ts";
 
 /** Options of a {@linkcode HandshakeError}. */
 export interface HandshakeErrorOptions {
@@ -96,7 +96,7 @@ export class HandshakeError extends WebSocketError {
     this.status = options.status ?? 400;
     if (!isStatus(this.status)) {
       throw new RangeError(
-        `Cannot use status: expected an integer from 0 to 999, got ${shown(this.status)}`,
+        `Cannot use status: expected an integer from 0 to 999, got ${show(this.status)}`,
       );
     }
     this.headers = options.headers ?? [];
@@ -104,7 +104,7 @@ export class HandshakeError extends WebSocketError {
     // RFC 9110 §10.2.3: "delay-seconds = 1*DIGIT".
     if (retryAfter !== undefined && !(Number.isSafeInteger(retryAfter) && retryAfter >= 0)) {
       throw new RangeError(
-        `Cannot use retryAfter: expected whole seconds, 0 or more, got ${shown(retryAfter)}`,
+        `Cannot use retryAfter: expected whole seconds, 0 or more, got ${show(retryAfter)}`,
       );
     }
     this.retryAfter = retryAfter;

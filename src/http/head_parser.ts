@@ -1,4 +1,4 @@
-import { checkNames, shown } from "../protocol/options.ts";
+import { checkNames, show } from "../protocol/options.ts";
 import { COLON, CR, FIELD_VALUE, hexByte, isWhitespace, LF, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { headersOf } from "./header_list.ts";
@@ -301,7 +301,7 @@ export abstract class HeadParser<Head> {
 
 function limit(name: string, value: number): number {
   if (typeof value === "number" && value > 0) return value;
-  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${shown(value)}`);
+  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${show(value)}`);
 }
 
 /**

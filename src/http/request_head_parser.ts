@@ -1,4 +1,4 @@
-import { shown } from "../protocol/options.ts";
+import { show } from "../protocol/options.ts";
 import { CR, isDigit, LF, SP, TARGET, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { HeadParser } from "./head_parser.ts";
@@ -85,7 +85,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     const { allowHttp10 = false } = options;
     if (typeof allowHttp10 !== "boolean") {
       throw new TypeError(
-        `Cannot use option allowHttp10: expected a boolean, got ${shown(allowHttp10)}`,
+        `Cannot use option allowHttp10: expected a boolean, got ${show(allowHttp10)}`,
       );
     }
     this.#minVersion = allowHttp10 ? 0 : 1;

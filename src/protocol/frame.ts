@@ -1,6 +1,7 @@
-import { shown } from "./options.ts";
+import { unusable } from "./options.ts";
 import { ProtocolError } from "./errors.ts";
-import { isControl, Opcode } from "./opcode.ts";
+import { CONTINUATION, isControl } from "./opcode.ts";
+import type { Opcode } from "./opcode.ts";
 
 /**
  * The end of a connection that an object works for. Only a client masks: RFC 6455 §5.1: "a client MUST
@@ -9,11 +10,8 @@ import { isControl, Opcode } from "./opcode.ts";
  */
 export type Role = "client" | "server";
 
-/** Throws a `TypeError` for any other value than a role: the wrong one would swap the masking. */
-export function checkRole(role: Role): void {
-  if (role === "client" || role === "server") return;
-  throw new TypeError(`Cannot use role: expected "client" or "server", got ${shown(role)}`);
-}
+/** The roles: any other value would swap the masking. */
+export const ROLES: readonly string[] = ["client", "server"];
 
 /**
  * One frame, or a part of one, unmasked.
@@ -88,18 +86,21 @@ export const Rsv = {
 /** The longest payload of a control frame, in bytes. */
 export const MAX_CONTROL_PAYLOAD = 125;
 
-const RSV_BITS = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
+const RSV_BITS = 0x70;
 
 /** @throws {RangeError} If it is not a combination of the values of {@linkcode Rsv}. */
-export function checkRsv(rsv = 0): void {
+export function checkRsv(rsv: number): void {
   if (Number.isInteger(rsv) && (rsv & ~RSV_BITS) === 0) return;
-  throw new RangeError(
-    `Cannot use option rsv: expected values of Rsv combined, got ${shown(rsv)}`,
-  );
+  throw unusable("option rsv", rsv, "values of Rsv combined", RangeError);
 }
-/** A bit for each opcode that RFC 6455 §11.8 defines. */
-const DEFINED_OPCODES = Object.values<number>(Opcode)
-  .reduce((bits, opcode) => bits | (1 << opcode), 0);
+
+/** Returns an opcode, for an error. */
+function named(opcode: number): string {
+  return `opcode 0x${opcode.toString(16)}`;
+}
+
+/** A bit for each opcode that RFC 6455 §11.8 defines: 0 to 2, and 8 to 10. */
+const DEFINED_OPCODES = 0x0707;
 
 /**
  * Checks the first byte of a frame: FIN, RSV1-3 and the opcode.
@@ -115,8 +116,7 @@ export function checkFirstByte(first: number, rsv: number): void {
   // extensions defines the meaning of such a nonzero value, the receiving endpoint MUST _Fail the
   // WebSocket Connection_."
   if ((first & RSV_BITS & ~rsv) !== 0) {
-    const bits = [Rsv.Rsv1, Rsv.Rsv2, Rsv.Rsv3]
-      .flatMap((bit, i) => (first & bit & ~rsv) === 0 ? [] : [`RSV${i + 1}`]);
+    const bits = ["RSV1", "RSV2", "RSV3"].filter((_, i) => (first & ~rsv & (0x40 >> i)) !== 0);
     throw new ProtocolError(
       `Cannot decode frame: ${bits.join(" and ")} set, and no extension has claimed it`,
       "ERR_RSV",
@@ -126,14 +126,14 @@ export function checkFirstByte(first: number, rsv: number): void {
   // WebSocket Connection_."
   if ((DEFINED_OPCODES & (1 << opcode)) === 0) {
     throw new ProtocolError(
-      `Cannot decode frame: reserved opcode 0x${opcode.toString(16)}`,
+      `Cannot decode frame: reserved ${named(opcode)}`,
       "ERR_RESERVED_OPCODE",
     );
   }
   // RFC 6455 §5.5: all control frames "MUST NOT be fragmented".
   if (isControl(opcode) && (first & 0x80) === 0) {
     throw new ProtocolError(
-      `Cannot decode frame: fragmented control frame, opcode 0x${opcode.toString(16)} without FIN`,
+      `Cannot decode frame: fragmented control frame, ${named(opcode)} without FIN`,
       "ERR_FRAGMENTED_CONTROL",
     );
   }
@@ -147,18 +147,34 @@ export function checkFirstByte(first: number, rsv: number): void {
  * @throws {ProtocolError} If it is not.
  */
 export function checkSequence(opcode: number, inMessage: boolean): void {
-  if ((opcode === Opcode.Continuation) === inMessage) return;
+  if ((opcode === CONTINUATION) === inMessage) return;
   // RFC 6455 §5.4: "a fragmented message consists of a single frame with the FIN bit clear and an
   // opcode other than 0, followed by zero or more frames with the FIN bit clear and the opcode set
   // to 0", and "The fragments of one message MUST NOT be interleaved between the fragments of
   // another message".
   throw inMessage
     ? new ProtocolError(
-      `Cannot decode frame: a new message, opcode 0x${opcode.toString(16)}, inside another`,
+      `Cannot decode frame: a new message, ${named(opcode)}, inside another`,
       "ERR_EXPECTED_CONTINUATION",
     )
     : new ProtocolError(
       "Cannot decode frame: a continuation frame with no message to continue",
       "ERR_UNEXPECTED_CONTINUATION",
     );
+}
+
+/**
+ * Checks the length of a frame.
+ *
+ * @param length The length of the payload, in bytes, or the least that it can be.
+ * @throws {ProtocolError} If it is a control frame, and too long for one.
+ */
+export function checkControlLength(opcode: number, length: number): void {
+  // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
+  if (length <= MAX_CONTROL_PAYLOAD || !isControl(opcode)) return;
+  throw new ProtocolError(
+    `Cannot decode frame: control frame, ${named(opcode)}, of ${length} bytes and more, ` +
+      `at most ${MAX_CONTROL_PAYLOAD} are allowed`,
+    "ERR_CONTROL_TOO_LONG",
+  );
 }

@@ -1,11 +1,11 @@
 import { EMPTY } from "./bytes.ts";
-import { acquireBuffer, releaseBuffer } from "./buffer_pool.ts";
-import { checkFirstByte, checkRole, MAX_CONTROL_PAYLOAD, Rsv } from "./frame.ts";
+import { acquireBuffer, releaseBuffer } from "./fast_paths.ts";
+import { checkControlLength, checkFirstByte, ROLES } from "./frame.ts";
 import type { FrameInit, Role } from "./frame.ts";
 import { freshMaskingKey, mask } from "./mask.ts";
 import type { OutgoingMessage } from "./message.ts";
-import { checkNames } from "./options.ts";
-import { isControl, Opcode } from "./opcode.ts";
+import { checkNames, checkOneOf } from "./options.ts";
+import { BINARY, TEXT } from "./opcode.ts";
 
 /** Options of {@linkcode FrameEncoder}. */
 export interface FrameEncoderOptions {
@@ -23,7 +23,7 @@ const LONG_TEXT = 16 * 1024;
 const MAX_HEADER = 14;
 /** The largest buffer that `take()` remembers, in bytes. */
 const MAX_REMEMBERED = 128 * 1024;
-const ALL_RSV = Rsv.Rsv1 | Rsv.Rsv2 | Rsv.Rsv3;
+const ALL_RSV = 0x70;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
@@ -64,7 +64,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
    */
   constructor(options: FrameEncoderOptions) {
     checkNames("FrameEncoder", options, NAMES);
-    checkRole(options.role);
+    checkOneOf("FrameEncoder", "role", options.role, ROLES);
     this.#masked = options.role === "client";
   }
 
@@ -85,7 +85,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
    */
   write(message: OutgoingMessage | FrameInit): void {
     if (typeof message === "string") this.#writeText(message);
-    else if (message instanceof Uint8Array) this.#writeFrame(0x80 | Opcode.Binary, message);
+    else if (message instanceof Uint8Array) this.#writeFrame(0x80 | BINARY, message);
     else this.writeFrame(message);
   }
 
@@ -97,28 +97,22 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
   writeFrame(frame: FrameInit): void {
     const { opcode, fin = true, payload = EMPTY } = frame;
     // Without this check an ArrayBuffer, which has no opcode, would be sent as an empty frame.
-    if (!Number.isInteger(opcode) || (opcode & 0x0f) !== opcode) {
+    if (
+      !Number.isInteger(opcode) || (opcode & 0x0f) !== opcode || !(payload instanceof Uint8Array)
+    ) {
+      const { toString } = Object.prototype;
       throw new TypeError(
         "Cannot encode frame: expected a string, a Uint8Array or a frame, with an opcode of 0-15, " +
-          `got ${Object.prototype.toString.call(frame)}, opcode ${opcode}`,
+          `got ${toString.call(frame)}, opcode ${opcode}, ${toString.call(payload)}`,
       );
     }
-    if (!(payload instanceof Uint8Array)) {
-      throw new TypeError("Cannot encode frame: expected a Uint8Array as its payload");
-    }
-    const first = (fin ? 0x80 : 0) | (frame.rsv1 ? Rsv.Rsv1 : 0) | (frame.rsv2 ? Rsv.Rsv2 : 0) |
-      (frame.rsv3 ? Rsv.Rsv3 : 0) | opcode;
+    const first = (fin ? 0x80 : 0) | (frame.rsv1 ? 0x40 : 0) | (frame.rsv2 ? 0x20 : 0) |
+      (frame.rsv3 ? 0x10 : 0) | opcode;
     try {
       checkFirstByte(first, ALL_RSV);
+      checkControlLength(opcode, payload.length);
     } catch (error) {
       throw new TypeError((error as Error).message.replace("decode", "encode"), { cause: error });
-    }
-    // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
-    if (isControl(opcode) && payload.length > MAX_CONTROL_PAYLOAD) {
-      throw new TypeError(
-        `Cannot encode frame: control frame, opcode 0x${opcode.toString(16)}, of ` +
-          `${payload.length} bytes, at most ${MAX_CONTROL_PAYLOAD} are allowed`,
-      );
     }
     this.#writeFrame(first, payload);
   }
@@ -129,11 +123,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
    * @internal The caller sends the rest of the payload.
    */
   writeFirst(message: Uint8Array, size: number): void {
-    const { length } = message;
-    this.#reserve(MAX_HEADER + size);
-    this.#buffer.set(message.subarray(0, size), this.#length + this.#headerLength(length));
-    this.#finishFrame(0x80 | Opcode.Binary, length);
-    this.#length -= length - size;
+    this.#writeFrame(0x80 | BINARY, message.subarray(0, size), message.length);
   }
 
   /** Adds bytes that are not part of a frame, such as the response to the opening handshake. */
@@ -180,7 +170,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
     if (actual !== headerLength) {
       this.#buffer.copyWithin(this.#length + actual, start, start + written);
     }
-    this.#finishFrame(0x80 | Opcode.Text, written);
+    this.#finishFrame(0x80 | TEXT, written);
   }
 
   /** Encodes ASCII text of at most {@linkcode SHORT_TEXT} characters. Returns `false` if it is not ASCII. */
@@ -194,21 +184,23 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
       if (code >= 0x80) return false;
       buffer[start + i] = code;
     }
-    this.#finishFrame(0x80 | Opcode.Text, length);
+    this.#finishFrame(0x80 | TEXT, length);
     return true;
   }
 
-  #writeFrame(first: number, payload: Uint8Array): void {
+  /** @param announced The length in the header: a larger one if the caller sends the rest. */
+  #writeFrame(first: number, payload: Uint8Array, announced = payload.length): void {
     const { length } = payload;
     this.#reserve(MAX_HEADER + length);
     const buffer = this.#buffer;
-    const start = this.#length + this.#headerLength(length);
+    const start = this.#length + this.#headerLength(announced);
     if (length <= 32) {
       for (let i = 0; i < length; i++) buffer[start + i] = payload[i];
     } else {
       buffer.set(payload, start);
     }
-    this.#finishFrame(first, length);
+    this.#finishFrame(first, announced);
+    this.#length -= announced - length;
   }
 
   #headerLength(length: number): number {
@@ -230,9 +222,8 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
       buffer[position++] = length;
     } else {
       buffer[position++] = maskBit | 127;
-      const high = Math.floor(length / 0x1_0000_0000);
-      for (let shift = 24; shift >= 0; shift -= 8) buffer[position++] = high >>> shift;
-      for (let shift = 24; shift >= 0; shift -= 8) buffer[position++] = length >>> shift;
+      // The array keeps the lowest 8 bits of each number.
+      for (let octet = 7; octet >= 0; octet--) buffer[position++] = length / 256 ** octet;
     }
     if (this.#masked) {
       const key = freshMaskingKey();

@@ -1,10 +1,13 @@
 import { MessageTooBigError, ProtocolError } from "./errors.ts";
-import { checkFirstByte, checkSequence, MAX_CONTROL_PAYLOAD } from "./frame.ts";
-import type { Role } from "./frame.ts";
+import { checkControlLength, checkFirstByte, checkSequence } from "./frame.ts";
 import { isControl } from "./opcode.ts";
 
-/** The field to which the next byte belongs. */
-const Stage = { First: 0, Second: 1, Length: 2, MaskingKey: 3, Complete: 4 } as const;
+// The field to which the next byte belongs.
+const FIRST = 0;
+const SECOND = 1;
+const LENGTH = 2;
+const MASKING_KEY = 3;
+const COMPLETE = 4;
 
 /**
  * Reads the header of a frame byte by byte. Each rule is checked at the first byte that can violate it.
@@ -23,30 +26,29 @@ export class FrameHeaderReader {
 
   readonly #masked: boolean;
   readonly #rsv: number;
-  #stage: number = Stage.First;
+  #stage: number = FIRST;
   /** The number of missing bytes of the length or of the masking key. */
   #missing = 0;
-  /** The upper 32 bits of a 64-bit length: a number represents only 53 bits exactly. */
-  #lengthHigh = 0;
 
-  constructor(role: Role, rsv: number) {
-    this.#masked = role === "server";
+  /** @param masked Whether the frames must be masked. */
+  constructor(masked: boolean, rsv: number) {
+    this.#masked = masked;
     this.#rsv = rsv;
   }
 
   /** Whether the header is complete, so that the payload follows. */
   get isComplete(): boolean {
-    return this.#stage === Stage.Complete;
+    return this.#stage === COMPLETE;
   }
 
   /** Whether no byte of the next header has been read. */
   get isAtStart(): boolean {
-    return this.#stage === Stage.First;
+    return this.#stage === FIRST;
   }
 
   /** Starts the next header. */
   reset(): void {
-    this.#stage = Stage.First;
+    this.#stage = FIRST;
   }
 
   /**
@@ -57,12 +59,12 @@ export class FrameHeaderReader {
   read(bytes: Uint8Array, start: number): number {
     const end = bytes.length;
     let position = start;
-    if (this.#stage === Stage.First && position < end) this.#readFirst(bytes[position++]);
-    if (this.#stage === Stage.Second && position < end) this.#readSecond(bytes[position++]);
-    while (this.#stage === Stage.Length && position < end) this.#readLength(bytes[position++]);
-    while (this.#stage === Stage.MaskingKey && position < end) {
+    if (this.#stage === FIRST && position < end) this.#readFirst(bytes[position++]);
+    if (this.#stage === SECOND && position < end) this.#readSecond(bytes[position++]);
+    while (this.#stage === LENGTH && position < end) this.#readLength(bytes[position++]);
+    while (this.#stage === MASKING_KEY && position < end) {
       this.key |= bytes[position++] << (32 - 8 * this.#missing--);
-      if (this.#missing === 0) this.#stage = Stage.Complete;
+      if (this.#missing === 0) this.#stage = COMPLETE;
     }
     return position;
   }
@@ -74,7 +76,7 @@ export class FrameHeaderReader {
       this.inMessage = (first & 0x80) === 0;
     }
     this.first = first;
-    this.#stage = Stage.Second;
+    this.#stage = SECOND;
   }
 
   #readSecond(second: number): void {
@@ -90,31 +92,20 @@ export class FrameHeaderReader {
       );
     }
     const length = second & 0x7f;
-    const opcode = this.first & 0x0f;
-    // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
-    if (length > MAX_CONTROL_PAYLOAD && isControl(opcode)) {
-      throw new ProtocolError(
-        `Cannot decode frame: control frame, opcode 0x${opcode.toString(16)}, of more than ` +
-          `${MAX_CONTROL_PAYLOAD} bytes`,
-        "ERR_CONTROL_TOO_LONG",
-      );
-    }
-    this.#lengthHigh = 0;
+    checkControlLength(this.first & 0x0f, length);
     if (length <= 125) {
       this.length = length;
       this.#afterLength();
     } else {
       this.length = 0;
       this.#missing = length === 126 ? 2 : 8;
-      this.#stage = Stage.Length;
+      this.#stage = LENGTH;
     }
   }
 
   #readLength(byte: number): void {
     const missing = --this.#missing;
-    if (missing >= 4) this.#lengthHigh = (this.#lengthHigh << 8) | byte;
-    else this.length = this.length * 256 + byte;
-    const isLong = this.#lengthHigh !== 0;
+    this.length = this.length * 256 + byte;
     // RFC 6455 §5.2: "the most significant bit MUST be 0".
     if (missing === 7 && byte >= 0x80) {
       throw new ProtocolError(
@@ -122,23 +113,22 @@ export class FrameHeaderReader {
         "ERR_LENGTH_SIGN",
       );
     }
-    // The upper half of the largest exact integer, 2^53 - 1, is 0x1fffff.
-    if (missing >= 4 && this.#lengthHigh > 0x1fffff >> (8 * (missing - 4))) {
+    // The first bytes of the largest exact integer, 2^53 - 1. No 16-bit length has more than 1 missing byte.
+    if (missing >= 4 && this.length > Number.MAX_SAFE_INTEGER / 256 ** missing) {
       throw new MessageTooBigError(
         `Cannot decode frame: a length of more than ${Number.MAX_SAFE_INTEGER} bytes`,
       );
     }
     // RFC 6455 §5.2: "in all cases, the minimal number of bytes MUST be used to encode the length".
-    // After two bytes of the lower half of a 64-bit length it is known whether 16 bits would do. For a
-    // 16-bit length, `missing` is 1 or 0 here.
-    if (missing === 2 && !isLong && this.length === 0) {
+    // After six bytes of a 64-bit length it is known whether 16 bits would do.
+    if (missing === 2 && this.length === 0) {
       throw new ProtocolError(
         "Cannot decode frame: a 64-bit length for less than 65536 bytes",
         "ERR_LENGTH_NOT_MINIMAL",
       );
     }
     if (missing > 0) return;
-    if (!isLong && this.length < 126) {
+    if (this.length < 126) {
       throw new ProtocolError(
         `Cannot decode frame: a 16-bit length for ${this.length} bytes`,
         "ERR_LENGTH_NOT_MINIMAL",
@@ -148,9 +138,8 @@ export class FrameHeaderReader {
   }
 
   #afterLength(): void {
-    this.length += this.#lengthHigh * 0x1_0000_0000;
     this.key = 0;
     this.#missing = this.#masked ? 4 : 0;
-    this.#stage = this.#masked ? Stage.MaskingKey : Stage.Complete;
+    this.#stage = this.#masked ? MASKING_KEY : COMPLETE;
   }
 }

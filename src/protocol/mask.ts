@@ -1,4 +1,4 @@
-import { simdKernel } from "./kernel_slot.ts";
+import { simdKernel } from "./fast_paths.ts";
 
 /**
  * Masking keys are 32-bit integers whose lowest byte is the key's first octet: the order in which a

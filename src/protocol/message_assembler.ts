@@ -1,11 +1,12 @@
-import { acquireSimilarBuffer, releaseBuffer } from "./buffer_pool.ts";
+import { acquireBuffer, releaseBuffer } from "./fast_paths.ts";
 import { copyOf, EMPTY, viewOf } from "./bytes.ts";
 import { DecodedFrame, payloadSize } from "./decoded_frame.ts";
+import type { TextValidator } from "./fast_paths.ts";
 import type { Frame } from "./frame.ts";
 import { DEFAULT_MAX_MESSAGE_SIZE, MessageSequence } from "./message_sequence.ts";
 import type { MessageOptions, MessageSink } from "./message_sequence.ts";
 import type { Message, PayloadMode } from "./message.ts";
-import { decodeText, invalidText, Utf8Validator } from "./utf8.ts";
+import { decodeText, invalidText, textValidator } from "./utf8.ts";
 
 /** The capacity that is allocated for a message at first, in bytes, whatever its header announces. */
 const FIRST_CAPACITY = 16 * 1024;
@@ -44,7 +45,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   #isPooled = false;
   /** The length of the message that was announced when the buffer was last allocated. */
   #claimed = 0;
-  #utf8: Utf8Validator | undefined;
+  #utf8: TextValidator | undefined;
   readonly #payload: PayloadMode;
   readonly #maxMessageSize: number;
   readonly #copyUpTo: number;
@@ -140,7 +141,7 @@ export class MessageAssembler extends MessageSequence<Message> {
   }
 
   #validate(start: number, end: number): void {
-    const utf8 = this.#utf8 ??= new Utf8Validator();
+    const utf8 = this.#utf8 ??= textValidator();
     if (!utf8.push(viewOf(this.#buffer, start, end))) throw invalidText();
   }
 
@@ -167,7 +168,8 @@ export class MessageAssembler extends MessageSequence<Message> {
 
   #reservePooled(capacity: number): void {
     const buffer = this.#buffer;
-    this.#buffer = acquireSimilarBuffer(capacity);
+    // Not a much larger one: its unused part would count as memory of the connection.
+    this.#buffer = acquireBuffer(capacity, 2 * capacity + 1024);
     this.#buffer.set(buffer.subarray(0, this.#length));
     this.#free(buffer);
   }

@@ -4,8 +4,9 @@ import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
-import { checkLimit, checkNames, checkOneOf, shown } from "./options.ts";
-import { isControl, Opcode } from "./opcode.ts";
+import { checkLimit, checkNames, checkOneOf, unusable } from "./options.ts";
+import { CLOSE, CONTINUATION, isControl, TEXT } from "./opcode.ts";
+import type { Opcode } from "./opcode.ts";
 
 const NAMES = ["maxMessageSize", "maxFragments", "payload", "onControlFrame"];
 
@@ -66,7 +67,7 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   readonly #onControlFrame: ((frame: Frame) => void) | undefined;
 
   /** Text or Binary inside a message; Continuation, 0, between messages. */
-  #type: Opcode = Opcode.Continuation;
+  #type: Opcode = CONTINUATION;
   /** The number of fragments of the current message so far. */
   #fragments = 0;
   /** The size of the current message so far, in bytes. */
@@ -84,14 +85,10 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     checkNames("MessageOptions", options, NAMES);
     checkLimit("MessageOptions", "maxMessageSize", options.maxMessageSize);
     checkLimit("MessageOptions", "maxFragments", options.maxFragments);
-    checkOneOf("MessageOptions", "payload", options.payload, PAYLOAD_MODES);
-    const { onControlFrame } = options;
+    const { payload = "shared", onControlFrame } = options;
+    checkOneOf("MessageOptions", "payload", payload, PAYLOAD_MODES);
     if (onControlFrame !== undefined && typeof onControlFrame !== "function") {
-      throw new TypeError(
-        `Cannot use option onControlFrame of MessageOptions: expected a function, got ${
-          shown(onControlFrame)
-        }`,
-      );
+      throw unusable("option onControlFrame of MessageOptions", onControlFrame, "a function");
     }
     this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
     this.#maxFragments = options.maxFragments ??
@@ -122,7 +119,7 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     const opcode = frame.opcode;
     if (isControl(opcode)) {
       this.#onControlFrame?.(frame);
-      if (opcode === Opcode.Close) sink.terminate?.();
+      if (opcode === CLOSE) sink.terminate?.();
       return;
     }
     const size = payloadSize(frame);
@@ -133,9 +130,9 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
     this.#size += size;
     this.#checkSize(this.#size);
     const fin = last && frame.fin;
-    const text = this.#type === Opcode.Text;
+    const text = this.#type === TEXT;
     if (fin) {
-      this.#type = Opcode.Continuation;
+      this.#type = CONTINUATION;
       this.#size = 0;
       this.#fragments = 0;
     }
@@ -180,8 +177,8 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
   }
 
   #beginFrame(frame: Frame): void {
-    checkSequence(frame.opcode, this.#type !== Opcode.Continuation);
-    if (frame.opcode !== Opcode.Continuation) this.#type = frame.opcode;
+    checkSequence(frame.opcode, this.#type !== CONTINUATION);
+    if (frame.opcode !== CONTINUATION) this.#type = frame.opcode;
     if (++this.#fragments > this.#maxFragments) {
       throw new PolicyViolationError(
         `Cannot take message: more than ${this.#maxFragments} fragments`,

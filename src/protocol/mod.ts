@@ -16,7 +16,7 @@
  * @module
  */
 // The codec masks and validates with the kernel from here on.
-import "./simd_kernel.ts";
+import "./provide_fast_paths.ts";
 
 export {
   CloseCode,
@@ -36,7 +36,8 @@ export {
   type WebSocketErrorOptions,
 } from "./errors.ts";
 export { type Frame, type FrameInit, MAX_CONTROL_PAYLOAD, type Role, Rsv } from "./frame.ts";
-export { FrameDecoder, type FrameDecoderOptions } from "./frame_decoder.ts";
+export { FrameDecoder } from "./frame_decoder.ts";
+export { type FrameDecoderOptions, FrameParser } from "./frame_parser.ts";
 export type { FrameSink } from "./frame_sink.ts";
 export { FrameEncoder, type FrameEncoderOptions } from "./frame_encoder.ts";
 export { mask } from "./mask.ts";

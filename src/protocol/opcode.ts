@@ -21,6 +21,16 @@ export const Opcode = {
 /** A value of {@linkcode Opcode}. */
 export type Opcode = typeof Opcode[keyof typeof Opcode];
 
+// The codec uses these: a bundler inlines them, or keeps a number, in place of the whole object.
+/** {@linkcode Opcode.Continuation}. */
+export const CONTINUATION = 0x0;
+/** {@linkcode Opcode.Text}. */
+export const TEXT = 0x1;
+/** {@linkcode Opcode.Binary}. */
+export const BINARY = 0x2;
+/** {@linkcode Opcode.Close}. */
+export const CLOSE = 0x8;
+
 /**
  * Returns whether an opcode is that of a control frame.
  *

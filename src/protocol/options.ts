@@ -8,11 +8,7 @@
  */
 export function checkNames(owner: string, options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(
-      `Cannot use ${owner}: expected an object of options, got ${
-        options === null ? "null" : Array.isArray(options) ? "an array" : typeof options
-      }`,
-    );
+    throw unusable(owner, options, "an object of options");
   }
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue;
@@ -23,34 +19,50 @@ export function checkNames(owner: string, options: unknown, names: readonly stri
 }
 
 /** Returns a short text for a value in an error. */
-export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
+export function show(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
+  }
+  if (typeof value === "function") return "a function";
   if (typeof value === "bigint") return `${value}n`;
-  const isObject = typeof value === "object" && value !== null;
-  return isObject || typeof value === "function"
-    ? `a value of type ${typeof value}`
-    : String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? "an array" : "an object";
 }
 
-/** @throws {TypeError} If an option that is set is none of these values. */
+/** Makes the error of a value that can't be used. */
+export function unusable(
+  what: string,
+  value: unknown,
+  expected: string,
+  ErrorType: new (message: string) => Error = TypeError,
+): Error {
+  return new ErrorType(`Cannot use ${what}: expected ${expected}, got ${show(value)}`);
+}
+
+/** @throws {TypeError} If an option is none of these values. */
 export function checkOneOf(
   owner: string,
   name: string,
   value: unknown,
   values: readonly string[],
 ): void {
-  if (value === undefined || values.includes(value as string)) return;
-  throw new TypeError(
-    `Cannot use option ${name} of ${owner}: expected one of ${values.join(", ")}, got ${
-      shown(value)
-    }`,
-  );
+  if (values.includes(value as string)) return;
+  throw unusable(`option ${name} of ${owner}`, value, `one of ${values.join(", ")}`);
 }
 
 /** @throws {RangeError} If a limit that is set is not a number above 0. */
 export function checkLimit(owner: string, name: string, value: unknown): void {
   if (value === undefined || (typeof value === "number" && value > 0)) return;
-  throw new RangeError(
-    `Cannot use option ${name} of ${owner}: expected a number above 0, got ${shown(value)}`,
-  );
+  throw unusable(`option ${name} of ${owner}`, value, "a number above 0", RangeError);
+}
+
+/** @throws {RangeError} If a value is not a number, or not valid. */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  isValid: boolean,
+  expected = "above 0",
+): void {
+  if (typeof value === "number" && isValid) return;
+  throw unusable(name, value, `a number ${expected}`, RangeError);
 }

@@ -1,6 +1,5 @@
 import { KernelMemory, PIECE_SIZE } from "./kernel_memory.ts";
-import { provideKernel } from "./kernel_slot.ts";
-import type { Kernel } from "./kernel_slot.ts";
+import type { Kernel } from "./fast_paths.ts";
 import { KERNEL_BASE64 } from "./simd_kernel_bytes.ts";
 
 /** The functions of `simd_kernel.wat`. The positions are those of the memory. */
@@ -91,5 +90,3 @@ export class SimdKernel implements Kernel {
     return at;
   }
 }
-
-provideKernel(() => SimdKernel.load());

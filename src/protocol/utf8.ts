@@ -13,7 +13,8 @@
  * @module
  */
 import { InvalidPayloadError } from "./errors.ts";
-import { simdKernel } from "./kernel_slot.ts";
+import { fastValidator, simdKernel } from "./fast_paths.ts";
+import type { TextValidator } from "./fast_paths.ts";
 
 /** Returns the error for text that is not UTF-8. */
 export function invalidText(): InvalidPayloadError {
@@ -55,7 +56,10 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
   // The decoder replaces invalid bytes by U+FFFD. Valid text may contain U+FFFD, too, so only then the
   // bytes are checked.
   const text = decoder.decode(payload);
-  if (text.includes("\ufffd") && !isValidUtf8(payload)) throw invalidText();
+  if (text.includes("\ufffd")) {
+    const validator = textValidator();
+    if (!validator.push(payload) || !validator.isComplete) throw invalidText();
+  }
   return text;
 }
 
@@ -76,6 +80,30 @@ export function decodePart(decoder: TextDecoder, bytes: Uint8Array, isLast: bool
   } catch {
     throw invalidText();
   }
+}
+
+/** Returns a validator for one text. */
+export function textValidator(): TextValidator {
+  return fastValidator() ?? platformValidator();
+}
+
+/** Returns a validator with the platform's decoder, which finds an invalid byte as early as ours does. */
+export function platformValidator(): TextValidator {
+  const decoder = createPartDecoder();
+  const isValid = (bytes?: Uint8Array) => {
+    try {
+      decoder.decode(bytes, { stream: bytes !== undefined });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return {
+    push: isValid,
+    get isComplete() {
+      return isValid();
+    },
+  };
 }
 
 /** The fewest bytes that are searched for ASCII by words: for fewer, it costs more than it saves. */
@@ -100,7 +128,7 @@ const SIMD_FROM = 64;
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-8.1 RFC 6455 §8.1}
  */
-export class Utf8Validator {
+export class Utf8Validator implements TextValidator {
   /** The number of continuation bytes that the current character still needs. */
   #wanted = 0;
   /** The range of the next continuation byte; narrower than 80-BF after E0, ED, F0 and F4. */

@@ -1,7 +1,7 @@
 import { uncounted } from "../connection/counters.ts";
 import type { ConnectionCounters } from "../connection/counters.ts";
 import { uncorkAfterTurn } from "../connection/write_scheduler.ts";
-import { acquireBuffer, releaseBuffer } from "../protocol/buffer_pool.ts";
+import { acquireBuffer, releaseBuffer } from "../protocol/fast_paths.ts";
 import { RestartableTimer } from "../util/restartable_timer.ts";
 import { timers as processTimers } from "../util/timers.ts";
 import type { Timers } from "../util/timers.ts";

@@ -1,4 +1,4 @@
-import { acquireBuffer, releaseBuffer } from "../protocol/buffer_pool.ts";
+import { acquireBuffer, releaseBuffer } from "../protocol/fast_paths.ts";
 import { concat, EMPTY } from "../protocol/bytes.ts";
 import { encodeLatin1 } from "../http/header_writer.ts";
 import { encodeHeadStart, LENGTH_ROOM, putLength } from "../http/response_head_encoder.ts";

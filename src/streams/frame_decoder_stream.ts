@@ -1,5 +1,5 @@
-import { FrameDecoder } from "../protocol/frame_decoder.ts";
-import type { FrameDecoderOptions } from "../protocol/frame_decoder.ts";
+import { FrameParser } from "../protocol/frame_parser.ts";
+import type { FrameDecoderOptions } from "../protocol/frame_parser.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
 import { TransformBase } from "./transform_base.ts";
@@ -28,6 +28,6 @@ import { TransformBase } from "./transform_base.ts";
 export class FrameDecoderStream extends TransformBase<Uint8Array, Frame> {
   /** Creates a stream for one direction of one connection. */
   constructor(options: FrameDecoderOptions) {
-    super(new FrameDecoder(options), BYTES_MARK, FRAMES_MARK);
+    super(new FrameParser(options), BYTES_MARK, FRAMES_MARK);
   }
 }

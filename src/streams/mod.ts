@@ -12,7 +12,7 @@
  * @module
  */
 // The streams mask and validate with the kernel from here on.
-import "../protocol/simd_kernel.ts";
+import "../protocol/provide_fast_paths.ts";
 
 export { FrameDecoderStream } from "./frame_decoder_stream.ts";
 export { FrameEncoderStream } from "./frame_encoder_stream.ts";

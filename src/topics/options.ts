@@ -1,4 +1,5 @@
-import { aFunction, anything, aSignal, checkOptions, oneOf, show } from "../util/options.ts";
+import { show, unusable } from "../protocol/options.ts";
+import { aFunction, anything, aSignal, checkOptions, oneOf } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import { onRejected } from "../util/promises.ts";
 import type {
@@ -16,14 +17,13 @@ const MAX_TOPIC_LENGTH = 1024;
 
 /** @throws {TypeError} If the name of a topic is not a string of 1 to 1,024 UTF-16 units. */
 export function checkTopic(topic: unknown, what: string): void {
-  if (typeof topic !== "string") {
-    throw new TypeError(`Cannot ${what}: expected a topic's name, got ${show(topic)}`);
-  }
-  if (topic.length === 0 || topic.length > MAX_TOPIC_LENGTH) {
-    throw new TypeError(
-      `Cannot ${what}: expected a topic's name of 1 to 1,024 characters, got ${topic.length}`,
-    );
-  }
+  const isString = typeof topic === "string";
+  if (isString && topic.length > 0 && topic.length <= MAX_TOPIC_LENGTH) return;
+  throw new TypeError(
+    `Cannot ${what}: expected a topic's name of 1 to 1,024 characters, got ${
+      isString ? topic.length : show(topic)
+    }`,
+  );
 }
 
 /** @throws {TypeError} If the message is neither a string nor a `Uint8Array`. */
@@ -81,8 +81,6 @@ const publishChecks: OptionChecks<PublishOptions> = {
 
 const historyChecks: OptionChecks<HistoryOptions> = { since: aPosition, limit: anything };
 
-const feedChecks: OptionChecks<Pick<HistoryOptions, "since">> = { since: aPosition };
-
 /** Options of `history()`. */
 interface HistoryOptions {
   since?: Position;
@@ -130,9 +128,10 @@ export function checkPublishOptions(options: PublishOptions): void {
   checkOptions("publish()", options, publishChecks);
 }
 
-/** Checks the position that a feed's topic begins with. */
-export function checkFeedOptions(owner: string, options: { since?: Position }): void {
-  checkOptions(owner, options, feedChecks);
+/** Checks the position that a feed's topic begins with, in less code than `checkOptions()`. */
+export function checkSince(owner: string, since: Position | undefined): void {
+  if (since === undefined || aPosition(since) === undefined) return;
+  throw unusable(`option since of ${owner}`, since, "a position");
 }
 
 function checkCounts(owner: string, values: Record<string, number | undefined>): void {

@@ -1,5 +1,5 @@
-import { show } from "../util/options.ts";
-import { checkFeedOptions, checkTopic } from "./options.ts";
+import { checkNames, unusable } from "../protocol/options.ts";
+import { checkSince, checkTopic } from "./options.ts";
 import type { ReconnectEvent } from "../client/reconnect_events.ts";
 import type { Sendable } from "../connection/sendable.ts";
 import {
@@ -42,12 +42,11 @@ export interface FeedTopics {
  * @throws {TypeError} If they are no list of names, or `since` has no positions.
  */
 export function checkFeedTopics({ topics, since }: Required<FeedTopics>): void {
-  const what = "Cannot open a feed";
   if (!Array.isArray(topics)) {
-    throw new TypeError(`${what}: expected topics to be a list of names, got ${show(topics)}`);
+    throw unusable("option topics of openFeed()", topics, "a list of names");
   }
   for (const topic of topics) checkTopic(topic, "open a feed");
-  for (const position of Object.values(since)) checkFeedOptions("openFeed()", { since: position });
+  for (const position of Object.values(since)) checkSince("openFeed()", position);
 }
 
 /** A client of `sluice.topics.v1`: one sequence of events across all connections. */
@@ -75,8 +74,6 @@ export interface FeedSocket extends AsyncIterable<ReconnectEvent<FeedConnection>
 interface FeedTopic {
   /** The position of the last message that the loop was given. */
   position: Position | undefined;
-  /** The topic's number on the wire. */
-  number: number | undefined;
   /** The connection on which the subscription was requested. */
   connection: FeedConnection | undefined;
 }
@@ -93,31 +90,30 @@ export class ReconnectingFeed implements Feed {
   /** @param violationCode The close code if the server violates the subprotocol. */
   constructor(
     socket: FeedSocket,
-    { topics = [], since = {} }: FeedTopics,
+    { topics, since }: Required<FeedTopics>,
     violationCode: number,
   ) {
     this.#socket = socket;
     this.#violationCode = violationCode;
     for (const topic of topics) {
-      const position = Object.hasOwn(since, topic) ? since[topic] : undefined;
-      this.#topics.set(topic, { position, number: undefined, connection: undefined });
+      this.#add(topic, Object.hasOwn(since, topic) ? since[topic] : undefined);
     }
   }
 
   subscribe(topic: string, options: { since?: Position } = {}): void {
     checkTopic(topic, "subscribe");
-    checkFeedOptions("subscribe()", options);
+    checkNames("subscribe()", options, ["since"]);
     const { since } = options;
+    checkSince("subscribe()", since);
     if (this.#topics.has(topic)) return;
-    this.#topics.set(topic, { position: since, number: undefined, connection: undefined });
+    this.#add(topic, since);
     this.#ask(topic);
   }
 
   unsubscribe(topic: string): void {
     const found = this.#topics.get(topic);
     this.#topics.delete(topic);
-    if (found?.connection === undefined || found.connection !== this.#connection) return;
-    this.#control({ unsubscribe: topic });
+    if (found?.connection === this.#connection) this.#control({ unsubscribe: topic });
   }
 
   send(data: Message): Promise<void> {
@@ -144,16 +140,21 @@ export class ReconnectingFeed implements Feed {
     await this.#socket[Symbol.asyncDispose]();
   }
 
+  #add(topic: string, position: Position | undefined): void {
+    this.#topics.set(topic, { position, connection: undefined });
+  }
+
   /** Requests a topic, once per connection. */
   #ask(topic: string): void {
     const found = this.#topics.get(topic)!;
-    if (this.#connection === undefined || found.connection === this.#connection) return;
+    if (found.connection === this.#connection) return;
     found.connection = this.#connection;
     const { position } = found;
     const since = position === undefined ? {} : { since: formatPosition(position) };
     this.#control({ subscribe: topic, ...since });
   }
 
+  /** Sends a request, if there is a connection. */
   #control(control: ClientControl): void {
     this.#connection?.send(JSON.stringify(control));
   }
@@ -165,13 +166,13 @@ export class ReconnectingFeed implements Feed {
 
   #receiveMessage(message: string | Uint8Array): FeedEvent | undefined {
     const envelope = unwrap(message);
-    if (envelope === undefined) return this.#violated("a message without the number of a topic");
+    if (envelope === undefined) return this.#violated("a message without a topic's number");
     const { number, offset, data } = envelope;
     if (number === 0) return { type: "application", data };
-    const topic = this.#names.get(number);
-    const found = topic === undefined ? undefined : this.#topics.get(topic);
+    const topic = this.#names.get(number)!;
+    const found = this.#topics.get(topic);
     // The message was in flight when the client unsubscribed.
-    if (topic === undefined || found === undefined) return undefined;
+    if (found === undefined) return undefined;
     const epoch = found.position?.epoch;
     if (offset === undefined || epoch === undefined) return { type: "message", topic, data };
     const position = { epoch, offset };

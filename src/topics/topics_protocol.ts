@@ -1,3 +1,4 @@
+import { concat } from "../protocol/bytes.ts";
 import type { Gap, Message, Position } from "./types.ts";
 
 /**
@@ -32,6 +33,9 @@ export interface Envelope {
 /** The longest header of a message: two safe integers, a space and a line feed. */
 const MAX_HEADER = 16 + 1 + 16 + 1;
 
+/** The header of a message of the application: "0" and a line feed. */
+const APPLICATION = /* @__PURE__ */ new Uint8Array([0x30, 0x0a]);
+
 const HEADER = /^(\d{1,16})(?: (\d{1,16}))?\n/;
 const POSITION = /^([\w-]{1,64}):(\d{1,16})$/;
 
@@ -65,11 +69,10 @@ export function unwrap(message: string | Uint8Array): Envelope | undefined {
     : String.fromCharCode(...message.subarray(0, MAX_HEADER));
   const [header, number, offset] = HEADER.exec(start) ?? [];
   if (header === undefined) return undefined;
-  const data = isText ? message.slice(header.length) : message.slice(header.length);
   return {
     number: Number(number),
     offset: offset === undefined ? undefined : Number(offset),
-    data: data as Message,
+    data: message.slice(header.length) as Message,
   };
 }
 
@@ -95,5 +98,5 @@ export function parseControl(message: string | Uint8Array): Record<string, unkno
  * ```
  */
 export function applicationMessage(data: Message): Message {
-  return wrap(0, undefined, data);
+  return typeof data === "string" ? `0\n${data}` : concat(APPLICATION, data);
 }

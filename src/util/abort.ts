@@ -1,7 +1,7 @@
-import { show } from "./options.ts";
+import { checkNumber } from "../protocol/options.ts";
 
 /** The longest delay that a timer can have, in milliseconds. */
-const MAX_DELAY = 2 ** 31 - 1;
+export const MAX_DELAY = 2 ** 31 - 1;
 
 /** Options of {@linkcode withTimeout}: the reasons to end an attempt early. */
 export interface AttemptLimits {
@@ -49,8 +49,7 @@ export async function withTimeout<Result>(
  * @throws {RangeError} If it is not a number above 0.
  */
 export function checkTimeout(timeout = 30_000): void {
-  if (typeof timeout === "number" && timeout > 0) return;
-  throw new RangeError(`Cannot use timeout: expected a number above 0, got ${show(timeout)}`);
+  checkNumber("timeout", timeout, timeout > 0);
 }
 
 /**
@@ -82,12 +81,11 @@ export async function sleep(
   onTimer?: (id: ReturnType<typeof setTimeout>) => void,
 ): Promise<void> {
   if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const onAbort = () => resolve();
+  const { promise, resolve } = Promise.withResolvers<unknown>();
   const timer = setTimeout(resolve, ms);
   onTimer?.(timer);
-  signal.addEventListener("abort", onAbort);
+  signal.addEventListener("abort", resolve);
   await promise;
   clearTimeout(timer);
-  signal.removeEventListener("abort", onAbort);
+  signal.removeEventListener("abort", resolve);
 }

@@ -1,3 +1,5 @@
+import { show as showValue } from "../protocol/options.ts";
+
 /**
  * Checks the value of an option.
  *
@@ -73,6 +75,16 @@ export const aFunction: OptionCheck = (value) =>
 /** Whether a value is a generator function, of any realm. */
 export function isGenerator(value: unknown): boolean {
   return /Generator/.test(Object.prototype.toString.call(value)) && typeof value === "function";
+}
+
+/** Returns a short text for a value in an error. */
+export function show(value: unknown): string {
+  // A key in the place of another value must not end up in a log.
+  if (typeof value === "string" && value.includes("-----BEGIN ")) return "text in PEM";
+  if (Array.isArray(value)) {
+    return value.length > 4 ? "an array" : `[${value.map(show).join(", ")}]`;
+  }
+  return isGenerator(value) ? "a generator function" : showValue(value);
 }
 
 /** Accepts strings of at least one character. */
@@ -159,22 +171,4 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   const prototype: unknown = Object.getPrototypeOf(value);
   // Object.prototype of any realm has no prototype itself.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** Returns a short text for a value in an error. */
-export function show(value: unknown): string {
-  if (typeof value === "string") {
-    // A key in the place of another value must not end up in a log.
-    if (value.includes("-----BEGIN ")) return "text in PEM";
-    return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
-  }
-  if (typeof value === "function") {
-    return isGenerator(value) ? "a generator function" : "a function";
-  }
-  if (typeof value === "bigint") return `${value}n`;
-  if (Array.isArray(value)) {
-    return value.length > 4 ? "an array" : `[${value.map(show).join(", ")}]`;
-  }
-  if (typeof value === "object" && value !== null) return "an object";
-  return String(value);
 }

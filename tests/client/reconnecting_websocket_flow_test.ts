@@ -53,7 +53,7 @@ test("ReconnectingWebSocket queues messages for the next connection, up to maxQu
   const first = socket.send("x".repeat(44));
   const refused = await assertRejects(() => socket.send("y".repeat(29)), DOMException);
   assertEquals(refused.name, "InvalidStateError");
-  assert(refused.message.includes("58 bytes wait for a connection, at most 100 may"));
+  assert(refused.message.includes("58 bytes wait, maxQueueSize is 100"));
   const second = socket.send("y".repeat(28));
   assertEquals(socket.bufferedAmount, 100);
   gate.resolve();

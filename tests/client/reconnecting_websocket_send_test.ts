@@ -259,6 +259,6 @@ test("send names the size and the option if a message is too large while there i
   );
   const noRoom = await assertRejects(() => socket.send("x".repeat(501)), DOMException);
   assertEquals(noRoom.name, "InvalidStateError");
-  assert(noRoom.message.includes("501 bytes has no room in maxQueueSize, 500"), noRoom.message);
+  assert(noRoom.message.includes("501 bytes: 0 bytes wait, maxQueueSize is 500"), noRoom.message);
   await socket.close();
 });

@@ -1,6 +1,6 @@
 import { mask, maskByWords } from "../../src/protocol/mask.ts";
-import "../../src/protocol/simd_kernel.ts";
-import { simdKernel } from "../../src/protocol/kernel_slot.ts";
+import "../../src/protocol/provide_fast_paths.ts";
+import { simdKernel } from "../../src/protocol/fast_paths.ts";
 import { isValidUtf8, Utf8Validator } from "../../src/protocol/utf8.ts";
 import { join } from "../support/bytes.ts";
 import { badText, damage, text } from "./arbitraries.ts";

@@ -1,4 +1,4 @@
-import "../../src/protocol/simd_kernel.ts";
+import "../../src/protocol/provide_fast_paths.ts";
 import { DecodedFrame, payloadSize } from "../../src/protocol/decoded_frame.ts";
 import { mask, unmaskTo } from "../../src/protocol/mask.ts";
 import { assert, assertEquals, test } from "../harness.ts";

@@ -258,8 +258,16 @@ test("FrameDecoder calls enqueueWhole for a message of one frame, unless its hea
 test("FrameDecoder and FrameEncoder refuse an unknown role", () => {
   for (const role of ["sever", undefined, ""]) {
     const options = { role: role as Role };
-    assertThrows(() => new FrameDecoder(options), TypeError, 'expected "client" or "server"');
-    assertThrows(() => new FrameEncoder(options), TypeError, 'expected "client" or "server"');
+    assertThrows(
+      () => new FrameDecoder(options),
+      TypeError,
+      "role of FrameDecoder: expected one of client, server, got",
+    );
+    assertThrows(
+      () => new FrameEncoder(options),
+      TypeError,
+      "role of FrameEncoder: expected one of client, server, got",
+    );
   }
 });
 

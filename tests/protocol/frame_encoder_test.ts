@@ -173,7 +173,9 @@ test("FrameEncoder.writeFrame accepts a control payload of 125 bytes, and reject
     assertThrows(
       () => encode(server, { opcode, payload: randomBytes(126) }),
       TypeError,
-      `Cannot encode frame: control frame, opcode 0x${opcode.toString(16)}, of 126 bytes, ` +
+      `Cannot encode frame: control frame, opcode 0x${
+        opcode.toString(16)
+      }, of 126 bytes and more, ` +
         "at most 125 are allowed",
     );
   }

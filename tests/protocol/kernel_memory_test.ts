@@ -1,7 +1,7 @@
-import "../../src/protocol/simd_kernel.ts";
+import "../../src/protocol/provide_fast_paths.ts";
 import { KernelMemory } from "../../src/protocol/kernel_memory.ts";
 import { mask, maskByWords, unmaskTo } from "../../src/protocol/mask.ts";
-import { simdKernel } from "../../src/protocol/kernel_slot.ts";
+import { simdKernel } from "../../src/protocol/fast_paths.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { randomBytes, sameBytes } from "./frames.ts";
 

@@ -1,4 +1,4 @@
-import "../../src/protocol/simd_kernel.ts";
+import "../../src/protocol/provide_fast_paths.ts";
 import { freshMaskingKey, mask, rotateKey } from "../../src/protocol/mask.ts";
 import { assert, assertEquals, hex, onTestEnd, test, toHex } from "../harness.ts";
 import { naiveMask } from "../support/frames.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { mask, maskByWords } from "../../src/protocol/mask.ts";
-import { simdKernel } from "../../src/protocol/kernel_slot.ts";
+import { simdKernel } from "../../src/protocol/fast_paths.ts";
 import { SimdKernel } from "../../src/protocol/simd_kernel.ts";
 import { Utf8Validator } from "../../src/protocol/utf8.ts";
 import { assert, assertEquals, canRun, hex, run, test, testIf } from "../harness.ts";

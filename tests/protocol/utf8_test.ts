@@ -1,4 +1,4 @@
-import "../../src/protocol/simd_kernel.ts";
+import "../../src/protocol/provide_fast_paths.ts";
 import { isValidUtf8, Utf8Validator } from "../../src/protocol/utf8.ts";
 import { assert, assertEquals, hex, test } from "../harness.ts";
 import { join, utf8 } from "../support/bytes.ts";

@@ -1,4 +1,5 @@
-import { acquireBuffer, releaseBuffer } from "../../src/protocol/buffer_pool.ts";
+import "../../src/protocol/provide_fast_paths.ts";
+import { acquireBuffer, releaseBuffer } from "../../src/protocol/fast_paths.ts";
 import { assert, assertEquals, assertStrictEquals, test } from "../harness.ts";
 
 const LARGE = 65 * 1024;

@@ -1,0 +1,10 @@
+import { provideFastPaths } from "./fast_paths.ts";
+import { SimdKernel } from "./simd_kernel.ts";
+import { sizedBufferPool } from "./sized_buffer_pool.ts";
+import { Utf8Validator } from "./utf8.ts";
+
+provideFastPaths({
+  loadKernel: () => SimdKernel.load(),
+  createValidator: () => new Utf8Validator(),
+  pool: sizedBufferPool,
+});
