@@ -128,7 +128,7 @@ const SIMD_FROM = 64;
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-8.1 RFC 6455 §8.1}
  */
-export class Utf8Validator implements TextValidator {
+export class Utf8Validator {
   /** The number of continuation bytes that the current character still needs. */
   #wanted = 0;
   /** The range of the next continuation byte; narrower than 80-BF after E0, ED, F0 and F4. */
