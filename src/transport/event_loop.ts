@@ -23,7 +23,7 @@ export const afterMicrotasks: (run: () => void) => void = setImmediate ??
 /** The number of jobs after which Deno has polled its sockets. After two it nearly always has. */
 const JOBS = 3;
 /** The time of the jobs, in milliseconds, from which on Deno may have been held up, so that it has not. */
-const LATE = 0.25;
+const LATE = 1;
 const NO_BYTES = new Uint8Array(0);
 
 /**
