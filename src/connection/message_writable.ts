@@ -10,6 +10,9 @@ import type { Sender } from "./sender.ts";
 /** The number of microtasks in which a pipe passes on the end of one stream to the next. */
 const PIPE_TURNS = 64;
 
+/** The work between two looks at the turn, in units of {@linkcode TurnBudget.work}. */
+const SLICE = 128;
+
 /** The members of a `WebSocketConnection` that its {@linkcode Writable} uses. */
 export interface WritableTarget {
   /** Sends a message. */
@@ -35,6 +38,8 @@ export class Writable {
   #queued = 0;
   /** Whether a write waits for room. */
   #isWaiting = false;
+  /** The work of the writes since the last look at the turn, in units of {@linkcode TurnBudget.work}. */
+  #work = 0;
 
   constructor(target: WritableTarget, core: WritableCore) {
     const abort = async () => {
@@ -80,6 +85,15 @@ export class Writable {
     return this.#isWaiting || this.#queued > 0;
   }
 
+  /** Counts work, and looks only after some of it whether the time of the turn is spent. */
+  #spend(work: number, { turn }: WritableCore): Promise<void> | undefined {
+    this.#work += work;
+    if (this.#work < SLICE) return undefined;
+    const spent = turn.spend(this.#work);
+    this.#work = 0;
+    return spent;
+  }
+
   #write(data: Sendable, target: WritableTarget, core: WritableCore): Promise<void> | void {
     const { sender } = core;
     this.#queued--;
@@ -88,7 +102,7 @@ export class Writable {
       ? target.send(message)
       : sender.whenEmpty().then(() => target.send(message));
     // A pipe from a source that is always ready, to a peer that is faster, must not block the event loop.
-    if (sent === READY) sent = core.turn.spend(1 + (message.length >>> 12));
+    if (sent === READY) sent = this.#spend(1 + (message.length >>> 12), core);
     // A promise costs the stream a microtask turn: none is returned while there is room.
     if (sent === undefined) {
       // The peer's Close waits for the messages in the queue.
