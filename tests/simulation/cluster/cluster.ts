@@ -200,7 +200,7 @@ export class Cluster implements Surroundings {
   get isDisturbed(): boolean {
     if (!this.server.isUp || this.clock.now - this.faultAt < RECOVERY) return true;
     return this.nodes.some(({ client, host, faultAt }) =>
-      this.clock.now - faultAt < RECOVERY || host.busyUntil > this.clock.now ||
+      this.clock.now - Math.max(faultAt, host.busyUntil) < RECOVERY ||
       client.all.some(({ link }) => !link.isUp || link.isFrozen || link.losses > 0)
     );
   }
