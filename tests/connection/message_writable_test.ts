@@ -100,10 +100,10 @@ test("a pipe from a source that is always ready lets others have their turn, and
   onTestEnd(() => void (turnBudget.budget = budget));
   turnBudget.budget = 1;
   const { socket, peer } = open();
-  let left = 500;
+  let left = 2000;
   const source = new ReadableStream<string>({
     pull(controller) {
-      const end = performance.now() + 0.02;
+      const end = performance.now() + 0.05;
       while (performance.now() < end);
       if (left-- > 0) controller.enqueue("a");
       else controller.close();
@@ -113,7 +113,7 @@ test("a pipe from a source that is always ready lets others have their turn, and
   const interval = setInterval(() => ticks++, 1);
   onTestEnd(() => clearInterval(interval));
   const piping = handled(source.pipeTo(socket.writable));
-  await peer.received(501);
+  await peer.received(2001);
   assertEquals(peer.words.at(-1), "close 1000");
   assert(ticks > 1, "a timer has had its turn meanwhile");
   peer.send(closeFrame(1000));
