@@ -1,4 +1,4 @@
-import type { TurnBudget } from "../transport/turn_budget.ts";
+import { LoopBudget, type TurnBudget } from "../transport/turn_budget.ts";
 import { notOpen } from "./ready_state.ts";
 import type { CloseInfo } from "./close_info.ts";
 import type { StreamCore } from "./message_readable.ts";
@@ -9,9 +9,6 @@ import type { Sender } from "./sender.ts";
 
 /** The number of microtasks in which a pipe passes on the end of one stream to the next. */
 const PIPE_TURNS = 64;
-
-/** The work between two looks at the turn, in units of {@linkcode TurnBudget.work}. */
-const SLICE = 128;
 
 /** The members of a `WebSocketConnection` that its {@linkcode Writable} uses. */
 export interface WritableTarget {
@@ -38,10 +35,10 @@ export class Writable {
   #queued = 0;
   /** Whether a write waits for room. */
   #isWaiting = false;
-  /** The work of the writes since the last look at the turn, in units of {@linkcode TurnBudget.work}. */
-  #work = 0;
+  readonly #budget: LoopBudget;
 
   constructor(target: WritableTarget, core: WritableCore) {
+    this.#budget = new LoopBudget(core.turn);
     const abort = async () => {
       this.#queued = 0;
       await target.close(1011);
@@ -85,15 +82,6 @@ export class Writable {
     return this.#isWaiting || this.#queued > 0;
   }
 
-  /** Counts work, and looks only after some of it whether the time of the turn is spent. */
-  #spend(work: number, { turn }: WritableCore): Promise<void> | undefined {
-    this.#work += work;
-    if (this.#work < SLICE) return undefined;
-    const spent = turn.spend(this.#work);
-    this.#work = 0;
-    return spent;
-  }
-
   #write(data: Sendable, target: WritableTarget, core: WritableCore): Promise<void> | void {
     const { sender } = core;
     this.#queued--;
@@ -102,7 +90,7 @@ export class Writable {
       ? target.send(message)
       : sender.whenEmpty().then(() => target.send(message));
     // A pipe from a source that is always ready, to a peer that is faster, must not block the event loop.
-    if (sent === READY) sent = this.#spend(1 + (message.length >>> 12), core);
+    if (sent === READY) sent = this.#budget.spend(1 + (message.length >>> 12));
     // A promise costs the stream a microtask turn: none is returned while there is room.
     if (sent === undefined) {
       // The peer's Close waits for the messages in the queue.

@@ -3,7 +3,7 @@ import type { FrameInit } from "../protocol/frame.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { EMPTY } from "../protocol/bytes.ts";
 import { Opcode } from "../protocol/opcode.ts";
-import { turnBudget } from "../transport/turn_budget.ts";
+import { LoopBudget, turnBudget } from "../transport/turn_budget.ts";
 import { cancelLater } from "../util/streams.ts";
 import { Timer } from "../util/timers.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
@@ -172,6 +172,7 @@ export class StreamSender {
     this.#reader = reader;
     const message = new Fragments(this.#target, options);
     this.#message = message;
+    const budget = new LoopBudget(turnBudget);
     try {
       this.#check();
       while (true) {
@@ -183,7 +184,7 @@ export class StreamSender {
           this.onProgress();
           await this.#target.queueReady;
           // A source that is always ready, and a peer that is faster, must not block the event loop.
-          await turnBudget.spend(1 + (part.length >>> 12));
+          await budget.spend(1 + (part.length >>> 12));
           this.#check();
         }
       }

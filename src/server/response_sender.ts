@@ -6,7 +6,7 @@ import { ResponseBodyEncoder } from "../http/response_body_encoder.ts";
 import { frameResponse } from "../http/response_framing.ts";
 import type { ResponseFraming } from "../http/response_framing.ts";
 import { responseHeadText } from "../http/response_writer.ts";
-import { turnBudget } from "../transport/turn_budget.ts";
+import { LoopBudget, turnBudget } from "../transport/turn_budget.ts";
 import { cancelLater } from "../util/streams.ts";
 import type { HttpResponder } from "./http_responder.ts";
 import { closedError } from "./prepared_response.ts";
@@ -180,6 +180,7 @@ async function sendWithBody(
     responder.write(head);
     await writeAll(responder, pieces);
   }
+  const budget = new LoopBudget(turnBudget);
   while (!responder.isClosed) {
     const { done, value } = await reading;
     if (done) {
@@ -189,7 +190,7 @@ async function sendWithBody(
     const piece = toBytes(value);
     await writeAll(responder, encoder.encode(piece));
     // A source that is always ready, and a client that is faster, must not block the event loop.
-    await turnBudget.spend(WRITE + (piece.length >>> 12));
+    await budget.spend(WRITE + (piece.length >>> 12));
     // After the write: a closed connection has no use of the next piece.
     if (!responder.isClosed) reading = body.read();
   }

@@ -17,6 +17,9 @@ const FIRST_SLICE = 128;
 const LONG = 1;
 const SHORT = 0.25;
 
+/** The work of a {@linkcode LoopBudget} between two looks, in units of {@linkcode TurnBudget.work}. */
+const LOOP_SLICE = 128;
+
 /** The functions of the event loop that a {@linkcode TurnBudget} uses. */
 export interface Loop {
   /** The clock, in milliseconds. */
@@ -31,8 +34,8 @@ export interface Loop {
 
 /**
  * The time that all connections together may take to process received data, and streams that they send,
- * until the other sockets and the timers have their turn. When it is spent, those that have more to process go on in the next turn:
- * so a peer that sends without end keeps no other waiting.
+ * until the other sockets and the timers have their turn. When it is spent, those that have more to process
+ * go on in the next turn: so a peer that sends without end keeps no other waiting.
  *
  * Checking the clock costs as much as some messages. So it is checked after a slice of work, which is
  * shorter for slow handlers. When the time is spent, a connection that has only one more unit of work need
@@ -126,9 +129,7 @@ export class TurnBudget {
   }
 
   /**
-   * Counts work of a loop that awaits each step. Returns a promise for the next turn if the time is spent.
-   *
-   * @param work The work, in the units of {@linkcode work}.
+   * Counts work, in the units of {@linkcode work}. Returns a promise for the next turn if the time is spent.
    */
   spend(work: number): Promise<void> | undefined {
     if ((this.work -= work) >= 0 || !this.isSpent()) return undefined;
@@ -166,6 +167,31 @@ export class TurnBudget {
     if (count === runs.length) return;
     this.#waiting = [...runs.slice(count), ...this.#waiting];
     this.#awaitTurn();
+  }
+}
+
+/**
+ * The part of a {@linkcode TurnBudget} for a loop that awaits each step, such as one that sends a stream. It
+ * looks at the time after a slice of its own, which it so does in each turn, however many others flood.
+ */
+export class LoopBudget {
+  readonly #turn: Pick<TurnBudget, "spend">;
+  #work = 0;
+
+  constructor(turn: Pick<TurnBudget, "spend">) {
+    this.#turn = turn;
+  }
+
+  /**
+   * Counts the work of a step, in units of {@linkcode TurnBudget.work}. Returns a promise for the next turn
+   * if the time is spent.
+   */
+  spend(work: number): Promise<void> | undefined {
+    this.#work += work;
+    if (this.#work < LOOP_SLICE) return undefined;
+    const spent = this.#turn.spend(this.#work);
+    this.#work = 0;
+    return spent;
   }
 }
 

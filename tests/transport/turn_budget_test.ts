@@ -1,4 +1,4 @@
-import { TurnBudget } from "../../src/transport/turn_budget.ts";
+import { LoopBudget, TurnBudget } from "../../src/transport/turn_budget.ts";
 import { assertEquals, test } from "../harness.ts";
 
 function make(pollsEachTurn = false) {
@@ -209,4 +209,28 @@ test("TurnBudget.spend() counts work, and returns a promise for the next turn if
   run("nextTurn");
   await next;
   assertEquals(isNext, true);
+});
+
+test("LoopBudget does a slice of work in each turn, however many others flood", async () => {
+  const { budget, pass, run } = make();
+  budget.isSpent();
+  pass(15);
+  assertEquals(budget.isSpent(), true);
+  const loop = new LoopBudget(budget);
+  let steps = 0;
+  const sending = (async () => {
+    for (; steps < 300; steps++) await loop.spend(1);
+  })();
+  const stepsOfTurn: number[] = [];
+  while (steps < 300) {
+    const before = steps;
+    for (let i = 0; i < 1000; i++) await Promise.resolve();
+    stepsOfTurn.push(steps - before);
+    // The others have spent the time of each turn before the loop continues.
+    run("nextTurn");
+    pass(15);
+    budget.isSpent();
+  }
+  await sending;
+  assertEquals(stepsOfTurn, [127, 128, 45]);
 });
