@@ -1,3 +1,4 @@
+import "../../src/protocol/provide_fast_paths.ts";
 import type { FrameInit } from "../../src/protocol/frame.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { FrameEncoderOptions } from "../../src/protocol/frame_encoder.ts";

@@ -1,3 +1,4 @@
+import "../../src/protocol/provide_fast_paths.ts";
 import {
   MessageTooBigError,
   PolicyViolationError,
@@ -8,7 +9,7 @@ import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
-import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
+import type { FrameDecoderOptions } from "../../src/protocol/frame_parser.ts";
 import type { MessageOptions } from "../../src/protocol/message_sequence.ts";
 import { assert, assertEquals, assertThrows, hex, test } from "../harness.ts";
 import { assembleAll, assertMessages, cut, firstThrow, randomBytes, ROLES } from "./frames.ts";

@@ -1,6 +1,7 @@
+import "../../src/protocol/provide_fast_paths.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
-import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
+import type { FrameDecoderOptions } from "../../src/protocol/frame_parser.ts";
 import type { Message, PayloadMode } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";

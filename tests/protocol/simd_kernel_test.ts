@@ -1,3 +1,4 @@
+import "../../src/protocol/provide_fast_paths.ts";
 import { fileURLToPath } from "node:url";
 import { mask, maskByWords } from "../../src/protocol/mask.ts";
 import { simdKernel } from "../../src/protocol/fast_paths.ts";
