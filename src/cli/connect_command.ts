@@ -7,6 +7,7 @@ import { CloseCode } from "../protocol/close_code.ts";
 import { ReconnectingFeed } from "../topics/reconnecting_feed.ts";
 import type { Feed, FeedEvent, FeedSocket } from "../topics/reconnecting_feed.ts";
 import { TOPICS_PROTOCOL } from "../topics/topics_protocol.ts";
+import { MAX_DELAY } from "../util/max_delay.ts";
 import type { Arguments, CommandSpec } from "./arguments.ts";
 import { UsageError } from "./arguments.ts";
 import { closeText } from "./close_text.ts";
@@ -141,7 +142,7 @@ class Client {
       await this.#complain(`Input: ${(error as Error).message}`);
     }
     // The timers of the runtimes end at 24 days.
-    if (wait > 0) await delay(Math.min(wait, 2 ** 31 - 1));
+    if (wait > 0) await delay(Math.min(wait, MAX_DELAY));
     this.close();
     return isGood;
   }

@@ -1,5 +1,5 @@
 import { checkNumber } from "../protocol/options.ts";
-import { MAX_DELAY } from "../util/abort.ts";
+import { MAX_DELAY } from "../util/max_delay.ts";
 
 /** Options that decide whether, and when, the next attempt is made. */
 export interface BackoffOptions {

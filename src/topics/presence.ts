@@ -1,4 +1,5 @@
 import { anything, aSignal, checkOptions, show } from "../util/options.ts";
+import { MAX_DELAY } from "../util/max_delay.ts";
 import { whenClosed } from "./subscriber.ts";
 import { PresenceTopic } from "./presence_topic.ts";
 import type { PresenceMessage } from "./presence_topic.ts";
@@ -9,9 +10,6 @@ const HEARTBEAT = 1000;
 
 /** The silence of a node after which its members count as left, in milliseconds: with HEARTBEAT under 4 s. */
 const SILENCE = 2800;
-
-/** The longest delay of a timer, in milliseconds. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 /** The prefix of the topics that nodes use for presence. Applications do not use it. */
 const PREFIX = "\u0000presence/";

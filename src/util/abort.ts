@@ -1,7 +1,5 @@
 import { checkNumber } from "../protocol/options.ts";
-
-/** The longest delay that a timer can have, in milliseconds. */
-export const MAX_DELAY = 2 ** 31 - 1;
+import { MAX_DELAY } from "./max_delay.ts";
 
 /** Options of {@linkcode withTimeout}: the reasons to end an attempt early. */
 export interface AttemptLimits {

@@ -19,6 +19,8 @@
 // are about to count. `Wheel.start()` adds them: the delay so far, or what the rules above will make of
 // it if it is a stall.
 
+import { MAX_DELAY } from "./max_delay.ts";
+
 /** The number of ticks after which a wheel starts again; a power of two. */
 const SLOTS = 128;
 /**
@@ -32,8 +34,6 @@ const MIN_TICK = 4;
 const STALL = 4;
 /** The time after a stall, in milliseconds, in which newly read data may have arrived during the stall. */
 const AFTER_STALL = 1000;
-/** The longest delay of the runtime's timers, in milliseconds. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 /** A clock and its timers, on which {@linkcode Timers} run. */
 export interface Clock {
