@@ -1,3 +1,4 @@
+import { MAX_DELAY } from "../util/max_delay.ts";
 import type { History, Keep, Message, Position, Publication } from "./types.ts";
 
 /** The memory of a kept message in addition to its data, in bytes: its objects. */
@@ -97,7 +98,7 @@ export class TopicHistory {
   append(data: Message, until: number): Kept {
     const position = { epoch: this.#epoch, offset: ++this.#offset };
     const publication: Publication = { topic: this.topic, data, position };
-    const bytes = byteLengthOf(data);
+    const bytes = memoryOf(data);
     this.#bytes += bytes;
     const { offset } = position;
     const kept: Kept = { topic: this, publication, offset, bytes, until, isDropped: false };
@@ -220,7 +221,7 @@ export class HistoryStore {
     if (time >= this.#timerEnds) return;
     clearTimeout(this.#timer);
     this.#timerEnds = time;
-    const delay = Math.min(Math.max(time - performance.now(), 1), 2 ** 31 - 1);
+    const delay = Math.min(Math.max(time - performance.now(), 1), MAX_DELAY);
     this.#timer = setTimeout(() => this.#expire(), delay);
   }
 
@@ -242,7 +243,7 @@ export class HistoryStore {
 }
 
 /** An upper bound of the memory of a message's data: an engine stores one or two bytes per UTF-16 unit. */
-export function byteLengthOf(data: Message): number {
+export function memoryOf(data: Message): number {
   return typeof data === "string" ? data.length * 2 : data.byteLength;
 }
 

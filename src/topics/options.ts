@@ -107,7 +107,7 @@ export function checkKeep(keep: Keep): void {
   const { messages, bytes = Infinity, age } = keep;
   for (const [name, value] of Object.entries({ messages, bytes, age })) {
     if (typeof value === "number" && value > 0) continue;
-    throw outOfRange(`${name} of keep`, "a number above 0", value);
+    throw unusable(`option ${name} of keep`, value, "a number above 0", RangeError);
   }
 }
 
@@ -139,10 +139,6 @@ function checkCounts(owner: string, values: Record<string, number | undefined>):
     if (value === undefined || value === Infinity || (Number.isInteger(value) && value >= 1)) {
       continue;
     }
-    throw outOfRange(`${name} of ${owner}`, "an integer above 0", value);
+    throw unusable(`option ${name} of ${owner}`, value, "an integer above 0", RangeError);
   }
-}
-
-function outOfRange(path: string, expected: string, value: unknown): RangeError {
-  return new RangeError(`Cannot use option ${path}: expected ${expected}, got ${show(value)}`);
 }

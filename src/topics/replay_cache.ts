@@ -1,4 +1,4 @@
-import { byteLengthOf } from "./history.ts";
+import { memoryOf } from "./history.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
 import type { History, Keep, Message, Position, Publication, RelayedMessage } from "./types.ts";
 
@@ -89,7 +89,7 @@ export class ReplayCache {
     };
     for (const publication of cached.publications) {
       encodings.set(publication, new Map());
-      cached.bytes += byteLengthOf(publication.data);
+      cached.bytes += memoryOf(publication.data);
     }
     this.#cached.set(topic, cached);
     this.#bytes += cached.bytes;
@@ -158,7 +158,7 @@ export class ReplayCache {
     const { publications, keep: { messages, bytes = Infinity } } = cached;
     publications.push(publication);
     cached.last = offset;
-    this.#count(cached, byteLengthOf(publication.data));
+    this.#count(cached, memoryOf(publication.data));
     // Like the store, it has no more than is kept.
     while (
       publications.length - cached.head > Math.max(messages, 1) ||
@@ -166,7 +166,7 @@ export class ReplayCache {
     ) {
       const oldest = publications[cached.head++]!;
       cached.from = oldest.position!.offset;
-      this.#count(cached, -byteLengthOf(oldest.data));
+      this.#count(cached, -memoryOf(oldest.data));
     }
     if (cached.head < 256 || cached.head * 2 < publications.length) return;
     cached.publications = publications.slice(cached.head);

@@ -21,7 +21,7 @@ interface NotifyingPeer extends Peer, Partial<Pick<EventTarget, "addEventListene
 
 /** The members of a subscription that its subscriber uses. */
 interface PeerSubscription {
-  readonly of: Topic;
+  readonly parent: Topic;
   readonly isActive: boolean;
   /** Sends messages that wait, until the peer is slow. @returns Whether none is left. */
   flush(): boolean;
@@ -116,15 +116,15 @@ export class Subscriber {
   /** Returns the subscription to a topic. */
   find(topic: Topic | undefined): PeerSubscription | undefined {
     if (this.#many !== undefined) return this.#many.get(topic!);
-    for (const subscription of this.#few) if (subscription.of === topic) return subscription;
+    for (const subscription of this.#few) if (subscription.parent === topic) return subscription;
     return undefined;
   }
 
   /** Adds a subscription. */
   add(subscription: PeerSubscription): void {
-    if (this.#many !== undefined) this.#many.set(subscription.of, subscription);
+    if (this.#many !== undefined) this.#many.set(subscription.parent, subscription);
     else if (this.#few.push(subscription) > FEW) {
-      this.#many = new Map(this.#few.map((one) => [one.of, one]));
+      this.#many = new Map(this.#few.map((one) => [one.parent, one]));
       this.#few = [];
     }
   }
@@ -199,7 +199,7 @@ export class Subscriber {
 
   /** Removes a subscription that has ended. */
   forget(subscription: PeerSubscription): void {
-    if (this.#many !== undefined) this.#many.delete(subscription.of);
+    if (this.#many !== undefined) this.#many.delete(subscription.parent);
     else {
       const last = this.#few.pop()!;
       if (last !== subscription) this.#few[this.#few.lastIndexOf(subscription)] = last;

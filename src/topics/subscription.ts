@@ -55,7 +55,7 @@ class SubscriptionState {
  * few, and the others are in a state that most do not need.
  */
 export class TopicSubscription implements Subscription {
-  readonly of: Topic<TopicSubscription>;
+  readonly parent: Topic<TopicSubscription>;
   readonly subscriber: Subscriber;
   place = -1;
   sent = 0;
@@ -68,7 +68,7 @@ export class TopicSubscription implements Subscription {
     options: SubscribeOptions | undefined,
     isPlain: boolean,
   ) {
-    this.of = topic;
+    this.parent = topic;
     this.subscriber = subscriber;
     this.#state = options === undefined && isPlain
       ? undefined
@@ -81,7 +81,7 @@ export class TopicSubscription implements Subscription {
   }
 
   get topic(): string {
-    return this.of.name;
+    return this.parent.name;
   }
 
   get dropped(): number {
@@ -260,10 +260,10 @@ export class TopicSubscription implements Subscription {
 
   unsubscribe(): void {
     if (!this.isActive) return;
-    this.of.remove(this);
+    this.parent.remove(this);
     const state = this.#state;
     if (state !== undefined) this.#end(state);
-    this.#context.removed(this.of);
+    this.#context.removed(this.parent);
     this.subscriber.forget(this);
   }
 

@@ -7,7 +7,7 @@ import { FakePeer, PlainPeer } from "./fake_peer.ts";
 /** A subscription that counts how often it is flushed. */
 function subscriptionOf(subscriber: Subscriber, topic: string, flush = () => true) {
   const subscription = {
-    of: new Topic(topic, undefined, false),
+    parent: new Topic(topic, undefined, false),
     isActive: true,
     flushes: 0,
     flush() {
@@ -103,7 +103,7 @@ test("Subscriber finds and forgets few subscriptions and many, in any order", ()
     const { subscriber, seen } = make(new FakePeer());
     const all = Array.from({ length: count }, (_, n) => subscriptionOf(subscriber, `${n}`));
     assertEquals(subscriber.size, count);
-    for (const one of all) assertEquals(subscriber.find(one.of), one);
+    for (const one of all) assertEquals(subscriber.find(one.parent), one);
     assertEquals(subscriber.find(new Topic("0", undefined, false)), undefined);
     // From the middle, the start and the end.
     const order = all.map((one, n) => ({ one, key: (n * 7) % count }))
@@ -111,8 +111,10 @@ test("Subscriber finds and forgets few subscriptions and many, in any order", ()
     for (const [n, one] of order.entries()) {
       assertEquals(seen.empty, 0);
       one.unsubscribe();
-      assertEquals([subscriber.size, subscriber.find(one.of)], [count - n - 1, undefined]);
-      for (const other of order.slice(n + 1, n + 4)) assertEquals(subscriber.find(other.of), other);
+      assertEquals([subscriber.size, subscriber.find(one.parent)], [count - n - 1, undefined]);
+      for (const other of order.slice(n + 1, n + 4)) {
+        assertEquals(subscriber.find(other.parent), other);
+      }
     }
     assertEquals(seen.empty, 1);
   }
