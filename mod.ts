@@ -55,7 +55,7 @@ export {
   type WebSocketErrorOptions,
 } from "./src/protocol/errors.ts";
 export type { Frame, FrameInit, Role } from "./src/protocol/frame.ts";
-export { type FrameDecoderOptions } from "./src/protocol/frame_decoder.ts";
+export { type FrameDecoderOptions } from "./src/protocol/frame_parser.ts";
 export { type FrameEncoderOptions } from "./src/protocol/frame_encoder.ts";
 export type { Message, MessagePart, OutgoingMessage, PayloadMode } from "./src/protocol/message.ts";
 export { type MessageOptions } from "./src/protocol/message_sequence.ts";

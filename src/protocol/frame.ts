@@ -86,7 +86,8 @@ export const Rsv = {
 /** The longest payload of a control frame, in bytes. */
 export const MAX_CONTROL_PAYLOAD = 125;
 
-const RSV_BITS = 0x70;
+/** All values of {@linkcode Rsv}. */
+export const RSV_BITS = 0x70;
 
 /** @throws {RangeError} If it is not a combination of the values of {@linkcode Rsv}. */
 export function checkRsv(rsv: number): void {

@@ -1,5 +1,4 @@
 import { concat, EMPTY } from "./bytes.ts";
-export type { FrameDecoderOptions } from "./frame_parser.ts";
 import { FrameParser, transferred } from "./frame_parser.ts";
 import type { FrameSink } from "./frame_sink.ts";
 import { BINARY } from "./opcode.ts";

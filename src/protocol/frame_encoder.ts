@@ -1,6 +1,6 @@
 import { EMPTY } from "./bytes.ts";
 import { acquireBuffer, releaseBuffer } from "./fast_paths.ts";
-import { checkControlLength, checkFirstByte, ROLES } from "./frame.ts";
+import { checkControlLength, checkFirstByte, ROLES, RSV_BITS } from "./frame.ts";
 import type { FrameInit, Role } from "./frame.ts";
 import { freshMaskingKey, mask } from "./mask.ts";
 import type { OutgoingMessage } from "./message.ts";
@@ -23,7 +23,6 @@ const LONG_TEXT = 16 * 1024;
 const MAX_HEADER = 14;
 /** The largest buffer that `take()` remembers, in bytes. */
 const MAX_REMEMBERED = 128 * 1024;
-const ALL_RSV = 0x70;
 
 const textEncoder = /* @__PURE__ */ new TextEncoder();
 
@@ -109,7 +108,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
     const first = (fin ? 0x80 : 0) | (frame.rsv1 ? 0x40 : 0) | (frame.rsv2 ? 0x20 : 0) |
       (frame.rsv3 ? 0x10 : 0) | opcode;
     try {
-      checkFirstByte(first, ALL_RSV);
+      checkFirstByte(first, RSV_BITS);
       checkControlLength(opcode, payload.length);
     } catch (error) {
       throw new TypeError((error as Error).message.replace("decode", "encode"), { cause: error });

@@ -1,7 +1,7 @@
 /** Helpers for the codec's tests: build and parse frames independently of src/, and split bytes. */
 
 import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
-import type { FrameDecoderOptions } from "../../src/protocol/frame_decoder.ts";
+import type { FrameDecoderOptions } from "../../src/protocol/frame_parser.ts";
 import type { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import type { Frame, Role } from "../../src/protocol/frame.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
