@@ -286,7 +286,7 @@ export class Receiver implements FrameSink {
   #waitForRate(): void {
     if (this.#cancelWait !== undefined || !this.#core.isOpen) return;
     this.#isTimeSpent = false;
-    this.#core.settings.counters.rateLimited++;
+    this.#counters.rateLimited++;
     this.#decoder!.pause();
     this.#cancelWait = this.#limiter!.wait(() => this.#onWaited());
   }
@@ -309,7 +309,7 @@ export class Receiver implements FrameSink {
   #takePart(part: MessagePart): void {
     const core = this.#core;
     if (core.isClosed) return;
-    if (part.fin) core.settings.counters.messagesReceived++;
+    if (part.fin) this.#counters.messagesReceived++;
     if (this.#parts!.part(part, core) || !core.isOpen) return;
     // The rest of a chunk costs less in the queue of the stream than when it is kept and decoded later.
     // Except for what an extension can expand a thousandfold, for any number of messages, and for parts

@@ -24,7 +24,7 @@ export const afterMicrotasks: (run: () => void) => void = setImmediate ??
 const JOBS = 3;
 /** The time of the jobs, in milliseconds, from which on Deno may have been held up, so that it has not. */
 const LATE = 1;
-const NO_BYTES = new Uint8Array(0);
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
 /**
  * Calls back in the next event-loop turn, when the sockets have been polled. Returns a function that
