@@ -50,6 +50,7 @@ testIf(
 
     await ann.getByRole("button", { name: "Remove Bob" }).click();
     await bob.getByText("Ann has removed you").waitFor();
+    await ann.locator("#players .name").nth(1).waitFor({ state: "detached" });
     assertEquals(await ann.locator("#players .name").allTextContents(), ["Ann (host)"]);
     assertEquals(problems, []);
   },
