@@ -49,6 +49,7 @@ interface Variant {
 
 const CASE = "treated as an ASCII case-insensitive value";
 const variants: Variant[] = [
+  { name: "a body of no bytes", changes: { "Content-Length": "0" } },
   { name: "WebSocket in mixed case", rule: CASE, changes: { Upgrade: "WebSocket" } },
   { name: "WEBSOCKET in upper case", rule: CASE, changes: { Upgrade: "WEBSOCKET" } },
   { name: "upgrade in lower case", rule: CASE, changes: { Connection: "upgrade" } },

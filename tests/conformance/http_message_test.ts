@@ -277,6 +277,29 @@ for (
   });
 }
 
+for (const status of [204, 205]) {
+  test(`RFC 9110 §8.6, RFC 9112 §6.1: a ${status} has no framing of the application's`, async () => {
+    for (const [name, value] of [["Content-Length", "5"], ["Transfer-Encoding", "chunked"]]) {
+      await using server = serveHttp({
+        fetch: () => new Response(null, { status, headers: { [name!]: value! } }),
+      });
+      const [response] = await talkToEnd(server, `GET / HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
+      assertEquals([response!.status, valuesOf(response!, "transfer-encoding")], [status, []]);
+      assertEquals(valuesOf(response!, "content-length"), status === 204 ? [] : ["0"]);
+      assertEquals(response!.body, "");
+    }
+  });
+}
+
+test('RFC 9112 §4: "A server MUST send the space that separates the status-code from the reason-phrase even when the reason-phrase is absent"', async () => {
+  await using server = serveHttp({ fetch: () => new Response("hi", { status: 299 }) });
+  await using client = await RawClient.connect(server.port);
+  await client.write(latin1(`GET / HTTP/1.1\r\n${HOST}${CLOSE}\r\n`));
+  const { bytes } = await client.readToEnd();
+  assertEquals(new TextDecoder().decode(bytes).split("\r\n")[0], "HTTP/1.1 299 ");
+  await client.end();
+});
+
 test("RFC 9112 §6.3: a response to HEAD ends with its head", async () => {
   await using server = serveHttp();
   const client = await RawClient.connect(server.port);
@@ -322,17 +345,21 @@ test("RFC 9112 §8: a message is incomplete without its last chunk, or with fewe
   assertEquals(server.requests.filter((request) => request.includes("hello")), []);
 });
 
-test("RFC 9112 §5.1: fields of the application cannot end a line or begin another one", async () => {
-  await using server = serveHttp({
-    fetch: () =>
-      ({
-        status: 200,
-        statusText: "",
-        headers: [["X", "y\r\nSet-Cookie: a=b"]],
-        body: null,
-      }) as unknown as Response,
+// §2.2: "A sender MUST NOT generate a bare CR (a CR character not immediately followed by LF) within any
+// protocol elements other than the content."
+for (const [name, end] of [["CRLF", "\r\n"], ["a bare CR", "\r"], ["a bare LF", "\n"]] as const) {
+  test(`RFC 9112 §5.1, §2.2: ${name} in a field of the application ends no line and begins no other`, async () => {
+    await using server = serveHttp({
+      fetch: () =>
+        ({
+          status: 200,
+          statusText: "",
+          headers: [["X", `y${end}Set-Cookie: a=b`]],
+          body: null,
+        }) as unknown as Response,
+    });
+    const responses = await talkToEnd(server, `GET / HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
+    assertEquals(responses.map(({ status }) => status), [500]);
+    assertEquals(valuesOf(responses[0]!, "set-cookie"), []);
   });
-  const responses = await talkToEnd(server, `GET / HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
-  assertEquals(responses.map(({ status }) => status), [500]);
-  assertEquals(valuesOf(responses[0]!, "set-cookie"), []);
-});
+}

@@ -18,8 +18,7 @@ import type { Target } from "./target.ts";
  * - HPE_INVALID_URL, HPE_INVALID_CONSTANT: it parses a request-target further than its characters.
  * - HPE_INVALID_CHUNK_SIZE: it refuses whitespace in front of a chunk extension, which RFC 9112 §7.1.1
  *   requires to accept.
- * - HPE_STRICT, HPE_INVALID_CHUNK_EXTENSION...: it refuses whitespace and quotes in extensions that the
- *   same grammar allows.
+ * - HPE_STRICT: it refuses whitespace and quotes in extensions that the same grammar allows.
  */
 const STRICTER_NODE: ReadonlySet<string> = new Set([
   "HPE_INVALID_METHOD",

@@ -78,8 +78,14 @@ testIf(canRun("curl"), "curl uploads after a 100, and a body over maxBodySize is
   assertEquals(errors, []);
 });
 
-for (const version of ["1.0", "1.1"]) {
-  testIf(canRun("nginx", ["-v"]), `nginx passes requests on by HTTP/${version}`, async () => {
+for (
+  const [name, version, fields] of [
+    ["its defaults", "1.0", ""],
+    ["HTTP/1.0", "1.0", 'proxy_http_version 1.0; proxy_set_header Connection "";'],
+    ["HTTP/1.1", "1.1", 'proxy_http_version 1.1; proxy_set_header Connection "";'],
+  ] as const
+) {
+  testIf(canRun("nginx", ["-v"]), `nginx passes requests on by ${name}`, async () => {
     const { server, ports, requests, errors } = start();
     const port = await freePort();
     const upstream = version === "1.1" ? "keepalive 8;" : "";
@@ -89,8 +95,7 @@ for (const version of ["1.0", "1.1"]) {
         listen 127.0.0.1:${port};
         location / {
           proxy_pass http://app;
-          proxy_http_version ${version};
-          proxy_set_header Connection "";
+          ${fields}
           client_body_buffer_size 2m;
         }
       }
