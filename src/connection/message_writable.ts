@@ -21,7 +21,7 @@ export interface WritableTarget {
 /** The members of the connection's core that a {@linkcode Writable} uses. */
 export interface WritableCore extends StreamCore {
   readonly sender: Pick<Sender, "hasRoomFor" | "whenEmpty">;
-  readonly turn: Pick<TurnBudget, "spend">;
+  readonly turn: Pick<TurnBudget, "work" | "isSpent" | "wait">;
   /** Whether the peer's Close frame has been received. */
   readonly hasReceivedClose: boolean;
   /** Resumes the actions that wait for an idle consumer: all messages of the queue are sent. */
@@ -49,6 +49,7 @@ export class Writable {
         controller.signal.addEventListener("abort", abort);
         // Errors the stream without a write, for a pipe from a source that is silent.
         core.whenClosed.then(async (info) => {
+          this.#budget.end();
           // A pipe from `readable` closes the stream first after a clean end. A timer would outlive it.
           for (let i = info.wasClean ? PIPE_TURNS : 0; i > 0; i--) await null;
           controller.error(info.error ?? notOpen("Cannot write"));

@@ -66,6 +66,7 @@ export class StreamSender {
   /** Made by `finish()`: runs while no progress is made. */
   #progressTimeout: ProgressTimeout | undefined;
   #aborted: unknown;
+  readonly #budget = new LoopBudget(turnBudget);
 
   /** @param settings The timers, and `closeTimeout`: for how long `finish()` waits for progress. */
   constructor(target: StreamSenderTarget, settings: StreamSenderSettings) {
@@ -150,6 +151,7 @@ export class StreamSender {
   abort(error: unknown): void {
     this.#progressTimeout?.stopTimer();
     this.#aborted ??= error;
+    this.#budget.end();
     if (this.#reader !== undefined) cancelLater(this.#reader, error);
     this.#message?.discard();
     if (this.#message?.hasBegun) this.#target.giveUp();
@@ -172,7 +174,6 @@ export class StreamSender {
     this.#reader = reader;
     const message = new Fragments(this.#target, options);
     this.#message = message;
-    const budget = new LoopBudget(turnBudget);
     try {
       this.#check();
       while (true) {
@@ -184,7 +185,7 @@ export class StreamSender {
           this.onProgress();
           await this.#target.queueReady;
           // A source that is always ready, and a peer that is faster, must not block the event loop.
-          await budget.spend(1 + (part.length >>> 12));
+          await this.#budget.spend(1 + (part.length >>> 12));
           this.#check();
         }
       }

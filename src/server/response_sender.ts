@@ -144,9 +144,13 @@ export async function sendResponse(
   const owner = { mayPersist: persists, sent: sent.resolve };
   if (sendContent(responder, response, init, owner)) return await sent.promise;
   const body = response.body ?? readerOf(response.content);
-  responder.onceClosed = () => cancelLater(body, closedError());
+  const budget = new LoopBudget(turnBudget);
+  responder.onceClosed = () => {
+    budget.end();
+    cancelLater(body, closedError());
+  };
   try {
-    return await sendWithBody(responder, response, body, init, persists);
+    return await sendWithBody(responder, response, body, init, persists, budget);
   } catch (error) {
     if (responder.isClosed) return false; // The application's stream reacts to the cancellation.
     cancelLater(body, error);
@@ -163,6 +167,7 @@ async function sendWithBody(
   body: BodyReader,
   init: ResponseInit,
   persists: () => boolean,
+  budget: LoopBudget,
 ): Promise<boolean> {
   const begun = await beginBody(body, response.length).catch((cause) => {
     throw new UnsentError("Cannot send response: its body has failed", { cause });
@@ -180,7 +185,6 @@ async function sendWithBody(
     responder.write(head);
     await writeAll(responder, pieces);
   }
-  const budget = new LoopBudget(turnBudget);
   while (!responder.isClosed) {
     const { done, value } = await reading;
     if (done) {

@@ -128,14 +128,6 @@ export class TurnBudget {
     return this.#loop.now() - this.#startedAt < 2 * this.budget;
   }
 
-  /**
-   * Counts work, in the units of {@linkcode work}. Returns a promise for the next turn if the time is spent.
-   */
-  spend(work: number): Promise<void> | undefined {
-    if ((this.work -= work) >= 0 || !this.isSpent()) return undefined;
-    return new Promise((resolve) => void this.wait(resolve));
-  }
-
   /** Does not wait for the next turn if no caller does: for a caller that has ended. */
   release(): void {
     if (this.#waiting.length > 0) return;
@@ -175,10 +167,11 @@ export class TurnBudget {
  * looks at the time after a slice of its own, which it so does in each turn, however many others flood.
  */
 export class LoopBudget {
-  readonly #turn: Pick<TurnBudget, "spend">;
+  readonly #turn: Pick<TurnBudget, "work" | "isSpent" | "wait">;
   #work = 0;
+  #endWait: (() => void) | undefined;
 
-  constructor(turn: Pick<TurnBudget, "spend">) {
+  constructor(turn: Pick<TurnBudget, "work" | "isSpent" | "wait">) {
     this.#turn = turn;
   }
 
@@ -189,9 +182,22 @@ export class LoopBudget {
   spend(work: number): Promise<void> | undefined {
     this.#work += work;
     if (this.#work < LOOP_SLICE) return undefined;
-    const spent = this.#turn.spend(this.#work);
+    const turn = this.#turn;
+    turn.work -= this.#work;
     this.#work = 0;
-    return spent;
+    if (turn.work >= 0 || !turn.isSpent()) return undefined;
+    return new Promise((resolve) => {
+      const cancel = turn.wait(resolve);
+      this.#endWait = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Does not wait any longer: the connection is closed. */
+  end(): void {
+    this.#endWait?.();
   }
 }
 

@@ -194,21 +194,35 @@ test("TurnBudget asks whether microtasks are left only after a pause, unless the
   assertEquals(budget.isSpent(), false, "a pause");
 });
 
-test("TurnBudget.spend() counts work, and returns a promise for the next turn if the time is spent", async () => {
+test("LoopBudget counts work, and returns a promise for the next turn if the time is spent", async () => {
   const { budget, pass, run, later } = make();
   budget.isSpent();
   const { work } = budget;
-  assertEquals([budget.spend(work), budget.work], [undefined, 0]);
+  const loop = new LoopBudget(budget);
+  assertEquals([loop.spend(work), budget.work], [undefined, 0]);
   pass(14);
-  assertEquals(budget.spend(1), undefined);
+  assertEquals(loop.spend(128), undefined);
   pass(1);
   let isNext = false;
-  const next = budget.spend(budget.work + 1)?.then(() => isNext = true);
+  const next = loop.spend(budget.work + 128)?.then(() => isNext = true);
   await Promise.resolve();
   assertEquals([isNext, later.nextTurn.length], [false, 1]);
   run("nextTurn");
   await next;
   assertEquals(isNext, true);
+});
+
+test("LoopBudget.end() ends a wait, and leaves nothing that waits", async () => {
+  const { budget, pass, later } = make();
+  budget.isSpent();
+  pass(15);
+  const loop = new LoopBudget(budget);
+  loop.end();
+  const waiting = loop.spend(1000);
+  assertEquals(later.nextTurn.length, 1);
+  loop.end();
+  await waiting;
+  assertEquals(later.nextTurn, []);
 });
 
 test("LoopBudget does a slice of work in each turn, however many others flood", async () => {
