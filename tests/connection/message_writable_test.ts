@@ -1,5 +1,6 @@
 import { turnBudget } from "../../src/transport/turn_budget.ts";
 import { assert, assertEquals, assertRejects, deadline, onTestEnd, test } from "../harness.ts";
+import { block } from "../support/block.ts";
 import { closeFrame } from "../support/memory_peer.ts";
 import { open, turns } from "../support/open.ts";
 import { manual, streamOf } from "../support/streams.ts";
@@ -103,8 +104,7 @@ test("a pipe from a source that is always ready lets others have their turn, and
   let left = 2000;
   const source = new ReadableStream<string>({
     pull(controller) {
-      const end = performance.now() + 0.05;
-      while (performance.now() < end);
+      block(0.05);
       if (left-- > 0) controller.enqueue("a");
       else controller.close();
     },

@@ -6,6 +6,7 @@ import { connectionSettings } from "../../src/server/http_connection_handler.ts"
 import { assert, assertEquals, deadline, delay, onTestEnd, test } from "../harness.ts";
 import { Random } from "../fuzz/random.ts";
 import { latin1 } from "../support/bytes.ts";
+import { block } from "../support/block.ts";
 import { HttpPeer } from "../support/http_peer.ts";
 import { turnBudget } from "../../src/transport/turn_budget.ts";
 
@@ -116,18 +117,13 @@ function start(peer: HttpPeer, fetch: FetchFunction): unknown[] {
   return errors;
 }
 
-const spin = (ms: number): void => {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-};
-
 for (const leaves of [false, true]) {
   test(`timers have their turn between pipelined requests${leaves ? ", whose client leaves" : ""}`, async () => {
     const peer = new HttpPeer({});
     let answered = 0;
     const errors = start(peer, () => {
       answered++;
-      spin(0.5);
+      block(0.5);
       return Promise.resolve(new Response("Hello"));
     });
     const before = Promise.withResolvers<number>();

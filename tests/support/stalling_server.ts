@@ -3,6 +3,7 @@
 import process from "node:process";
 import { serve } from "../../mod.ts";
 import type { TcpAddr, WebSocketError } from "../../mod.ts";
+import { block } from "./block.ts";
 
 const lost: string[] = [];
 const server = serve({
@@ -14,8 +15,7 @@ const server = serve({
   message(socket, message) {
     const [command, ms] = `${message}`.split(" ");
     if (command === "stall") {
-      const end = performance.now() + Number(ms);
-      while (performance.now() < end);
+      block(Number(ms));
       socket.send("stalled");
     } else if (command === "report") {
       const sockets = [...server.connections];

@@ -3,6 +3,7 @@
 import { connect } from "../../mod.ts";
 import type { WebSocketConnection } from "../../mod.ts";
 import { assert, assertEquals, deadline, delay, onTestEnd, spawn, test } from "../harness.ts";
+import { block } from "../support/block.ts";
 import { upgradeRequest } from "../support/http.ts";
 import { scriptCommand } from "../support/script.ts";
 import { tcpConnect } from "../support/raw_tcp.ts";
@@ -15,11 +16,6 @@ interface Report {
   open: number;
   answered: number;
   lost: string[];
-}
-
-function block(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
 }
 
 async function ask(socket: WebSocketConnection, command: string): Promise<string> {

@@ -5,6 +5,7 @@ import type { DenoAddr, DenoConn } from "../../src/transport/deno_transport.ts";
 import { setLargeBuffers } from "../../src/transport/large_buffers.ts";
 import { turnBudget } from "../../src/transport/turn_budget.ts";
 import { assert, assertEquals, onTestEnd, test, toHex } from "../harness.ts";
+import { block } from "../support/block.ts";
 import { watch } from "../support/events.ts";
 import { turns } from "../support/open.ts";
 
@@ -324,10 +325,7 @@ test("DenoTransport returns its large buffer when it is closed, whatever its nex
     drain() {},
     end() {},
     close() {},
-    data() {
-      const end = performance.now() + 40;
-      while (performance.now() < end);
-    },
+    data: () => block(40),
   };
   const ended = waiting.conn.endReadWith(large.length);
   for (let i = 0; i < 3; i++) await Promise.resolve();

@@ -11,6 +11,7 @@ import type {
   UpgradeOptions,
   WebSocketServer,
 } from "../../../mod.ts";
+import { block } from "../../support/block.ts";
 import { certificate } from "../../support/certificates.ts";
 import type { ConnectOrder, Form, Target, VictimLimits } from "./attack.ts";
 
@@ -88,10 +89,7 @@ function makeForms(stopped: AbortSignal): Record<Form, SocketHandler | SocketFun
       },
     },
     busy: {
-      message() {
-        const end = performance.now() + 0.05;
-        while (performance.now() < end);
-      },
+      message: () => block(0.05),
     },
   };
 }
