@@ -1,9 +1,9 @@
 import { ProtocolError } from "../../src/protocol/errors.ts";
+import { handled } from "../../src/util/promises.ts";
 import { assert, assertEquals, assertRejects, deadline, delay, test } from "../harness.ts";
 import { assertMessages } from "../protocol/frames.ts";
 import { open, turns } from "../support/open.ts";
 import { closeFrame, First, textFrame } from "../support/memory_peer.ts";
-import { handled } from "../../src/util/promises.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 

@@ -1,15 +1,13 @@
-import { assert, assertEquals, onTestEnd, test } from "../harness.ts";
+import { assert, assertEquals, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import { closeFrame, textFrame } from "../support/memory_peer.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
-import { turnBudget } from "../../src/transport/turn_budget.ts";
+import { setTurnBudget } from "../support/turn_budget.ts";
 
 /** Takes the answer to the opening handshake off the count. */
 async function started(writes: number[]): Promise<void> {
   // On a busy machine, the time for received data would end in the middle of a chunk.
-  const { budget } = turnBudget;
-  turnBudget.budget = Infinity;
-  onTestEnd(() => void (turnBudget.budget = budget));
+  setTurnBudget(Infinity);
   await turns();
   assertEquals(writes.length, 1, "the answer, and what open() has sent, in one write");
   writes.length = 0;

@@ -1,10 +1,10 @@
-import { turnBudget } from "../../src/transport/turn_budget.ts";
+import { handled } from "../../src/util/promises.ts";
 import { assert, assertEquals, assertRejects, deadline, onTestEnd, test } from "../harness.ts";
 import { block } from "../support/block.ts";
 import { closeFrame } from "../support/memory_peer.ts";
 import { open, turns } from "../support/open.ts";
 import { manual, streamOf } from "../support/streams.ts";
-import { handled } from "../../src/util/promises.ts";
+import { setTurnBudget } from "../support/turn_budget.ts";
 
 for (const overflow of ["reject", "close"] as const) {
   test(`a pipe to writable waits for room, and loses nothing, with overflow: "${overflow}"`, async () => {
@@ -97,9 +97,7 @@ for (const way of ["writer.close()", "pipeTo()"] as const) {
 }
 
 test("a pipe from a source that is always ready lets others have their turn, and sends all before its end", async () => {
-  const { budget } = turnBudget;
-  onTestEnd(() => void (turnBudget.budget = budget));
-  turnBudget.budget = 1;
+  setTurnBudget(1);
   const { socket, peer } = open();
   let left = 2000;
   const source = new ReadableStream<string>({

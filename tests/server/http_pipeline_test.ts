@@ -3,12 +3,12 @@ import { resolveAcceptOptions } from "../../src/server/accept_options.ts";
 import type { FetchFunction } from "../../src/server/fetch_handler.ts";
 import { HttpConnection } from "../../src/server/http_connection.ts";
 import { connectionSettings } from "../../src/server/http_connection_handler.ts";
-import { assert, assertEquals, deadline, delay, onTestEnd, test } from "../harness.ts";
+import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
 import { Random } from "../fuzz/random.ts";
 import { latin1 } from "../support/bytes.ts";
 import { block } from "../support/block.ts";
 import { HttpPeer } from "../support/http_peer.ts";
-import { turnBudget } from "../../src/transport/turn_budget.ts";
+import { setTurnBudget } from "../support/turn_budget.ts";
 
 /** A request, and the response that a model expects. */
 interface Exchange {
@@ -160,9 +160,7 @@ for (const lendsChunks of [false, true]) {
       if (isBroken) expected.push("400");
 
       // On a busy machine, the requests would wait for turns, and Deno's jobs for these outlive the test.
-      const { budget } = turnBudget;
-      turnBudget.budget = Infinity;
-      onTestEnd(() => void (turnBudget.budget = budget));
+      setTurnBudget(Infinity);
       const peer = new HttpPeer({ lendsChunks });
       const errors = start(peer, answer);
       let text = exchanges.map(({ request }) => request).join("") + broken;

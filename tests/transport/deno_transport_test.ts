@@ -3,11 +3,11 @@
 import { DenoTransport } from "../../src/transport/deno_transport.ts";
 import type { DenoAddr, DenoConn } from "../../src/transport/deno_transport.ts";
 import { setLargeBuffers } from "../../src/transport/large_buffers.ts";
-import { turnBudget } from "../../src/transport/turn_budget.ts";
 import { assert, assertEquals, onTestEnd, test, toHex } from "../harness.ts";
 import { block } from "../support/block.ts";
 import { watch } from "../support/events.ts";
 import { turns } from "../support/open.ts";
+import { setTurnBudget } from "../support/turn_budget.ts";
 
 /** A `Deno.Conn` whose reads and writes are under way until the test ends them. */
 class FakeConn implements DenoConn {
@@ -89,18 +89,16 @@ class FakeConn implements DenoConn {
   }
 }
 
-/** A transport over a FakeConn, with a handler. */
+/** A transport over a FakeConn, with a handler. No read waits for a turn, however slow the machine is. */
 function makeTransport(addr?: DenoAddr) {
+  setTurnBudget(Infinity);
   const conn = new FakeConn(addr);
   const transport = new DenoTransport(conn);
   return { conn, transport, events: watch(transport) };
 }
 
 /** No large buffers: a test of another file may have set some. */
-const NONE = { acquire: () => undefined, release() {} };
-
-// No read waits for a turn, however slow the machine is, except if a test sets a budget.
-turnBudget.budget = Infinity;
+const NO_LARGE_BUFFERS = { acquire: () => undefined, release() {} };
 
 const bytes = new Uint8Array([1, 2, 3]);
 
@@ -145,7 +143,7 @@ test("DenoTransport reads from when it has a handler until the end", async () =>
 });
 
 test("DenoTransport's buffer grows with full reads, and shrinks with small ones", async () => {
-  setLargeBuffers(NONE);
+  setLargeBuffers(NO_LARGE_BUFFERS);
   const { conn, transport } = makeTransport();
   for (let i = 0; i < 3; i++) await conn.endReadWith(conn.reads.at(-1)!);
   assertEquals(conn.reads, [1024, 4096, 16384, 65536]);
@@ -289,7 +287,7 @@ test("DenoTransport reads no further when data closes it", async () => {
 test("DenoTransport returns its large buffer when it is closed, whatever its next read waits for", async () => {
   const large = new Uint8Array(260 * 1024);
   let lent = 0;
-  onTestEnd(() => setLargeBuffers(NONE));
+  onTestEnd(() => setLargeBuffers(NO_LARGE_BUFFERS));
   setLargeBuffers({
     acquire: () => lent++ === 0 ? large : undefined,
     release: (buffer) => {
@@ -319,8 +317,7 @@ test("DenoTransport returns its large buffer when it is closed, whatever its nex
 
   // The time of the turn is spent, so the next read waits for the next turn.
   const waiting = await start();
-  onTestEnd(() => void (turnBudget.budget = Infinity));
-  turnBudget.budget = 4;
+  setTurnBudget(4);
   waiting.transport.handler = {
     drain() {},
     end() {},
