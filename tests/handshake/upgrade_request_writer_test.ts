@@ -5,15 +5,13 @@ import type { UpgradeRequestInit } from "../../src/handshake/upgrade_request_wri
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
 import { writeRequest } from "../../src/http/request_writer.ts";
 import { assertEquals, assertThrows, test } from "../harness.ts";
+import { fromLatin1 } from "../support/bytes.ts";
 import { SAMPLE } from "./helpers.ts";
 
 const BASE: UpgradeRequestInit = { host: "server.example.com", key: "dGhlIHNhbXBsZSBub25jZQ==" };
 
-const decode = (bytes: Uint8Array) =>
-  Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-
 const write = (init: Partial<UpgradeRequestInit>, target = "/chat") =>
-  decode(writeRequest("GET", target, upgradeRequestFields({ ...BASE, ...init })));
+  fromLatin1(writeRequest("GET", target, upgradeRequestFields({ ...BASE, ...init })));
 
 test("createKey makes 16 random bytes in base64, another each time", () => {
   const keys = new Set(Array.from({ length: 100 }, createKey));

@@ -1,11 +1,8 @@
 import { writeUpgradeResponse } from "../../src/handshake/upgrade_response_writer.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
+import { fromLatin1 } from "../support/bytes.ts";
 
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-
-function text(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-}
 
 /** Texts that must be refused as the name and as the value of a field. */
 const INJECTIONS = [
@@ -22,7 +19,7 @@ const INJECTIONS = [
 
 test("writeUpgradeResponse writes the answer of RFC 6455 §1.3", () => {
   assertEquals(
-    text(writeUpgradeResponse({ acceptKey: ACCEPT, protocol: "chat" })),
+    fromLatin1(writeUpgradeResponse({ acceptKey: ACCEPT, protocol: "chat" })),
     "HTTP/1.1 101 Switching Protocols\r\n" +
       "Upgrade: websocket\r\n" +
       "Connection: Upgrade\r\n" +
@@ -33,10 +30,10 @@ test("writeUpgradeResponse writes the answer of RFC 6455 §1.3", () => {
 });
 
 test("writeUpgradeResponse leaves out a protocol and extensions that there are not", () => {
-  const bare = text(writeUpgradeResponse({ acceptKey: ACCEPT }));
+  const bare = fromLatin1(writeUpgradeResponse({ acceptKey: ACCEPT }));
   assert(!/protocol:|extensions:/i.test(bare));
   const options = { acceptKey: ACCEPT, protocol: undefined, extensions: "", headers: undefined };
-  assertEquals(text(writeUpgradeResponse(options)), bare);
+  assertEquals(fromLatin1(writeUpgradeResponse(options)), bare);
 });
 
 test("writeUpgradeResponse writes extensions and the caller's headers, of any kind", () => {
@@ -44,10 +41,10 @@ test("writeUpgradeResponse writes extensions and the caller's headers, of any ki
   const cookies: [string, string][] = [["set-cookie", "a=1"], ["set-cookie", "b=2"]];
   for (const headers of [cookies, new Headers(cookies)]) {
     const bytes = writeUpgradeResponse({ acceptKey: ACCEPT, extensions: "x; y=1", headers });
-    assert(text(bytes).endsWith(end), text(bytes));
+    assert(fromLatin1(bytes).endsWith(end), fromLatin1(bytes));
   }
   const bytes = writeUpgradeResponse({ acceptKey: ACCEPT, headers: { "X-A": "caf\xe9", Y: "" } });
-  assert(text(bytes).endsWith("\r\nX-A: caf\xe9\r\nY: \r\n\r\n"));
+  assert(fromLatin1(bytes).endsWith("\r\nX-A: caf\xe9\r\nY: \r\n\r\n"));
 });
 
 test("writeUpgradeResponse refuses headers that the handshake owns", () => {

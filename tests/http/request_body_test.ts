@@ -3,6 +3,7 @@ import { RequestBodyDecoder, requestBodyLength } from "../../src/http/request_bo
 import type { RequestBodyOptions } from "../../src/http/request_body.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
 import { assertLinear, assertRefused, latin1 } from "../handshake/helpers.ts";
+import { fromLatin1 } from "../support/bytes.ts";
 
 const FRAMING = "ERR_HTTP_FRAMING";
 const CODING = "ERR_HTTP_TRANSFER_CODING";
@@ -12,10 +13,6 @@ const TOO_LARGE = "ERR_HTTP_BODY_TOO_LARGE";
 function lengthOf(fields: [name: string, value: string][], minorVersion = 1): number | "chunked" {
   const headers = new HeaderList(fields);
   return requestBodyLength({ method: "POST", target: "/", minorVersion, headers });
-}
-
-function text(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
 /** Decodes bytes in pieces of `size`. Returns the body, and the bytes after it. */
@@ -30,11 +27,11 @@ function decode(
   for (let i = 0; i < bytes.length; i += size) {
     const piece = bytes.slice(i, Math.min(bytes.length, i + size));
     const used = decoder.push(piece);
-    body += text(decoder.data);
+    body += fromLatin1(decoder.data);
     piece.fill(0xdd); // The chunk may be lent.
     if (used === -1) continue;
     assert(decoder.isDone);
-    return [body, text(bytes.subarray(i + used))];
+    return [body, fromLatin1(bytes.subarray(i + used))];
   }
   assert(!decoder.isDone);
   return undefined;
@@ -203,7 +200,7 @@ test("RequestBodyDecoder gives a view of the chunk if it has one piece of data, 
   assert(decoder.data.buffer === chunk.buffer);
   const more = latin1("\r\n2\r\nab\r\n2\r\ncd\r\n");
   assertEquals(decoder.push(more), -1);
-  assertEquals(text(decoder.data), "abcd");
+  assertEquals(fromLatin1(decoder.data), "abcd");
   assert(decoder.data.buffer !== more.buffer);
   assertEquals([decoder.push(latin1("0\r\n")), decoder.data.length], [-1, 0]);
 });

@@ -2,20 +2,17 @@ import { encodeHeadStart, LENGTH_ROOM, putLength } from "../../src/http/response
 import type { ResponseStart } from "../../src/http/response_head_encoder.ts";
 import { writeResponseHead } from "../../src/http/response_writer.ts";
 import { assert, assertEquals, assertThrows, test } from "../harness.ts";
+import { fromLatin1 } from "../support/bytes.ts";
 
 const DATE = "Tue, 15 Nov 1994 08:12:31 GMT";
 const LATER = "Tue, 15 Nov 1994 08:12:32 GMT";
-
-function text(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-}
 
 /** Returns the head that the two functions make. */
 function encode(response: ResponseStart, length: number, date = DATE): string {
   const start = encodeHeadStart(response, date)!;
   const buffer = new Uint8Array(start.length + LENGTH_ROOM).fill(0x23);
   buffer.set(start);
-  return text(buffer.subarray(0, putLength(buffer, start.length, length)));
+  return fromLatin1(buffer.subarray(0, putLength(buffer, start.length, length)));
 }
 
 const ok = (headers: [string, string][] = []): ResponseStart => ({
@@ -43,7 +40,7 @@ test("encodeHeadStart and putLength write what writeResponseHead writes", () => 
       for (const contentLength of [0, 7, 10, 65_536, Number.MAX_SAFE_INTEGER]) {
         const framing = { sendsBody: true, contentLength, isChunked: false, endsByClose: false };
         const head = writeResponseHead(response, { framing, connection: "", date });
-        assertEquals(encode(response, contentLength, date), text(head));
+        assertEquals(encode(response, contentLength, date), fromLatin1(head));
       }
     }
   }

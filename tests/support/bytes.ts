@@ -14,6 +14,11 @@ export function latin1(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
+/** The text of bytes, one character for each. */
+export function fromLatin1(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
 /** Bytes from hexadecimal digits; white space is skipped: `hex("81 05 48 65 6c 6c 6f")`. */
 export function hex(digits: string): Uint8Array<ArrayBuffer> {
   return decodeHex(digits.replaceAll(/\s/g, ""));
