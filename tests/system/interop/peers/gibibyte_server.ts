@@ -3,29 +3,12 @@
  * client sends to /send/..., or sends a message to /read/..., of the size in MiB in its first argument.
  */
 
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import { serve } from "../../../../mod.ts";
 import type { Message, TcpAddr, WebSocketConnection } from "../../../../mod.ts";
+import { begin, end, look, MIB } from "./growth.ts";
 
-const MIB = 1024 * 1024;
 const total = Number(process.argv[2]) * MIB;
-
-function rss(): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 1024;
-}
-
-let before = 0;
-let peak = 0;
-let start = 0;
-let seen = 0;
-
-function look(count: number): void {
-  seen += count;
-  if (seen < 4 * MIB) return;
-  seen = 0;
-  peak = Math.max(peak, rss());
-}
 
 /** Reads a message: into one buffer repeatedly, or in the chunks that the stream provides. */
 async function read(socket: WebSocketConnection, isByob: boolean): Promise<number> {
@@ -80,17 +63,10 @@ const server = serve({
 }, async (socket) => {
   const { pathname } = new URL(socket.request.url);
   const isText = pathname.endsWith("text");
-  before = peak = rss();
-  start = performance.now();
+  begin();
   const count = pathname.startsWith("/read")
     ? await send(socket, isText)
     : await read(socket, pathname.endsWith("byob"));
-  const seconds = (performance.now() - start) / 1000;
-  peak = Math.max(peak, rss());
-  console.log(
-    `${pathname} ${count} grew ${(peak - before).toFixed(1)} from ${before.toFixed(1)} at ${
-      Math.round(count / MIB / seconds)
-    }`,
-  );
+  end(pathname, count);
 });
 await server.finished;

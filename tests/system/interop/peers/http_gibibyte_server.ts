@@ -5,44 +5,16 @@
  * chunk of a stream belongs to the application, so the plain loop gives each chunk its own memory as well.
  */
 
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import { serve } from "../../../../mod.ts";
 import type { TcpAddr } from "../../../../mod.ts";
 import { listen } from "../../../../src/transport/mod.ts";
+import { begin, end, look, MIB } from "./growth.ts";
 
-const MIB = 1024 * 1024;
 const total = Number(process.argv[2]) * MIB;
 const PIECE = new Uint8Array(64 * 1024).map((_, i) => (i * 7 + (i >> 8)) & 0xff);
 const HEAD = new TextEncoder().encode(`HTTP/1.1 200 OK\r\nContent-Length: ${total}\r\n\r\n`);
 const DONE = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
-
-function rss(): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 1024;
-}
-
-let before = 0;
-let peak = 0;
-let start = 0;
-let seen = 0;
-
-function begin(): void {
-  before = peak = rss();
-  start = performance.now();
-}
-
-function look(count: number): void {
-  seen += count;
-  if (seen < 4 * MIB) return;
-  seen = 0;
-  peak = Math.max(peak, rss());
-}
-
-function end(count: number): void {
-  const seconds = (performance.now() - start) / 1000;
-  const growth = (peak - before).toFixed(1);
-  console.log(`moved ${count} grew ${growth} at ${Math.round(count / MIB / seconds)}`);
-}
 
 async function upload(request: Request): Promise<Response> {
   let count = 0;
@@ -50,7 +22,7 @@ async function upload(request: Request): Promise<Response> {
     count += chunk.length;
     look(chunk.length);
   }
-  end(count);
+  end("moved", count);
   return new Response("done");
 }
 
@@ -62,7 +34,7 @@ function download(): Response {
       count += PIECE.length;
       look(PIECE.length);
       if (count < total) return;
-      end(count);
+      end("moved", count);
       controller.close();
     },
   });
@@ -82,7 +54,7 @@ function serveHttp(): number {
   return (server.addr as TcpAddr).port;
 }
 
-/** Serves without HTTP: the first byte tells which way the others go. */
+/** Serves without HTTP: the first byte of the request tells whether the body is sent or received. */
 function servePlain(): number {
   const listener = listen({ hostname: "127.0.0.1", port: 0 }, {
     connection(transport) {
@@ -93,7 +65,7 @@ function servePlain(): number {
         while (count < total) {
           count += PIECE.length;
           look(PIECE.length);
-          if (count === total) end(count);
+          if (count === total) end("moved", count);
           if (!transport.write(PIECE)) return;
         }
       };
@@ -109,7 +81,7 @@ function servePlain(): number {
           count += last.length;
           look(last.length);
           if (count < total) return;
-          end(count);
+          end("moved", count);
           transport.write(DONE);
         },
         drain() {
