@@ -32,8 +32,6 @@ socket.on("data", (chunk) => {
 const [method, fields] = way === "up" ? ["POST", `Content-Length: ${total}\r\n`] : ["GET", ""];
 socket.write(`${method} / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${fields}\r\n`);
 if (way === "up") {
-  // The head comes alone, for a server that does not read it.
-  await new Promise((resolve) => setTimeout(resolve, 100));
   for (let i = 0; i < total / piece.length; i++) {
     if (!socket.write(piece)) await new Promise((resolve) => socket.once("drain", resolve));
   }
