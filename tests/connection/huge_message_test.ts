@@ -1,7 +1,7 @@
 import { connect, type WebSocketConnection } from "../../mod.ts";
 import { SharedMessage } from "../../src/connection/shared_message.ts";
 import { Opcode } from "../../src/protocol/opcode.ts";
-import { assert, assertEquals, test } from "../harness.ts";
+import { assert, assertEquals, delay, test } from "../harness.ts";
 import { join } from "../support/bytes.ts";
 import { makeSender } from "../support/make_sender.ts";
 import { turns } from "../support/open.ts";
@@ -112,7 +112,7 @@ for (const isTls of [false, true]) {
       if (typeof message === "string") {
         assertEquals(message, `${i}`);
       } else {
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await delay(10);
         const expected = new Uint8Array(1_000_000);
         for (let at = i; at < expected.length; at += 1000) expected[at] = i + 1;
         assertEquals(message.length, expected.length);

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { FrameInit } from "../../src/protocol/mod.ts";
 import { assert, assertEquals, assertRejects, canRun, onTestEnd, run, testIf } from "../harness.ts";
+import { streamOf } from "../support/streams.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -77,18 +78,8 @@ testIf(
   },
 );
 
-/** The stream codecs of a bundle. */
+/** The module that is bundled. */
 type Codecs = typeof import("../../src/browser/mod.ts");
-
-/** Returns a stream of these items. */
-function streamOf<Item>(items: readonly Item[]): ReadableStream<Item> {
-  return new ReadableStream({
-    start(controller) {
-      for (const item of items) controller.enqueue(item);
-      controller.close();
-    },
-  });
-}
 
 /** Sends frames through the codecs of a bundle, in chunks of `step` bytes, and returns the messages. */
 async function through(codecs: Codecs, frames: FrameInit[], step: number): Promise<unknown[]> {
