@@ -9,8 +9,8 @@ import type { RequestParts } from "./wire.ts";
  * The ways in which the victim echoes, each on its own port. `slow` takes a second for a message. Those of
  * the second line accept compression and send nothing; `busy` works 50 µs on a message. Those of the third
  * line have at most 10 connections: `sleeping` takes 20 s for a message, and `upgrade()` and `fetch()` of
- * `pending` do not end. `endless` answers a message `stream` with a stream that does not end, and `pipe` with
- * such messages.
+ * `pending` do not end. `endless` answers the message `stream` with a message that does not end, and any other with
+ * messages without end.
  */
 export type Form =
   | ("callbacks" | "await" | "pipe" | "slow" | "compressed" | "tls")

@@ -1,6 +1,7 @@
 /** Floods that must not keep the other clients and the timers waiting. */
 
 import { constants, deflateRawSync } from "node:zlib";
+import { pause } from "../attack.ts";
 import type { Attack, Context, Form } from "../attack.ts";
 import type { Attacker } from "../attacker.ts";
 import { attackClient } from "../hostile_server.ts";
@@ -19,6 +20,9 @@ const GARBAGE = 120;
  * grow by 102 to 114 MiB; text has a string for each array as well.
  */
 const GARBAGE_OF_BOMBS = 160;
+
+/** The growth that a flood may cause, in MiB. */
+const garbageOf = (name: string): number => name.includes("bombs") ? GARBAGE_OF_BOMBS : GARBAGE;
 
 /** The members that all attacks of this file have. */
 const FAIR = {
@@ -42,7 +46,7 @@ function flood(form: Form, name: string, bytes: () => Uint8Array, first?: Uint8A
   return {
     ...FAIR,
     name,
-    ...(name.includes("bombs") && { maxGrowth: GARBAGE_OF_BOMBS }),
+    maxGrowth: garbageOf(name),
     async run(context) {
       const peer = await context.open(form, { fields });
       if (first !== undefined) peer.write(first);
@@ -59,7 +63,7 @@ function floods(form: Form, count: number, name: string, bytes: () => Uint8Array
     name: `${name}, on ${count} connections, beside others: ${form}`,
     // For each connection up to 1 MiB of a message that has not been inflated to its end, another that is
     // unread, and input: two chunks of up to 512 KiB on Bun. They are counted in `heldBytes`.
-    maxGrowth: (name.includes("bombs") ? GARBAGE_OF_BOMBS : GARBAGE) + 6 * count,
+    maxGrowth: garbageOf(name) + 6 * count,
     maxHeld: 12 + 3 * count,
     async run(context) {
       const all = bytes();
@@ -103,7 +107,7 @@ function downloads(
         peer.readsFrames = false;
         return peer;
       });
-      await new Promise((resolve) => setTimeout(resolve, time(context)));
+      await pause(time(context));
       return peers.map((peer) => peer.isGone ? "dropped" : "served");
     },
   };
@@ -121,7 +125,7 @@ function fromServer(name: string, bytes: () => Uint8Array): Attack {
   return {
     ...FAIR,
     name: `client: ${name}, beside others`,
-    ...(name.includes("bombs") && { maxGrowth: GARBAGE_OF_BOMBS }),
+    maxGrowth: garbageOf(name),
     async run(context) {
       const { answer } = await attackClient(context, async (peer, head) => {
         peer.write(switching(head, "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
