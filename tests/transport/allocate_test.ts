@@ -7,7 +7,7 @@ for (const size of [0, 1, 4096, 1_000_000]) {
     assertEquals(Object.getPrototypeOf(bytes), Uint8Array.prototype);
     assertEquals([bytes.length, bytes.byteOffset, bytes.buffer.byteLength], [size, 0, size]);
     bytes.fill(1);
-    const other = allocate(size).fill(2);
-    assertEquals(bytes.includes(2) || other.includes(1), false);
+    allocate(size).fill(2);
+    assertEquals(bytes.includes(2), false);
   });
 }
