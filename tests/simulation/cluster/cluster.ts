@@ -293,7 +293,7 @@ export class Cluster implements Surroundings {
     });
   }
 
-  /** A node has a position of a topic. */
+  /** Notes that a node has the message at a position of a topic. */
   #note(node: ClusterNode, topic: string, position: Position): void {
     const log = this.#log(topic);
     const known = node.known.get(topic);

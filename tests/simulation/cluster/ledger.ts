@@ -196,7 +196,7 @@ export class KeptAccount implements Account {
     const { entries } = this.log;
     if (position.epoch === "") {
       const first = entries.findIndex((entry) =>
-        this.log.numberOf(entry.epoch) >= this.#epochsBefore
+        this.log.epochIndex(entry.epoch) >= this.#epochsBefore
       );
       this.#next = first === -1 ? entries.length : first;
       this.#isOpen = true;

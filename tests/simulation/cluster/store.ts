@@ -27,16 +27,16 @@ export class Log {
   }
 
   /** Returns the index of an epoch, or -1. */
-  numberOf(epoch: string): number {
+  epochIndex(epoch: string): number {
     return this.epochs.findIndex((other) => other.epoch === epoch);
   }
 
   /** Returns the index of the first entry after a position; `undefined` if its epoch is unknown. */
   indexAfter({ epoch, offset }: Position): number | undefined {
-    const number = this.numberOf(epoch);
+    const number = this.epochIndex(epoch);
     if (number === -1) return undefined;
     const index = this.entries.findIndex((entry) => {
-      const other = this.numberOf(entry.epoch);
+      const other = this.epochIndex(entry.epoch);
       return other > number || (other === number && entry.offset > offset);
     });
     return index === -1 ? this.entries.length : index;
