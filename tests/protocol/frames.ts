@@ -66,14 +66,14 @@ export const CHUNKINGS: readonly Chunking[] = ["whole", "byte by byte", "random 
 
 /** Returns copies of the bytes as chunks, which a decoder may overwrite. */
 export function* cut(bytes: Uint8Array, chunking: Chunking, seed = 1): Generator<Uint8Array> {
-  const next = random(seed);
-  const largest = Math.max(2, bytes.length / 4);
   if (chunking === "byte by byte") {
     // A buffer for each byte would take most of the time of a test.
     const copy = bytes.slice();
     for (let i = 0; i < bytes.length; i++) yield copy.subarray(i, i + 1);
     return;
   }
+  const next = random(seed);
+  const largest = Math.max(2, bytes.length / 4);
   for (let start = 0; start < bytes.length;) {
     const size = chunking === "whole"
       ? bytes.length
