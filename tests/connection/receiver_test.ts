@@ -67,7 +67,7 @@ class FakeCore {
   isTurnSpent = false;
   /** Whether the next turn is late. */
   isTurnLate = false;
-  /** How often the next turn need not come for a connection that had skipped its wait. */
+  /** How often the receiver has called `turn.release()`. */
   released = 0;
 
   readonly turn = {
