@@ -1,6 +1,6 @@
 /**
- * Measures what the counters of `server.stats` cost an echo that nothing asks about: this checkout and a copy
- * whose increments are removed run in turn, each in a process of its own, over a transport in memory.
+ * Measures what the counters of `server.stats` cost an echo if nothing reads them: this checkout and a copy
+ * without the increments run in turn, each in a process of its own, over a transport in memory.
  *
  * `deno run -A bench/counters.ts` or `bun bench/counters.ts`, with `--pairs N`.
  */
@@ -11,13 +11,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { runtime } from "./globals.ts";
 import { root } from "./processes.ts";
+import { median } from "./table.ts";
 
 /**
- * Connections, messages in flight on each, and the CPU time of a whole echo over TCP, in nanoseconds, of which
- * the cost is a part: a round number below those of the table in README.md.
+ * The number of connections, that of messages in flight on each, and the CPU time of a whole echo over TCP, in
+ * nanoseconds, for the relative cost: a round number below those of the table in README.md.
  */
 const LOADS = [[64, 1, 4000], [16, 64, 200]] as const;
+
+/** The number of measured messages, after as many to warm up. */
 const MESSAGES = 600_000;
 
 /** The statements that count an event of each message, chunk or write. */
@@ -114,26 +119,17 @@ function copyWithout(folder: string): number {
   return removed;
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
-}
-
-function option(name: string, standard: number): number {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? standard : Number(process.argv[at + 1]);
-}
-
 function main(): void {
-  const pairs = option("--pairs", 15);
+  const { values } = parseArgs({ options: { pairs: { type: "string", default: "15" } } });
+  const pairs = Number(values.pairs);
   const folder = mkdtempSync(join(tmpdir(), "counters-"));
   try {
     const removed = copyWithout(folder);
     if (removed < 6) throw new Error(`${removed} increments were found`);
     const self = fileURLToPath(import.meta.url);
-    const isDeno = "Deno" in globalThis;
     const run = (checkout: string, connections: number, inFlight: number) => {
       const args = [self, "child", checkout, `${connections}`, `${inFlight}`];
-      const all = isDeno ? ["run", "-A", "--no-check", ...args] : args;
+      const all = runtime === "deno" ? ["run", "-A", "--no-check", ...args] : args;
       const { stdout, stderr } = spawnSync(process.execPath, all, { encoding: "utf8" });
       const result = Number(stdout);
       if (!(result > 0)) throw new Error(stdout + stderr);
@@ -141,19 +137,19 @@ function main(): void {
     };
     console.log(`${removed} increments removed; CPU time a message, medians of ${pairs} pairs`);
     for (const [connections, inFlight, whole] of LOADS) {
-      const [counted, uncounted, delta]: number[][] = [[], [], []];
+      const counted: number[] = [];
+      const uncounted: number[] = [];
       for (let i = 0; i < pairs; i++) {
-        const first = i % 2 === 0 ? run(root, connections, inFlight) : 0;
-        const without = run(folder, connections, inFlight);
-        const withCounters = first || run(root, connections, inFlight);
-        counted!.push(withCounters);
-        uncounted!.push(without);
-        delta!.push(withCounters - without);
+        const measureCounted = () => void counted.push(run(root, connections, inFlight));
+        // Each of the two is the first in turn.
+        if (i % 2 === 0) measureCounted();
+        uncounted.push(run(folder, connections, inFlight));
+        if (i % 2 !== 0) measureCounted();
       }
-      const cost = median(delta!);
+      const cost = median(counted.map((time, i) => time - uncounted[i]!));
       console.log(
-        `${connections}x${inFlight}: with ${median(counted!).toFixed(0)} ns, without ` +
-          `${median(uncounted!).toFixed(0)} ns, difference ${cost.toFixed(1)} ns: ` +
+        `${connections}x${inFlight}: with ${median(counted).toFixed(0)} ns, without ` +
+          `${median(uncounted).toFixed(0)} ns, difference ${cost.toFixed(1)} ns: ` +
           `${(100 * cost / whole).toFixed(2)} % of a whole echo of ${whole} ns`,
       );
     }
