@@ -44,7 +44,7 @@ testIf(
       await ann.keyboard.up(key);
       return hasMoved;
     };
-    // At the left edge, the player moves to the right alone.
+    // If the player starts at the left edge, only the second key moves it.
     await moves("ArrowLeft");
     assert(await moves("KeyD"), "the player has moved");
 
