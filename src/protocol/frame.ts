@@ -174,7 +174,7 @@ export function checkControlLength(opcode: number, length: number): void {
   // RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less".
   if (length <= MAX_CONTROL_PAYLOAD || !isControl(opcode)) return;
   throw new ProtocolError(
-    `Cannot decode frame: control frame, ${named(opcode)}, of ${length} bytes and more, ` +
+    `Cannot decode frame: control frame, ${named(opcode)}, of at least ${length} bytes, ` +
       `at most ${MAX_CONTROL_PAYLOAD} are allowed`,
     "ERR_CONTROL_TOO_LONG",
   );

@@ -61,9 +61,9 @@ const violations: Violation[] = [
     ["7e", "7f"].map((length) => ({
       what: `a control frame of more than 125 bytes, ${first} ${length}`,
       bytes: `${first} ${length}`,
-      text: `control frame, opcode 0x${first[1]}, of ${
+      text: `control frame, opcode 0x${first[1]}, of at least ${
         length === "7e" ? 126 : 127
-      } bytes and more, at most 125 are allowed`,
+      } bytes, at most 125 are allowed`,
       code: "ERR_CONTROL_TOO_LONG",
     }))
   ),

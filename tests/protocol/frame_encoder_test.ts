@@ -176,7 +176,7 @@ test("FrameEncoder.writeFrame accepts a control payload of 125 bytes, and reject
       TypeError,
       `Cannot encode frame: control frame, opcode 0x${
         opcode.toString(16)
-      }, of 126 bytes and more, ` +
+      }, of at least 126 bytes, ` +
         "at most 125 are allowed",
     );
   }
