@@ -1,26 +1,16 @@
 import { decode, encodeBytes, encodeTopic } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
 import type { BrokerEvents } from "./broker.ts";
+import { consumerConfig, isStored, NatsReader, placeOf, takeStatus } from "./nats_consumer.ts";
+import type { StoredBytes } from "./nats_consumer.ts";
 import type { JetStream, NatsConnection, NatsMessage } from "./nats_types.ts";
 import type { History, Position, Publication } from "./types.ts";
-
-/** The interval at which JetStream reports that a consumer is idle, in milliseconds. */
-const IDLE_HEARTBEAT = 1000;
 
 /** The silence after which a consumer is replaced, in milliseconds. */
 const SILENCE = 3500;
 
 /** The timeout for an answer of JetStream, in milliseconds. */
 const TIMEOUT = 4000;
-
-/**
- * The maximum number of parts of a history that are read at the same time. A message of a part is requested
- * after the one before it, and each answer takes a turn of an event loop that may be busy.
- */
-const MAX_PARTS = 64;
-
-/** The least size of a part, in numbers of the stream. */
-const MIN_PART = 8;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -51,6 +41,7 @@ export class NatsStore {
   readonly #jetstream: JetStream;
   readonly #stream: string;
   readonly #prefix: string;
+  readonly #reader: NatsReader;
   readonly #followed = new Map<string, Followed>();
   #count = 0;
   /** The epoch of the stream when it was last described. */
@@ -63,6 +54,7 @@ export class NatsStore {
     this.#jetstream = jetstream;
     this.#stream = stream;
     this.#prefix = prefix;
+    this.#reader = new NatsReader(connection, (config) => this.#create(config));
   }
 
   /** Stores a message. JetStream uses its `id` for deduplication. */
@@ -95,7 +87,7 @@ export class NatsStore {
         Number.isSafeInteger(since.offset) && since.offset >= 0;
     const from = since?.offset ?? 0;
     const first = Math.max(from + 1, before.state.first_seq);
-    const publications = isSame ? await this.#readParts(topic, first, position, limit) : [];
+    const publications = isSame ? await this.#readUntil(topic, first, position, limit) : [];
     // Messages may have been dropped meanwhile, and the stream may be another one.
     const after = await this.#info();
     if (after.created !== before.created) {
@@ -113,40 +105,41 @@ export class NatsStore {
     };
   }
 
-  /** Reads messages up to a position. Each is a request, so parts are read at the same time. */
-  async #readParts(
+  /** Reads messages up to a position. */
+  async #readUntil(
     topic: string,
     first: number,
     { epoch, offset }: Position,
     limit: number,
   ): Promise<Publication[]> {
-    const count = limit === Infinity ? MAX_PARTS : 1;
-    const size = Math.max(MIN_PART, Math.ceil((offset - first + 1) / count));
-    const parts: Promise<Publication[]>[] = [];
-    for (let start = first; start <= offset; start += size) {
-      const end = Math.min(start + size - 1, offset);
-      parts.push(this.#readPart(topic, start, { epoch, offset: end }, limit));
-    }
-    return (await Promise.all(parts)).flat();
-  }
-
-  async #readPart(
-    topic: string,
-    first: number,
-    { epoch, offset }: Position,
-    limit: number,
-  ): Promise<Publication[]> {
+    if (first > offset || limit === 0) return [];
+    const stored = limit === Infinity
+      ? await this.#reader.read(this.#subjectOf(topic), first, offset, () => this.#inbox())
+      : await this.#readSome(topic, first, offset, limit);
     const publications: Publication[] = [];
-    for (let seq = first; seq <= offset && publications.length < limit;) {
-      const stored = await this.#next(topic, seq);
-      if (stored === undefined || stored.seq > offset) break;
-      const message = decode(stored.data);
-      if (message !== undefined) {
-        publications.push({ topic, data: message.data, position: { epoch, offset: stored.seq } });
-      }
-      seq = stored.seq + 1;
+    for (const { seq, data } of stored) {
+      const message = decode(data);
+      if (message === undefined) continue;
+      publications.push({ topic, data: message.data, position: { epoch, offset: seq } });
     }
     return publications;
+  }
+
+  /** Reads a limited number of messages, one after the other: a consumer would not stop by itself. */
+  async #readSome(
+    topic: string,
+    first: number,
+    last: number,
+    limit: number,
+  ): Promise<StoredBytes[]> {
+    const all: StoredBytes[] = [];
+    for (let seq = first; seq <= last && all.length < limit;) {
+      const stored = await this.#next(topic, seq);
+      if (stored === undefined || stored.seq > last) break;
+      all.push(stored);
+      seq = stored.seq + 1;
+    }
+    return all;
   }
 
   /** Starts to deliver new messages of a topic. */
@@ -186,6 +179,7 @@ export class NatsStore {
 
   /** Stops delivering all topics. */
   stop(): void {
+    this.#reader.stop();
     for (const topic of [...this.#followed.keys()]) this.unfollow(topic);
   }
 
@@ -251,55 +245,52 @@ export class NatsStore {
     followed.subscription?.unsubscribe();
     followed.delivered = 0;
     followed.early = [];
-    const subject = `${this.#prefix}.d.${crypto.randomUUID()}.${++this.#count}`;
+    const subject = this.#inbox();
     const subscription = this.#connection.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return events.error(error);
         if (followed.subscription !== subscription) return;
         followed.heardAt = performance.now();
-        if (followed.early === undefined) this.#take(topic, followed, message, events);
-        else if (isStored(message)) followed.early.push(message);
+        if (!isStored(message)) this.#takeStatus(topic, followed, message, events);
+        else if (followed.early === undefined) this.#take(topic, followed, message, events);
+        else followed.early.push(message);
       },
     });
     followed.subscription = subscription;
-    const config = {
-      deliver_subject: subject,
-      deliver_policy: "by_start_sequence",
-      opt_start_seq: last + 1,
-      filter_subject: this.#subjectOf(topic),
-      ack_policy: "none",
-      replay_policy: "instant",
-      idle_heartbeat: IDLE_HEARTBEAT * 1e6,
-      inactive_threshold: 30e9,
-      mem_storage: true,
-      num_replicas: 1,
-    };
-    const request = { stream_name: this.#stream, config };
-    await this.#ask(`CONSUMER.CREATE.${this.#stream}`, request);
+    await this.#create(consumerConfig(subject, this.#subjectOf(topic), last + 1));
     return subscription;
   }
 
-  /** Takes a message of the consumer. */
-  #take(topic: string, followed: Followed, message: NatsMessage, events: BrokerEvents): void {
-    if (!isStored(message)) {
-      // A heartbeat of an idle consumer, with the number of its last message.
-      const last = Number(message.headers?.get("Nats-Last-Consumer") ?? 0);
-      if (last > followed.delivered) this.#resume(topic, followed, events);
-      return;
+  /** Takes a message about the state of the consumer. */
+  #takeStatus(topic: string, followed: Followed, message: NatsMessage, events: BrokerEvents): void {
+    const last = takeStatus(this.#connection, message) ?? 0;
+    if (followed.early === undefined && last > followed.delivered) {
+      this.#resume(topic, followed, events);
     }
-    // $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
-    const tokens = message.reply!.split(".");
-    const [seq, delivered] = tokens.slice(tokens.length >= 11 ? 7 : 5).map(Number);
+  }
+
+  /** Takes a stored message of the consumer. */
+  #take(topic: string, followed: Followed, message: NatsMessage, events: BrokerEvents): void {
+    const { seq, delivered } = placeOf(message);
     if (delivered !== followed.delivered + 1) {
       this.#resume(topic, followed, events);
       return;
     }
     followed.delivered = delivered;
-    if (seq! <= followed.last) return;
-    followed.last = seq!;
+    if (seq <= followed.last) return;
+    followed.last = seq;
     const stored = decode(message.data);
     if (stored === undefined) return;
-    events.stored(topic, { ...stored, position: { epoch: followed.epoch, offset: seq! } });
+    events.stored(topic, { ...stored, position: { epoch: followed.epoch, offset: seq } });
+  }
+
+  /** Returns a new subject, on which a consumer delivers. */
+  #inbox(): string {
+    return `${this.#prefix}.d.${crypto.randomUUID()}.${++this.#count}`;
+  }
+
+  #create(config: object): Promise<unknown> {
+    return this.#ask(`CONSUMER.CREATE.${this.#stream}`, { stream_name: this.#stream, config });
   }
 
   #subjectOf(topic: string): string {
@@ -356,11 +347,11 @@ export class NatsStore {
     return state.subjects?.[subject] ?? 0;
   }
 
-  #next(topic: string, seq: number): Promise<{ seq: number; data: Uint8Array } | undefined> {
+  #next(topic: string, seq: number): Promise<StoredBytes | undefined> {
     return this.#get({ seq, next_by_subj: this.#subjectOf(topic) });
   }
 
-  async #get(what: object): Promise<{ seq: number; data: Uint8Array } | undefined> {
+  async #get(what: object): Promise<StoredBytes | undefined> {
     const answer = await this.#ask(`STREAM.MSG.GET.${this.#stream}`, what, 404) as {
       message?: { seq: number; data?: string };
     };
@@ -381,11 +372,6 @@ export class NatsStore {
     }
     return answer;
   }
-}
-
-/** Whether a message of a consumer is a stored one: others report that it is idle. */
-function isStored({ reply }: NatsMessage): boolean {
-  return reply?.startsWith("$JS.ACK.") === true;
 }
 
 /** Returns the stream's time of creation as digits: a stream that is created again gets another epoch. */

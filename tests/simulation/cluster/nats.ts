@@ -197,9 +197,10 @@ export class NatsServer implements BrokerServer {
         next: opt_start_seq,
         delivered: 0,
       };
+      const pending = this.#pending(consumer);
       this.#consumers.push(consumer);
       this.#pump(consumer);
-      return {};
+      return { num_pending: pending, delivered: { consumer_seq: 0 } };
     }
     throw new Error(`The model does not know ${subject}`);
   }
@@ -210,13 +211,19 @@ export class NatsServer implements BrokerServer {
     return counts;
   }
 
+  /** The number of messages that a consumer has not had. */
+  #pending({ next, filter }: Consumer): number {
+    return this.#messages.filter(({ seq, subject }) => seq >= next && subject === filter).length;
+  }
+
   /** Delivers what a consumer has not had, while its subject has a subscriber. */
   #pump(consumer: Consumer): void {
     if (!this.#subjects.has(consumer.subject)) return;
     for (const { seq, subject, data } of this.#messages) {
       if (seq < consumer.next || subject !== consumer.filter) continue;
       consumer.next = seq + 1;
-      const reply = `$JS.ACK.${STREAM}.c.1.${seq}.${++consumer.delivered}.0.0`;
+      const numbers = `${seq}.${++consumer.delivered}.0.${this.#pending(consumer)}`;
+      const reply = `$JS.ACK.${STREAM}.c.1.${numbers}`;
       this.publish(consumer.subject, data, reply);
     }
   }
@@ -226,7 +233,9 @@ export class NatsServer implements BrokerServer {
     this.#world.clock.after(1000, undefined, () => {
       this.#consumers = this.#consumers.filter(({ subject }) => this.#subjects.has(subject));
       for (const { subject, delivered } of this.#consumers) {
-        const headers = { get: () => String(delivered) };
+        const headers = {
+          get: (name: string) => name === "Nats-Last-Consumer" ? String(delivered) : "",
+        };
         this.publish(subject, new Uint8Array(0), undefined, headers);
       }
       this.#idle();
