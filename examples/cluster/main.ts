@@ -7,7 +7,7 @@ import { serve } from "@sluice/websocket";
 import { startBroker } from "./broker.ts";
 import { Child } from "./child.ts";
 
-/** Ends the example: until the server listens, by ending the process, and with it the children. */
+/** Ends the example: until all of it runs, by ending the process, and with it the children. */
 let stop: () => unknown = () => process.exit(0);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop());
 
@@ -16,12 +16,7 @@ if (broker === undefined) {
   console.error("The example needs a broker: install nats-server or redis-server (apt, brew).");
   process.exit(1);
 }
-const node = (name: string) => Child.ofScript("node.ts", [name, broker.kind, String(broker.port)]);
-const children: Record<string, Child> = {
-  "broker": broker.child,
-  "node 1": await node("node 1"),
-  "node 2": await node("node 2"),
-};
+const children: Record<string, Child> = { broker: broker.child };
 
 const FILES: Record<string, [file: string, contentType: string]> = {
   "/": ["page/index.html", "text/html; charset=utf-8"],
@@ -36,7 +31,7 @@ const server = serve({
   async fetch(request) {
     const { pathname } = new URL(request.url);
     if (pathname === "/nodes") {
-      const ports = ["node 1", "node 2"].map((name) => [name, children[name]!.port]);
+      const ports = ["node 1", "node 2"].map((name) => [name, children[name]?.port]);
       return Response.json({ broker: broker.kind, ports: Object.fromEntries(ports) });
     }
     const killed = decodeURIComponent(/^\/kill\/(.*)$/.exec(pathname)?.[1] ?? "");
@@ -55,6 +50,12 @@ const server = serve({
     });
   },
 }, {});
+
+for (const name of ["node 1", "node 2"]) {
+  // The page has another port than the nodes, so it is another origin to them.
+  const args = [name, broker.kind, String(broker.port), String(server.port)];
+  children[name] = await Child.ofScript("node.ts", args);
+}
 
 stop = () => server.shutdown({ reason: "The server is going away", deadline: 1000 });
 if (server.addr.transport === "tcp") {

@@ -1,4 +1,4 @@
-// One server of the cluster: `node.ts NAME NATS|Redis BROKER_PORT`. It prints its port.
+// One server of the cluster: `node.ts NAME NATS|Redis BROKER_PORT PAGE_PORT`. It prints its port.
 import process from "node:process";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { wsconnect } from "@nats-io/nats-core";
@@ -13,7 +13,7 @@ import {
 } from "@sluice/websocket/topics";
 import type { RedisClient, Relay } from "@sluice/websocket/topics";
 
-const [name, kind, brokerPort] = process.argv.slice(2);
+const [name, kind, brokerPort, pagePort] = process.argv.slice(2);
 
 /** Connects to the broker, as soon as it listens. The client connects again by itself. */
 async function connectRelay(): Promise<Relay> {
@@ -61,6 +61,7 @@ const server = serve(
     hostname: process.env.HOST || "localhost",
     port: Number(process.env.PORT),
     protocols: [TOPICS_PROTOCOL],
+    origins: ["localhost", "127.0.0.1"].map((host) => `http://${host}:${pagePort}`),
   },
   topicsHandler(rooms, { subscribe: (_socket, topic) => topic === "ticks" || topic === "news" }),
 );

@@ -171,7 +171,7 @@ export class ReconnectingFeed implements Feed {
     if (number === 0) return { type: "application", data };
     const topic = this.#names.get(number)!;
     const found = this.#topics.get(topic);
-    // The message was in flight when the client unsubscribed.
+    // The message was sent before the subscription began, or was in flight when the client unsubscribed.
     if (found === undefined) return undefined;
     const epoch = found.position?.epoch;
     if (offset === undefined || epoch === undefined) return { type: "message", topic, data };

@@ -78,7 +78,10 @@ export interface SubscribeOptions {
    * @default {undefined} The message is sent as it is.
    */
   encode?: (publication: Publication) => Message;
-  /** Called when the subscription begins, before its first message is sent. */
+  /**
+   * Called when the subscription begins, before its first message is sent. With a relay, messages that this
+   * node publishes to a topic that is not kept may be sent before it.
+   */
   onStart?: (start: SubscriptionStart) => void;
   /** Called with each gap, before the first message after the gap is sent. */
   onGap?: (gap: Gap) => void;

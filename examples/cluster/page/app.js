@@ -22,7 +22,7 @@ for (const [name, port] of Object.entries(ports)) {
   const section = element("section", "", document.querySelector("#nodes"));
   element("h2", `A client of ${name}`, section);
   const status = element("p", "connecting", section);
-  const sums = element("p", "", section);
+  const sums = element("p", "no ticks yet", section);
   const log = element("ol", "", section);
   const received = {};
   let lost = 0;
@@ -44,6 +44,6 @@ for (const [name, port] of Object.entries(ports)) {
       received[from] = (received[from] ?? 0) + 1;
     } else say(event.data);
     const counts = Object.entries(received).map(([from, count]) => `${count} ticks of ${from}`);
-    sums.textContent = `${counts.sort().join(", ")}, ${lost} lost`;
+    if (counts.length > 0) sums.textContent = `${counts.sort().join(", ")}, ${lost} lost`;
   });
 }

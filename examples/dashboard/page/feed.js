@@ -31,6 +31,8 @@ export function openFeed(url, topics, onEvent) {
       }
       const [, number, offset, text] = /^(\d+)(?: (\d+))?\n([^]*)$/.exec(data);
       const topic = names.get(Number(number));
+      // It was sent before the subscription began, or after it ended.
+      if (topic === undefined) return;
       onEvent({ topic, data: text });
       if (offset) positions.get(topic).offset = offset;
     };
