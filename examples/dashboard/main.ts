@@ -59,7 +59,7 @@ const publishing = setInterval(() => {
   }
 }, 20);
 
-/** A client that reads a message every 20 ms, and tells the pages how old its prices are. */
+/** A client that reads a message every 5 ms, and tells the pages how old its prices are. */
 async function beSlow(): Promise<void> {
   const socket = await connect(`ws://127.0.0.1:${server.port}/`, { protocols: [TOPICS_PROTOCOL] });
   await socket.send(JSON.stringify({ subscribe: "prices" }));
@@ -73,7 +73,7 @@ async function beSlow(): Promise<void> {
       received++;
       feed.publish("slow client", JSON.stringify({ received, missed, age: Date.now() - at }));
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 beSlow().catch((error) => console.error(error));

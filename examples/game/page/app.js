@@ -171,11 +171,11 @@ function draw() {
     context.fillStyle = style.getPropertyValue("--text");
     context.font = `${14 * scale}px system-ui`;
     context.textAlign = "center";
-    context.fillText(
-      players.get(id)?.name ?? "",
-      x,
-      y < 60 + 14 * scale ? y + 36 + 14 * scale : y - 38,
-    );
+    const name = players.get(id)?.name ?? "";
+    // Within the field, at its edges too.
+    const half = context.measureText(name).width / 2 + 8;
+    const center = Math.min(Math.max(x, half), canvas.width - half);
+    context.fillText(name, center, y < 60 + 14 * scale ? y + 36 + 14 * scale : y - 38);
   }
   requestAnimationFrame(draw);
 }
