@@ -18,7 +18,7 @@ const WARM_UP = 64;
  * The largest growth of live memory on and off the runtime's heap, after garbage collection, and the
  * largest `heldBytes` of the connections, in MiB. Bun reads up to 512 KiB at once, Deno 256 KiB.
  */
-const [GROWTH, HELD] = runtime === "deno" ? [4, 2] : [6, 4];
+const [GROWTH, HELD] = runtime === "deno" ? [2, 2] : [4, 4];
 /** The largest growth of the process, in MiB, including memory that the allocators keep. */
 const RSS = 16;
 /** How many MiB the kernel's buffers may take in both directions. */
