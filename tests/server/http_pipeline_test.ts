@@ -123,7 +123,7 @@ for (const leaves of [false, true]) {
     let answered = 0;
     const errors = start(peer, () => {
       answered++;
-      block(0.5);
+      block(0.2);
       return Promise.resolve(new Response("Hello"));
     });
     const before = Promise.withResolvers<number>();

@@ -34,6 +34,9 @@ const blocks = typescript.filter(({ attributes }) =>
   attributes.length === 0 || attributes.includes(runtime)
 );
 
+/** The ports of the blocks. */
+const PORT = /\b(?:808\d|9090)\b/g;
+
 /** Writes files into a new folder, in which the names of the package resolve as in the checkout. */
 function folderOf(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), "docs-"));
@@ -72,11 +75,14 @@ testIf(canCheck, "the code blocks of the documents type-check", async () => {
   assertEquals([code, code === 0 ? "" : stdout + stderr], [0, ""]);
 });
 
-/** Starts a block as a process. Port 8080 is `port`, and 8081 another one. */
+/** Starts a block as a process. Port 8080 is `port`, and each other port a free one. */
 async function start({ code }: Block, port: number): Promise<Child> {
-  const second = code.includes("8081") ? await freePort() : 0;
+  const ports = new Map([["8080", port]]);
+  for (const [named] of code.matchAll(PORT)) {
+    if (!ports.has(named)) ports.set(named, await freePort());
+  }
   const source = code.replaceAll("localhost:80", "127.0.0.1:80")
-    .replaceAll("8080", `${port}`).replaceAll("8081", `${second}`);
+    .replaceAll(PORT, (named) => `${ports.get(named)}`);
   const path = join(folderOf({ "main.ts": source }), "main.ts");
   const args = runtime === "deno"
     ? ["run", "-A", "--no-check", "--config", join(root, "deno.json")]
