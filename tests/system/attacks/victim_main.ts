@@ -2,8 +2,8 @@
 // line of JSON each, and answers each with a line.
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { collectGarbage } from "../../support/garbage.ts";
 import type { ConnectOrder, VictimLimits } from "./attack.ts";
+import { Heap } from "./heap.ts";
 import { DEFAULT_LIMITS, startVictim } from "./victim.ts";
 
 /** An order to the victim. */
@@ -17,6 +17,7 @@ const limits: VictimLimits = Object.assign(
   { pingInterval: 30_000, pongTimeout: 20_000 },
   DEFAULT_LIMITS,
 );
+const heap = new Heap();
 const victim = startVictim(limits);
 
 /** The period of a timer whose delay is measured, in milliseconds, and its largest delay so far. */
@@ -39,9 +40,7 @@ async function obey(order: Order): Promise<unknown> {
     lateness = 0;
     return most;
   }
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  return heap.collect();
 }
 
 console.log(JSON.stringify({ ports: victim.ports, limits }));
