@@ -116,8 +116,18 @@ const FIELDS = [
   "Connection: Keep-Alive, x",
   "X: y",
   "X:",
+  "x: z",
+  "X:\t \tspace  inside\t \t",
+  "X: obs\xe9text\xff",
+  "X: a, b,, c",
+  'X: "a\\"b\r\nX: c',
+  "!#$%&'*+-.^_`|~09aZ: token",
   "Expect: 100-continue",
   "Cookie: a=b",
+  "cookie: c=d",
+  "Content-Type: text/plain",
+  // More than Node's parser collects before it reports them.
+  Array.from({ length: 40 }, (_, i) => `N${i % 7}: ${i}`).join("\r\n"),
 ];
 const START_LINES = [
   "GET / HTTP/1.1",
@@ -130,6 +140,11 @@ const START_LINES = [
   "GET / HTTP/1.0",
   "\r\nPOST / HTTP/1.1",
   "HEAD / HTTP/1.1",
+  "PATCH /a/../b?c#d HTTP/1.1",
+  "M-SEARCH * HTTP/1.1",
+  "get / HTTP/1.1",
+  "GET /%00%zz HTTP/1.1",
+  "GET / HTTP/1.2",
 ];
 
 /** Returns one to four requests after each other. */
@@ -154,7 +169,7 @@ function request(random: Random): string {
     fields.push(`Content-Length: ${body.length}`);
   }
   if (random.once(12)) fields.push(random.pick(FRAMINGS));
-  if (random.once(4)) fields.push(random.pick(FIELDS));
+  for (let count = random.small(4); count > 0; count--) fields.push(random.pick(FIELDS));
   if (random.once(3)) fields.reverse();
   const start = random.pick(START_LINES);
   return `${start}\r\n${fields.join("\r\n")}\r\n\r\n${body}`;

@@ -29,5 +29,12 @@ export interface NodeParserClass {
 /** The module has no types. */
 const specifier: string = "node:_http_common";
 
+const common = await import(specifier) as {
+  HTTPParser: NodeParserClass;
+  methods: readonly string[];
+};
+
 /** Node's parser. */
-export const { HTTPParser } = await import(specifier) as { HTTPParser: NodeParserClass };
+export const { HTTPParser } = common;
+/** The methods that it knows. Its callback gives their index. */
+export const { methods } = common;

@@ -5,46 +5,95 @@ import { RequestBodyDecoder, requestBodyLength } from "../../src/http/request_bo
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
 import { join, latin1 } from "../support/bytes.ts";
 import { damageBody, pipeline } from "./body_arbitraries.ts";
-import { HTTPParser } from "./node_http.ts";
+import { HTTPParser, methods } from "./node_http.ts";
 import { Random } from "./random.ts";
 import { ensure, pieces } from "./target.ts";
 import type { Target } from "./target.ts";
 
-/**
- * Errors of Node's parser for requests that are valid, with the reason.
- *
- * - HPE_INVALID_METHOD: it knows a list of methods, and RFC 9110 §9.1 allows any token.
- * - HPE_INVALID_VERSION: it knows HTTP/1.0 and 1.1, and RFC 9110 §2.5 requires to accept later ones.
- * - HPE_INVALID_URL, HPE_INVALID_CONSTANT: it parses a request-target further than its characters.
- * - HPE_INVALID_CHUNK_SIZE: it refuses whitespace in front of a chunk extension, which RFC 9112 §7.1.1
- *   requires to accept.
- * - HPE_STRICT: it refuses whitespace and quotes in extensions that the same grammar allows.
- */
-const STRICTER_NODE: ReadonlySet<string> = new Set([
-  "HPE_INVALID_METHOD",
-  "HPE_INVALID_VERSION",
-  "HPE_INVALID_URL",
-  "HPE_INVALID_CONSTANT",
-  "HPE_INVALID_CHUNK_SIZE",
-  "HPE_STRICT",
-]);
-
-/** Errors for fields in a trailer section, where they have no meaning and are dropped here. */
-const TRAILER_ERRORS: ReadonlySet<string> = new Set([
-  "HPE_INVALID_TRANSFER_ENCODING",
-  "HPE_INVALID_CONTENT_LENGTH",
-  "HPE_UNEXPECTED_CONTENT_LENGTH",
-]);
-
-const LENGTH_AND_TAB = /content-length:[ \t]*\d+ *\t/i;
-const CONNECTION_AND_TAB = /connection:[^\r]*\t/i;
-
 /** A request as a parser has read it. */
 interface Message {
-  isChunked: boolean;
+  method: string;
   target: string;
+  version: string;
+  /** The fields in their order: names in lower case, and values. */
+  fields: (readonly [name: string, value: string])[];
   body: string;
 }
+
+/** Whether the body of a request is chunked. */
+function isChunked({ fields }: Message): boolean {
+  return fields.some(([name]) => name === "transfer-encoding");
+}
+
+/** A reason for which Node's parser refuses a request that is valid. */
+interface Disagreement {
+  code: string;
+  why: string;
+  /** Whether it is the reason for this request, which is in these bytes. */
+  holds(message: Message, bytes: string): boolean;
+}
+
+/**
+ * All disagreements. Whatever requests both parsers accept, they read alike: method, target, version, each
+ * field and the body.
+ */
+const DISAGREEMENTS: readonly Disagreement[] = [
+  {
+    code: "HPE_INVALID_METHOD",
+    why: "it knows a list of methods; RFC 9110 §9.1 allows any token",
+    holds: ({ method }) => !methods.includes(method),
+  },
+  {
+    code: "HPE_INVALID_CONSTANT",
+    why: "as the line before, if the method begins like one of the list",
+    holds: ({ method }) => !methods.includes(method),
+  },
+  {
+    code: "HPE_INVALID_VERSION",
+    why: "it knows HTTP/1.0 and 1.1; RFC 9110 §2.5 requires to accept later minor versions",
+    holds: ({ version }) => !["1.0", "1.1"].includes(version),
+  },
+  {
+    code: "HPE_INVALID_URL",
+    why: "it parses the target as a URL; here that is up to the application",
+    holds: ({ target }) => target !== "/" && target !== "*",
+  },
+  {
+    code: "HPE_INVALID_CHUNK_SIZE",
+    why: "it takes no whitespace before a chunk extension; RFC 9112 §7.1.1 requires to accept it",
+    holds: (message, bytes) => isChunked(message) && /[0-9a-f][ \t]+;/i.test(bytes),
+  },
+  {
+    code: "HPE_STRICT",
+    why: "it takes fewer characters in a chunk extension than RFC 9112 §7.1.1",
+    holds: (message) => isChunked(message),
+  },
+  {
+    code: "HPE_INVALID_TRANSFER_ENCODING",
+    why: "it interprets fields of a trailer section; RFC 9112 §7.1.2 lets a recipient discard them",
+    holds: (message) => isChunked(message),
+  },
+  {
+    code: "HPE_INVALID_CONTENT_LENGTH",
+    why: "it interprets fields of a trailer section; RFC 9112 §7.1.2 lets a recipient discard them",
+    holds: (message) => isChunked(message),
+  },
+  {
+    code: "HPE_UNEXPECTED_CONTENT_LENGTH",
+    why: "it interprets fields of a trailer section; RFC 9112 §7.1.2 lets a recipient discard them",
+    holds: (message) => isChunked(message),
+  },
+  {
+    code: "HPE_INVALID_CONTENT_LENGTH",
+    why: "it takes no tab after a length; RFC 9110 §5.5 counts it as whitespace around the value",
+    holds: (_message, bytes) => /content-length:[ \t]*\d+ *\t/i.test(bytes),
+  },
+  {
+    code: "HPE_CLOSED_CONNECTION",
+    why: "it takes no tab after keep-alive, and so ends the connection of an HTTP/1.0 request",
+    holds: (_message, bytes) => /connection:[^\r]*\t/i.test(bytes),
+  },
+];
 
 /** The requests of a connection, and how it has ended. */
 interface Reading {
@@ -81,19 +130,14 @@ export const pipelines: Target = {
     for (const [i, message] of ours.messages.entries()) {
       const other = theirs.messages[i];
       if (other === undefined) {
-        const isExplained = STRICTER_NODE.has(theirs.end) ||
-          (message.isChunked && TRAILER_ERRORS.has(theirs.end)) ||
-          // It takes no tab after a length, which RFC 9110 §5.5 counts as whitespace around the value.
-          (theirs.end === "HPE_INVALID_CONTENT_LENGTH" && LENGTH_AND_TAB.test(text(bytes))) ||
-          // Nor after the option keep-alive, so that it ends the connection of an HTTP/1.0 request.
-          (theirs.end === "HPE_CLOSED_CONNECTION" && CONNECTION_AND_TAB.test(text(bytes)));
+        const isExplained = DISAGREEMENTS.some(({ code, holds }) =>
+          code === theirs.end && holds(message, text(bytes))
+        );
         ensure(isExplained, () => `${JSON.stringify(message)}, Node: ${theirs.end}`);
         return `Node refuses: ${theirs.end}`;
       }
-      ensure(
-        message.target === other.target && message.body === other.body,
-        () => `${JSON.stringify(message)}, Node: ${JSON.stringify(other)}`,
-      );
+      const [mine, its] = [JSON.stringify(message), JSON.stringify(other)];
+      ensure(mine === its, () => `${mine}, Node: ${its}`);
     }
     if (theirs.messages.length > ours.messages.length) {
       const isStricter = ours.end !== "open";
@@ -114,9 +158,11 @@ function read(bytes: Uint8Array, cut: number): Reading {
   let body = "";
   /** Ends a request. Returns whether the connection persists. */
   const finish = () => {
-    const isChunked = parser.head!.headers.has("transfer-encoding");
-    messages.push({ isChunked, target: parser.head!.target, body });
-    const persists = isPersistent(parser.head!);
+    const head = parser.head!;
+    const { method, target, minorVersion, headers } = head;
+    const fields = Array.from(headers.entries(), lowerCased);
+    messages.push({ method, target, version: `1.${minorVersion}`, fields, body });
+    const persists = isPersistent(head);
     parser = new RequestHeadParser({ allowHttp10: true });
     decoder = undefined;
     body = "";
@@ -150,29 +196,48 @@ function read(bytes: Uint8Array, cut: number): Reading {
 
 function readByNode(bytes: Uint8Array): Reading {
   const messages: Message[] = [];
-  let [target, body] = ["", ""];
+  let next: Message = { method: "", target: "", version: "", fields: [], body: "" };
   /** Whether the head is complete: then `kOnHeaders` gives trailers, on Bun with the target again. */
   let hasHead = false;
   const parser = new HTTPParser();
   parser.initialize(HTTPParser.REQUEST, {}, 0, 0);
-  parser[HTTPParser.kOnHeaders] = (_headers: unknown, url: string) => {
-    if (!hasHead) target += url;
+  const takeFields = (list: readonly string[]) => {
+    for (let i = 0; i < list.length; i += 2) next.fields.push(lowerCased([list[i]!, list[i + 1]!]));
   };
-  parser[HTTPParser.kOnHeadersComplete] = (...values: unknown[]) => {
-    const url = values[4] as string | null | undefined;
-    if (url) target += url;
+  // Called for each 31 or 32 fields of a head, and for trailers.
+  parser[HTTPParser.kOnHeaders] = (list: readonly string[], url: string) => {
+    if (hasHead) return;
+    takeFields(list);
+    next.target += url;
+  };
+  parser[HTTPParser.kOnHeadersComplete] = (
+    major: number,
+    minor: number,
+    list: readonly string[] | undefined,
+    method: number,
+    url: string | null | undefined,
+  ) => {
+    takeFields(list ?? []);
+    next.version = `${major}.${minor}`;
+    next.method = methods[method] ?? `number ${method}`;
+    next.target += url ?? "";
     hasHead = true;
     return 0;
   };
   parser[HTTPParser.kOnBody] = (data: Uint8Array) => {
-    body += text(data);
+    next.body += text(data);
   };
   parser[HTTPParser.kOnMessageComplete] = () => {
-    messages.push({ isChunked: false, target, body });
-    [target, body, hasHead] = ["", "", false];
+    messages.push(next);
+    next = { method: "", target: "", version: "", fields: [], body: "" };
+    hasHead = false;
   };
   const result = parser.execute(Buffer.from(bytes));
   return { messages, end: typeof result === "number" ? "open" : result.code };
+}
+
+function lowerCased([name, value]: readonly [string, string]): readonly [string, string] {
+  return [name.toLowerCase(), value];
 }
 
 function text(bytes: Uint8Array): string {
