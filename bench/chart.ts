@@ -1,14 +1,13 @@
-// Draws the chart of docs/benchmarks.md: `bun bench/chart.ts DENO.json BUN.json >docs/benchmarks.svg`,
-// with the files that `--json` has written.
-import { readFileSync } from "node:fs";
-import process from "node:process";
+/** The chart of docs/benchmarks.md: the rate of the server, divided by that of the runtime's own. */
 import type { Facts } from "./machine.ts";
 import type { Measured } from "./report.ts";
 import { median } from "./table.ts";
 
-/** The part of a report that the chart uses. */
-interface Report {
+/** The part of the reports of a runtime that is shown. */
+export interface Report {
   machine: Facts;
+  rounds: number;
+  seconds: number;
   loads: Measured[];
 }
 
@@ -29,7 +28,8 @@ function ratioToX(ratio: number): number {
   return LEFT + (WIDTH - LEFT - RIGHT) * Math.log2(shown / LEAST) / Math.log2(MOST / LEAST);
 }
 
-function label({ connections, inFlight, size }: Measured["load"]): string {
+/** The name of an echo load for people. */
+export function label({ connections, inFlight, size }: Measured["load"]): string {
   const unit = size >= 2 ** 20
     ? `${size / 2 ** 20} MiB`
     : size >= 1024
@@ -50,7 +50,8 @@ function ratioOf(report: Report, name: string): number | undefined {
   return ours.length === 0 || native.length === 0 ? undefined : median(ours) / median(native);
 }
 
-function draw(reports: readonly [name: string, report: Report][]): string {
+/** Draws the chart as an SVG image. */
+export function draw(reports: readonly [name: string, report: Report][]): string {
   const loads = reports[0]![1].loads.filter(({ load }) => load.group === "binary");
   const height = TOP + loads.length * GROUP + 30;
   const parts: string[] = [];
@@ -103,14 +104,3 @@ function draw(reports: readonly [name: string, report: Report][]): string {
     `aria-label="${title}"><style>${style}\n  </style>\n` +
     `<text class="title" x="${LEFT}" y="18">${title}</text>\n${parts.join("\n")}\n</svg>\n`;
 }
-
-const files = process.argv.slice(2);
-if (files.length !== 2) {
-  console.error("Usage: chart.ts DENO.json BUN.json");
-  process.exit(2);
-}
-const reports = files.map((file): [string, Report] => {
-  const report: Report = JSON.parse(readFileSync(file, "utf8"));
-  return [report.machine.runtime!, report];
-});
-console.log(draw(reports).trimEnd());

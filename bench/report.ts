@@ -22,7 +22,7 @@ function isValue(result: Result | undefined): result is Result {
 }
 
 /** The ratio of the medians of a field, and the spread of the ratios of each round. */
-function ratio(
+export function ratio(
   of: Rounds = [],
   to: Rounds = [],
   field: "value" | "cpuPerUnit" = "value",

@@ -1,0 +1,123 @@
+// Writes the tables of docs/benchmarks.md and its chart: `bun bench/page.ts FILE.json ...`, with the files
+// that `--json` has written, of both runtimes. Loads of several files of a runtime are joined.
+import { readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { draw, label } from "./chart.ts";
+import type { Report } from "./chart.ts";
+import { ratio } from "./report.ts";
+import type { Measured, Rounds } from "./report.ts";
+import { median, short, table } from "./table.ts";
+
+const BEGIN = "<!-- The tables begin: bench/page.ts writes them. -->";
+const END = "<!-- The tables end. -->";
+const NAMES: Record<string, string> = { deno: "Deno", bun: "Bun" };
+
+const files = process.argv.slice(2);
+if (files.length < 2) {
+  console.error("Usage: page.ts DENO.json BUN.json ...");
+  process.exit(2);
+}
+
+const reports = new Map<string, Report>();
+for (const file of files) {
+  const report: Report = JSON.parse(readFileSync(file, "utf8"));
+  const runtime = report.machine.runtime!;
+  const earlier = reports.get(runtime);
+  if (earlier === undefined) reports.set(runtime, report);
+  else earlier.loads.push(...report.loads);
+}
+
+const all = ["deno", "bun"].map((name): [string, Report] => {
+  const report = reports.get(name);
+  if (report === undefined) throw new Error(`No file is a report of ${NAMES[name]}`);
+  return [name, report];
+});
+
+/** The median of a field of the rounds that did not fail. */
+function middle(rounds: Rounds = [], field: "value" | "cpuPerUnit" | "p99"): string {
+  const some = rounds.flatMap((result) => result?.[field] ?? []);
+  if (some.length === 0) return "";
+  const value = median(some);
+  if (field === "p99") return value < 1 ? `${short(value * 1000)} µs` : `${short(value)} ms`;
+  return field === "value" ? short(value) : `${short(value)} µs`;
+}
+
+const ofGroup = ({ loads }: Report, group: string): Measured[] =>
+  loads.filter(({ load }) => load.group === group);
+
+/** The echo with callbacks, beside the native server and the limit. */
+function echoes(report: Report): string {
+  const rows = ofGroup(report, "binary").map(({ load, peers: { ours, native, limit } }) => [
+    label(load),
+    middle(ours, "value"),
+    ratio(ours, native),
+    ratio(ours, limit),
+    middle(ours, "cpuPerUnit"),
+    ratio(native, ours, "cpuPerUnit"),
+    middle(ours, "p99"),
+    middle(native, "p99"),
+  ]);
+  const header = ["load", "messages/s", "/ native", "/ limit", "CPU", "native's CPU / ours"];
+  return table([...header, "p99", "native's p99"], rows);
+}
+
+/** Every other way to receive and to hold messages, divided by callbacks. */
+function forms(report: Report): string {
+  const names = ["ours-await", "ours-batches", "ours-pipe", "ours-owned", "ours-borrowed"];
+  const rows = ofGroup(report, "binary").map((measured) => {
+    const { load, peers } = measured;
+    const text = report.loads.find((other) => other.load.name === `${load.name}-ascii`);
+    return [
+      label(load),
+      ...names.map((name) => ratio(peers[name], peers.ours).replace(/ .*/, "")),
+      ratio(text?.peers.ours, peers.ours).replace(/ .*/, ""),
+    ];
+  });
+  const header = ["load", "`for await`", "`batches()`", "`pipeTo`", "`owned`", "`borrowed`"];
+  return table([...header, "text"], rows);
+}
+
+/** What is no binary echo. */
+function others(): string {
+  const loads = new Map(
+    all.flatMap(([, report]) => [...ofGroup(report, "other"), ...ofGroup(report, "http")])
+      .map(({ load }) => [load.name, load]),
+  );
+  const rows = [...loads.values()].map(({ name, unit }) => [
+    name,
+    unit,
+    ...all.flatMap(([, report]) => {
+      const peers = report.loads.find(({ load }) => load.name === name)?.peers ?? {};
+      return [
+        middle(peers.ours, "value"),
+        ratio(peers.ours, peers.native),
+        ratio(peers.native, peers.ours, "cpuPerUnit").replace(/ .*/, ""),
+      ];
+    }),
+  ]);
+  const header = all.flatMap(([name]) => [NAMES[name]!, "/ native", "native's CPU / ours"]);
+  return table(["load", "unit", ...header], rows);
+}
+
+const machine = all[0]![1].machine;
+const text = [
+  BEGIN,
+  ...all.flatMap(([name, report]) => [
+    `## ${NAMES[name]} ${report.machine[name]}`,
+    `Echo with callbacks, binary. ${report.rounds} rounds of ${report.seconds} s.`,
+    echoes(report),
+    "Rates divided by those of callbacks with binary messages:",
+    forms(report),
+  ]),
+  "## Other loads",
+  others(),
+  `Measured on ${machine.CPU}, ${machine.OS}.`,
+  END,
+].join("\n\n");
+
+const page = new URL("../docs/benchmarks.md", import.meta.url);
+const before = readFileSync(page, "utf8");
+const [from, to] = [before.indexOf(BEGIN), before.indexOf(END)];
+if (from < 0 || to < from) throw new Error(`docs/benchmarks.md must have "${BEGIN}" and "${END}"`);
+writeFileSync(page, before.slice(0, from) + text + before.slice(to + END.length));
+writeFileSync(new URL("../docs/benchmarks.svg", import.meta.url), draw(all));
