@@ -223,7 +223,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Returns the messages in their order, as arrays of all unread messages: faster than a loop over the
    * connection if the messages are short, and slower than callbacks. Apart from that it is the same loop. An
-   * array has at most `incomingMaxMessages` + 1 messages.
+   * array has all messages of what was read last, even if these are more than `incomingMaxMessages`. It has
+   * no more when its memory usage, with 512 bytes a message, is four times `incomingHighWaterMark` or a
+   * quarter of `maxConnectionMemory`.
    *
    * @example
    * ```ts

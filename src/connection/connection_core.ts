@@ -318,8 +318,8 @@ export class ConnectionCore<Socket extends WritableTarget>
     }
     if (!this.isIdle) return;
     // The replies to all messages of a turn are queued: no need to wait for a quiet microtask.
-    this.sender.flush();
-    if (this.#account !== undefined) this.updateMemoryUsage();
+    this.sender.scheduleFlush();
+    if (this.#account !== undefined || this.sender.queuedBytes > 0) this.updateMemoryUsage();
   }
 
   /** Receiver: the time for received data in one event-loop turn, of all connections. */

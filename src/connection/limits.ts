@@ -49,7 +49,8 @@ export interface Limits {
    */
   incomingHighWaterMark: number;
   /**
-   * The high-water mark of the unread messages, as a number of messages.
+   * The high-water mark of the unread messages, as a number of messages. An array of `batches()` may have
+   * more: those of a chunk that has been read.
    *
    * @default {16}
    */

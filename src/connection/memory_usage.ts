@@ -13,63 +13,130 @@ export const PART_OVERHEAD = 512;
  */
 export const SHORT_COPY = 64;
 
-/** The size of a buffer, in bytes, from which on {@linkcode pinsTooMuch} may return true. */
+/** The size of a buffer, in bytes, from which on its unread views may be replaced by copies. */
 const MIN_PINNED = 4096;
-/** The multiple of the messages' bytes that their buffer may have. */
+/** The multiple of the views' bytes that their buffer may have. */
 const MAX_PINNED = 4;
 
-/** The part of a queue that is used here. */
-type Messages = Pick<readonly Message[], "length" | "at">;
-
-/**
- * Returns the memory usage of a queue of messages, in bytes. Characters count twice: a string with one
- * that is not Latin-1 takes two bytes for each. A view counts with all of the chunk that it is cut from,
- * once for consecutive views of the same chunk.
- *
- * @param copiedUpTo The largest binary message that is known to be a copy, in bytes.
- */
-export function bytesOf(queue: Messages, copiedUpTo = 0): number {
-  const { length } = queue;
-  let bytes = length * PART_OVERHEAD;
-  let last: ArrayBufferLike | undefined;
-  for (let i = 0; i < length; i++) {
-    const message = queue.at(i)!;
-    if (typeof message === "string") {
-      bytes += 2 * message.length;
-    } else if (message.length <= copiedUpTo) {
-      bytes += message.length;
-    } else if (message.buffer !== last) {
-      last = message.buffer;
-      bytes += last.byteLength;
-    }
-  }
-  return bytes;
+/** A chunk of which unread messages are views. */
+interface Chunk {
+  /** Its size, in bytes; if the messages have been copied out of it, that of the copies. */
+  size: number;
+  /** The number of the unread views. */
+  views: number;
+  /** The bytes of the unread views. */
+  bytes: number;
+  isCopied: boolean;
 }
 
 /**
- * Returns whether the newest binary messages of a queue are a small part of the chunk that they keep in
- * memory.
+ * The memory usage of a queue of unread messages. It is updated with each message that enters or leaves the
+ * queue, without a look at the others.
  *
- * @param copiedUpTo The largest binary message that is known to be a copy, in bytes.
- * @returns Their buffer, or `undefined`.
+ * Characters count twice: a string with one that is not Latin-1 takes two bytes for each. A view counts with
+ * all of the chunk that it is cut from, once for consecutive views of the same chunk, until the last of them
+ * has left.
  */
-export function pinsTooMuch(queue: Messages, copiedUpTo: number): ArrayBufferLike | undefined {
-  let buffer: ArrayBufferLike | undefined;
-  let bytes = 0;
-  let size = Infinity;
-  for (let i = queue.length - 1; i >= 0; i--) {
-    const message = queue.at(i)!;
-    if (typeof message === "string" || message.length <= copiedUpTo) continue;
-    // To read `buffer` takes as long as to make a view: as few times as possible.
-    const { buffer: own } = message;
-    if (buffer === undefined) {
-      buffer = own;
-      size = buffer.byteLength;
-      if (size < MIN_PINNED) return undefined;
-    }
-    if (own !== buffer) break;
-    bytes += message.length;
-    if (bytes * MAX_PINNED >= size) return undefined;
+export class UnreadUsage {
+  /** The memory usage, in bytes. */
+  bytes = 0;
+  readonly #copiedUpTo: number;
+  /** The chunks of the unread views, the oldest first. */
+  #chunks: Chunk[] = [];
+  /** The array or the buffer of the newest chunk, to recognize its next view. */
+  #newest: object | undefined;
+
+  /** @param copiedUpTo The largest binary message that is known to be a copy, in bytes. */
+  constructor(copiedUpTo = 0) {
+    this.#copiedUpTo = copiedUpTo;
   }
-  return buffer;
+
+  /** Whether the newest views are a small part of the chunk that they keep in memory. */
+  get isWasteful(): boolean {
+    const chunk = this.#chunks.at(-1);
+    return chunk !== undefined && !chunk.isCopied && chunk.size >= MIN_PINNED &&
+      chunk.bytes * MAX_PINNED < chunk.size;
+  }
+
+  /** The number of the newest views of the same chunk. */
+  get newestViews(): number {
+    return this.#chunks.at(-1)?.views ?? 0;
+  }
+
+  /** Whether a message may be a view of a chunk. */
+  isView(message: Message): message is Exclude<Message, string> {
+    return typeof message !== "string" && message.length > this.#copiedUpTo;
+  }
+
+  /**
+   * Counts a message that enters the queue.
+   *
+   * @param chunk The array that the message is a view of, if it is known: to ask a view for its buffer takes
+   * as long as to create it.
+   */
+  add(message: Message, chunk?: Uint8Array): void {
+    this.bytes += PART_OVERHEAD;
+    if (this.isView(message)) this.#addView(message, chunk);
+    else this.bytes += sizeOf(message);
+  }
+
+  /** The oldest message leaves the queue. */
+  removeOldest(message: Message): void {
+    this.bytes -= PART_OVERHEAD;
+    if (!this.isView(message)) this.bytes -= sizeOf(message);
+    else if (this.#removeView(this.#chunks[0]!, message)) this.#chunks.shift();
+    if (this.#chunks.length === 0) this.#newest = undefined;
+  }
+
+  /** The newest message leaves the queue. */
+  removeNewest(message: Message): void {
+    this.bytes -= PART_OVERHEAD;
+    if (!this.isView(message)) this.bytes -= sizeOf(message);
+    else if (this.#removeView(this.#chunks.at(-1)!, message)) this.#chunks.pop();
+    this.#newest = undefined;
+  }
+
+  /** All messages leave the queue. */
+  clear(): void {
+    this.bytes = 0;
+    this.#chunks = [];
+    this.#newest = undefined;
+  }
+
+  /** The newest views have been replaced by copies. */
+  copied(): void {
+    const chunk = this.#chunks.at(-1)!;
+    this.bytes -= chunk.size - chunk.bytes;
+    chunk.size = chunk.bytes;
+    chunk.isCopied = true;
+    this.#newest = undefined;
+  }
+
+  #addView(message: Exclude<Message, string>, array: Uint8Array | undefined): void {
+    const key = array ?? message.buffer;
+    let chunk = this.#chunks.at(-1);
+    if (chunk === undefined || key !== this.#newest) {
+      const size = (array ?? message).buffer.byteLength;
+      this.bytes += size;
+      chunk = { size, views: 0, bytes: 0, isCopied: false };
+      this.#chunks.push(chunk);
+      this.#newest = key;
+    }
+    chunk.views++;
+    chunk.bytes += message.length;
+  }
+
+  /** @returns Whether it was the last view of the chunk. */
+  #removeView(chunk: Chunk, { length }: Message): boolean {
+    chunk.bytes -= length;
+    const isLast = --chunk.views === 0;
+    const freed = isLast ? chunk.size : chunk.isCopied ? length : 0;
+    chunk.size -= freed;
+    this.bytes -= freed;
+    return isLast;
+  }
+}
+
+function sizeOf(message: Message): number {
+  return typeof message === "string" ? 2 * message.length : message.length;
 }

@@ -11,11 +11,8 @@ export class MessageBatches implements AsyncIterableIterator<Message[], undefine
 
   /** Iterator: all unread messages, or if there are none, those that are received next. */
   next(): Promise<IteratorResult<Message[], undefined>> {
-    const queue = this.#queue;
-    const first = queue.poll();
-    if (first !== undefined) return Promise.resolve(this.#batch(first));
-    // The other messages of the chunk are in the queue when the promise has resolved.
-    return queue.wait().then((result) => result.done ? result : this.#batch(result.value));
+    const value = this.#queue.pollAll();
+    return value === undefined ? this.#queue.waitForAll() : Promise.resolve({ value, done: false });
   }
 
   /** Iterator: the caller leaves the loop. */
@@ -26,11 +23,5 @@ export class MessageBatches implements AsyncIterableIterator<Message[], undefine
   /** Iterator: itself. */
   [Symbol.asyncIterator](): this {
     return this;
-  }
-
-  #batch(first: Message): IteratorYieldResult<Message[]> {
-    const value = this.#queue.takeAll();
-    value.unshift(first);
-    return { done: false, value };
   }
 }

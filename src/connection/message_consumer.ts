@@ -39,9 +39,10 @@ export interface MessageConsumer<Socket = unknown> {
   /**
    * Takes a message.
    *
+   * @param chunk The array that the message is a view of, if it is known.
    * @returns Whether there is room for more.
    */
-  message(message: Message, connection: ConsumedConnection<Socket>): boolean;
+  message(message: Message, connection: ConsumedConnection<Socket>, chunk?: Uint8Array): boolean;
   /** The application waits for the end of the connection: it replies to no message any more. */
   release?(): void;
   /** A chunk has been decoded to its end: frees it, if unread messages would keep it in memory. */

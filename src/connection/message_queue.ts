@@ -1,14 +1,13 @@
 import type { Limits } from "./limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { AsyncQueue } from "../util/async_queue.ts";
-import { bytesOf, PART_OVERHEAD, pinsTooMuch } from "./memory_usage.ts";
+import { PART_OVERHEAD, UnreadUsage } from "./memory_usage.ts";
 import type { ConsumedConnection, MessageConsumer } from "./message_consumer.ts";
 
 /** The memory usage at which `lookAhead()` ends, in multiples of the high-water mark. */
 export const LOOK_AHEAD = 4;
-
-/** With more messages than this, they are counted again when an eighth of them has changed. */
-const MAX_COUNTED = 256;
+/** The part of `maxConnectionMemory` that an array of messages may take. */
+const BATCH_PART = 1 / 4;
 
 /**
  * The unread messages of a connection, for consumers that pull: `for await` loops, and the stream
@@ -22,10 +21,10 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   /** Whether a caller may still process the last message. */
   #isBusy = false;
   #isCut = false;
-  readonly #copiedUpTo: number;
-  /** The memory usage when the messages were last counted, and what they were then. */
-  #counted: { usage: number; length: number; bytes: number } | undefined;
+  readonly #usage: UnreadUsage;
   #isLookingAhead = false;
+  /** Whether a caller wants all messages at once. */
+  #isGathering = false;
 
   /** @param copiedUpTo The largest binary message that is no view of a chunk, in bytes. */
   constructor(
@@ -34,7 +33,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     copiedUpTo = 0,
   ) {
     super();
-    this.#copiedUpTo = copiedUpTo;
+    this.#usage = new UnreadUsage(copiedUpTo);
     this.#connection = connection;
     this.#limits = limits;
   }
@@ -42,8 +41,12 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   /** Whether the queue is at its high-water mark. */
   get isFull(): boolean {
     const { incomingMaxMessages, incomingHighWaterMark } = this.#limits;
-    if (this.#isLookingAhead) return this.#mostUsage >= LOOK_AHEAD * incomingHighWaterMark;
-    return this.length >= incomingMaxMessages || this.#bytes >= incomingHighWaterMark;
+    if (this.length < incomingMaxMessages && this.#bytes < incomingHighWaterMark) return false;
+    if (!this.#isLookingAhead && !this.#isGathering) return true;
+    const most = LOOK_AHEAD * incomingHighWaterMark;
+    const { maxConnectionMemory } = this.#limits;
+    const room = this.#isGathering ? Math.min(most, maxConnectionMemory * BATCH_PART) : most;
+    return this.#mostUsage >= room;
   }
 
   /**
@@ -66,28 +69,20 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
 
   /** The memory usage of the queue, in bytes. */
   get memoryUsage(): number {
-    const count = this.length;
-    if (count === 0) return 0;
-    if (count <= MAX_COUNTED) return bytesOf(this, this.#copiedUpTo);
-    let counted = this.#counted;
-    if (counted === undefined || Math.abs(count - counted.length) > count / 8) {
-      const usage = bytesOf(this, this.#copiedUpTo);
-      counted = this.#counted = { usage, length: count, bytes: this.#bytes };
-    }
-    const more = 2 * (this.#bytes - counted.bytes) + (count - counted.length) * PART_OVERHEAD;
-    return Math.max(counted.usage + more, count * PART_OVERHEAD);
+    return this.#usage.bytes;
   }
 
   /** Copies the newest messages if they keep a much larger chunk in memory. */
   compact(): void {
-    const buffer = this.length === 0 ? undefined : pinsTooMuch(this, this.#copiedUpTo);
-    if (buffer === undefined) return;
-    for (let i = this.length - 1; i >= 0; i--) {
+    if (!this.#usage.isWasteful) return;
+    let left = this.#usage.newestViews;
+    for (let i = this.length - 1; left > 0; i--) {
       const message = this.at(i)!;
-      if (typeof message !== "string" && message.buffer === buffer) {
-        this.replace(i, message.slice());
-      }
+      if (!this.#usage.isView(message)) continue;
+      this.replace(i, message.slice());
+      left--;
     }
+    this.#usage.copied();
   }
 
   /** An upper bound of the memory usage. */
@@ -101,11 +96,11 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
   }
 
   /** Takes a received message; returns whether there is room for more. */
-  message(message: Message, connection: ConsumedConnection): boolean {
+  message(message: Message, connection: ConsumedConnection, chunk?: Uint8Array): boolean {
     // After our Close frame the peer is not slowed down: the first message without room and all later ones
     // are dropped, so that the queue has the first messages without a gap.
-    this.#isCut ||= this.isFull && !connection.isOpen;
-    if (!this.#isCut) this.push(message);
+    if (!connection.isOpen) this.#isCut ||= this.isFull;
+    if (!this.#isCut) this.push(message, chunk);
     return !this.isFull;
   }
 
@@ -114,23 +109,28 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     this.#isBusy = false;
   }
 
-  /** Adds a message. */
-  override push(message: Message): boolean {
-    const isTaken = super.push(message);
-    if (isTaken) this.#isBusy = true;
-    else this.#bytes += message.length;
-    return isTaken;
+  /** Adds a message. `chunk` is the array that it is a view of, if it is known. */
+  override push(message: Message, chunk?: Uint8Array): boolean {
+    if (super.push(message)) return this.#isBusy = true;
+    this.#bytes += message.length;
+    this.#usage.add(message, chunk);
+    return false;
   }
 
   /** Removes and returns all messages. */
   override takeAll(): Message[] {
     this.#bytes = 0;
+    this.#usage.clear();
     return super.takeAll();
   }
 
   /** Drops the newest messages until the memory usage is at most `most`, in bytes. */
   drop(most: number): void {
-    while (this.length > 0 && this.memoryUsage > most) this.#bytes -= this.pop()!.length;
+    while (this.length > 0 && this.#usage.bytes > most) {
+      const message = this.pop()!;
+      this.#bytes -= message.length;
+      this.#usage.removeNewest(message);
+    }
   }
 
   /** Removes and returns the oldest message; `undefined` if there is none, even after more input. */
@@ -141,9 +141,41 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
       this.#connection.onIdle(); // May add messages at once.
     }
     const message = super.poll();
-    this.#isBusy = message !== undefined;
-    if (message !== undefined) this.#bytes -= message.length;
+    if (message === undefined) {
+      this.#isBusy = false;
+      return undefined;
+    }
+    this.#isBusy = true;
+    this.#bytes -= message.length;
+    this.#usage.removeOldest(message);
     return message;
+  }
+
+  /**
+   * Removes and returns all messages, with as many of the pending input as an array may have; `undefined` if
+   * there is none.
+   */
+  pollAll(): Message[] | undefined {
+    this.#isLookingAhead = false;
+    this.#isGathering = true;
+    // Not idle before the messages in the queue have been processed.
+    this.#isBusy = this.length > 0;
+    this.#connection.onIdle();
+    this.#isGathering = false;
+    this.#isBusy = this.length > 0;
+    return this.#isBusy ? this.takeAll() : undefined;
+  }
+
+  /** Waits for all messages that are received next; for a caller to whom `pollAll()` has returned none. */
+  async waitForAll(): Promise<IteratorResult<Message[], undefined>> {
+    this.#isGathering = true;
+    const result = await this.wait();
+    this.#isGathering = false;
+    if (result.done) return result;
+    // The other messages of the chunk are in the queue now.
+    const value = this.takeAll();
+    value.unshift(result.value);
+    return { value, done: false };
   }
 
   /** Leaves the loop. Unread messages wait for the next one. */

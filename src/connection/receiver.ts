@@ -250,7 +250,7 @@ export class Receiver implements FrameSink {
     const size = end - start;
     if (size > this.#maxWholeSize) return this.#enqueueFrame(first, bytes, start, end);
     if ((this.#turn.work -= 1 + (size >>> 12)) < 0) this.#look();
-    this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo));
+    this.#deliver(wholeMessage(first === 0x81, bytes, start, end, this.#copyUpTo), bytes);
   }
 
   #enqueueFrame(first: 0x81 | 0x82, bytes: Uint8Array, start: number, end: number): void {
@@ -297,12 +297,12 @@ export class Receiver implements FrameSink {
     this.#cancelWait = undefined;
   }
 
-  #deliver(message: Message): void {
+  #deliver(message: Message, chunk?: Uint8Array): void {
     const core = this.#core;
     if (core.isClosed) return;
     this.#counters.messagesReceived++;
     // After our Close frame, to wait for a slow consumer would keep the peer's Close from us.
-    if (!core.consumer.message(message, core) && core.isOpen) this.#pauseDecoding();
+    if (!core.consumer.message(message, core, chunk) && core.isOpen) this.#pauseDecoding();
     if (this.#overwrites) overwrite(message);
   }
 

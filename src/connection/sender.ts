@@ -295,12 +295,12 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     this.#write();
   }
 
-  /** Ends `cork()`, and writes when the other connections have processed what they received just now. */
+  /** Writes, and ends `cork()`, when the other connections have processed what they received just now. */
   scheduleFlush(): void {
     if (this.#isGrouped) return;
     const length = this.queuedBytes;
     if (length === 0 || length > SHORT || this.#writing !== undefined) return this.uncork();
-    this.#isGrouped = true;
+    this.#isGrouped = this.#isCorked = true;
     uncorkAfterTurn(this);
   }
 

@@ -9,14 +9,15 @@ import { afterMicrotasks, afterTurn } from "../transport/event_loop.ts";
 // |                                     | connections have processed theirs         |                      |
 // | while the consumer is idle, from    | after 8 microtasks in which no connection | flushAfterQuiet      |
 // | a timer or a broadcast              | has sent anything                         |                      |
-// | while the consumer processes a      | when it asks for the next message, or at  | flushAfterMicrotasks |
-// | message, after an await             | the latest when no microtask is left      |                      |
+// | while the consumer processes a      | when it asks for the next message and     | uncorkAfterTurn      |
+// | message, after an await             | there is none; as in the first row        |                      |
+// |                                     | at the latest when no microtask is left   | flushAfterMicrotasks |
 // | more than 64 KiB                    | at once                                   | Sender itself        |
 //
 // The first is for many peers that send short messages at the same moment: a kernel that wakes their
 // processes one right after the other takes less time for it. The second is for a loop that awaits each
 // `send()`: its messages share one write. The third is for a `for await` loop. Its request for
-// the next message writes all replies together; this fallback is for a loop that awaits something else first.
+// the next message writes all replies together; the last row is for a loop that awaits something else first.
 
 /** The sender of one connection, as this scheduler sees it. */
 export interface ScheduledSender {

@@ -1,5 +1,5 @@
 import { PerMessageDeflate } from "../../src/extensions/permessage_deflate.ts";
-import { bytesOf, PART_OVERHEAD, pinsTooMuch } from "../../src/connection/memory_usage.ts";
+import { PART_OVERHEAD, UnreadUsage } from "../../src/connection/memory_usage.ts";
 import { assert, assertEquals, deadline, delay, test } from "../harness.ts";
 import { randomBytes } from "../protocol/frames.ts";
 import { deflated } from "../support/deflate.ts";
@@ -17,30 +17,94 @@ function next(size: number) {
   return { first: First.Continuation, payload: new Uint8Array(size) };
 }
 
-test("bytesOf counts an object for each message, two bytes a character, and a chunk once", () => {
-  assertEquals(bytesOf([]), 0);
-  assertEquals(bytesOf(["", ""]), 2 * PART_OVERHEAD);
-  assertEquals(bytesOf(["abc", "de"]), 2 * PART_OVERHEAD + 10);
-  assertEquals(bytesOf([new Uint8Array(64)]), PART_OVERHEAD + 64);
+/** The usage of a queue of messages. */
+function usageOf(messages: (string | Uint8Array<ArrayBuffer>)[], copiedUpTo?: number): UnreadUsage {
+  const usage = new UnreadUsage(copiedUpTo);
+  for (const message of messages) usage.add(message);
+  return usage;
+}
+
+test("UnreadUsage counts an object for each message, two bytes a character, and a chunk once", () => {
+  assertEquals(usageOf([]).bytes, 0);
+  assertEquals(usageOf(["", ""]).bytes, 2 * PART_OVERHEAD);
+  assertEquals(usageOf(["abc", "de"]).bytes, 2 * PART_OVERHEAD + 10);
+  assertEquals(usageOf([new Uint8Array(64)]).bytes, PART_OVERHEAD + 64);
   const chunk = new Uint8Array(10_000);
   const views = [chunk.subarray(0, 100), chunk.subarray(100, 300)];
-  assertEquals(bytesOf(views), 2 * PART_OVERHEAD + 10_000);
+  assertEquals(usageOf(views).bytes, 2 * PART_OVERHEAD + 10_000);
   const short = [chunk.subarray(0, 1), chunk.subarray(1, 65)];
-  assertEquals(bytesOf(short), 2 * PART_OVERHEAD + 10_000, "short views keep the chunk as well");
-  assertEquals(bytesOf(short, 64), 2 * PART_OVERHEAD + 65, "short copies do not");
+  assertEquals(
+    usageOf(short).bytes,
+    2 * PART_OVERHEAD + 10_000,
+    "short views keep the chunk as well",
+  );
+  assertEquals(usageOf(short, 64).bytes, 2 * PART_OVERHEAD + 65, "short copies do not");
 });
 
-test("pinsTooMuch finds messages that are a small part of the chunk that they keep", () => {
+test("UnreadUsage counts a chunk until its last view has left, at either end of the queue", () => {
+  const first = new Uint8Array(1000);
+  const second = new Uint8Array(2000);
+  const messages = [
+    first.subarray(0, 10),
+    "text",
+    first.subarray(10, 30),
+    second.subarray(0, 10),
+    second.subarray(10, 20),
+  ];
+  const usage = usageOf(messages);
+  const overhead = (count: number) => count * PART_OVERHEAD;
+  assertEquals(usage.bytes, overhead(5) + 8 + 3000);
+  usage.removeOldest(messages[0]!);
+  assertEquals(usage.bytes, overhead(4) + 8 + 3000);
+  usage.removeNewest(messages[4]!);
+  assertEquals(usage.bytes, overhead(3) + 8 + 3000);
+  usage.removeOldest(messages[1]!);
+  usage.removeOldest(messages[2]!);
+  assertEquals(usage.bytes, overhead(1) + 2000);
+  usage.removeNewest(messages[3]!);
+  assertEquals(usage.bytes, 0);
+  usage.add(second);
+  assertEquals(usage.bytes, overhead(1) + 2000, "a chunk that has left counts again");
+  usage.clear();
+  assertEquals(usage.bytes, 0);
+});
+
+test("UnreadUsage recognizes a chunk by the array that a view is cut from", () => {
+  const chunk = new Uint8Array(new ArrayBuffer(5000), 10, 3000);
+  const usage = new UnreadUsage();
+  usage.add(chunk.subarray(0, 100), chunk);
+  usage.add(chunk.subarray(100, 200), chunk);
+  assertEquals(usage.bytes, 2 * PART_OVERHEAD + 5000);
+  usage.add(chunk, new Uint8Array(700));
+  assertEquals(usage.bytes, 3 * PART_OVERHEAD + 5700);
+});
+
+test("UnreadUsage finds messages that are a small part of the chunk that they keep", () => {
   const chunk = new Uint8Array(10_000);
   const view = (length: number) => chunk.subarray(0, length);
   const other = new Uint8Array(10_000);
-  assertEquals(pinsTooMuch([], 0), undefined);
-  assertEquals(pinsTooMuch(["text", view(10), "text"], 0), chunk.buffer);
-  assertEquals(pinsTooMuch([other, view(1000), view(1400)], 0), chunk.buffer);
-  assertEquals(pinsTooMuch([view(1000), view(1500)], 0), undefined, "a quarter of it");
-  assertEquals(pinsTooMuch([new Uint8Array(4000).subarray(0, 1)], 0), undefined, "a small chunk");
-  assertEquals(pinsTooMuch([view(10), view(65)], 64), chunk.buffer);
-  assertEquals(pinsTooMuch([view(10)], 64), undefined, "copies");
+  const isWasteful = (...args: Parameters<typeof usageOf>) => usageOf(...args).isWasteful;
+  assertEquals(isWasteful([]), false);
+  assertEquals(isWasteful(["text", view(10), "text"]), true);
+  assertEquals(isWasteful([other, view(1000), view(1400)]), true);
+  assertEquals(isWasteful([view(1000), view(1500)]), false, "a quarter of it");
+  assertEquals(isWasteful([new Uint8Array(4000).subarray(0, 1)]), false, "a small chunk");
+  assertEquals(isWasteful([view(10), view(65)], 64), true);
+  assertEquals(isWasteful([view(10)], 64), false, "copies");
+});
+
+test("UnreadUsage counts copies, and no chunk, after the newest views have been copied", () => {
+  const messages = [
+    new Uint8Array(500),
+    ...[10, 30].map((n) => new Uint8Array(9000).subarray(0, n)),
+  ];
+  const usage = usageOf(messages);
+  assertEquals([usage.isWasteful, usage.newestViews], [true, 1]);
+  usage.copied();
+  assertEquals(usage.isWasteful, false);
+  assertEquals(usage.bytes, 3 * PART_OVERHEAD + 500 + 9000 + 30);
+  for (const message of messages) usage.removeOldest(message);
+  assertEquals(usage.bytes, 0);
 });
 
 test("short messages that wait do not keep the chunk that they came in", async () => {

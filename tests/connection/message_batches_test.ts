@@ -1,3 +1,5 @@
+import type { Limits } from "../../src/connection/limits.ts";
+import { PART_OVERHEAD } from "../../src/connection/memory_usage.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { open, turns } from "../support/open.ts";
 import { closeFrame, textFrame } from "../support/memory_peer.ts";
@@ -15,8 +17,12 @@ test("batches() returns all messages that came together, and waits for the next 
   assertEquals(await batches.next(), { done: false, value: ["d", "e"] });
 });
 
-test("batches() loses and reorders nothing, within the bounds of the queue", async () => {
-  const limits = { incomingMaxMessages: 4 };
+/** Reads all batches of messages that are sent together; resolves to their sizes. */
+async function sizesOf(
+  all: string[],
+  limits: Partial<Limits>,
+  pause: () => Promise<void> = () => turns(1),
+): Promise<number[]> {
   const { socket, peer } = open({ limits });
   const received: unknown[] = [];
   const sizes: number[] = [];
@@ -24,16 +30,64 @@ test("batches() loses and reorders nothing, within the bounds of the queue", asy
     for await (const messages of socket.batches()) {
       received.push(...messages);
       sizes.push(messages.length);
-      await turns(1);
+      await pause();
     }
   })();
-  const all = Array.from({ length: 100 }, (_, n) => `${n}`);
   peer.send(...all.map(textFrame));
   await turns(200);
   peer.send(closeFrame());
   await Promise.all([reading, peer.end()]);
-  assertEquals(received, all);
-  assert(sizes.every((size) => size <= 5), `${sizes}`);
+  assertEquals(received, all, "in order, and complete");
+  return sizes;
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
+
+test("batches() returns all messages of one read, though the queue has room for fewer", async () => {
+  assertEquals(await sizesOf(numbers(100), { incomingMaxMessages: 4 }), [100]);
+});
+
+test("batches() returns the pending rest of a chunk, to a loop that comes late, with the queue", async () => {
+  const { socket, peer } = open({ limits: { incomingMaxMessages: 4 } });
+  const all = numbers(50);
+  peer.send(...all.map(textFrame));
+  await turns();
+  assertEquals(await socket.batches().next(), { done: false, value: all });
+});
+
+test("batches() takes no more memory for an array than four marks, or a quarter of the most", async () => {
+  const room = 20 * PART_OVERHEAD;
+  const bounds = [{ incomingHighWaterMark: room / 4 }, { maxConnectionMemory: 4 * room }];
+  for (const limits of bounds) {
+    const sizes = await sizesOf(numbers(200), { incomingMaxMessages: 4, ...limits });
+    assert(sizes.length >= 10 && sizes.every((size) => size <= 21), `${sizes}`);
+  }
+});
+
+test("batches() has no more unread messages than incomingMaxMessages while its loop is busy", async () => {
+  const { socket, peer } = open({ limits: { incomingMaxMessages: 4 } });
+  const batches = socket.batches();
+  const first = batches.next();
+  peer.send(textFrame("first"));
+  assertEquals((await first).value, ["first"]);
+  peer.send(...numbers(100).map(textFrame));
+  await turns();
+  assert(socket.heldBytes < 8 * PART_OVERHEAD, `${socket.heldBytes}`);
+  assertEquals((await batches.next()).value, numbers(100));
+});
+
+test("batches() sends the replies to a whole array before the answer to a Close behind it", async () => {
+  const { socket, peer } = open({ limits: { incomingMaxMessages: 2 } });
+  const reading = (async () => {
+    for await (const messages of socket.batches()) {
+      await turns(1);
+      for (const message of messages) socket.send(message);
+    }
+  })();
+  peer.send(...numbers(10).map(textFrame), closeFrame(1000));
+  await peer.end();
+  await reading;
+  assertEquals(peer.words, [...numbers(10).map((word) => `text ${word}`), "close 1000"]);
 });
 
 test("leaving batches() keeps the unread messages for the next loop", async () => {
