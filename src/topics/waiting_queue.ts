@@ -1,4 +1,5 @@
 import { GapCount } from "./gap_count.ts";
+import { MessageRun, runOf } from "./message_run.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
 import type { Publication, WhenSlow } from "./types.ts";
 
@@ -20,11 +21,12 @@ export type Added = "waiting" | "dropped" | "full";
 export class WaitingQueue {
   readonly #policy: WhenSlow;
   readonly #max: number;
-  /** Messages without objects of their own: many peers may be slow, with the same messages. */
-  #items: (SharedMessage | Publication)[] = [];
+  /** Runs of messages that queues share: many peers may be slow, with the same messages. */
+  #items: (SharedMessage | Publication | MessageRun)[] = [];
   #head = 0;
-  /** The number of messages removed from the front of `#items`: a message's number is this and its index. */
-  #removed = 0;
+  #length = 0;
+  /** The number of the first message: how many were removed before it. */
+  #first = 0;
   /** The numbers of missing messages, by the number of the message after them. */
   #gaps: Map<number, GapCount> | undefined;
   /** For `"latest"`: the keys of the messages, and the numbers of the messages by key. */
@@ -42,13 +44,13 @@ export class WaitingQueue {
 
   /** The number of messages. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#length;
   }
 
   /** Adds kept messages. The queue must be empty. */
   replay(publications: Publication[]): void {
-    for (const publication of publications) this.#items.push(publication);
-    this.#replayed = publications.length;
+    this.#items.push(new MessageRun({ messages: publications, room: 0 }, 0, publications.length));
+    this.#replayed = this.#length = publications.length;
   }
 
   /**
@@ -59,7 +61,7 @@ export class WaitingQueue {
   add(message: SharedMessage | Publication, key: unknown): { added: Added; displaced: number } {
     const same = this.#byKey?.get(key);
     if (same !== undefined) {
-      this.#items[same - this.#removed] = message;
+      this.#items[same - this.#first + this.#head] = message;
       const gap = this.#gapBefore(same);
       gap.addSlow(1);
       // The new message comes after what is missing at the end, although it is sent earlier.
@@ -79,7 +81,7 @@ export class WaitingQueue {
     const { gap: missing } = this.shift()!;
     const gap = this.length === 0
       ? this.#gapAtEnd ??= new GapCount()
-      : this.#gapBefore(this.#removed + this.#head);
+      : this.#gapBefore(this.#first);
     gap.addSlow(1);
     if (missing !== undefined) gap.add(missing);
     this.#push(message, key);
@@ -98,18 +100,19 @@ export class WaitingQueue {
 
   /** Removes and returns the oldest message. */
   shift(): Waiting | undefined {
-    const message = this.#items[this.#head];
-    if (message === undefined) return undefined;
-    const number = this.#removed + this.#head;
+    if (this.#length === 0) return undefined;
+    const item = this.#items[this.#head]!;
+    const message = item instanceof MessageRun ? item.shift() : item;
+    const number = this.#first++;
     const gap = this.#gaps?.get(number);
     this.#gaps?.delete(number);
     if (this.#keys !== undefined) this.#byKey!.delete(this.#keys[this.#head]);
-    this.#head++;
+    this.#length--;
     if (this.#replayed > 0) this.#replayed--;
-    if (this.length === 0 || (this.#head > 256 && this.#head * 2 > this.#items.length)) {
+    if (!(item instanceof MessageRun) || item.isEmpty) this.#head++;
+    if (this.#length === 0 || (this.#head > 256 && this.#head * 2 > this.#items.length)) {
       this.#items = this.#items.slice(this.#head);
       this.#keys = this.#keys?.slice(this.#head);
-      this.#removed += this.#head;
       this.#head = 0;
     }
     return { message, gap };
@@ -123,13 +126,17 @@ export class WaitingQueue {
   }
 
   #push(message: SharedMessage | Publication, key: unknown): void {
-    const number = this.#removed + this.#items.length;
+    const number = this.#first + this.#length++;
     const gap = this.takeGapAtEnd();
     if (gap !== undefined) (this.#gaps ??= new Map()).set(number, gap);
-    this.#items.push(message);
-    if (this.#policy !== "latest") return;
-    (this.#keys ??= []).push(key);
-    (this.#byKey ??= new Map()).set(key, number);
+    if (this.#policy === "latest") {
+      this.#items.push(message);
+      (this.#keys ??= []).push(key);
+      (this.#byKey ??= new Map()).set(key, number);
+      return;
+    }
+    const last = this.#items.at(-1);
+    if (!(last instanceof MessageRun && last.add(message))) this.#items.push(runOf(message));
   }
 
   #gapBefore(number: number): GapCount {

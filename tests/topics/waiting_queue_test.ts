@@ -2,6 +2,7 @@ import { SharedMessage } from "../../src/connection/shared_message.ts";
 import { WaitingQueue } from "../../src/topics/waiting_queue.ts";
 import type { Publication } from "../../src/topics/types.ts";
 import { assertEquals, test } from "../harness.ts";
+import { between, chanceOf } from "../system/soak/payloads.ts";
 
 const message = (text: string) => new SharedMessage(text);
 
@@ -96,4 +97,52 @@ test("WaitingQueue keeps the order over many messages", () => {
     if (n % 3 > 0) out.push(queue.shift()?.message.data);
   }
   assertEquals(out.concat(contents(queue)), Array.from({ length: 3000 }, (_, n) => `${n}`));
+});
+
+test("WaitingQueue keeps the messages of each of many queues that share them", () => {
+  const chance = chanceOf(5);
+  const maxima = [1, 3, 64, 200];
+  const queues = Array.from({ length: 40 }, (_, n) => ({
+    queue: new WaitingQueue("drop-oldest", maxima[n % 4]!),
+    max: maxima[n % 4]!,
+    expected: [] as unknown[],
+  }));
+  const shift = ({ queue, expected }: typeof queues[number]) => {
+    assertEquals(queue.shift()?.message.data, expected.shift());
+  };
+  for (let n = 0; n < 3000; n++) {
+    // Some messages are as large as a block, and some queues do not get all.
+    const next = message(`${n}`.padEnd(n % 97 === 0 ? 20_000 : between(chance, 1, 900)));
+    for (const one of queues) {
+      const { queue, max, expected } = one;
+      if (n % 50 > 20 && chance() < 0.2) continue;
+      const isFull = expected.length === max;
+      assertEquals(queue.add(next, undefined), { added: "waiting", displaced: isFull ? 1 : 0 });
+      expected.push(next.data);
+      if (isFull) expected.shift();
+      assertEquals(queue.length, expected.length);
+      if (chance() < 0.05) { while (queue.length > 0) shift(one); }
+      else if (chance() < 0.5) shift(one);
+    }
+  }
+  for (const one of queues) {
+    while (one.queue.length > 0) shift(one);
+    assertEquals(one.expected, []);
+  }
+});
+
+test("WaitingQueue adds messages after a replay, and leaves the replayed list as it is", () => {
+  const replayed: Publication[] = ["1", "2"].map((data) => ({ topic: "x", data }));
+  const [a, b] = [new WaitingQueue("close", 2), new WaitingQueue("close", 2)];
+  a.replay(replayed);
+  b.replay(replayed);
+  for (const queue of [a, b]) {
+    assertEquals(["3", "4", "5"].map((text) => queue.add(message(text), undefined).added), [
+      "waiting",
+      "waiting",
+      "full",
+    ]);
+  }
+  assertEquals([contents(a), contents(b)], [["1", "2", "3", "4"], ["1", "2", "3", "4"]]);
+  assertEquals(replayed.length, 2);
 });
