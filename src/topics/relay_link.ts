@@ -1,5 +1,5 @@
 import { ExceptedPeers } from "./excepted_peers.ts";
-import type { Topic } from "./topic.ts";
+import type { LinkedTopic } from "./topic.ts";
 import { ReplayCache } from "./replay_cache.ts";
 import type { TopicSubscription } from "./subscription.ts";
 import type {
@@ -51,7 +51,7 @@ export class RelayLink {
   /** Resolves when the relay has started. */
   readonly #started: Promise<void>;
   /** The subscriptions that wait for the next read of the store, by topic. It serves them all. */
-  readonly #asking = new Map<Topic, Asker[]>();
+  readonly #asking = new Map<LinkedTopic, Asker[]>();
   readonly #cache: ReplayCache;
   readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
   #number = 0;
@@ -76,35 +76,35 @@ export class RelayLink {
   }
 
   /** Starts to receive a topic, for a subscriber. */
-  subscribe(topic: Topic): void {
+  subscribe(topic: LinkedTopic): void {
     const { name, keep } = topic;
     this.#cache.drop(name);
-    topic.live = this.#started.then(() => {
+    topic.relayed.live = this.#started.then(() => {
       if (this.#isDisposed) throw new DOMException("The topics are disposed", "AbortError");
       return this.#relay.subscribe(name, keep !== undefined);
     });
-    topic.live.catch((error) => this.#isDisposed || this.#target.reportError(error));
+    topic.relayed.live.catch((error) => this.#isDisposed || this.#target.reportError(error));
   }
 
   /** Stops receiving a topic. */
-  unsubscribe(topic: Topic): void {
-    topic.live = undefined;
-    topic.excepted?.clear();
+  unsubscribe(topic: LinkedTopic): void {
+    topic.relayed.live = undefined;
+    topic.relayed.excepted?.clear();
     const { name, keep } = topic;
     this.#cache.drop(name);
     this.#started.then(() => {
-      if (!this.#isDisposed && topic.live === undefined) {
+      if (!this.#isDisposed && topic.relayed.live === undefined) {
         this.#relay.unsubscribe(name, keep !== undefined);
       }
     }, () => {});
   }
 
   /** Starts a subscription when the topic is live: stored messages come first. */
-  begin(topic: Topic, subscription: TopicSubscription, since: Position | undefined): void {
+  begin(topic: LinkedTopic, subscription: TopicSubscription, since: Position | undefined): void {
     if (topic.keep === undefined) {
       // For a later subscriber, losses of before it are reported first.
       if (topic.subscriptions.length > 1) this.subscribe(topic);
-      topic.live!.then(() => subscription.begin(undefined, false, []), () => {});
+      topic.relayed.live!.then(() => subscription.begin(undefined, false, []), () => {});
       return;
     }
     const asker = { subscription, since };
@@ -120,13 +120,13 @@ export class RelayLink {
   }
 
   /** Stores a message of a kept topic. @returns A promise of its position. */
-  store(topic: Topic, data: Message, { except, id }: PublishOptions): Promise<Position> {
+  store(topic: LinkedTopic, data: Message, { except, id }: PublishOptions): Promise<Position> {
     const number = ++this.#number;
     const message = { topic: topic.name, data, node: this.#id, number };
     const stored = this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
-    stored.then((position) => topic.settled = position, () => {});
+    stored.then((position) => topic.relayed.settled = position, () => {});
     if (except !== undefined && topic.subscriptions.length > 0) {
-      const excepted = topic.excepted ??= new ExceptedPeers();
+      const excepted = topic.relayed.excepted ??= new ExceptedPeers();
       excepted.add(number, except);
       stored.then((position) => excepted.stored(number, position), () => {});
     }
@@ -153,7 +153,7 @@ export class RelayLink {
     this.#target.receive(message, message.node === this.#id);
   }
 
-  #ask(topic: Topic, asker: Asker): void {
+  #ask(topic: LinkedTopic, asker: Asker): void {
     const askers = this.#asking.get(topic);
     if (askers !== undefined) {
       askers.push(asker);
@@ -164,22 +164,22 @@ export class RelayLink {
   }
 
   /** Starts a subscription with the messages of an earlier read. @returns Whether they are sufficient. */
-  #serve(topic: Topic, { subscription, since }: Asker): boolean {
+  #serve(topic: LinkedTopic, { subscription, since }: Asker): boolean {
     const history = this.#cache.read(topic.name, since);
-    if (history === undefined || !isAfter(history.position, topic.settled)) return false;
+    if (history === undefined || !isAfter(history.position, topic.relayed.settled)) return false;
     subscription.begin(history.position, since !== undefined, history.publications);
     return true;
   }
 
   /** Reads the store until all subscriptions of a topic that wait have begun: one read at a time. */
-  async #answer(topic: Topic): Promise<void> {
+  async #answer(topic: LinkedTopic): Promise<void> {
     let waiting: Asker[] = [];
     while (true) {
       // Subscriptions of the same turn share a read.
       await Promise.resolve();
-      const { live } = topic;
+      const { live } = topic.relayed;
       const isLive = await live?.then(() => true, () => false);
-      const wait = topic.readAt + READ_INTERVAL - performance.now();
+      const wait = topic.relayed.readAt + READ_INTERVAL - performance.now();
       if (isLive && wait > 0) await this.#delay(wait);
       waiting = waiting.concat(this.#asking.get(topic)!)
         .filter((asker) => asker.subscription.isActive && !this.#serve(topic, asker));
@@ -197,21 +197,22 @@ export class RelayLink {
       await this.#delay(RETRY_DELAY);
       // A topic that is received already must not be begun again: messages would be missing.
       const isWanted = !this.#isDisposed && topic.subscriptions.length > 0;
-      if (!isLive && topic.live === live && isWanted) this.subscribe(topic);
+      if (!isLive && topic.relayed.live === live && isWanted) this.subscribe(topic);
     }
     this.#asking.delete(topic);
   }
 
   /** Reads the store once for all subscriptions, if it has the messages of the earliest position. */
-  async #read(topic: Topic, askers: Asker[]): Promise<void> {
-    const { name, live, settled } = topic;
-    topic.readAt = performance.now();
+  async #read(topic: LinkedTopic, askers: Asker[]): Promise<void> {
+    const { name } = topic;
+    const { live, settled } = topic.relayed;
+    topic.relayed.readAt = performance.now();
     const recording = this.#cache.record(name);
     try {
       const [history, from] = await this.#readFrom(name, askers);
       // What was stored before the read is in it, or in an earlier history.
-      if (topic.settled === settled) topic.settled = undefined;
-      if (!this.#isDisposed && topic.live === live) {
+      if (topic.relayed.settled === settled) topic.relayed.settled = undefined;
+      if (!this.#isDisposed && topic.relayed.live === live) {
         this.#cache.finish(recording, name, history, from, topic.keep!);
       }
       for (const asker of askers) begin(asker, history, from);

@@ -8,7 +8,19 @@ export interface TopicMember {
   place: number;
 }
 
-/** A topic that has subscribers or a history. */
+/** The state of a topic that a relay delivers. */
+export class RelayedTopic {
+  /** Resolves when the relay delivers the topic; `undefined` without subscribers. */
+  live: Promise<void> | undefined;
+  /** The peers (`except`) that do not get a message. */
+  excepted: ExceptedPeers | undefined;
+  /** The position of the last message that this node has stored, until the store is read. */
+  settled: Position | undefined;
+  /** When the relay's store was read last for it. */
+  readAt = -Infinity;
+}
+
+/** A topic that has subscribers or a history. A process may have many of them, so the fields are few. */
 export class Topic<Member extends TopicMember = TopicMember> {
   readonly name: string;
   readonly keep: Keep | undefined;
@@ -16,14 +28,8 @@ export class Topic<Member extends TopicMember = TopicMember> {
   readonly subscriptions: Member[] = [];
   /** The history in this process; `undefined` if a relay keeps it, or if the topic is not kept. */
   readonly history: TopicHistory | undefined;
-  /** Resolves when the relay delivers the topic; `undefined` without a relay or subscribers. */
-  live: Promise<void> | undefined;
-  /** With a relay: the peers (`except`) that do not get a message. */
-  excepted: ExceptedPeers | undefined;
-  /** The position of the last message that this node has stored, until the store is read. */
-  settled: Position | undefined;
-  /** When the relay's store was read last for it. */
-  readAt = -Infinity;
+  /** What only a topic of a node with a relay has; otherwise `undefined`. */
+  readonly relayed: RelayedTopic | undefined;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
   #hasEnded = false;
@@ -31,6 +37,7 @@ export class Topic<Member extends TopicMember = TopicMember> {
   constructor(name: string, keep: Keep | undefined, isRelayed: boolean) {
     this.name = name;
     this.keep = keep;
+    this.relayed = isRelayed ? new RelayedTopic() : undefined;
     this.history = keep === undefined || isRelayed ? undefined : new TopicHistory(name, keep);
   }
 
@@ -61,4 +68,16 @@ export class Topic<Member extends TopicMember = TopicMember> {
     this.subscriptions.length = 0;
     for (const subscription of active) this.add(subscription);
   }
+}
+
+/** A topic of a node with a relay. */
+export type LinkedTopic<Member extends TopicMember = TopicMember> =
+  & Topic<Member>
+  & { readonly relayed: RelayedTopic };
+
+/** Whether a topic is one of a node with a relay. */
+export function isLinked<Member extends TopicMember>(
+  topic: Topic<Member> | undefined,
+): topic is LinkedTopic<Member> {
+  return topic?.relayed !== undefined;
 }

@@ -2,7 +2,7 @@ import { SharedMessage } from "../connection/shared_message.ts";
 import { callGuarded, callReporter, onRejected } from "../util/promises.ts";
 import { HistoryStore } from "./history.ts";
 import { RelayLink } from "./relay_link.ts";
-import { Topic } from "./topic.ts";
+import { isLinked, Topic } from "./topic.ts";
 import { Poll, Subscriber } from "./subscriber.ts";
 import type { SubscriptionContext } from "./subscriber.ts";
 import { TopicSubscription } from "./subscription.ts";
@@ -94,7 +94,7 @@ class LocalTopics implements Topics {
       receive: ({ topic, data, position, number = 0 }, isOwn) => {
         const found = this.#topics.get(topic);
         if (found === undefined) return;
-        const except = isOwn ? found.excepted?.delivered(number, position) : undefined;
+        const except = isOwn ? found.relayed?.excepted?.delivered(number, position) : undefined;
         const publication = position === undefined ? { topic, data } : { topic, data, position };
         this.#deliver(found, publication, except, undefined);
       },
@@ -128,8 +128,8 @@ class LocalTopics implements Topics {
     this.#subscriptions++;
     found.add(subscription);
     const since = options?.since;
-    if (this.#link !== undefined) {
-      if (found.live === undefined) this.#link.subscribe(found);
+    if (this.#link !== undefined && isLinked(found)) {
+      if (found.relayed.live === undefined) this.#link.subscribe(found);
       this.#link.begin(found, subscription, since);
     } else if (found.history !== undefined) {
       const { publications, position, complete } = found.history.read(since);
@@ -162,8 +162,8 @@ class LocalTopics implements Topics {
     this.#published++;
     // The caller may reuse its buffer.
     const own = typeof data === "string" ? data : new Uint8Array(data);
-    if (this.#link !== undefined && keep !== undefined) {
-      const position = this.#link.store(found!, own, options ?? {});
+    if (this.#link !== undefined && keep !== undefined && isLinked(found)) {
+      const position = this.#link.store(found, own, options ?? {});
       position.catch(() => {}); // Ignoring it is safe.
       this.#forgetUnused(found);
       return new PublishedMessage(position);
@@ -256,7 +256,7 @@ class LocalTopics implements Topics {
     }
     topic.isPublishing = false;
     topic.compact();
-    if (topic.live !== undefined && topic.subscriptions.length === 0) {
+    if (isLinked(topic) && topic.relayed.live !== undefined && topic.subscriptions.length === 0) {
       this.#link?.unsubscribe(topic);
     }
     this.#forgetUnused(topic);
@@ -276,9 +276,11 @@ class LocalTopics implements Topics {
 
   #removed(topic: Topic): void {
     this.#subscriptions--;
-    const { live, subscriptions, isPublishing, history } = topic;
+    const { subscriptions, isPublishing, history } = topic;
     if (subscriptions.length > 0) return;
-    if (live !== undefined && !isPublishing) this.#link?.unsubscribe(topic);
+    if (isLinked(topic) && topic.relayed.live !== undefined && !isPublishing) {
+      this.#link?.unsubscribe(topic);
+    }
     if (history?.isEmpty) this.#store.linger(history);
     else this.#forgetUnused(topic);
   }
