@@ -25,7 +25,7 @@ const READ_INTERVAL = 200;
  * The number of offsets by which a read begins before the earliest position of its subscribers. The positions
  * of clients that lost the same server differ by little, so that one read serves those that return later.
  */
-const MARGIN = 32;
+const MARGIN = 256;
 
 /** The callbacks of a {@linkcode RelayLink}. */
 export interface RelayTarget {
