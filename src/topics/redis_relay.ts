@@ -20,6 +20,8 @@ export type RedisClient =
     | { send(command: string, args: string[]): Promise<unknown> }
   );
 
+const { setImmediate } = globalThis as unknown as { setImmediate(run: () => void): unknown };
+
 /** The timeout for connecting a client for subscriptions, in milliseconds. */
 const RENEW_TIMEOUT = 2000;
 
@@ -269,18 +271,47 @@ async function subscriberOf(
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
+  const pass = (message: string, channel: string) => events.message(channel, message);
+  const isBun = !isIoredis && !isNodeRedis;
+  const { listener, flush } = isBun ? gathered(pass) : { listener: pass, flush: () => {} };
   // Bun's client connects again, but its subscriptions do not receive again (oven-sh/bun#33450).
-  if (!isIoredis && !isNodeRedis) own.onconnect = own.onclose = () => events.lost();
-  const listener = (message: string, channel: string) => events.message(channel, message);
+  if (isBun) {
+    own.onconnect = own.onclose = () => {
+      flush();
+      events.lost();
+    };
+  }
   return {
     async subscribe(channel) {
       await (isIoredis ? own.subscribe(channel) : own.subscribe(channel, listener));
     },
     unsubscribe: (channel) => ignoreErrors(() => own.unsubscribe(channel)),
-    close: isNodeRedis || isIoredis ? close : () => {
+    close: !isBun ? close : () => {
       own.onconnect = own.onclose = null;
+      flush();
       ignoreErrors(() => own.close?.());
     },
+  };
+}
+
+type Listener = (message: string, channel: string) => void;
+
+/**
+ * Returns a listener that passes the messages of an event-loop turn on together. Bun's client drains the
+ * microtasks after each message, so that each would be written to the connections by itself.
+ */
+function gathered(pass: Listener): { listener: Listener; flush: () => void } {
+  let all: Parameters<Listener>[] = [];
+  const flush = () => {
+    const messages = all;
+    all = [];
+    for (const message of messages) pass(...message);
+  };
+  return {
+    listener: (...message) => {
+      if (all.push(message) === 1) setImmediate(flush);
+    },
+    flush,
   };
 }
 

@@ -185,6 +185,7 @@ export class ClusterClock {
     const set = (name: string, value: unknown) =>
       Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
     set("setTimeout", (run: () => void, ms: number) => this.#timer(run, ms, false));
+    set("setImmediate", (run: () => void) => this.#timer(run, 0, false));
     set("setInterval", (run: () => void, ms: number) => this.#timer(run, ms, true));
     set("clearTimeout", (event: unknown) => this.#clear(event));
     set("clearInterval", (event: unknown) => this.#clear(event));
