@@ -107,6 +107,12 @@ interface OtherNode {
   isKnown: boolean;
 }
 
+/** An answer to a question for the members of all topics. */
+type Told = Extract<PresenceMessage<never>, { type: "told" }>;
+
+/** The maximum number of topics in one answer. */
+const MAX_TOPICS = 500;
+
 class RelayedPresence<State> implements Presence<State> {
   readonly #topics: Topics;
   readonly #node: string = crypto.randomUUID();
@@ -280,10 +286,9 @@ class RelayedPresence<State> implements Presence<State> {
     if (type === "bye") return this.#lose(node);
     const now = performance.now();
     const other = this.#noteHeard(node, now);
-    // Its members of each topic have come before this.
-    if (type === "told" && message.to === this.#node && message.question! >= other.question) {
-      other.isKnown = true;
-    }
+    const isAnswer = type === "told" && message.to === this.#node &&
+      Array.isArray(message.versions);
+    if (isAnswer && message.question! >= other.question) this.#noteTold(other, message);
     if (type === "request" && message.to === this.#node) this.#answer(node, message.question);
     // A question is lost while either node is out of reach, so it is repeated until it is answered. After a
     // silence, many heartbeats may come at once.
@@ -306,8 +311,28 @@ class RelayedPresence<State> implements Presence<State> {
 
   /** Sends the members of this node to the others, since one has asked. */
   #answer(to: string, question: number | undefined): void {
-    for (const { members } of this.#watched.values()) members.tellAll();
-    this.#say(PREFIX, { node: this.#node, type: "told", to, question });
+    const all: [topic: string, version: number][] = [];
+    for (const [topic, { members }] of this.#watched) {
+      members.tellAll();
+      all.push([topic, members.ownVersion]);
+    }
+    do {
+      const versions = all.splice(0, MAX_TOPICS);
+      const rest = all.length;
+      this.#say(PREFIX, { node: this.#node, type: "told", to, question, versions, rest });
+    } while (all.length > 0);
+  }
+
+  /**
+   * Notes that another node has sent its members. Those of a topic may be lost, because a connection that is
+   * new receives one topic before the other. The node is asked again then.
+   */
+  #noteTold(other: OtherNode, { node, question, versions, rest }: Told): void {
+    const isMissing = versions.some(([topic, version]) =>
+      this.#watched.get(topic)?.members.has(node, version) === false
+    );
+    if (isMissing) other.question = question! + 1;
+    else if (rest === 0) other.isKnown = true;
   }
 
   #tick(): void {

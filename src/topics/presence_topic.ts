@@ -16,8 +16,16 @@ export type PresenceMessage<State> =
   | { node: string; type: "all"; version: number; set: [key: string, state: State][] }
   /** A question for all members: to all nodes, or to one. Outside a topic, for those of all topics. */
   | { node: string; type: "request"; to?: string; question?: number }
-  /** The node has sent its members of all topics, since another has asked. */
-  | { node: string; type: "told"; to: string; question: number | undefined };
+  /** The node has sent its members of all topics, since another has asked: the versions, in parts. */
+  | {
+    node: string;
+    type: "told";
+    to: string;
+    question: number | undefined;
+    versions: [topic: string, version: number][];
+    /** The number of topics in later parts. */
+    rest: number;
+  };
 
 /** A member of this node. */
 interface Member<State> {
@@ -51,6 +59,16 @@ export class PresenceTopic<State> {
   constructor(node: string, say: (message: PresenceMessage<State>) => void) {
     this.#node = node;
     this.#say = say;
+  }
+
+  /** The number of changes of this node's members that were sent. */
+  get ownVersion(): number {
+    return this.#ownVersion;
+  }
+
+  /** Whether a version of another node's members has come. */
+  has(node: string, version: number): boolean {
+    return (this.#others.get(node)?.version ?? -1) >= version;
   }
 
   /** Adds a connection of a member. */

@@ -42,7 +42,14 @@ function watch(people: Presence<State>, topic: string): PresenceChange<State>[] 
 
 /** Collects the messages of a type between nodes. */
 function listen(rooms: Topics, topic: string, type: string) {
-  const heard: { node: string; to?: string; question?: number; set?: unknown }[] = [];
+  const heard: {
+    node: string;
+    to?: string;
+    question?: number;
+    set?: unknown;
+    versions?: unknown;
+    rest?: number;
+  }[] = [];
   const send = (data: unknown) => {
     const message = JSON.parse(data as string);
     if (message.type === type) heard.push(message);
@@ -178,18 +185,28 @@ test("the members of a node that is silent leave within four seconds", async () 
   assertEquals(asked.map(({ to }) => to), [node, node]);
   // An answer to an earlier question, or to another node, was on its way for longer.
   const { node: to, question } = asked[0]!;
-  say("", { type: "told", to, question: question! - 1 });
-  say("", { type: "told", to: "another", question });
+  const answer = { type: "told", to, versions: [["x", 1], ["other", 5]], rest: 0 };
+  say("", { ...answer, question: question! - 1 });
+  say("", { ...answer, to: "another", question });
+  // The members of a topic were lost before this answer, the last part of which tells of another topic.
+  say("", { ...answer, question, rest: 1 });
+  say("", { ...answer, question, versions: [] });
   await delay(700);
   say("", { type: "heartbeat" });
   await eventually(() => asked.length === 3, 5000, "the question once more");
   say("x", { type: "all", version: 1, set });
-  say("", { type: "told", to, question });
+  // A first part does not end the questions.
+  const last = asked[2]!.question;
+  say("", { ...answer, question: last, rest: 1 });
+  await delay(700);
+  say("", { type: "heartbeat" });
+  await eventually(() => asked.length === 4, 5000, "the question after a part of an answer");
+  say("", { ...answer, question: last });
   await eventually(() => here.count("x") === 1, 5000, "the member is back");
   await delay(700);
   say("", { type: "heartbeat" });
   await delay(50);
-  assertEquals(asked.length, 3);
+  assertEquals(asked.length, 4);
 });
 
 test("a block of the event loop does not prolong the silence of a node that was heard after it", async () => {
@@ -247,6 +264,7 @@ test("a node that is asked sends its members of all topics, then answers", async
   await eventually(() => told.length > 0, 5000, "the answer");
   await delay(20);
   assertEquals(told.map(({ to, question }) => [to, question]), [["c", 7]]);
+  assertEquals(told.map(({ versions, rest }) => [versions, rest]), [[[["x", 1], ["y", 1]], 0]]);
   assertEquals(x.map(({ set }) => set), [[["a", { name: "A" }]]]);
   assertEquals(y.map(({ set }) => set), [[["b", { name: "B" }]]]);
 });
