@@ -68,6 +68,8 @@ export class BrokerRelay implements Relay {
   /** When the last heartbeat came back before the broker was out of reach. */
   #downSince = -Infinity;
   #isUp = false;
+  /** When the broker was in reach again. */
+  #upSince = -Infinity;
   #onUp: (() => void)[] = [];
   /** The number of the connection: an echo on a later connection does not confirm earlier messages. */
   #connection = 0;
@@ -163,7 +165,8 @@ export class BrokerRelay implements Relay {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#node === undefined) return;
-    this.#say({ type: "bye", node: this.#node.id, numbers: this.#announce() });
+    const age = performance.now() - this.#startedAt;
+    this.#say({ type: "bye", node: this.#node.id, age, numbers: this.#announce() });
     this.#node = undefined;
     clearInterval(this.#ticks);
     this.#timeouts.clear();
@@ -193,6 +196,9 @@ export class BrokerRelay implements Relay {
       if (heardAt < now - REMEMBERED) this.#nodes.delete(node);
     }
     this.#report(this.#tracker.expire(now - REMEMBERED));
+    // Since the broker is in reach, all nodes have been asked once a heartbeat.
+    const alive = now - (this.#missed + 2) * this.#heartbeat;
+    if (this.#isUp && this.#upSince < alive) this.#report(this.#tracker.giveUp(alive));
     for (const [topic, { usedAt }] of this.#own) {
       if (usedAt < now - 2 * REMEMBERED) this.#own.delete(topic);
     }
@@ -279,7 +285,7 @@ export class BrokerRelay implements Relay {
       case "bye":
         if (isOwn) return;
         this.#nodes.delete(control.node);
-        this.#report(this.#tracker.end(control.node, control.numbers));
+        this.#report(this.#tracker.end(control.node, control.numbers, now - control.age));
     }
   }
 
@@ -299,6 +305,7 @@ export class BrokerRelay implements Relay {
     this.#isUp = isUp;
     this.#node!.state(isUp);
     if (!isUp) return;
+    this.#upSince = performance.now();
     for (const resolve of this.#onUp.splice(0)) resolve();
     // The announcements of recent messages may be lost, too.
     const since = this.#downSince - ANNOUNCED * this.#heartbeat;

@@ -87,8 +87,8 @@ export type NodeControl =
   }
   /** A probe, which comes back when the broker has all messages that were sent before it. */
   | { type: "probe"; node: string; probe: number }
-  /** A node that ends, with the last numbers of topics with recent messages. */
-  | { type: "bye"; node: string; numbers: Record<string, number> };
+  /** A node that ends, with its uptime and the last numbers of topics with recent messages. */
+  | { type: "bye"; node: string; age: number; numbers: Record<string, number> };
 
 /** Decodes a control message. @returns `undefined` if the input is not a control message. */
 export function decodeControl(payload: string | Uint8Array): NodeControl | undefined {
@@ -102,7 +102,7 @@ export function decodeControl(payload: string | Uint8Array): NodeControl | undef
         (to === undefined || typeof to === "string") ||
       type === "answer" && typeof to === "string" && isNumber(question) && isNumber(age) &&
         isNumbers(numbers) ||
-      type === "probe" && isNumber(probe) || type === "bye" && isNumbers(numbers);
+      type === "probe" && isNumber(probe) || type === "bye" && isNumber(age) && isNumbers(numbers);
     return isValid ? control as unknown as NodeControl : undefined;
   } catch {
     return undefined;

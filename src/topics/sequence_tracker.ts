@@ -8,11 +8,17 @@ interface Sequence {
   announced: number;
 }
 
+/** The earliest and the latest time of a publisher's start, by this node's clock. */
+interface Start {
+  readonly earliest: number;
+  readonly latest: number;
+}
+
 /** The state of another node. */
 interface Publisher {
   readonly sequences: Map<string, Sequence>;
-  /** The earliest and the latest time of its start, by this node's clock; `undefined` until it has answered. */
-  started: { earliest: number; latest: number } | undefined;
+  /** `undefined` until it has answered. */
+  started: Start | undefined;
   /** Whether it has announced its end. */
   hasEnded: boolean;
   heardAt: number;
@@ -75,7 +81,8 @@ export class SequenceTracker {
     if (sequence === undefined) {
       const begun = { last: number, first: number, announced: 0 };
       publisher.sequences.set(topic, begun);
-      return publisher.started === undefined ? [] : judge(publisher, topic, begun, trackedAt);
+      const { started } = publisher;
+      return started === undefined ? [] : judge(started, topic, begun, trackedAt);
     }
     if (number <= sequence.last) return undefined;
     const count = number - sequence.last - 1;
@@ -110,11 +117,7 @@ export class SequenceTracker {
     const losses: Loss[] = [];
     const isNew = publisher.started === undefined;
     publisher.started ??= { earliest: asked - age, latest: now - age };
-    if (isNew) {
-      for (const [topic, sequence] of publisher.sequences) {
-        losses.push(...judge(publisher, topic, sequence, this.#tracked.get(topic)!));
-      }
-    }
+    if (isNew) losses.push(...this.#judge(publisher, publisher.started));
     losses.push(...this.#announced(publisher, numbers));
     return losses;
   }
@@ -131,13 +134,17 @@ export class SequenceTracker {
    * client may send its last messages again.
    *
    * @param numbers The numbers that it announces with its end.
+   * @param latest The latest time of its start. It may have ended before it answered.
    * @returns The lost messages.
    */
-  end(node: string, numbers: Record<string, number>): Loss[] {
+  end(node: string, numbers: Record<string, number>, latest: number): Loss[] {
     const publisher = this.#publishers.get(node);
     if (publisher === undefined) return [];
     publisher.hasEnded = true;
-    const losses = this.#announced(publisher, numbers);
+    const losses = publisher.started === undefined
+      ? this.#judge(publisher, { earliest: -Infinity, latest })
+      : [];
+    losses.push(...this.#announced(publisher, numbers));
     for (const sequence of publisher.sequences) losses.push(...settle(sequence));
     return losses;
   }
@@ -146,10 +153,32 @@ export class SequenceTracker {
   expire(before: number): Loss[] {
     const ended = [...this.#publishers].filter(([, { heardAt }]) => heardAt < before);
     return ended.flatMap(([node]) => {
-      const losses = this.end(node, {});
+      const losses = this.end(node, {}, Infinity);
       this.#publishers.delete(node);
       return losses;
     });
+  }
+
+  /**
+   * Handles publishers that have been silent since a time, and have not answered before. They may have ended,
+   * so it is not known whether messages before the first one are missing.
+   *
+   * @returns The losses of an unknown number.
+   */
+  giveUp(before: number): Loss[] {
+    const losses: Loss[] = [];
+    for (const publisher of this.#publishers.values()) {
+      if (publisher.started !== undefined || publisher.heardAt >= before) continue;
+      losses.push(...this.#judge(publisher, { earliest: -Infinity, latest: Infinity }));
+    }
+    return losses;
+  }
+
+  /** Counts the lost messages before the first received message of each topic. */
+  #judge(publisher: Publisher, started: Start): Loss[] {
+    return [...publisher.sequences].flatMap(([topic, sequence]) =>
+      judge(started, topic, sequence, this.#tracked.get(topic)!)
+    );
   }
 
   /** Records announced numbers. */
@@ -190,10 +219,14 @@ export class SequenceTracker {
 }
 
 /** Counts the lost messages before the first received message of a topic. */
-function judge(publisher: Publisher, topic: string, sequence: Sequence, trackedAt: number): Loss[] {
+function judge(
+  { earliest, latest }: Start,
+  topic: string,
+  sequence: Sequence,
+  trackedAt: number,
+): Loss[] {
   const before = (sequence.first ?? 1) - 1;
   sequence.first = undefined;
-  const { earliest, latest } = publisher.started!;
   if (before === 0 || latest <= trackedAt) return [];
   return [{ topic, count: earliest > trackedAt ? before : undefined }];
 }

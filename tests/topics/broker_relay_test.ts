@@ -218,7 +218,7 @@ test("garbage on the channels of a relay does nothing", async () => {
     '{"type":"heartbeat","node":"ghost","instance":"","numbers":{"x":9007199254740991,"__proto__":1}}',
     '{"type":"answer","node":"ghost","to":"b","question":1e9,"age":0,"numbers":{"x":5}}',
     '{"type":"question","node":"ghost","question":1,"topics":["__proto__","constructor"]}',
-    '{"type":"bye","node":"ghost","numbers":{"x":5}}',
+    '{"type":"bye","node":"ghost","age":1,"numbers":{"x":5}}',
   ];
   for (const channel of ["test.n", "test.t.x", "test.t.unknown"]) {
     for (const payload of garbage) hub.publish(channel, payload);

@@ -48,7 +48,7 @@ test("decodeControl() takes what nodes say, and no garbage", () => {
     { type: "question", node: "a", to: "b", question: 1, topics: ["x"] },
     { type: "answer", node: "a", to: "b", question: 1, age: 1.5, numbers: {} },
     { type: "probe", node: "a", probe: 1 },
-    { type: "bye", node: "a", numbers: { x: 1 } },
+    { type: "bye", node: "a", age: 5, numbers: { x: 1 } },
   ];
   for (const control of controls) {
     const text = JSON.stringify(control);
@@ -63,7 +63,8 @@ test("decodeControl() takes what nodes say, and no garbage", () => {
     "{}",
     '{"type":"bye"}',
     '{"type":"bye","node":"a"}',
-    '{"type":"bye","node":"a b","numbers":{}}',
+    '{"type":"bye","node":"a","numbers":{}}',
+    '{"type":"bye","node":"a b","age":1,"numbers":{}}',
     '{"type":"other","node":"a"}',
     '{"type":"heartbeat","node":"a","instance":"i"}',
     '{"type":"heartbeat","node":"a","numbers":{}}',

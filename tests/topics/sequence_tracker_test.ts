@@ -89,17 +89,17 @@ test("SequenceTracker does not guess where the round trip leaves it open", () =>
 test("SequenceTracker counts what a publisher announced before it ended, or fell silent", () => {
   const ended = known(10);
   ended.heartbeat("p", { x: 2 }, 200);
-  assertEquals(ended.end("p", { x: 3 }), lost(3));
-  assertEquals(ended.end("p", { x: 3 }), []);
+  assertEquals(ended.end("p", { x: 3 }, 0), lost(3));
+  assertEquals(ended.end("p", { x: 3 }, 0), []);
   assertEquals(ended.message("p", "x", 3, 200), undefined, "it has been counted as lost");
   assertEquals(ended.expire(150), []);
   const repeated = known(10);
   assertEquals(repeated.message("p", "x", 1, 200), []);
-  assertEquals(repeated.end("p", { x: 1 }), []);
+  assertEquals(repeated.end("p", { x: 1 }, 0), []);
   assertEquals(repeated.message("p", "x", 1, 210), undefined, "a client has sent it again");
   repeated.message("q", "x", 1, 200);
   assert(repeated.hasUnknown);
-  repeated.end("q", {});
+  repeated.end("q", {}, 0);
   assert(!repeated.hasUnknown, "a node that has ended is not asked");
   const silent = known(10);
   silent.heartbeat("p", { x: 2 }, 200);
@@ -195,4 +195,29 @@ test("SequenceTracker: received and told lost is what was published, over 500 sc
     lost += told;
   }
   assert(lost > 1000, `${lost} messages were lost`);
+});
+
+test("a publisher that ends before it has answered may have lost what came before its first message", () => {
+  const tracker = new SequenceTracker();
+  tracker.track("x", 100);
+  // It may have started after the topic was tracked, or before.
+  for (const node of ["after", "before"]) {
+    assertEquals(tracker.message(node, "x", 3, 200), []);
+  }
+  assertEquals(tracker.end("after", { x: 3 }, 150), [{ topic: "x", count: undefined }]);
+  assertEquals(tracker.end("before", { x: 3 }, 90), []);
+  assertEquals(tracker.message("whole", "x", 1, 200), []);
+  assertEquals(tracker.end("whole", { x: 1 }, 150), []);
+});
+
+test("a publisher that is silent before it has answered may have lost what came before, once", () => {
+  const tracker = new SequenceTracker();
+  tracker.track("x", 100);
+  assertEquals(tracker.message("p", "x", 3, 200), []);
+  assertEquals(tracker.giveUp(200), []);
+  assertEquals(tracker.giveUp(201), [{ topic: "x", count: undefined }]);
+  assertEquals(tracker.giveUp(300), []);
+  // Its answer comes late.
+  assertEquals(tracker.answer("p", { x: 3 }, 10, 400, 410), []);
+  assertEquals(tracker.message("p", "x", 5, 420), [{ topic: "x", count: 1 }]);
 });

@@ -17,7 +17,7 @@ const GARBAGE: (string | Uint8Array)[] = [
   '{"type":"answer","node":"ghost","to":"x","question":1,"age":1,"numbers":{"p":7}}',
   '{"type":"question","node":"ghost","question":1,"topics":["p","__proto__","constructor"]}',
   '{"type":"probe","node":"ghost","probe":1}',
-  '{"type":"bye","node":"ghost","numbers":{"p":3}}',
+  '{"type":"bye","node":"ghost","age":1,"numbers":{"p":3}}',
   "[]",
   "{",
 ];
