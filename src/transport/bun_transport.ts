@@ -1,5 +1,5 @@
-import { nextTurn } from "./event_loop.ts";
 import type { Addr, TcpAddr, Transport, TransportHandler } from "./transport.ts";
+import { turnBudget } from "./turn_budget.ts";
 
 /** The members of Bun's `Socket` that are used here. */
 export interface BunSocket {
@@ -54,8 +54,9 @@ export interface BunSocketHandler {
 }
 
 /**
- * The size of a chunk after which reading pauses until the next event-loop turn, in bytes. Otherwise Bun
- * reads one socket again and again in a turn, as long as its peer fills the 512 KiB of each read.
+ * The size of a chunk after which reading pauses until the next event-loop turn, in bytes, or longer while
+ * many connections wait with the rest of theirs. Otherwise Bun reads one socket again and again in a turn, as
+ * long as its peer fills the 512 KiB of each read.
  */
 const LARGE_READ = 256 * 1024;
 
@@ -87,7 +88,7 @@ export class BunTransport implements Transport {
   /** The bytes of the last write that the kernel has not accepted. */
   #rest: Uint8Array | undefined;
   #isPaused = false;
-  /** Whether reading is paused until the next event-loop turn. */
+  /** Whether reading is paused until a later event-loop turn. */
   #isYielding = false;
   #isShutdown = false;
   #isClosed = false;
@@ -225,7 +226,7 @@ export class BunTransport implements Transport {
     if (this.#isYielding || this.#isPaused) return;
     this.#isYielding = true;
     this.#socket.pause();
-    nextTurn(() => {
+    turnBudget.waitToRead(() => {
       this.#isYielding = false;
       if (!this.#isPaused && !this.#isClosed && this.#early === undefined) this.#socket.resume();
     });

@@ -3,10 +3,12 @@
 import { bunSocketHandler } from "../../src/transport/bun_listen.ts";
 import type { BunSocket, BunSocketHandler } from "../../src/transport/bun_transport.ts";
 import type { Transport } from "../../src/transport/transport.ts";
-import { assertEquals, eventually, test, toHex } from "../harness.ts";
+import { turnBudget } from "../../src/transport/turn_budget.ts";
+import { assertEquals, eventually, onTestEnd, test, toHex } from "../harness.ts";
 import { watch } from "../support/events.ts";
 import type { Events } from "../support/events.ts";
 import { turns } from "../support/open.ts";
+import { setTurnBudget } from "../support/turn_budget.ts";
 
 /** A Bun socket that writes down what is asked of it. */
 class FakeSocket implements BunSocket {
@@ -278,6 +280,26 @@ test("BunTransport lets the other sockets have their turn after a large chunk", 
   await eventually(() => socket.calls.length === 6, 1000, "resumed again");
   assertEquals(socket.calls.slice(4), ["pause", "resume"]);
   assertEquals(events.received, 4 * large.length - 1);
+});
+
+test("BunTransport reads on after a large chunk in turn with others, while many wait with theirs", async () => {
+  setTurnBudget(Infinity);
+  let turn = 0;
+  let cancels: (() => void)[] = [];
+  const wait = (): void => {
+    turn++;
+    cancels = Array.from({ length: 8 }, (_, i) => turnBudget.wait(i === 0 ? wait : () => {}));
+  };
+  onTestEnd(() => cancels.forEach((cancel) => cancel()));
+  wait();
+  const resumedIn: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const { socket, handler } = watched();
+    socket.resume = () => resumedIn.push(turn);
+    handler.data(socket, new Uint8Array(256 * 1024));
+  }
+  await eventually(() => resumedIn.length === 3, 1000, "resumed");
+  assertEquals(resumedIn, [2, 3, 4]);
 });
 
 test("BunTransport writes some bytes without keeping the others", () => {

@@ -129,6 +129,41 @@ test("TurnBudget gives each of those that wait a share, and the rest of them ano
   assertEquals(Math.max(...times) - Math.min(...times) <= 0.5, true);
 });
 
+test("TurnBudget lets 8 connections read in a turn, fewer if others wait, and at least one", () => {
+  for (const [waiting, reading] of [[0, 8], [1, 7], [7, 1], [8, 1], [20, 1]] as const) {
+    const { budget, run, later } = make();
+    const wait = (): void => void budget.wait(wait);
+    for (let i = 0; i < waiting; i++) wait();
+    const log: number[] = [];
+    for (let i = 0; i < 20; i++) budget.waitToRead(() => log.push(i));
+    assertEquals([log, later.nextTurn.length], [[], 1]);
+    run("nextTurn");
+    assertEquals(log, Array.from({ length: reading }, (_, i) => i), `${waiting} wait`);
+    for (let i = 0; i < 20 && log.length < 20; i++) run("nextTurn");
+    assertEquals(log, Array.from({ length: 20 }, (_, i) => i), "in their order");
+    assertEquals(later.nextTurn.length, waiting > 0 ? 1 : 0);
+  }
+});
+
+test("TurnBudget does not drop the turn of those that read, nor take their wait for work", () => {
+  const { budget, pass, run, later } = make(true);
+  budget.isSpent();
+  pass(14);
+  budget.isSpent();
+  let isRead = false;
+  budget.waitToRead(() => isRead = true);
+  budget.wait(() => {})();
+  budget.release();
+  assertEquals(later.nextTurn.length, 1);
+  run("afterMicrotasks");
+  run("nextTurn");
+  assertEquals(isRead, true);
+  pass(7);
+  assertEquals(budget.isSpent(), false);
+  pass(14);
+  assertEquals(budget.isSpent(), false, "the time has begun with the first look");
+});
+
 test("TurnBudget does not call those that have cancelled, and is not spent if all have", () => {
   const { budget, pass, run, later } = make();
   const log: string[] = [];
