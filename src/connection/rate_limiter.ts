@@ -49,11 +49,6 @@ export class RateLimiter extends Timer {
       : new RateLimiter(settings);
   }
 
-  /** Whether it waits for more. */
-  get isWaiting(): boolean {
-    return this.wheel !== undefined;
-  }
-
   /**
    * Returns a sink that counts the messages of a decoder, and passes their frames on to another one.
    *

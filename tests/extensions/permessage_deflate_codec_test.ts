@@ -267,3 +267,36 @@ test("PerMessageDeflateCodec shares its transform with equal codecs, while it co
   const inflaterOptions = { windowBits: 15, takesContextOver: true, maxMessageSize: 1024 };
   assertEquals(new PerMessageDeflateCodec(inflaterOptions, undefined, 0).shared, undefined);
 });
+
+for (const [name, takesContextOver] of CONTEXTS) {
+  test(`PerMessageDeflateCodec.shared (${name}) compresses messages that fit between a connection's own`, () => {
+    const sender = makeDeflate({ takesContextOver });
+    const receiver = new Receiver(makeDeflate({ takesContextOver }));
+    const own = (message: string) => receiver.take(encode(sendAll(sender, toFrames(message))));
+    const shared = (message: string) => {
+      const { frame, context } = sender.shared!.transform(toFrames(message)[0]!);
+      assertEquals(frame.rsv1, true);
+      receiver.take(encode([frame]));
+      sender.sentShared(context);
+    };
+    // Twice each: a message refers to the one before it, if the context is taken over.
+    const messages = [json(900), json(900), json(700), json(700), json(900), json(700)];
+    for (const [i, message] of messages.entries()) (i % 3 === 1 ? shared : own)(message);
+    assertEquals(receiver.messages, messages);
+  });
+
+  test(`PerMessageDeflateCodec.shared (${name}) does not depend on the messages before it`, () => {
+    const used = makeDeflate({ takesContextOver });
+    sendAll(used, toFrames(json(800)));
+    const payloadOf = (deflate: typeof used) =>
+      toHex(deflate.shared!.transform(toFrames(json(800))[0]!).frame.payload!);
+    assertEquals(payloadOf(used), payloadOf(makeDeflate({ takesContextOver })));
+  });
+}
+
+test("PerMessageDeflateCodec.shared is undefined after close()", () => {
+  const deflate = makeDeflate();
+  assert(deflate.shared !== undefined, "before");
+  deflate.close();
+  assertEquals(deflate.shared, undefined);
+});

@@ -407,3 +407,12 @@ test("RequestBodyDecoder takes linear time", () => {
     }, 2_000);
   }
 });
+
+test("RequestBodyDecoder.missing counts down to the end, and is undefined for chunks", () => {
+  const decoder = new RequestBodyDecoder(5);
+  assertEquals(decoder.missing, 5);
+  assertEquals([decoder.push(latin1("abc")), decoder.missing], [-1, 2]);
+  assertEquals([decoder.push(latin1("deGET")), decoder.missing, decoder.isDone], [2, 0, true]);
+  const chunked = new RequestBodyDecoder("chunked");
+  assertEquals([chunked.push(latin1("3\r\nabc")), chunked.missing], [-1, undefined]);
+});

@@ -156,3 +156,16 @@ test("FrameDecoder.discard drops the pending input, and ignores further bytes", 
   decoder.transform(hex("81 01 43"), sink);
   assertEquals(frames.map(frameText), ["FIN 0x1 41"]);
 });
+
+test("FrameDecoder.hasRest is true while bytes wait for resume", () => {
+  const { decoder, sink } = pausing({ role: "client" }, (n) => n < 3);
+  assertEquals(decoder.hasRest, false);
+  decoder.transform(hex("81 01 41 81 01 42"), sink);
+  assertEquals([decoder.isPaused, decoder.hasRest], [true, true]);
+  decoder.resume(sink);
+  assertEquals([decoder.isPaused, decoder.hasRest], [true, false]);
+  decoder.transform(hex("81 01 43"), sink);
+  assertEquals([decoder.isPaused, decoder.hasRest], [true, true]);
+  decoder.discard();
+  assertEquals([decoder.isPaused, decoder.hasRest], [false, false]);
+});
