@@ -127,3 +127,8 @@ export function internalServerError(cause: unknown): HandshakeError {
     cause,
   });
 }
+
+/** Returns the refusal for an error: the error itself, or a 500 if it is not the client's fault. */
+export function toRefusal(error: unknown): HandshakeError {
+  return error instanceof HandshakeError ? error : internalServerError(error);
+}

@@ -1,6 +1,6 @@
 import { WebSocketConnection } from "../connection/connection.ts";
 import { isUpgrade, upgradeRequired, validateHttpRequest } from "../handshake/upgrade_request.ts";
-import { HandshakeError, internalServerError } from "../http/errors.ts";
+import { type HandshakeError, internalServerError, toRefusal } from "../http/errors.ts";
 import type { RequestHead } from "../http/request_head_parser.ts";
 import type { ProxiedClient } from "../proxy/trusted_proxies.ts";
 import type { Addr, Transport } from "../transport/transport.ts";
@@ -288,7 +288,7 @@ export class HttpConnection<Data> extends HttpResponder
       if (head === undefined) return;
       this.#head = head;
     } catch (error) {
-      return this.refuse(error as HandshakeError);
+      return this.refuse(toRefusal(error));
     }
     this.#begin(this.#head);
     if (this.hasPeerEnded && this.#head !== undefined) this.#startHalfClosedTimer();
@@ -322,7 +322,7 @@ export class HttpConnection<Data> extends HttpResponder
         this.#fetch(head);
       }
     } catch (error) {
-      this.refuse(error instanceof HandshakeError ? error : internalServerError(error));
+      this.refuse(toRefusal(error));
     }
   }
 
@@ -353,7 +353,7 @@ export class HttpConnection<Data> extends HttpResponder
     try {
       this.#reader.keep(body.receive(chunk, isOwn), isOwn);
     } catch (error) {
-      return this.refuse(error as HandshakeError);
+      return this.refuse(toRefusal(error));
     }
     if (this.hasPeerEnded) this.#startHalfClosedTimer();
     else if (body.isWanted) this.#readTimer.start(this.#config.limits.bodyTimeout);
