@@ -8,6 +8,7 @@ import { assert, assertEquals, test } from "./harness.ts";
 
 /** The folders of src/, each with the other folders that its files may import from. */
 const folders: Record<string, string[]> = {
+  // The checks of options and their texts are in `protocol`, which has options and may import nothing.
   util: ["protocol"],
   protocol: [],
   transport: [],

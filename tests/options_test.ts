@@ -70,6 +70,7 @@ const users: [name: string, use: Use, good: unknown, bad: unknown[]][] = [
     { maxMessageSize: 5n },
     { maxMessageSize: NaN },
     { maxFragments: 0 },
+    { maxFragments: 1.5 },
     { payload: "own" },
     { onControlFrame: true },
     null,
@@ -185,7 +186,7 @@ test("an unknown option is named, and so are those that exist", () => {
 
 test("an error about a number that is a string shows the quotes", () => {
   const limits = { maxHeaders: "5" } as Any;
-  assertThrows(() => resolveLimits(limits), RangeError, 'expected a number above 0, got "5"');
+  assertThrows(() => resolveLimits(limits), RangeError, 'expected an integer above 0, got "5"');
 });
 
 test("send() refuses unknown options", async () => {

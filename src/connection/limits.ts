@@ -1,5 +1,4 @@
-import { show } from "../util/options.ts";
-import { checkNames } from "../protocol/options.ts";
+import { checkNames, isCount, unusable } from "../protocol/options.ts";
 import { defaultMaxFragments } from "../protocol/message_sequence.ts";
 
 /**
@@ -194,6 +193,14 @@ export const DEFAULT_LIMITS: Readonly<Limits> = /* @__PURE__ */ Object.freeze({
   byteRate: Infinity,
 });
 
+/** The limits that count something. The others are sizes, times and rates. */
+const COUNTS: readonly (keyof Limits)[] = [
+  "maxFragments",
+  "incomingMaxMessages",
+  "maxHeaders",
+  "maxControlFrames",
+];
+
 /** The memory that a connection may use in addition to what its limits allow: one chunk, and buffers. */
 const SLACK = 4 * 1024 * 1024;
 
@@ -201,7 +208,7 @@ const SLACK = 4 * 1024 * 1024;
  * Returns the limits with the defaults for those that are left out.
  *
  * @throws {TypeError} If there is a limit of an unknown name.
- * @throws {RangeError} If a limit is not a number above 0.
+ * @throws {RangeError} If a limit is not a number above 0, or one that counts is not an integer.
  */
 export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
   const names = Object.keys(DEFAULT_LIMITS);
@@ -210,10 +217,12 @@ export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
   for (const name of names as (keyof Limits)[]) {
     const value = limits[name];
     if (value === undefined) continue;
-    if (typeof value !== "number" || !(value > 0)) {
-      throw new RangeError(
-        `Cannot use limit ${name}: expected a number above 0, got ${show(value)}`,
-      );
+    const isUsable = COUNTS.includes(name)
+      ? isCount(value)
+      : typeof value === "number" && value > 0;
+    if (!isUsable) {
+      const expected = COUNTS.includes(name) ? "an integer above 0" : "a number above 0";
+      throw unusable(`limit ${name}`, value, expected, RangeError);
     }
     resolved[name] = value;
   }

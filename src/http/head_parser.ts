@@ -1,4 +1,4 @@
-import { checkNames, show } from "../protocol/options.ts";
+import { checkNames, isCount, unusable } from "../protocol/options.ts";
 import { COLON, CR, FIELD_VALUE, hexByte, isWhitespace, LF, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { headersOf } from "./header_list.ts";
@@ -68,12 +68,12 @@ export abstract class HeadParser<Head> {
    *
    * @param options The limits.
    * @throws {TypeError} If an option is unknown.
-   * @throws {RangeError} If a limit is not a number above 0.
+   * @throws {RangeError} If a limit is not a number above 0, or `maxHeaders` not an integer.
    */
   constructor(options: HeadParserOptions = {}) {
     checkNames("HeadParserOptions", options, this.optionNames);
     this.#maxHeadSize = limit("maxHeadSize", options.maxHeadSize ?? 16_384);
-    this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100);
+    this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100, isCount);
   }
 
   /**
@@ -299,9 +299,14 @@ export abstract class HeadParser<Head> {
   }
 }
 
-function limit(name: string, value: number): number {
-  if (typeof value === "number" && value > 0) return value;
-  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${show(value)}`);
+function limit(name: string, value: number, isUsable = isSize): number {
+  if (isUsable(value)) return value;
+  const expected = isUsable === isSize ? "a number above 0" : "an integer above 0";
+  throw unusable(`limit ${name}`, value, expected, RangeError);
+}
+
+function isSize(value: unknown): boolean {
+  return typeof value === "number" && value > 0;
 }
 
 /**

@@ -4,7 +4,7 @@ import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
-import { checkLimit, checkNames, checkOneOf, unusable } from "./options.ts";
+import { checkCount, checkLimit, checkNames, checkOneOf, unusable } from "./options.ts";
 import { CLOSE, CONTINUATION, isControl, TEXT } from "./opcode.ts";
 import type { Opcode } from "./opcode.ts";
 
@@ -79,12 +79,12 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
    * Creates an object for the messages of one direction of one connection.
    *
    * @throws {TypeError} If the name or the value of an option is unknown.
-   * @throws {RangeError} If a limit is not a number above 0.
+   * @throws {RangeError} If a limit is not a number above 0, or `maxFragments` not an integer.
    */
   constructor(options: MessageOptions = {}) {
     checkNames("MessageOptions", options, NAMES);
     checkLimit("MessageOptions", "maxMessageSize", options.maxMessageSize);
-    checkLimit("MessageOptions", "maxFragments", options.maxFragments);
+    checkCount("MessageOptions", "maxFragments", options.maxFragments);
     const { payload = "shared", onControlFrame } = options;
     checkOneOf("MessageOptions", "payload", payload, PAYLOAD_MODES);
     if (onControlFrame !== undefined && typeof onControlFrame !== "function") {

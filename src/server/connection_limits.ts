@@ -1,4 +1,4 @@
-import { show } from "../util/options.ts";
+import { isCount, unusable } from "../protocol/options.ts";
 import { HandshakeError } from "../http/errors.ts";
 import { clientPrefix } from "../proxy/ip_address.ts";
 import type { Addr } from "../transport/transport.ts";
@@ -50,7 +50,7 @@ export class ConnectionLimits {
    * Checks the limits.
    *
    * @param proxies The trusted proxies, which connect for other clients.
-   * @throws {RangeError} If a limit is not a number above 0.
+   * @throws {RangeError} If a limit is not an integer above 0.
    */
   constructor(options: AdmissionOptions, proxies: TrustedProxies | undefined) {
     this.#max = checkLimit("maxConnections", options.maxConnections);
@@ -152,8 +152,8 @@ export function draining(): HandshakeError {
 }
 
 function checkLimit(name: string, value = Infinity): number {
-  if (typeof value === "number" && value > 0) return value;
-  throw new RangeError(`Cannot use limit ${name}: expected a number above 0, got ${show(value)}`);
+  if (isCount(value)) return value;
+  throw unusable(`limit ${name}`, value, "an integer above 0", RangeError);
 }
 
 /**

@@ -39,6 +39,14 @@ test("resolveLimits fills every gap with the default", () => {
   assertEquals(resolveLimits({}), defaults);
 });
 
+/** The limits that count something. */
+const COUNTS: ReadonlySet<string> = new Set([
+  "maxFragments",
+  "incomingMaxMessages",
+  "maxHeaders",
+  "maxControlFrames",
+]);
+
 for (const name of names) {
   test(`resolveLimits takes ${name}, Infinity too, and leaves the others`, () => {
     const burst = name === "messageRate" && { burst: 7 };
@@ -55,12 +63,15 @@ for (const name of names) {
     assertEquals(resolveLimits({ [name]: undefined } as Partial<Limits>), defaults);
   });
 
-  test(`resolveLimits refuses a ${name} that is not above 0`, () => {
-    for (const value of [0, -1, NaN, "7", null, 7n]) {
+  const isCount = COUNTS.has(name);
+  test(`resolveLimits refuses a ${name} that is ${isCount ? "no integer" : "not"} above 0`, () => {
+    for (const value of [0, -1, NaN, "7", null, 7n, ...(isCount ? [1.5, 0.5] : [])]) {
       assertThrows(
         () => resolveLimits({ [name]: value } as Partial<Limits>),
         RangeError,
-        `Cannot use limit ${name}: expected a number above 0, got ${show(value)}`,
+        `Cannot use limit ${name}: expected ${isCount ? "an integer" : "a number"} above 0, got ${
+          show(value)
+        }`,
       );
     }
   });

@@ -309,6 +309,11 @@ test("RequestHeadParser throws RangeError for a limit that is not a number above
     assertThrows(() => new RequestHeadParser({ maxHeadSize: value }), RangeError, "maxHeadSize");
     assertThrows(() => new RequestHeadParser({ maxHeaders: value }), RangeError, "maxHeaders");
   }
+  assertThrows(
+    () => new RequestHeadParser({ maxHeaders: 1.5 }),
+    RangeError,
+    "Cannot use limit maxHeaders: expected an integer above 0, got 1.5",
+  );
 });
 
 test("RequestHeadParser takes linear time, in one chunk and byte by byte", () => {

@@ -81,8 +81,8 @@ test("ConnectionLimits gives the first refusal of its checks", () => {
   assertEquals([refusal.code, refusal.status], ["ERR_HANDSHAKE_DRAINING", 503]);
 });
 
-test("ConnectionLimits refuses limits that are not numbers above 0", () => {
-  for (const value of [0, -1, NaN, "1" as unknown as number]) {
+test("ConnectionLimits refuses limits that are not integers above 0", () => {
+  for (const value of [0, -1, NaN, 1.5, "1" as unknown as number]) {
     assertThrows(() => new ConnectionLimits({ maxConnections: value }, undefined), RangeError);
     assertThrows(
       () => new ConnectionLimits({ maxConnectionsPerAddress: value }, undefined),

@@ -297,6 +297,7 @@ test("bad input is refused by name", async () => {
   assertThrows(() => topics({ kept: 1 } as never), TypeError, "kept");
   assertThrows(() => topics({ maxSubscriptions: -1 }), RangeError, "maxSubscriptions");
   assertThrows(() => topics({ keep: { messages: 0, age: 1 } }), RangeError, "messages");
+  assertThrows(() => topics({ keep: { messages: 1.5, age: 1 } }), RangeError, "messages");
   rooms.subscribe(peer, "a\0*> b");
   assertThrows(() => rooms.subscribe(peer, "a\0*> b"), DOMException, "already");
   assertEquals(counts(rooms.publish("a\0*> b", "1")), [1, 1, 0, 0, 0]);
