@@ -195,7 +195,7 @@ for (const [what, rest, status, code] of refused) {
 
 test("bodyTimeout: a body that does not go on is 408, and its reader gets the error", async () => {
   const failed = Promise.withResolvers<unknown>();
-  const { client, errors, server } = await start(async (request) => {
+  const { client, errors } = await start(async (request) => {
     await request.text().catch((error) => failed.resolve(error));
     return new Response("late");
   }, { limits: { bodyTimeout: 40 } });
@@ -481,7 +481,7 @@ test("a body that the application cancels ends the connection after the response
 test("a refusal of the body discards the response that comes later", async () => {
   const release = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
-  const { client, errors, server } = await start(async (request) => {
+  const { client, errors } = await start(async (request) => {
     await request.text().catch(() => {});
     await release.promise;
     return new Response(new ReadableStream({ cancel: () => cancelled.resolve() }));
