@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import * as root from "@sluice/websocket";
 import * as browser from "@sluice/websocket/browser";
 import * as cli from "@sluice/websocket/cli";
@@ -35,6 +36,20 @@ test("each entry of the package exports what its README and its docs name", () =
   ];
   for (const [module, names] of entries) {
     for (const name of names) assert(name in module, name);
+  }
+});
+
+test("the package has what JSR scores: a description, a README, and an example for each entry", async () => {
+  // Documented symbols and slow types are checked by `deno doc --lint` and `deno publish --dry-run`.
+  const read = (path: string) => readFile(new URL(`../${path}`, import.meta.url), "utf8");
+  const { description, exports } = JSON.parse(await read("deno.json"));
+  assert(description.length > 20 && description.length <= 250, description);
+  assert((await read("README.md")).includes("```ts"));
+  assertEquals(Object.keys(exports).length, 10);
+  for (const path of Object.values<string>(exports)) {
+    const [moduleDoc = ""] = /^\/\*\*.*?\*\//s.exec(await read(path)) ?? [];
+    assert(/^ \* @module$/m.test(moduleDoc), `${path} begins with the documentation of the module`);
+    assert(/^ \* ```(?:ts|sh)/m.test(moduleDoc), `${path} has an example`);
   }
 });
 

@@ -3,6 +3,15 @@
  * `WebSocket`, and the stream codecs for other transports, such as WebTransport. It uses the APIs of
  * browsers alone, and also works in workers.
  *
+ * @example In a page
+ * ```ts ignore
+ * import { ReconnectingWebSocket } from "@sluice/websocket/browser";
+ *
+ * for await (const event of new ReconnectingWebSocket("/chat")) {
+ *   if (event.type === "message") console.log(event.data);
+ * }
+ * ```
+ *
  * @module
  */
 

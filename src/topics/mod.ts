@@ -1,6 +1,20 @@
 /**
  * Publish and subscribe: sends messages to all subscribers of a topic, and counts every one that is missing.
  *
+ * @example
+ * ```ts
+ * import { topics } from "@sluice/websocket/topics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using rooms = topics();
+ * const received: unknown[] = [];
+ * // A WebSocketConnection, or any object with the same members.
+ * const peer = { readyState: 1, bufferedAmount: 0, send: received.push.bind(received), close() {} };
+ * rooms.subscribe(peer, "news");
+ * assertEquals(rooms.publish("news", "hello").sent, 1);
+ * assertEquals(received, ["hello"]);
+ * ```
+ *
  * @module
  */
 export { openFeed } from "./feed.ts";
