@@ -33,7 +33,7 @@ const LARGE = 64 * 1024;
 /** From this many bytes on, the encoder's buffer becomes a segment: to grow the buffer is to copy it. */
 const SEGMENT = 256 * 1024;
 /** Up to this many bytes of replies wait until the other connections have processed their chunks. */
-const SHORT = 16 * 1024;
+const SHORT = 32 * 1024;
 
 /** The result of `send()` and `ready` while the send queue has room. */
 export const READY: Promise<void> = /* @__PURE__ */ Promise.resolve();

@@ -150,6 +150,8 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     if (isNew) {
       position = this.#decodeShort(bytes, start, sink);
       if (position > start) return position;
+      position = this.#decodeMedium(bytes, start, isLent, sink);
+      if (position > start) return position;
       const header = this.#header ??= new FrameHeaderReader(this.#masked, this.#rsv);
       position = header.read(bytes, start);
       if (!header.isComplete) return position;
@@ -174,11 +176,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     const from = start + (this.#masked ? 6 : 2);
     const to = from + length;
     if (!(length <= MAX_SHORT && to <= bytes.length)) return start;
-    if (this.#masked) {
-      const key = bytes[from - 4] | (bytes[from - 3] << 8) | (bytes[from - 2] << 16) |
-        (bytes[from - 1] << 24);
-      mask(bytes, from, to, key);
-    }
+    if (this.#masked) mask(bytes, from, to, keyBefore(bytes, from));
     this.isViewed = true;
     if (first === 0x82 && this.payload === "owned") {
       deliverFrame(first, copyOf(bytes, from, to), 0, length, sink);
@@ -186,6 +184,35 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
       deliverFrame(first, bytes, from, to, sink);
     }
     return to;
+  }
+
+  /**
+   * Decodes a frame with a 16-bit length that is a whole message, and is not copied. Separate from
+   * `#decodeShort()`, which an engine inlines because it is short.
+   *
+   * @returns The end of the frame; `start` if it is any other frame.
+   */
+  #decodeMedium(bytes: Uint8Array, start: number, isLent: boolean, sink: FrameSink): number {
+    const header = this.#header;
+    const first = bytes[start];
+    if (first !== 0x81 && first !== 0x82) return start;
+    if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
+    if (bytes[start + 1] !== (this.#masked ? 0xfe : 0x7e)) return start;
+    const length = (bytes[start + 2] << 8) | bytes[start + 3];
+    const from = start + (this.#masked ? 8 : 4);
+    const to = from + length;
+    // RFC 6455 §5.2: a short length must not be written in 16 bits.
+    if (length <= MAX_SHORT || to > bytes.length) return start;
+    if (first === 0x82 && this.#isCopied(isLent)) return start;
+    if (this.#masked) mask(bytes, from, to, keyBefore(bytes, from));
+    this.isViewed = true;
+    deliverFrame(first, bytes, from, to, sink);
+    return to;
+  }
+
+  /** Whether the payload of a whole binary frame is copied. */
+  #isCopied(isLent: boolean): boolean {
+    return this.payload === "owned" || (isLent && this.payload === "shared");
   }
 
   #readPayload(
@@ -208,8 +235,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     // The part of a message is unmasked by its consumer, which may copy it in the same step.
     const isLazy = !isWhole && !isControl(opcode);
     if (!isLazy) this.isViewed = true;
-    const isCopied = isWhole && opcode === BINARY &&
-      (this.payload === "owned" || (isLent && this.payload === "shared"));
+    const isCopied = isWhole && opcode === BINARY && this.#isCopied(isLent);
     let payload = bytes;
     let from = start;
     if (isCopied) {
@@ -254,6 +280,11 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     this.control = EMPTY;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
+}
+
+/** Returns the masking key in the last 4 bytes of a header. */
+function keyBefore(bytes: Uint8Array, end: number): number {
+  return bytes[end - 4] | (bytes[end - 3] << 8) | (bytes[end - 2] << 16) | (bytes[end - 1] << 24);
 }
 
 /** Returns the error for a payload whose buffer, which also holds later frames, was transferred. */
