@@ -2,6 +2,7 @@ import "../../src/protocol/provide_fast_paths.ts";
 import { KernelMemory } from "../../src/protocol/kernel_memory.ts";
 import { mask, maskByWords, unmaskTo } from "../../src/protocol/mask.ts";
 import { simdKernel } from "../../src/protocol/fast_paths.ts";
+import { SimdKernel } from "../../src/protocol/simd_kernel.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 import { randomBytes, sameBytes } from "./frames.ts";
 
@@ -23,9 +24,43 @@ test("KernelMemory lends 32 buffers of 260 KiB that do not overlap, and each aga
   assertEquals(memory.acquire(), undefined);
 });
 
+test("KernelMemory has 2 MiB until a buffer is lent, and no buffer if it can't grow", () => {
+  const memory = new KernelMemory();
+  assertEquals(memory.memory.buffer.byteLength, 2 * 1024 * 1024);
+  const grow = memory.memory.grow.bind(memory.memory);
+  memory.memory.grow = () => {
+    throw new RangeError("no memory");
+  };
+  assertEquals(memory.acquire(), undefined);
+  memory.memory.grow = grow;
+  assertEquals(memory.acquire()?.length, 260 * 1024);
+  assertEquals(memory.memory.buffer.byteLength, 131 * 64 * 1024);
+});
+
+test("a SimdKernel masks and validates before and after its memory grows", () => {
+  const kernel = SimdKernel.load()!;
+  const bytes = randomBytes(20_000, 1);
+  const expected = bytes.slice();
+  maskByWords(expected, 0, bytes.length, KEY);
+  const text = new TextEncoder().encode("ä €".repeat(3000));
+  for (const when of ["before", "after"]) {
+    const target = new Uint8Array(bytes.length);
+    kernel.mask(bytes, 0, bytes.length, KEY, target, 0);
+    assert(sameBytes(target, expected), when);
+    assert(kernel.validate(text, 0, 64) > text.length - 64, when);
+    assertEquals(kernel.validate(bytes, 0, 64), -1, when);
+    const buffer = kernel.memory.acquire()!;
+    buffer.set(bytes);
+    kernel.mask(buffer, 0, bytes.length, KEY, buffer, 0);
+    assert(sameBytes(buffer.subarray(0, bytes.length), expected), when);
+  }
+});
+
 test("KernelMemory.holds is whether bytes lie in it", () => {
   const memory = new KernelMemory();
+  assert(memory.holds(memory.piece));
   assert(memory.holds(memory.acquire()!.subarray(3, 5)));
+  assert(memory.holds(memory.piece));
   assert(!memory.holds(new Uint8Array(8)));
   assert(!memory.holds(new KernelMemory().acquire()!));
 });
