@@ -76,7 +76,7 @@ export async function measure(
       const grown = Math.max(0, await victim.collect() - heap);
       heldEach = grown / connections;
       perConnection = Math.max(0, victim.memory - before) / connections;
-      // Bun's figures of its heap count some buffers twice.
+      // Pages of a buffer that have not been written count in the heap alone.
       return Math.min(grown, perConnection * connections);
     });
 

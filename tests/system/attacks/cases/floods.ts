@@ -35,7 +35,7 @@ function unreadByMany(form: Form, name: string, count: number, bytes: () => Uint
     // taken; with many connections, also the 64 MiB of garbage that V8 keeps.
     maxGrowth: count * 1.6 + (count === 1 ? 24 : 64),
     // After a garbage collection: a read is up to 260 KiB on Deno, 512 on Bun, and waits to be sent.
-    maxHeld: 12 + count * (runtime === "bun" ? 0.7 : 0.3),
+    maxHeld: 12 + count * (runtime === "bun" ? 0.6 : 0.3),
     isSlow: form === "slow",
     async run(context) {
       const all = repeat(bytes());
