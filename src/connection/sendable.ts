@@ -57,6 +57,11 @@ export function byteLengthOf(message: OutgoingMessage): number {
   return typeof message === "string" ? new TextEncoder().encode(message).length : message.length;
 }
 
+/** Returns an upper bound of the size of a message in bytes: a character has at most three. */
+export function maxByteLength(message: OutgoingMessage): number {
+  return typeof message === "string" ? message.length * 3 : message.length;
+}
+
 /** Returns whether a message has more than `max` bytes. Text is encoded only if it could have. */
 export function isLonger(message: OutgoingMessage, max: number): boolean {
   if (message.length > max || typeof message !== "string") return message.length > max;

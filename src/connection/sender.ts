@@ -16,7 +16,7 @@ import { notOpen } from "./ready_state.ts";
 import { SegmentQueue } from "./segment_queue.ts";
 import { SendWaiters } from "./send_waiters.ts";
 import type { SenderCore } from "./sender_core.ts";
-import { frameOf, isLonger, type SendOptions } from "./sendable.ts";
+import { frameOf, isLonger, maxByteLength, type SendOptions } from "./sendable.ts";
 import type { SharedMessage } from "./shared_message.ts";
 import { StreamSender } from "./stream_sender.ts";
 import type { StreamSenderTarget } from "./stream_sender.ts";
@@ -163,7 +163,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       return sent;
     }
     this.sendMessage(message, options);
-    return this.ready;
+    return this.isFull ? this.ready : READY;
   }
 
   /**
@@ -219,12 +219,11 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   sendMessage(message: OutgoingMessage, options?: ExtensionSendOptions): void {
     const extensions = this.#extensions;
     this.#core.settings.counters.messagesSent++;
-    if (message.length >= HUGE && extensions === undefined && this.#sendHuge(message)) return;
-    if (extensions === undefined) return this.enqueue(message);
-    // At most three bytes per character: an upper bound is enough to skip the extensions.
-    const size = typeof message === "string" ? message.length * 3 : message.length;
-    if (extensions.changes(size)) extensions.send(frameOf(message), this, options);
-    else this.enqueue(message);
+    if (extensions === undefined) {
+      if (message.length < HUGE || !this.#sendHuge(message)) this.enqueue(message);
+    } else if (extensions.changes(maxByteLength(message))) {
+      extensions.send(frameOf(message), this, options);
+    } else this.enqueue(message);
   }
 
   /** StreamSender: sends a frame of a message through the extensions. */

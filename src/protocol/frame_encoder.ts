@@ -208,6 +208,15 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
 
   /** Writes the header before a payload that is already in the buffer, and masks the payload. */
   #finishFrame(first: number, length: number): void {
+    // The header of most messages, in a function that is short enough for V8 to inline.
+    if (length > 125 || this.#masked) return this.#finishLongOrMasked(first, length);
+    const position = this.#length;
+    this.#buffer[position] = first;
+    this.#buffer[position + 1] = length;
+    this.#length = position + 2 + length;
+  }
+
+  #finishLongOrMasked(first: number, length: number): void {
     const buffer = this.#buffer;
     const maskBit = this.#masked ? 0x80 : 0;
     let position = this.#length;
@@ -234,8 +243,10 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
 
   /** Makes room for `size` bytes, of which `used` have been written. */
   #reserve(size: number, used = 0): void {
-    const needed = this.#length + size;
-    if (needed <= this.#buffer.length) return;
+    if (this.#length + size > this.#buffer.length) this.#grow(this.#length + size, used);
+  }
+
+  #grow(needed: number, used: number): void {
     // At least twice as large: otherwise each small message would copy all messages before it.
     const larger = acquireBuffer(Math.max(needed, this.#buffer.length * 2));
     const kept = this.#length + used;

@@ -32,7 +32,7 @@ export function rotateKey(key: number, octets: number): number {
 }
 
 /** The fewest bytes that are masked by words: for fewer, setting up the loop costs more than it saves. */
-const WORDS_FROM = 32;
+export const WORDS_FROM = 32;
 /** The fewest bytes that are masked with SIMD: for fewer, copying them costs more than it saves. */
 const SIMD_FROM = 4096;
 
@@ -124,7 +124,8 @@ function maskWords(words: Int32Array, first: number, last: number, key: number):
   for (; i < last; i++) words[i] ^= key;
 }
 
-function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): void {
+/** Masks a short range of bytes as {@linkcode mask} does. */
+export function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): void {
   const key1 = key >>> 8;
   const key2 = key >>> 16;
   const key3 = key >>> 24;
