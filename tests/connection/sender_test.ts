@@ -65,7 +65,7 @@ test("Sender's short replies wait until all connections have processed what they
 test("Sender writes a long reply at once, and a short one at flush()", async () => {
   const { sender, transport } = makeSender();
   sender.cork();
-  sender.send(new Uint8Array(20_000));
+  sender.send(new Uint8Array(40_000));
   sender.scheduleFlush();
   assertEquals(transport.writes.length, 1);
   sender.cork();
