@@ -53,6 +53,8 @@ interface BunNamespace {
       open?(socket: BunWebSocket): void;
       message(socket: BunWebSocket, message: string | Uint8Array): void;
       backpressureLimit?: number;
+      idleTimeout?: number;
+      sendPings?: boolean;
       perMessageDeflate?: boolean | { compress: string; decompress: string };
     };
   }): BunServer;
@@ -75,7 +77,10 @@ interface DenoNamespace {
     options: { hostname: string; port: number; onListen(addr: { port: number }): void },
     handler: (request: Request) => Response | Promise<Response>,
   ): unknown;
-  upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
+  upgradeWebSocket(
+    request: Request,
+    options?: { idleTimeout: number },
+  ): { socket: WebSocket; response: Response };
 }
 
 const globals = globalThis as unknown as { Bun?: BunNamespace; Deno?: DenoNamespace };

@@ -28,10 +28,17 @@ const messages = Array.from({ length: batch }, (_, n) => {
   return JSON.stringify({ orders });
 });
 
+// No server sends pings: the load counts the bytes of the messages.
+
 function startTopics(): number {
   const rooms = topics();
   const server = serve(
-    { hostname: "127.0.0.1", port: 0, ...(compression ? { compression } : {}) },
+    {
+      hostname: "127.0.0.1",
+      port: 0,
+      limits: { pingInterval: Infinity },
+      ...(compression ? { compression } : {}),
+    },
     {
       open: (socket) => void rooms.subscribe(socket, "all"),
       message() {
@@ -48,6 +55,8 @@ function startBun(): number {
     port: 0,
     fetch: (request, server) => server.upgrade(request) ? undefined : new Response(null),
     websocket: {
+      idleTimeout: 960,
+      sendPings: false,
       open: (socket) => socket.subscribe("all"),
       message() {
         for (const message of messages) server.publish("all", message);
@@ -63,7 +72,7 @@ function startDeno(): Promise<number> {
   Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: ({ port }) => resolve(port) },
     (request) => {
-      const { socket, response } = Deno.upgradeWebSocket(request);
+      const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
       socket.onopen = () => sockets.add(socket);
       socket.onclose = () => sockets.delete(socket);
       socket.onmessage = () => {
