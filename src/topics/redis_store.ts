@@ -172,9 +172,8 @@ export class RedisStore {
     for (let tries = 0; tries < MAX_READS; tries++) {
       const { entries, position, complete } = await this.#read(topic, since, limit);
       const followed = this.#followed.get(topic);
-      const isAhead = () =>
-        followed?.last !== undefined && position.epoch !== "" &&
-        position.epoch !== followed.last.epoch;
+      // A followed topic has an epoch: the store has lost one that has none.
+      const isAhead = () => followed?.last !== undefined && position.epoch !== followed.last.epoch;
       // Messages that are delivered after this must not be of an earlier history.
       if (isAhead()) await (followed!.reading ?? this.#catchUp(topic, followed!, events));
       if (isAhead()) continue;

@@ -315,4 +315,48 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["cut", 947, 994, 762],
     ],
   },
+  {
+    seed: 400060869,
+    name:
+      "a subscription does not start with messages of a history that the store has lost meanwhile",
+    actions: [
+      ["publish", 672, 582, 534],
+      ["burst", 539, 751, 747],
+      ["subscribe", 627, 832, 582],
+      ["publish", 201, 686, 972],
+      ["wait", 560, 458, 592],
+      ["burst", 808, 306, 614],
+      ["wait", 881, 977, 858],
+      ["dropStream", 771, 799, 815],
+    ],
+  },
+  {
+    seed: 400633710,
+    name:
+      "messages that arrived before the store was lost, and the start was read, are none of the start",
+    actions: [
+      ["crash", 733, 552, 543],
+      ["subscribe", 790, 884, 301],
+      ["wait", 882, 347, 640],
+      ["subscribe", 382, 718, 609],
+      ["cut", 15, 747, 564],
+      ["publish", 229, 819, 162],
+      ["publish", 168, 195, 427],
+      ["wait", 3, 590, 621],
+      ["crashBroker", 12, 889, 303],
+      ["wait", 558, 935, 975],
+    ],
+  },
+  {
+    seed: 400636146,
+    name: "a start after a loss of the store tells nothing of what came before it",
+    actions: [
+      ["subscribe", 342, 810, 241],
+      ["wait", 689, 421, 779],
+      ["subscribe", 68, 284, 647],
+      ["burst", 341, 220, 723],
+      ["wait", 499, 97, 159],
+      ["crashBroker", 675, 144, 377],
+    ],
+  },
 ];

@@ -154,12 +154,9 @@ export class KeptAccount implements Account {
   position: Position | undefined;
   /** The index of the entry that comes next. */
   #next = 0;
-  /** The start is somewhere in the epoch of the first message. */
-  #isOpen = false;
   #told = 0;
   #isUnknown = false;
   #hasStarted = false;
-  readonly #epochsBefore: number;
 
   /**
    * @param known The last message that the node has delivered or stored. The start is not before it. It may
@@ -171,9 +168,7 @@ export class KeptAccount implements Account {
     readonly since: Position | undefined,
     readonly store: Store,
     readonly known: Position | undefined,
-  ) {
-    this.#epochsBefore = log.epochs.length;
-  }
+  ) {}
 
   get isReady(): boolean {
     return this.#hasStarted;
@@ -183,7 +178,9 @@ export class KeptAccount implements Account {
     const what = `${this.name}: since ${text(this.since)}, at ${text(position)}`;
     if (this.#hasStarted) throw new Violation("a subscription starts once", what);
     this.#hasStarted = true;
-    if (position === undefined) throw new Violation("a kept topic has a position", what);
+    if (position === undefined || position.epoch === "") {
+      throw new Violation("a kept topic has a position", what);
+    }
     const from = recovered ? this.since : position;
     if (recovered && this.since?.epoch !== position.epoch) {
       throw new Violation("recovered is never false", `${what}: another epoch`);
@@ -194,14 +191,6 @@ export class KeptAccount implements Account {
     if (!recovered && replayed > 0) throw new Violation("no partial replay", what);
     this.position = from;
     const { entries } = this.log;
-    if (position.epoch === "") {
-      const first = entries.findIndex((entry) =>
-        this.log.epochIndex(entry.epoch) >= this.#epochsBefore
-      );
-      this.#next = first === -1 ? entries.length : first;
-      this.#isOpen = true;
-      return;
-    }
     const top = this.#indexAfter(position, what);
     if (this.known !== undefined && top < this.log.indexAfter(this.known)!) {
       throw new Violation(
@@ -239,13 +228,8 @@ export class KeptAccount implements Account {
       throw new Violation("except does not get the message", what);
     }
     if (!this.#hasStarted) throw new Violation("no message comes before the start", what);
-    if (index < this.#next && !this.#isOpen) {
+    if (index < this.#next) {
       throw new Violation("kept messages come in order, once", `${what}, next is ${this.#next}`);
-    }
-    if (this.#isOpen) {
-      this.#isOpen = false;
-      const first = entries.findIndex((other) => other.epoch === epoch);
-      this.#next = Math.min(index, Math.max(this.#next, first));
     }
     this.#check(index, what, epoch !== this.position?.epoch);
     this.#next = index + 1;
@@ -256,7 +240,6 @@ export class KeptAccount implements Account {
 
   difference(): string | undefined {
     if (!this.#hasStarted) return `${this.name}: has not started`;
-    if (this.#isOpen) return undefined;
     try {
       this.#check(this.log.entries.length, this.name, true);
       return undefined;
