@@ -31,8 +31,8 @@ export type {
 } from "../client/reconnect_events.ts";
 export type { CloseInfo } from "../connection/close_info.ts";
 export type { Sendable } from "../connection/sendable.ts";
+export { FrameDecoderStream } from "./frame_decoder_stream.ts";
 // Not from streams/mod.ts, which provides the kernel: a page's Content-Security-Policy may forbid it.
-export { FrameDecoderStream } from "../streams/frame_decoder_stream.ts";
 export { FrameEncoderStream } from "../streams/frame_encoder_stream.ts";
 export { MessageAssemblerStream } from "../streams/message_assembler_stream.ts";
 export { MessagePartStream } from "../streams/message_part_stream.ts";

@@ -1,4 +1,4 @@
-import { checkNumber } from "../protocol/options.ts";
+import { checkNumber, isCount } from "../protocol/options.ts";
 import { MAX_DELAY } from "../util/max_delay.ts";
 
 /** Options that decide whether, and when, the next attempt is made. */
@@ -65,13 +65,7 @@ export class Backoff {
     checkNumber("initialDelay", initialDelay, hasTimer(initialDelay), delays);
     checkNumber("factor", factor, factor >= 1 && factor < Infinity, "from 1");
     checkNumber("maxDelay", maxDelay, hasTimer(maxDelay), delays);
-    const isCount = Number.isInteger(maxAttempts) || maxAttempts === Infinity;
-    checkNumber(
-      "maxAttempts",
-      maxAttempts,
-      isCount && maxAttempts >= 1,
-      "that is an integer from 1",
-    );
+    checkNumber("maxAttempts", maxAttempts, isCount(maxAttempts), "that is an integer above 0");
     checkNumber("stableAfter", stableAfter, stableAfter >= 0, "from 0");
     this.#options = { initialDelay, factor, maxDelay, maxAttempts, stableAfter };
     this.#random = random;

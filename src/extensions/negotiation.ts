@@ -1,5 +1,5 @@
 import { ProtocolError } from "../protocol/errors.ts";
-import { checkLimit, checkNames } from "../protocol/options.ts";
+import { checkNames, checkNumber } from "../protocol/options.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type {
   Extension,
@@ -106,6 +106,7 @@ export function useExtensions(
   options: ExtensionUseOptions = {},
 ): ExtensionInUse | undefined {
   checkNames("useExtensions()", options, ["maxMessageSize"]);
-  checkLimit("useExtensions()", "maxMessageSize", options.maxMessageSize);
+  const { maxMessageSize = Infinity } = options;
+  checkNumber("option maxMessageSize of useExtensions()", maxMessageSize, maxMessageSize > 0);
   return agreements[0]?.use(options);
 }

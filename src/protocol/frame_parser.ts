@@ -1,4 +1,4 @@
-import { concat, copyOf, EMPTY } from "./bytes.ts";
+import { concat, EMPTY } from "./bytes.ts";
 import { DecodedFrame } from "./decoded_frame.ts";
 import { WebSocketError } from "./errors.ts";
 import { checkRsv, ROLES } from "./frame.ts";
@@ -6,7 +6,7 @@ import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
 import { deliverFrame } from "./frame_sink.ts";
 import type { FrameSink } from "./frame_sink.ts";
-import { mask, maskBytes, rotateKey, unmaskTo, WORDS_FROM } from "./mask.ts";
+import { mask, rotateKey, unmaskTo } from "./mask.ts";
 import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
 import { checkNames, checkOneOf } from "./options.ts";
@@ -46,12 +46,9 @@ export interface FrameDecoderOptions {
 const NAMES = ["role", "rsv", "chunks", "payload"];
 const CHUNKS = ["kept", "given", "lent"];
 
-/** The longest payload, in bytes, whose length fits in the second byte of the header. */
-const MAX_SHORT = 125;
-
 /**
- * Decodes bytes into frames, as a stream does: {@linkcode FrameDecoder} without its pauses. It copies a lent
- * chunk, as one that is kept.
+ * Decodes bytes into frames, as a stream does: {@linkcode FrameDecoder} without its pauses
+ * and its faster paths. It copies a lent chunk, as one that is kept.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
@@ -64,10 +61,11 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
   protected readonly payload: PayloadMode;
   /** Whether views of the current bytes have been passed on, or kept. */
   protected isViewed = false;
-  readonly #masked: boolean;
+  /** Whether the frames must be masked. */
+  protected readonly masked: boolean;
   readonly #rsv: number;
   /** Created for the first frame that is not a whole short message. */
-  #header: FrameHeaderReader | undefined;
+  protected header: FrameHeaderReader | undefined;
   /** The number of payload bytes of the current frame that have been passed on. */
   #offset = 0;
   /** The payload so far of a control frame that arrives in several chunks. */
@@ -86,7 +84,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     checkOneOf("FrameDecoder", "chunks", chunks, CHUNKS);
     checkOneOf("FrameDecoder", "payload", payload, PAYLOAD_MODES);
     checkRsv(rsv);
-    this.#masked = role === "server";
+    this.masked = role === "server";
     this.chunks = chunks;
     this.payload = payload;
     this.#rsv = rsv;
@@ -105,7 +103,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     try {
       for (let position = 0; position < length && !this.ended;) {
         if (bytes.length < length) throw transferred();
-        position = this.decodeFrame(bytes, position, false, sink);
+        position = this.decodeFrame(bytes, position, sink);
       }
     } catch (error) {
       this.ended = true;
@@ -119,7 +117,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
    * @throws {WebSocketError} If it ends inside a frame or a message: close code 1006.
    */
   flush(): void {
-    const { isAtStart = true, inMessage = false } = this.#header ?? {};
+    const { isAtStart = true, inMessage = false } = this.header ?? {};
     if (this.ended || (isAtStart && !inMessage)) return;
     this.ended = true;
     throw new WebSocketError(
@@ -128,100 +126,31 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     );
   }
 
-  /** Whether the next byte is the first of a frame. */
-  protected get isAtStart(): boolean {
-    return this.#header?.isAtStart !== false;
-  }
-
   /**
    * Decodes up to the end of the current frame or of the bytes.
    *
-   * @param isLent Whether the caller owns the bytes again when the call returns.
    * @returns The position after the last byte that was decoded.
    */
-  protected decodeFrame(
-    bytes: Uint8Array,
-    start: number,
-    isLent: boolean,
-    sink: FrameSink,
-  ): number {
+  protected decodeFrame(bytes: Uint8Array, start: number, sink: FrameSink): number {
     let position = start;
-    const isNew = this.#header?.isComplete !== true;
+    const isNew = this.header?.isComplete !== true;
     if (isNew) {
-      position = this.#decodeShort(bytes, start, sink);
-      if (position > start) return position;
-      position = this.#decodeMedium(bytes, start, isLent, sink);
-      if (position > start) return position;
-      const header = this.#header ??= new FrameHeaderReader(this.#masked, this.#rsv);
+      const header = this.header ??= new FrameHeaderReader(this.masked, this.#rsv);
       position = header.read(bytes, start);
       if (!header.isComplete) return position;
       this.#offset = 0;
     }
-    return this.#readPayload(this.#header!, isNew, isLent, bytes, position, sink);
-  }
-
-  /**
-   * Decodes a frame that is a whole short message, as most are, in a third of the time. Any other frame is
-   * left to the header reader, which checks the rules.
-   *
-   * @returns The end of the frame; `start` if it is any other frame.
-   */
-  #decodeShort(bytes: Uint8Array, start: number, sink: FrameSink): number {
-    const header = this.#header;
-    const first = bytes[start];
-    if (first !== 0x81 && first !== 0x82) return start;
-    if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
-    // The length if the mask bit is right; otherwise, or if this byte is missing, not a short length.
-    const length = this.#masked ? bytes[start + 1] ^ 0x80 : bytes[start + 1];
-    const from = start + (this.#masked ? 6 : 2);
-    const to = from + length;
-    if (!(length <= MAX_SHORT && to <= bytes.length)) return start;
-    if (this.#masked) {
-      const key = keyBefore(bytes, from);
-      if (length < WORDS_FROM) maskBytes(bytes, from, to, key);
-      else mask(bytes, from, to, key);
-    }
-    this.isViewed = true;
-    // V8 inlines what most messages take, as far as it is short.
-    if (this.payload === "owned") deliverShort(first, bytes, from, to, sink);
-    else if (sink.enqueueWhole !== undefined) sink.enqueueWhole(first, bytes, from, to);
-    else deliverFrame(first, bytes, from, to, sink);
-    return to;
-  }
-
-  /**
-   * Decodes a frame with a 16-bit length that is a whole message, and is not copied. Separate from
-   * `#decodeShort()`, which an engine inlines because it is short.
-   *
-   * @returns The end of the frame; `start` if it is any other frame.
-   */
-  #decodeMedium(bytes: Uint8Array, start: number, isLent: boolean, sink: FrameSink): number {
-    const header = this.#header;
-    const first = bytes[start];
-    if (first !== 0x81 && first !== 0x82) return start;
-    if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
-    if (bytes[start + 1] !== (this.#masked ? 0xfe : 0x7e)) return start;
-    const length = (bytes[start + 2] << 8) | bytes[start + 3];
-    const from = start + (this.#masked ? 8 : 4);
-    const to = from + length;
-    // RFC 6455 §5.2: a short length must not be written in 16 bits.
-    if (length <= MAX_SHORT || to > bytes.length) return start;
-    if (first === 0x82 && this.#isCopied(isLent)) return start;
-    if (this.#masked) mask(bytes, from, to, keyBefore(bytes, from));
-    this.isViewed = true;
-    deliverFrame(first, bytes, from, to, sink);
-    return to;
+    return this.#readPayload(this.header!, isNew, bytes, position, sink);
   }
 
   /** Whether the payload of a whole binary frame is copied. */
-  #isCopied(isLent: boolean): boolean {
-    return this.payload === "owned" || (isLent && this.payload === "shared");
+  protected get isCopied(): boolean {
+    return this.payload === "owned";
   }
 
   #readPayload(
     header: FrameHeaderReader,
     isNew: boolean,
-    isLent: boolean,
     bytes: Uint8Array,
     start: number,
     sink: FrameSink,
@@ -238,7 +167,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     // The part of a message is unmasked by its consumer, which may copy it in the same step.
     const isLazy = !isWhole && !isControl(opcode);
     if (!isLazy) this.isViewed = true;
-    const isCopied = isWhole && opcode === BINARY && this.#isCopied(isLent);
+    const isCopied = isWhole && opcode === BINARY && this.isCopied;
     let payload = bytes;
     let from = start;
     if (isCopied) {
@@ -283,23 +212,6 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     this.control = EMPTY;
     sink.enqueue(new DecodedFrame(first, payload.length, 0, payload, 0, payload.length));
   }
-}
-
-/** Returns the masking key in the last 4 bytes of a header. */
-function keyBefore(bytes: Uint8Array, end: number): number {
-  return bytes[end - 4] | (bytes[end - 3] << 8) | (bytes[end - 2] << 16) | (bytes[end - 1] << 24);
-}
-
-/** Delivers a short message, whose payload is copied if it is binary. */
-function deliverShort(
-  first: 0x81 | 0x82,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  sink: FrameSink,
-): void {
-  if (first === 0x81) deliverFrame(first, bytes, from, to, sink);
-  else deliverFrame(first, copyOf(bytes, from, to), 0, to - from, sink);
 }
 
 /** Returns the error for a payload whose buffer, which also holds later frames, was transferred. */

@@ -4,7 +4,7 @@ import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
-import { checkCount, checkLimit, checkNames, checkOneOf, unusable } from "./options.ts";
+import { checkNames, checkNumber, checkOneOf, isCount, unusable } from "./options.ts";
 import { CLOSE, CONTINUATION, isControl, TEXT } from "./opcode.ts";
 import type { Opcode } from "./opcode.ts";
 
@@ -83,16 +83,18 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
    */
   constructor(options: MessageOptions = {}) {
     checkNames("MessageOptions", options, NAMES);
-    checkLimit("MessageOptions", "maxMessageSize", options.maxMessageSize);
-    checkCount("MessageOptions", "maxFragments", options.maxFragments);
     const { payload = "shared", onControlFrame } = options;
     checkOneOf("MessageOptions", "payload", payload, PAYLOAD_MODES);
     if (onControlFrame !== undefined && typeof onControlFrame !== "function") {
       throw unusable("option onControlFrame of MessageOptions", onControlFrame, "a function");
     }
-    this.#maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
-    this.#maxFragments = options.maxFragments ??
-      defaultMaxFragments(this.#maxMessageSize);
+    const { maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = options;
+    checkNumber("option maxMessageSize of MessageOptions", maxMessageSize, maxMessageSize > 0);
+    const { maxFragments = defaultMaxFragments(maxMessageSize) } = options;
+    const name = "option maxFragments of MessageOptions";
+    checkNumber(name, maxFragments, isCount(maxFragments), "that is an integer above 0");
+    this.#maxMessageSize = maxMessageSize;
+    this.#maxFragments = maxFragments;
     this.#onControlFrame = onControlFrame;
   }
 

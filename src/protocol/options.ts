@@ -50,21 +50,9 @@ export function checkOneOf(
   throw unusable(`option ${name} of ${owner}`, value, `one of ${values.join(", ")}`);
 }
 
-/** @throws {RangeError} If a limit that is set is not a number above 0. */
-export function checkLimit(owner: string, name: string, value: unknown): void {
-  if (value === undefined || (typeof value === "number" && value > 0)) return;
-  throw unusable(`option ${name} of ${owner}`, value, "a number above 0", RangeError);
-}
-
 /** Whether a value is a count: an integer above 0, or `Infinity` for no limit. */
 export function isCount(value: unknown): value is number {
   return value === Infinity || (Number.isInteger(value) && (value as number) > 0);
-}
-
-/** @throws {RangeError} If a count that is set is not an integer above 0. */
-export function checkCount(owner: string, name: string, value: unknown): void {
-  if (value === undefined || isCount(value)) return;
-  throw unusable(`option ${name} of ${owner}`, value, "an integer above 0", RangeError);
 }
 
 /** @throws {RangeError} If a value is not a number, or not valid. */

@@ -1,4 +1,4 @@
-import { FrameParser } from "../protocol/frame_parser.ts";
+import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import type { FrameDecoderOptions } from "../protocol/frame_parser.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { BYTES_MARK, FRAMES_MARK } from "./high_water_marks.ts";
@@ -26,8 +26,10 @@ import { TransformBase } from "./transform_base.ts";
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455#section-5.2 RFC 6455 §5.2}
  */
 export class FrameDecoderStream extends TransformBase<Uint8Array, Frame> {
-  /** Creates a stream for one direction of one connection. */
+  /** Creates a stream for one direction of one connection. Chunks in a stream can't be lent: they are copied. */
   constructor(options: FrameDecoderOptions) {
-    super(new FrameParser(options), BYTES_MARK, FRAMES_MARK);
+    const isLent = options?.chunks === "lent";
+    const decoder = new FrameDecoder(isLent ? { ...options, chunks: "kept" } : options);
+    super(decoder, BYTES_MARK, FRAMES_MARK);
   }
 }
