@@ -99,6 +99,7 @@ export class FrameDecoder extends FrameParser {
     }
   }
 
+  /** Decodes up to the end of the current frame or of the bytes, and returns the position after that. */
   protected override decodeFrame(bytes: Uint8Array, start: number, sink: FrameSink): number {
     let position = this.#decodeShort(bytes, start, sink);
     if (position > start) return position;
@@ -106,13 +107,9 @@ export class FrameDecoder extends FrameParser {
     return position > start ? position : super.decodeFrame(bytes, start, sink);
   }
 
+  /** Whether the payload of a whole binary frame is copied. */
   protected override get isCopied(): boolean {
     return super.isCopied || (this.#isLent && this.payload === "shared");
-  }
-
-  /** Whether the next byte is the first of a frame. */
-  get #isAtStart(): boolean {
-    return this.header?.isAtStart !== false;
   }
 
   /**
@@ -122,10 +119,9 @@ export class FrameDecoder extends FrameParser {
    * @returns The end of the frame; `start` if it is any other frame.
    */
   #decodeShort(bytes: Uint8Array, start: number, sink: FrameSink): number {
-    const header = this.header;
     const first = bytes[start];
     if (first !== 0x81 && first !== 0x82) return start;
-    if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
+    if (!this.isBetweenMessages) return start;
     // The length if the mask bit is right; otherwise, or if this byte is missing, not a short length.
     const length = this.masked ? bytes[start + 1] ^ 0x80 : bytes[start + 1];
     const from = start + (this.masked ? 6 : 2);
@@ -151,10 +147,9 @@ export class FrameDecoder extends FrameParser {
    * @returns The end of the frame; `start` if it is any other frame.
    */
   #decodeMedium(bytes: Uint8Array, start: number, sink: FrameSink): number {
-    const header = this.header;
     const first = bytes[start];
     if (first !== 0x81 && first !== 0x82) return start;
-    if (header !== undefined && (header.inMessage || !header.isAtStart)) return start;
+    if (!this.isBetweenMessages) return start;
     if (bytes[start + 1] !== (this.masked ? 0xfe : 0x7e)) return start;
     const length = (bytes[start + 2] << 8) | bytes[start + 3];
     const from = start + (this.masked ? 8 : 4);
@@ -212,7 +207,7 @@ export class FrameDecoder extends FrameParser {
    * assembler collects the parts.
    */
   #startsShortBinary(bytes: Uint8Array, position: number): boolean {
-    if (this.payload !== "shared" || !this.#isAtStart) return false;
+    if (this.payload !== "shared" || !this.isAtStart) return false;
     if ((bytes[position] & 0x0f) !== BINARY) return false;
     const left = bytes.length - position;
     const length = bytes[position + 1] & 0x7f;

@@ -65,7 +65,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
   protected readonly masked: boolean;
   readonly #rsv: number;
   /** Created for the first frame that is not a whole short message. */
-  protected header: FrameHeaderReader | undefined;
+  #header: FrameHeaderReader | undefined;
   /** The number of payload bytes of the current frame that have been passed on. */
   #offset = 0;
   /** The payload so far of a control frame that arrives in several chunks. */
@@ -117,13 +117,24 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
    * @throws {WebSocketError} If it ends inside a frame or a message: close code 1006.
    */
   flush(): void {
-    const { isAtStart = true, inMessage = false } = this.header ?? {};
+    const { isAtStart = true, inMessage = false } = this.#header ?? {};
     if (this.ended || (isAtStart && !inMessage)) return;
     this.ended = true;
     throw new WebSocketError(
       `Cannot decode frame: the bytes end inside a ${isAtStart ? "message" : "frame"}`,
       { code: "ERR_TRUNCATED", closeCode: 1006 },
     );
+  }
+
+  /** Whether the next byte is the first of a frame. */
+  protected get isAtStart(): boolean {
+    return this.#header?.isAtStart !== false;
+  }
+
+  /** Whether the next byte is the first of a message, or of a control frame outside messages. */
+  protected get isBetweenMessages(): boolean {
+    const header = this.#header;
+    return header === undefined || (header.isAtStart && !header.inMessage);
   }
 
   /**
@@ -133,14 +144,14 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
    */
   protected decodeFrame(bytes: Uint8Array, start: number, sink: FrameSink): number {
     let position = start;
-    const isNew = this.header?.isComplete !== true;
+    const isNew = this.#header?.isComplete !== true;
     if (isNew) {
-      const header = this.header ??= new FrameHeaderReader(this.masked, this.#rsv);
+      const header = this.#header ??= new FrameHeaderReader(this.masked, this.#rsv);
       position = header.read(bytes, start);
       if (!header.isComplete) return position;
       this.#offset = 0;
     }
-    return this.#readPayload(this.header!, isNew, bytes, position, sink);
+    return this.#readPayload(this.#header!, isNew, bytes, position, sink);
   }
 
   /** Whether the payload of a whole binary frame is copied. */
