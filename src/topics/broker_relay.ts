@@ -31,7 +31,6 @@ interface OwnTopic {
 
 /** A probe that is on its way. */
 interface Probe {
-  readonly connection: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -195,6 +194,7 @@ export class BrokerRelay implements Relay {
     for (const [node, heardAt] of this.#nodes) {
       if (heardAt < now - REMEMBERED) this.#nodes.delete(node);
     }
+    this.#questions.retain(this.#nodes);
     this.#report(this.#tracker.expire(now - REMEMBERED));
     // Since the broker is in reach, all nodes have been asked once a heartbeat.
     const alive = now - (this.#missed + 2) * this.#heartbeat;
@@ -331,9 +331,9 @@ export class BrokerRelay implements Relay {
     this.#probing = undefined;
   }
 
-  #askAll(): void {
-    const topics = [...this.#tracker.tracked];
-    do this.#ask(topics.splice(0, MAX_TOPICS)); while (topics.length > 0);
+  /** Asks all nodes for all topics, or one node for some. */
+  #askAll(topics = [...this.#tracker.tracked], to?: string): void {
+    do this.#ask(topics.splice(0, MAX_TOPICS), to); while (topics.length > 0);
   }
 
   /** Asks all nodes for a topic's number. Calls of the same time share one question. */
@@ -350,28 +350,31 @@ export class BrokerRelay implements Relay {
     });
   }
 
-  /** Asks all nodes for their numbers. @returns Whether the question and all answers have arrived. */
-  #ask(topics: string[]): Promise<boolean> {
+  /** Asks all nodes, or one, for their numbers. @returns Whether the question and all answers have arrived. */
+  #ask(topics: string[], to?: string): Promise<boolean> {
     const now = performance.now();
     const alive = now - (this.#missed + 1) * this.#heartbeat;
     const node = this.#node?.id;
     if (node === undefined) return Promise.resolve(false);
     const waiting = new Set([node]);
-    for (const [other, heardAt] of this.#nodes) if (heardAt > alive) waiting.add(other);
-    const number = ++this.#count;
-    const question = { number, topics, asked: now, waiting };
+    for (const [other, heardAt] of this.#nodes) {
+      if (to === undefined ? heardAt > alive : other === to) waiting.add(other);
+    }
+    const question = { number: ++this.#count, topics, asked: now, waiting };
     const answers = this.#questions.open(question, node, 2 * this.#heartbeat);
-    this.#say({ type: "question", node, question: number, topics });
+    this.#say({ type: "question", node, to, question: question.number, topics });
     return answers;
   }
 
-  /** Repeats questions to a node that is heard, and may have been out of reach when they were asked. */
+  /** Repeats questions to a node that is heard, and was out of reach or deaf when they were asked. */
   #askAgain(to: string, node: string): void {
     // A question that was asked just now may be on its way.
     const before = performance.now() - this.#heartbeat / 2;
     for (const { number, topics } of this.#questions.unansweredBy(to, before)) {
       this.#say({ type: "question", node, to, question: number, topics });
     }
+    const timedOut = this.#questions.takeTimedOut(to);
+    if (timedOut.length > 0) this.#askAll(timedOut, to);
   }
 
   #answer(to: string, question: number, topics: string[], node: string): void {
@@ -388,13 +391,13 @@ export class BrokerRelay implements Relay {
       return Promise.reject(unknownOutcome("the connection was lost"));
     }
     if (this.#probing === undefined) {
-      this.#probing = this.#probe(this.#node.id, connection);
+      this.#probing = this.#probe(this.#node.id);
       queueMicrotask(() => this.#probing = undefined);
     }
     return this.#probing;
   }
 
-  #probe(node: string, connection: number): Promise<void> {
+  #probe(node: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const number = ++this.#count;
     const stop = this.#timeouts.after(CONFIRM_TIMEOUT, () => {
@@ -402,7 +405,6 @@ export class BrokerRelay implements Relay {
       reject(unknownOutcome("no answer within 4.8 s"));
     });
     this.#probes.set(number, {
-      connection,
       resolve: () => (stop(), resolve()),
       reject: (error) => (stop(), reject(error)),
     });

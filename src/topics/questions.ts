@@ -20,6 +20,8 @@ interface OpenQuestion extends Question {
 /** The questions of a node to the others that are open: until a timeout, answers that are late count, too. */
 export class Questions {
   readonly #open = new Map<number, OpenQuestion>();
+  /** By node, the topics of questions that it has not answered in time. */
+  readonly #timedOut = new Map<string, Set<string>>();
   readonly #timeouts = new Timeouts();
 
   /**
@@ -54,6 +56,18 @@ export class Questions {
     if (question?.waiting.size === 0) question.end(true);
   }
 
+  /** Returns the topics of questions that a node has not answered in time, and forgets them. */
+  takeTimedOut(node: string): string[] {
+    const topics = this.#timedOut.get(node);
+    this.#timedOut.delete(node);
+    return [...topics ?? []];
+  }
+
+  /** Forgets the topics of all nodes but these. */
+  retain(nodes: ReadonlyMap<string, unknown>): void {
+    for (const node of this.#timedOut.keys()) if (!nodes.has(node)) this.#timedOut.delete(node);
+  }
+
   /** Ends all questions. */
   close(): void {
     this.#timeouts.clear();
@@ -62,7 +76,15 @@ export class Questions {
 
   #end(number: number): void {
     const question = this.#open.get(number);
+    if (question === undefined) return;
     this.#open.delete(number);
-    question?.end(!question.waiting.has(question.own));
+    for (const node of question.waiting) if (node !== question.own) this.#keep(node, question);
+    question.end(!question.waiting.has(question.own));
+  }
+
+  #keep(node: string, { topics }: Question): void {
+    const timedOut = this.#timedOut.get(node) ?? new Set();
+    for (const topic of topics) timedOut.add(topic);
+    this.#timedOut.set(node, timedOut);
   }
 }

@@ -75,7 +75,7 @@ export type NodeControl =
   /** A heartbeat: the last numbers of topics with recent messages. `instance` tells nodes of one name apart. */
   | { type: "heartbeat"; node: string; instance: string; numbers: Record<string, number> }
   /** A question for the numbers of topics, to all nodes or to one. */
-  | { type: "question"; node: string; to?: string; question: number; topics: string[] }
+  | { type: "question"; node: string; to?: string | undefined; question: number; topics: string[] }
   /** The answer of a node to the question. */
   | {
     type: "answer";

@@ -158,6 +158,26 @@ test("BrokerRelay repeats a question to a node that could not receive it", async
   assertEquals([b.lost, b.received, c.lost], [[1], [], []]);
 });
 
+test("BrokerRelay asks a node that is heard but deaf until it answers", async () => {
+  const { a, b } = await pair();
+  b.broker.isDeaf = true;
+  a.send("1");
+  await eventually(() => b.states.includes(false), 5000, "the broker is out of reach");
+  // The other node neither announces the message any more, nor does so when it is no longer deaf.
+  await delay(6 * HEARTBEAT);
+  a.broker.isDeaf = true;
+  b.broker.isDeaf = false;
+  await eventually(() => b.states.at(-1) === true, 5000, "the broker is within reach");
+  // The time for an answer is over.
+  await delay(4 * HEARTBEAT);
+  assertEquals(b.lost, []);
+  a.broker.isDeaf = false;
+  await eventually(() => b.lost.length > 0, 1000, "the loss");
+  a.send("2");
+  await delay(1);
+  assertEquals([b.received, b.lost], [["2"], [1]]);
+});
+
 test("BrokerRelay notes in time that the broker is lost after a block of the event loop", async () => {
   const hub = new FakeHub();
   const { broker, states } = await node(hub, "a");

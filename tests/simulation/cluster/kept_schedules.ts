@@ -359,4 +359,17 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["crashBroker", 675, 144, 377],
     ],
   },
+  {
+    seed: 400630083,
+    name: "a node that is heard but deaf for long is asked for its numbers until it answers",
+    actions: [
+      ["subscribe", 232, 245, 766],
+      ["wait", 598, 646, 439],
+      ["freeze", 321, 395, 216],
+      ["publish", 333, 149, 950],
+      ["freeze", 590, 996, 987],
+      ["wait", 647, 309, 185],
+      ["crashBroker", 264, 167, 193],
+    ],
+  },
 ];
