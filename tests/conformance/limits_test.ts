@@ -96,7 +96,9 @@ for (const form of FORMS) {
       await assertFrame(client, 1, utf8.encode("next"));
       await delay(1050);
     }
-    await client.write(join(...frames, frame({ opcode: 10 })));
+    // Frames beyond the limit are allowed for the time that a busy machine holds the server up.
+    const more = Array.from({ length: 50 }, () => frame({ opcode: 10 }));
+    await client.write(join(...frames, ...more));
     for (let i = 0; i < 5; i++) await assertFrame(client, 10, "");
     await assertFailed(server, client, 1008);
   });
