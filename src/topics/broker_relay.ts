@@ -4,6 +4,7 @@ import type { Loss } from "./sequence_tracker.ts";
 import { decode, decodeControl, encodeTopic, relayed, wireOf } from "./relay_wire.ts";
 import type { NodeControl } from "./relay_wire.ts";
 import type { Broker } from "./broker.ts";
+import { CONFIRM_TIMEOUT, Probes } from "./probes.ts";
 import { Questions } from "./questions.ts";
 import { unknownOutcome } from "./relay_options.ts";
 import type { History, Keep, Position, Relay, RelayedMessage, RelayNode } from "./types.ts";
@@ -18,21 +19,12 @@ const ANNOUNCED = 3;
 /** The maximum number of topics in one heartbeat, question or answer. */
 const MAX_TOPICS = 500;
 
-/** The timeout for the broker's confirmation of a message, in milliseconds: with the timer's delay under 5 s. */
-const CONFIRM_TIMEOUT = 4800;
-
 /** The numbers of a topic of this node. */
 interface OwnTopic {
   number: number;
   /** The number of heartbeats that still announce it. */
   announce: number;
   usedAt: number;
-}
-
-/** A probe that is on its way. */
-interface Probe {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** A relay over a broker that delivers at most once. It counts lost messages. */
@@ -54,7 +46,7 @@ export class BrokerRelay implements Relay {
   #answers: Promise<boolean[]> | undefined;
   #nextAnswers: Promise<boolean> | undefined;
   readonly #questions = new Questions();
-  readonly #probes = new Map<number, Probe>();
+  readonly #probes: Probes;
   readonly #timeouts = new Timeouts();
   readonly #instance: string = crypto.randomUUID();
   #hasTwin = false;
@@ -70,10 +62,6 @@ export class BrokerRelay implements Relay {
   /** When the broker was in reach again. */
   #upSince = -Infinity;
   #onUp: (() => void)[] = [];
-  /** The number of the connection: an echo on a later connection does not confirm earlier messages. */
-  #connection = 0;
-  /** The probe of this event-loop turn, shared by all callers in it. */
-  #probing: Promise<void> | undefined;
 
   constructor(broker: Broker, { prefix, heartbeat = 1000, missed = 2 }: RelayOptions) {
     this.#broker = broker;
@@ -81,6 +69,7 @@ export class BrokerRelay implements Relay {
     this.#controlChannel = `${prefix}.n`;
     this.#heartbeat = heartbeat;
     this.#missed = missed;
+    this.#probes = new Probes((probe) => this.#say({ type: "probe", node: this.#node!.id, probe }));
   }
 
   async start(node: RelayNode): Promise<void> {
@@ -95,7 +84,7 @@ export class BrokerRelay implements Relay {
       message: (channel, payload) => this.#receive(channel, payload),
       stored: (topic, message) => this.#node?.receive(relayed(topic, message)),
       storeGap: (topic, count, until) => this.#node?.gap({ topic, count, why: "relay" }, until),
-      lost: () => this.#lose(),
+      lost: () => this.#probes.lose(),
       error: (error) => this.#node?.error(error),
     });
     await this.#broker.subscribe(this.#controlChannel);
@@ -140,9 +129,9 @@ export class BrokerRelay implements Relay {
     own.usedAt = performance.now();
     // A client would queue messages without a limit while the broker is out of reach, so they are dropped.
     if (this.#isUp) this.#broker.send(this.#channelOf(topic), wireOf(message, own.number));
-    const connection = this.#connection;
+    const { connection } = this.#probes;
     const isSent = this.#isUp;
-    return () => this.#confirm(isSent ? connection : -1);
+    return () => this.#probes.confirm(isSent && this.#node !== undefined ? connection : -1);
   }
 
   async store(message: RelayedMessage, keep: Keep): Promise<Position> {
@@ -169,7 +158,7 @@ export class BrokerRelay implements Relay {
     this.#node = undefined;
     clearInterval(this.#ticks);
     this.#timeouts.clear();
-    this.#lose();
+    this.#probes.lose();
     this.#questions.close();
     for (const resolve of this.#onUp.splice(0)) resolve();
     await this.#broker.stop();
@@ -185,7 +174,7 @@ export class BrokerRelay implements Relay {
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
       if (this.#isUp) this.#downSince = this.#echoedAt;
       this.#setUp(false);
-      this.#lose();
+      this.#probes.lose();
       // The client may have lost its subscriptions without an error. New ones miss the heartbeat below.
       this.#broker.renew().then(() => this.#node && this.#sendHeartbeat());
     }
@@ -280,7 +269,7 @@ export class BrokerRelay implements Relay {
         break;
       }
       case "probe":
-        if (isOwn) this.#endProbe(control.probe);
+        if (isOwn) this.#probes.end(control.probe);
         break;
       case "bye":
         if (isOwn) return;
@@ -319,16 +308,6 @@ export class BrokerRelay implements Relay {
   #whenUp(): Promise<void> {
     if (this.#isUp || this.#node === undefined) return Promise.resolve();
     return new Promise((resolve) => this.#onUp.push(resolve));
-  }
-
-  /** Handles a lost connection: messages that were sent may not have arrived. */
-  #lose(): void {
-    this.#connection++;
-    for (const { reject } of this.#probes.values()) {
-      reject(unknownOutcome("the connection was lost"));
-    }
-    this.#probes.clear();
-    this.#probing = undefined;
   }
 
   /** Asks all nodes for all topics, or one node for some. */
@@ -383,38 +362,5 @@ export class BrokerRelay implements Relay {
     );
     const age = performance.now() - this.#startedAt;
     this.#say({ type: "answer", node, to, question, age, numbers });
-  }
-
-  /** Resolves when the broker has all messages that a connection has sent so far. */
-  #confirm(connection: number): Promise<void> {
-    if (connection !== this.#connection || this.#node === undefined) {
-      return Promise.reject(unknownOutcome("the connection was lost"));
-    }
-    if (this.#probing === undefined) {
-      this.#probing = this.#probe(this.#node.id);
-      queueMicrotask(() => this.#probing = undefined);
-    }
-    return this.#probing;
-  }
-
-  #probe(node: string): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const number = ++this.#count;
-    const stop = this.#timeouts.after(CONFIRM_TIMEOUT, () => {
-      this.#probes.delete(number);
-      reject(unknownOutcome("no answer within 4.8 s"));
-    });
-    this.#probes.set(number, {
-      resolve: () => (stop(), resolve()),
-      reject: (error) => (stop(), reject(error)),
-    });
-    this.#say({ type: "probe", node, probe: number });
-    return promise;
-  }
-
-  #endProbe(number: number): void {
-    const probe = this.#probes.get(number);
-    this.#probes.delete(number);
-    probe?.resolve();
   }
 }
