@@ -167,10 +167,11 @@ export class BrokerRelay implements Relay {
   /** Sends a heartbeat, and checks whether the last ones have come back. */
   #tick(): void {
     const now = performance.now();
-    // While this node's event loop was blocked, the broker was not silent.
+    // While this node's event loop was blocked, neither the broker nor other nodes were silent.
     const late = Math.max(0, now - this.#tickedAt - this.#heartbeat);
     this.#echoedAt = Math.min(this.#echoedAt + late, now);
     this.#tickedAt = now;
+    this.#discount(late, now);
     if (now - this.#echoedAt > (this.#missed + 0.5) * this.#heartbeat) {
       if (this.#isUp) this.#downSince = this.#echoedAt;
       this.#setUp(false);
@@ -298,11 +299,14 @@ export class BrokerRelay implements Relay {
     for (const resolve of this.#onUp.splice(0)) resolve();
     // The announcements of recent messages may be lost, too.
     const since = this.#downSince - ANNOUNCED * this.#heartbeat;
-    // Other nodes were not silent: this one has received nothing.
-    const down = performance.now() - Math.max(this.#downSince, this.#startedAt);
-    for (const [other, heardAt] of this.#nodes) this.#nodes.set(other, heardAt + down);
+    this.#discount(this.#upSince - Math.max(this.#downSince, this.#startedAt), this.#upSince);
     for (const own of this.#own.values()) if (own.usedAt >= since) own.announce = ANNOUNCED;
     this.#askAll();
+  }
+
+  /** Does not count a time in milliseconds, during which this node has received nothing, as silence of others. */
+  #discount(time: number, now: number): void {
+    for (const [node, heardAt] of this.#nodes) this.#nodes.set(node, Math.min(heardAt + time, now));
   }
 
   #whenUp(): Promise<void> {

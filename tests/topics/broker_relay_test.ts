@@ -200,6 +200,35 @@ test("BrokerRelay asks for the numbers of all topics after a block of the event 
   assertEquals([asked().at(-1)!.topics, b.states], [["x"], [true]]);
 });
 
+test("BrokerRelay does not count a block of its event loop as silence of another node", async () => {
+  const hub = new FakeHub();
+  const { relay, lost } = await node(hub, "b");
+  await relay.subscribe("x", false);
+  const asked = () => hub.said("question");
+  const say = (control: object) => hub.publish("test.n", JSON.stringify({ node: "a", ...control }));
+  const answer = (x: number) =>
+    say({ type: "answer", to: "b", question: asked().at(-1)!.question, age: 1, numbers: { x } });
+  const isAskedAgain = async () => {
+    const before = asked().length;
+    await eventually(() => asked().length > before, 2000, "a question");
+  };
+  const heartbeat = { type: "heartbeat", instance: "a", numbers: {} };
+  say(heartbeat);
+  await isAskedAgain();
+  answer(0);
+  await delay(2 * HEARTBEAT);
+  // The connection was lost during the block: a question after it is not answered.
+  block(5 * HEARTBEAT);
+  await isAskedAgain();
+  await delay(HEARTBEAT);
+  say(heartbeat);
+  await delay(1);
+  assert(asked().some(({ to }) => to === "a"));
+  answer(1);
+  await eventually(() => lost.length > 0, 1000, "the loss");
+  assertEquals(lost, [1]);
+});
+
 test("BrokerRelay starts once the broker is within reach", async () => {
   const hub = new FakeHub();
   const broker = hub.connect();

@@ -372,4 +372,16 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["crashBroker", 264, 167, 193],
     ],
   },
+  {
+    seed: 600269776,
+    name: "a node that was not heard during a block is asked for its numbers until it answers",
+    actions: [
+      ["subscribe", 759, 47, 895],
+      ["wait", 871, 637, 591],
+      ["block", 459, 455, 473],
+      ["crashBroker", 789, 476, 5],
+      ["lose", 529, 244, 705],
+      ["publish", 319, 88, 225],
+    ],
+  },
 ];
