@@ -1,5 +1,5 @@
 import { Timeouts } from "../util/timeouts.ts";
-import { SequenceTracker } from "./sequence_tracker.ts";
+import { numberBeforeSequence, SequenceTracker } from "./sequence_tracker.ts";
 import type { Loss } from "./sequence_tracker.ts";
 import { decode, decodeControl, encodeTopic, relayed, wireOf } from "./relay_wire.ts";
 import type { NodeControl } from "./relay_wire.ts";
@@ -122,11 +122,16 @@ export class BrokerRelay implements Relay {
 
   send(message: RelayedMessage): () => Promise<void> {
     const { topic } = message;
+    const now = performance.now();
     let own = this.#own.get(topic);
-    if (own === undefined) this.#own.set(topic, own = { number: 0, announce: 0, usedAt: 0 });
+    if (own === undefined) {
+      // A topic is forgotten later than this time after its last message.
+      const number = numberBeforeSequence(Math.floor((now - this.#startedAt) / REMEMBERED));
+      this.#own.set(topic, own = { number, announce: 0, usedAt: now });
+    }
     own.number++;
     own.announce = ANNOUNCED;
-    own.usedAt = performance.now();
+    own.usedAt = now;
     // A client would queue messages without a limit while the broker is out of reach, so they are dropped.
     if (this.#isUp) this.#broker.send(this.#channelOf(topic), wireOf(message, own.number));
     const { connection } = this.#probes;

@@ -4,7 +4,10 @@ import type { Message, Position, RelayedMessage } from "./types.ts";
 /** A message between nodes. */
 export interface WireMessage {
   node: string;
-  /** Its number among the node's messages of the topic, from 1; 0 if the topic is kept. */
+  /**
+   * Its number among the node's messages of the topic, from 1, or from 1 above a multiple of 2 ** 32 if the node
+   * may have forgotten the earlier ones; 0 if the topic is kept.
+   */
   number: number;
   id: string | undefined;
   data: Message;

@@ -1,3 +1,16 @@
+/** The distance between the first numbers of two sequences. It is more than a topic has messages. */
+const SEQUENCE_SPAN = 2 ** 32;
+
+/**
+ * Returns the number before the first one of a new sequence. A publisher that has forgotten a topic must not use
+ * its numbers again: other nodes would take the messages for duplicates.
+ *
+ * @param count The number of sequences that the topic may have had before.
+ */
+export function numberBeforeSequence(count: number): number {
+  return count * SEQUENCE_SPAN;
+}
+
 /** The received numbers of one topic of one publisher. */
 interface Sequence {
   /** The number of the last message that has been received or counted as lost. */
@@ -33,7 +46,8 @@ export interface Loss {
 /**
  * Counts the messages that a node has missed. Each publisher numbers its messages of a topic from 1, and
  * announces its last numbers. A message is lost if a later number arrives, or if its number is announced
- * twice before it arrives.
+ * twice before it arrives. What a publisher sends after it has forgotten a topic is a new sequence, which begins
+ * at a later multiple of 2 ** 32.
  *
  * A new publisher is asked for its numbers. Messages that it published before this node subscribed to the
  * topic are not missed. To decide this, the publisher's start is compared with the time of the subscription.
@@ -85,7 +99,7 @@ export class SequenceTracker {
       return started === undefined ? [] : judge(started, topic, begun, trackedAt);
     }
     if (number <= sequence.last) return undefined;
-    const count = number - sequence.last - 1;
+    const count = countUntil(number, sequence.last) - 1;
     sequence.last = number;
     return count > 0 ? [{ topic, count }] : [];
   }
@@ -225,7 +239,7 @@ function judge(
   sequence: Sequence,
   trackedAt: number,
 ): Loss[] {
-  const before = (sequence.first ?? 1) - 1;
+  const before = countUntil(sequence.first ?? 1, 0) - 1;
   sequence.first = undefined;
   if (before === 0 || latest <= trackedAt) return [];
   return [{ topic, count: earliest > trackedAt ? before : undefined }];
@@ -233,8 +247,14 @@ function judge(
 
 /** Counts the messages that were announced before and have not arrived. */
 function settle([topic, sequence]: [string, Sequence]): Loss[] {
-  const count = sequence.announced - sequence.last;
-  if (count <= 0) return [];
-  sequence.last = sequence.announced;
+  const { announced, last } = sequence;
+  if (announced <= last) return [];
+  const count = countUntil(announced, last);
+  sequence.last = announced;
   return [{ topic, count }];
+}
+
+/** Returns how many messages there are after one with a lower number: in a new sequence, from its beginning. */
+function countUntil(number: number, last: number): number {
+  return number - Math.max(last, number - number % SEQUENCE_SPAN);
 }

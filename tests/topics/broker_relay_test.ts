@@ -229,6 +229,36 @@ test("BrokerRelay does not count a block of its event loop as silence of another
   assertEquals(lost, [1]);
 });
 
+/** Advances the clock by minutes, in steps with heartbeats between them. */
+async function passMinutes(minutes: number) {
+  const { now } = performance;
+  let shift = 0;
+  onTestEnd(() => {
+    performance.now = now;
+  });
+  performance.now = () => now.call(performance) + shift;
+  while (shift < minutes * 60_000) {
+    shift += 240_000;
+    await delay(3 * HEARTBEAT);
+  }
+}
+
+test("BrokerRelay counts from the start a topic that was not used for long", async () => {
+  const { a, b } = await pair();
+  for (let n = 1; n <= 3; n++) a.send(`${n}`);
+  await delay(1);
+  await passMinutes(24);
+  a.send("4");
+  await delay(1);
+  b.broker.isDeaf = true;
+  a.send("5");
+  await delay(1);
+  b.broker.isDeaf = false;
+  a.send("6");
+  await delay(1);
+  assertEquals([b.received, b.lost], [["1", "2", "3", "4", "6"], [1]]);
+});
+
 test("BrokerRelay starts once the broker is within reach", async () => {
   const hub = new FakeHub();
   const broker = hub.connect();

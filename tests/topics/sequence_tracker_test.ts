@@ -1,4 +1,4 @@
-import { SequenceTracker } from "../../src/topics/sequence_tracker.ts";
+import { numberBeforeSequence, SequenceTracker } from "../../src/topics/sequence_tracker.ts";
 import type { Loss } from "../../src/topics/sequence_tracker.ts";
 import { assert, assertEquals, test } from "../harness.ts";
 
@@ -20,6 +20,20 @@ test("SequenceTracker counts numbers that are skipped, and leaves out those that
   assertEquals(tracker.message("p", "x", 6, 200), lost(3));
   assertEquals(tracker.message("p", "x", 5, 200), undefined);
   assertEquals(tracker.message("p", "y", 1, 200), undefined, "a topic that is not tracked");
+});
+
+test("SequenceTracker counts from the start of a new sequence, whatever the numbers of the old one", () => {
+  const tracker = known(10);
+  const before = numberBeforeSequence(3);
+  tracker.message("p", "x", 5, 200);
+  assertEquals(tracker.message("p", "x", before + 1, 300), []);
+  assertEquals(tracker.message("p", "x", 6, 300), undefined, "of the old sequence");
+  assertEquals(tracker.message("p", "x", before + 3, 300), lost(1));
+  const later = numberBeforeSequence(5);
+  assertEquals(tracker.heartbeat("p", { x: later + 4 }, 400), []);
+  assertEquals(tracker.message("p", "x", later + 1, 400), []);
+  assertEquals(tracker.heartbeat("p", {}, 500), lost(3));
+  assertEquals(tracker.message("p", "x", numberBeforeSequence(6) + 3, 600), lost(2));
 });
 
 test("SequenceTracker counts what is announced twice without having come", () => {
@@ -57,6 +71,7 @@ test("SequenceTracker misses nothing of before the topic was tracked", () => {
 
 test("SequenceTracker misses all of a publisher that started after the topic was tracked", () => {
   assertEquals(known(10).message("p", "x", 4, 200), lost(3));
+  assertEquals(known(10).message("p", "x", numberBeforeSequence(2) + 4, 200), lost(3));
   const announced = known(10);
   announced.heartbeat("p", { x: 5 }, 200);
   assertEquals(announced.heartbeat("p", {}, 300), lost(5));
