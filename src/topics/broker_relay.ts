@@ -186,11 +186,8 @@ export class BrokerRelay implements Relay {
     }
     this.#sendHeartbeat();
     this.#broker.tick();
-    for (const [node, heardAt] of this.#nodes) {
-      if (heardAt < now - REMEMBERED) this.#nodes.delete(node);
-    }
-    this.#questions.retain(this.#nodes);
-    this.#report(this.#tracker.expire(now - REMEMBERED));
+    // While the broker is out of reach, all nodes are silent.
+    if (this.#isUp) this.#forgetSilent(now - REMEMBERED);
     // Since the broker is in reach, all nodes have been asked once a heartbeat.
     const alive = now - (this.#missed + 2) * this.#heartbeat;
     if (this.#isUp && this.#upSince < alive) this.#report(this.#tracker.giveUp(alive));
@@ -199,6 +196,13 @@ export class BrokerRelay implements Relay {
     }
     // If the connection was lost during a block, the announcements of that time are missing.
     if (this.#tracker.hasUnknown || late > this.#heartbeat) this.#askAll();
+  }
+
+  /** Forgets nodes that have been silent since a time. */
+  #forgetSilent(before: number): void {
+    for (const [node, heardAt] of this.#nodes) if (heardAt < before) this.#nodes.delete(node);
+    this.#questions.retain(this.#nodes);
+    this.#report(this.#tracker.expire(before));
   }
 
   #sendHeartbeat(): void {
@@ -312,6 +316,7 @@ export class BrokerRelay implements Relay {
   /** Does not count a time in milliseconds, during which this node has received nothing, as silence of others. */
   #discount(time: number, now: number): void {
     for (const [node, heardAt] of this.#nodes) this.#nodes.set(node, Math.min(heardAt + time, now));
+    this.#tracker.discount(time, now);
   }
 
   #whenUp(): Promise<void> {

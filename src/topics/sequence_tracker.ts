@@ -163,6 +163,13 @@ export class SequenceTracker {
     return losses;
   }
 
+  /** Does not count a time in milliseconds, in which nothing could be received, as silence of publishers. */
+  discount(time: number, now: number): void {
+    for (const publisher of this.#publishers.values()) {
+      publisher.heardAt = Math.min(publisher.heardAt + time, now);
+    }
+  }
+
   /** Removes publishers that have been silent since a time. @returns The lost messages. */
   expire(before: number): Loss[] {
     const ended = [...this.#publishers].filter(([, { heardAt }]) => heardAt < before);

@@ -259,6 +259,24 @@ test("BrokerRelay counts from the start a topic that was not used for long", asy
   assertEquals([b.received, b.lost], [["1", "2", "3", "4", "6"], [1]]);
 });
 
+test("BrokerRelay counts what it has missed while the broker was out of reach for long", async () => {
+  const { a, b } = await pair();
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = true;
+  await eventually(() => b.states.includes(false), 5000, "the broker is out of reach");
+  await passMinutes(12);
+  a.send("2");
+  a.send("3");
+  // The other node no longer announces it.
+  await delay(5 * HEARTBEAT);
+  b.broker.isDeaf = false;
+  await eventually(() => b.lost.length > 0, 1000, "the loss");
+  a.send("4");
+  await delay(1);
+  assertEquals([b.received, b.lost], [["1", "4"], [2]]);
+});
+
 test("BrokerRelay starts once the broker is within reach", async () => {
   const hub = new FakeHub();
   const broker = hub.connect();

@@ -116,6 +116,11 @@ test("SequenceTracker counts what a publisher announced before it ended, or fell
   assert(repeated.hasUnknown);
   repeated.end("q", {}, 0);
   assert(!repeated.hasUnknown, "a node that has ended is not asked");
+  const unheard = known(10);
+  unheard.heartbeat("p", { x: 2 }, 200);
+  unheard.discount(1000, 300);
+  assertEquals(unheard.expire(300), []);
+  assertEquals(unheard.expire(301), lost(2));
   const silent = known(10);
   silent.heartbeat("p", { x: 2 }, 200);
   assertEquals(silent.expire(150), []);

@@ -384,4 +384,18 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["publish", 319, 88, 225],
     ],
   },
+  {
+    seed: 600269776,
+    name: "what a node has missed while the broker was away for eleven minutes is told",
+    actions: [
+      ["subscribe", 759, 47, 895],
+      ["wait", 871, 637, 591],
+      ["publish", 319, 88, 225],
+      ["wait", 871, 637, 591],
+      ["crashBroker", 790, 476, 5],
+      ["wait", 871, 637, 591],
+      ["publish", 319, 88, 225],
+      ...Array.from({ length: 170 }, (): ClusterAction => ["wait", 871, 637, 591]),
+    ],
+  },
 ];
