@@ -159,7 +159,11 @@ export class BrokerRelay implements Relay {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#node === undefined) return;
     const age = performance.now() - this.#startedAt;
-    this.#say({ type: "bye", node: this.#node.id, age, numbers: this.#announce() });
+    let numbers: Record<string, number>;
+    do {
+      numbers = this.#announce(ANNOUNCED);
+      this.#say({ type: "bye", node: this.#node.id, age, numbers });
+    } while (Object.keys(numbers).length === MAX_TOPICS);
     this.#node = undefined;
     clearInterval(this.#ticks);
     this.#timeouts.clear();
@@ -210,16 +214,21 @@ export class BrokerRelay implements Relay {
     this.#say({ type: "heartbeat", node: this.#node!.id, instance: this.#instance, numbers });
   }
 
-  /** Returns the last numbers of topics with recent messages. */
-  #announce(): Record<string, number> {
-    const numbers: [topic: string, number: number][] = [];
+  /** Returns the last numbers of topics with recent messages. @param times For how many heartbeats this counts. */
+  #announce(times = 1): Record<string, number> {
+    const announced: [topic: string, own: OwnTopic][] = [];
     for (const [topic, own] of this.#own) {
       if (own.announce === 0) continue;
-      own.announce--;
-      if (numbers.push([topic, own.number]) === MAX_TOPICS) break;
+      own.announce = Math.max(0, own.announce - times);
+      if (announced.push([topic, own]) === MAX_TOPICS) break;
+    }
+    // The next heartbeat begins with other topics: these may have new messages by then.
+    for (const [topic, own] of announced) {
+      this.#own.delete(topic);
+      this.#own.set(topic, own);
     }
     // Unlike an assignment, this makes an own property of `__proto__`.
-    return Object.fromEntries(numbers);
+    return Object.fromEntries(announced.map(([topic, { number }]) => [topic, number]));
   }
 
   #say(control: NodeControl): void {

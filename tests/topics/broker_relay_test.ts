@@ -97,6 +97,36 @@ test("BrokerRelay tells of its last numbers when it ends", async () => {
   assertEquals([b.received, b.lost, hub.said("bye").length], [["1"], [1], 1]);
 });
 
+/** Lets a node send to as many topics as a heartbeat announces. */
+function sendToOthers({ relay }: { relay: BrokerRelay }) {
+  for (let n = 0; n < 500; n++) relay.send({ topic: `other/${n}`, data: "", node: "a" });
+}
+
+test("BrokerRelay announces all topics, if a heartbeat is too short for those with messages", async () => {
+  const { a, b } = await pair();
+  sendToOthers(a);
+  b.broker.isDeaf = true;
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = false;
+  const timer = setInterval(() => sendToOthers(a), HEARTBEAT / 2);
+  onTestEnd(() => clearInterval(timer));
+  await eventually(() => b.lost.length > 0, 3000, "the loss");
+  assertEquals(b.lost, [1]);
+});
+
+test("BrokerRelay tells of the last numbers of all topics when it ends", async () => {
+  const { hub, a, b } = await pair();
+  sendToOthers(a);
+  b.broker.isDeaf = true;
+  a.send("1");
+  await delay(1);
+  b.broker.isDeaf = false;
+  await a.relay[Symbol.asyncDispose]();
+  await delay(1);
+  assertEquals([b.lost, hub.said("bye").length], [[1], 2]);
+});
+
 test("BrokerRelay settles everything that is pending when it ends", async () => {
   const { a } = await pair();
   const stored = a.relay.store({ topic: "k", data: "1", node: "a" }, { messages: 1, age: 1 });
