@@ -55,6 +55,8 @@ export class BrokerRelay implements Relay {
   #count = 0;
   /** When the last heartbeat of this node came back. */
   #echoedAt = 0;
+  /** The number of heartbeats since then. */
+  #unechoed = 0;
   #tickedAt = 0;
   /** When the last heartbeat came back before the broker was out of reach. */
   #downSince = -Infinity;
@@ -189,6 +191,7 @@ export class BrokerRelay implements Relay {
       this.#broker.renew().then(() => this.#node && this.#sendHeartbeat());
     }
     this.#sendHeartbeat();
+    this.#unechoed++;
     this.#broker.tick();
     // While the broker is out of reach, all nodes are silent.
     if (this.#isUp) this.#forgetSilent(now - REMEMBERED);
@@ -263,6 +266,9 @@ export class BrokerRelay implements Relay {
         if (isOwn && control.instance !== this.#instance) this.#reportTwin(id);
         else if (isOwn) {
           this.#echoedAt = now;
+          // Announcements that came at the time of a heartbeat that has not come back are missing, too.
+          if (this.#isUp && this.#unechoed > 1) this.#askAll();
+          this.#unechoed = 0;
           this.#setUp(true);
         } else {
           this.#report(this.#tracker.heartbeat(control.node, control.numbers, now));

@@ -230,6 +230,18 @@ test("BrokerRelay asks for the numbers of all topics after a block of the event 
   assertEquals([asked().at(-1)!.topics, b.states], [["x"], [true]]);
 });
 
+test("BrokerRelay asks for the numbers of all topics, if a heartbeat has not come back", async () => {
+  const { hub, b } = await pair();
+  const said = (type: string) => hub.said(type).filter(({ node }) => node === "b");
+  await delay(2 * HEARTBEAT);
+  const [heartbeats, questions] = [said("heartbeat").length, said("question").length];
+  b.broker.isDeaf = true;
+  await eventually(() => said("heartbeat").length > heartbeats, 2000, "a heartbeat");
+  b.broker.isDeaf = false;
+  await eventually(() => said("question").length > questions, 2000, "a question");
+  assertEquals(said("question")[questions]!.topics, ["x"]);
+});
+
 test("BrokerRelay does not count a block of its event loop as silence of another node", async () => {
   const hub = new FakeHub();
   const { relay, lost } = await node(hub, "b");
