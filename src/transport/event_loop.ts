@@ -24,6 +24,9 @@ export const afterMicrotasks: (run: () => void) => void = setImmediate ??
 const JOBS = 3;
 /** The time of the jobs, in milliseconds, from which on Deno may have been held up, so that it has not. */
 const LATE = 1;
+/** The time, in milliseconds, after which the next wait is for a timer, however fast the jobs are. */
+const TIMER_EVERY = 100;
+let timerAt = 0;
 const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
 /**
@@ -34,7 +37,8 @@ const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
  * nor a timer is late enough if others continue meanwhile. A job on another thread is, if Deno begins to
  * wait before it ends. The first job may end earlier, while other connections still process their data. The
  * next one begins when nothing is left to do. Three jobs take 0.1 ms. A timer takes 1 to 2 ms, so only a
- * machine that is busy waits for one.
+ * machine that is busy waits for one; and each 100 ms one is waited for, since other processes may hold up
+ * this thread while the jobs end.
  */
 export const nextTurn: (run: () => void) => () => void =
   Bun !== undefined && setImmediate !== undefined
@@ -49,9 +53,11 @@ export const nextTurn: (run: () => void) => () => void =
       let timer: unknown;
       const onEnd = (): void => {
         if (isCancelled) return;
-        if (left-- > 0) crypto.subtle.digest("SHA-1", NO_BYTES).then(onEnd, onEnd);
-        else if (performance.now() - begun > LATE) timer = setTimeout(run, 0);
-        else run();
+        if (left-- > 0) return void crypto.subtle.digest("SHA-1", NO_BYTES).then(onEnd, onEnd);
+        const now = performance.now();
+        if (now - begun <= LATE && now - timerAt < TIMER_EVERY) return run();
+        timerAt = now;
+        timer = setTimeout(run, 0);
       };
       onEnd();
       return () => {
