@@ -1,5 +1,6 @@
 // Writes the tables of docs/benchmarks.md and its chart: `bun bench/page.ts FILE.json ...`, with the files
-// that `--json` has written, of both runtimes. Loads of several files of a runtime are joined.
+// that `--json` has written, of both runtimes. Loads of several files of a runtime are joined; of a load in
+// several of them, the first counts, except for text, which is compared with binary messages of its own file.
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { draw, label } from "./chart.ts";
@@ -18,13 +19,14 @@ if (files.length < 2) {
   process.exit(2);
 }
 
+const runs = files.map((file): Report => JSON.parse(readFileSync(file, "utf8")));
 const reports = new Map<string, Report>();
-for (const file of files) {
-  const report: Report = JSON.parse(readFileSync(file, "utf8"));
-  const runtime = report.machine.runtime!;
-  const earlier = reports.get(runtime);
-  if (earlier === undefined) reports.set(runtime, report);
-  else earlier.loads.push(...report.loads);
+for (const run of runs) {
+  const runtime = run.machine.runtime!;
+  const report = reports.get(runtime) ?? { ...run, loads: [] };
+  const known = new Set(report.loads.map(({ load }) => load.name));
+  report.loads.push(...run.loads.filter(({ load }) => !known.has(load.name)));
+  reports.set(runtime, report);
 }
 
 const all = ["deno", "bun"].map((name): [string, Report] => {
@@ -32,6 +34,18 @@ const all = ["deno", "bun"].map((name): [string, Report] => {
   if (report === undefined) throw new Error(`No file is a report of ${NAMES[name]}`);
   return [name, report];
 });
+
+/** How the loads of a runtime were measured, over all files. */
+function roundsOf(runtime: string): string {
+  const own = runs.filter(({ machine }) => machine.runtime === runtime);
+  const range = (values: number[]): string => {
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    return least === most ? `${least}` : `${least} to ${most}`;
+  };
+  return `${range(own.map(({ rounds }) => rounds))} rounds of ${
+    range(own.map(({ seconds }) => seconds))
+  } s`;
+}
 
 /** The median of a field of the rounds that did not fail. */
 function middle(rounds: Rounds = [], field: "value" | "cpuPerUnit" | "p99"): string {
@@ -61,16 +75,26 @@ function echoes(report: Report): string {
   return table([...header, "p99", "native's p99"], rows);
 }
 
+/** The rate of ASCII text, divided by that of binary messages in the same run. */
+function ofText(runtime: string | undefined, name: string): string {
+  const find = (run: Report, other: string) => run.loads.find(({ load }) => load.name === other);
+  const run = runs.find((each) =>
+    each.machine.runtime === runtime && find(each, `${name}-ascii`) !== undefined
+  );
+  if (run === undefined) return "";
+  const [text, binary] = [find(run, `${name}-ascii`), find(run, name)];
+  return ratio(text?.peers.ours, binary?.peers.ours).replace(/ .*/, "");
+}
+
 /** Every other way to receive and to hold messages, divided by callbacks. */
 function forms(report: Report): string {
   const names = ["ours-await", "ours-batches", "ours-pipe", "ours-owned", "ours-borrowed"];
   const rows = ofGroup(report, "binary").map((measured) => {
     const { load, peers } = measured;
-    const text = report.loads.find((other) => other.load.name === `${load.name}-ascii`);
     return [
       label(load),
       ...names.map((name) => ratio(peers[name], peers.ours).replace(/ .*/, "")),
-      ratio(text?.peers.ours, peers.ours).replace(/ .*/, ""),
+      ofText(report.machine.runtime, load.name),
     ];
   });
   const header = ["load", "`for await`", "`batches()`", "`pipeTo`", "`owned`", "`borrowed`"];
@@ -104,7 +128,7 @@ const text = [
   BEGIN,
   ...all.flatMap(([name, report]) => [
     `## ${NAMES[name]} ${report.machine[name]}`,
-    `Echo with callbacks, binary. ${report.rounds} rounds of ${report.seconds} s.`,
+    `Echo with callbacks, binary. ${roundsOf(name)}.`,
     echoes(report),
     "Rates divided by those of callbacks with binary messages:",
     forms(report),
