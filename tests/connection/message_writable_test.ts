@@ -102,7 +102,7 @@ test("a pipe from a source that is always ready lets others have their turn, and
   let left = 2000;
   const source = new ReadableStream<string>({
     pull(controller) {
-      block(0.05);
+      block(0.2);
       if (left-- > 0) controller.enqueue("a");
       else controller.close();
     },
