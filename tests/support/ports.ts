@@ -1,15 +1,25 @@
 /** Ports of processes that take theirs from a configuration. */
 
 import { connect, HandshakeError, serve } from "../../mod.ts";
-import type { ConnectOptions, TcpAddr, WebSocketConnection } from "../../mod.ts";
+import type { ConnectOptions, WebSocketConnection } from "../../mod.ts";
 import { deadline, delay } from "../harness.ts";
 import type { Child } from "../harness.ts";
 
-/** Returns a port that is free. */
+/** The ports below those that the system gives to connections and to servers at port 0, and their number. */
+const FIRST = 10_000;
+const COUNT = 20_000;
+
+/** Returns a port that is free, and that no other process gets by chance before a child listens on it. */
 export async function freePort(): Promise<number> {
-  const server = serve({ hostname: "127.0.0.1", port: 0 }, {});
-  await server.shutdown();
-  return (server.addr as TcpAddr).port;
+  while (true) {
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    try {
+      await serve({ hostname: "127.0.0.1", port }, {}).shutdown();
+      return port;
+    } catch (error) {
+      if (!/in use/.test(String(error))) throw error;
+    }
+  }
 }
 
 /**
