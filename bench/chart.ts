@@ -1,7 +1,7 @@
 /** The chart of docs/benchmarks.md: the rate of the server, divided by that of the runtime's own. */
 import type { Facts } from "./machine.ts";
+import { medianRatio } from "./report.ts";
 import type { Measured } from "./report.ts";
-import { median } from "./table.ts";
 
 /** The part of the reports of a runtime that is shown. */
 export interface Report {
@@ -38,18 +38,6 @@ export function label({ connections, inFlight, size }: Measured["load"]): string
   return `${connections} × ${inFlight}, ${unit}`;
 }
 
-function rates({ peers }: Measured, peer: string): number[] {
-  return (peers[peer] ?? []).flatMap((result) => result?.value ?? []);
-}
-
-/** Returns the ratio of the medians of a load, if both were measured. */
-function ratioOf(report: Report, name: string): number | undefined {
-  const measured = report.loads.find(({ load }) => load.name === name);
-  if (measured === undefined) return undefined;
-  const [ours, native] = [rates(measured, "ours"), rates(measured, "native")];
-  return ours.length === 0 || native.length === 0 ? undefined : median(ours) / median(native);
-}
-
 /** Draws the chart as an SVG image. */
 export function draw(reports: readonly [name: string, report: Report][]): string {
   const loads = reports[0]![1].loads.filter(({ load }) => load.group === "binary");
@@ -65,7 +53,8 @@ export function draw(reports: readonly [name: string, report: Report][]): string
     const y = TOP + i * GROUP;
     parts.push(`<text class="label" x="${LEFT - 10}" y="${y + BAR + 5}">${label(load)}</text>`);
     reports.forEach(([name, report], j) => {
-      const ratio = ratioOf(report, load.name);
+      const measured = report.loads.find((other) => other.load.name === load.name);
+      const ratio = medianRatio(measured?.peers.ours, measured?.peers.native);
       if (ratio === undefined) return;
       const [from, to] = [ratioToX(1), ratioToX(ratio)].sort((a, b) => a - b) as [number, number];
       const top = y + j * (BAR + 3);

@@ -5,9 +5,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { draw, label } from "./chart.ts";
 import type { Report } from "./chart.ts";
-import { ratio } from "./report.ts";
-import type { Measured, Rounds } from "./report.ts";
-import { median, short, table } from "./table.ts";
+import { middle, ratio, shortRatio } from "./report.ts";
+import type { Measured } from "./report.ts";
+import { table } from "./table.ts";
 
 const BEGIN = "<!-- The tables begin: bench/page.ts writes them. -->";
 const END = "<!-- The tables end. -->";
@@ -47,15 +47,6 @@ function roundsOf(runtime: string): string {
   } s`;
 }
 
-/** The median of a field of the rounds that did not fail. */
-function middle(rounds: Rounds = [], field: "value" | "cpuPerUnit" | "p99"): string {
-  const some = rounds.flatMap((result) => result?.[field] ?? []);
-  if (some.length === 0) return "";
-  const value = median(some);
-  if (field === "p99") return value < 1 ? `${short(value * 1000)} µs` : `${short(value)} ms`;
-  return field === "value" ? short(value) : `${short(value)} µs`;
-}
-
 const ofGroup = ({ loads }: Report, group: string): Measured[] =>
   loads.filter(({ load }) => load.group === group);
 
@@ -83,7 +74,7 @@ function ofText(runtime: string | undefined, name: string): string {
   );
   if (run === undefined) return "";
   const [text, binary] = [find(run, `${name}-ascii`), find(run, name)];
-  return ratio(text?.peers.ours, binary?.peers.ours).replace(/ .*/, "");
+  return shortRatio(text?.peers.ours, binary?.peers.ours);
 }
 
 /** Every other way to receive and to hold messages, divided by callbacks. */
@@ -93,7 +84,7 @@ function forms(report: Report): string {
     const { load, peers } = measured;
     return [
       label(load),
-      ...names.map((name) => ratio(peers[name], peers.ours).replace(/ .*/, "")),
+      ...names.map((name) => shortRatio(peers[name], peers.ours)),
       ofText(report.machine.runtime, load.name),
     ];
   });
@@ -115,7 +106,7 @@ function others(): string {
       return [
         middle(peers.ours, "value"),
         ratio(peers.ours, peers.native),
-        ratio(peers.native, peers.ours, "cpuPerUnit").replace(/ .*/, ""),
+        shortRatio(peers.native, peers.ours, "cpuPerUnit"),
       ];
     }),
   ]);

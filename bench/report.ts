@@ -21,19 +21,39 @@ function isValue(result: Result | undefined): result is Result {
   return result !== undefined && result.skipped === undefined;
 }
 
-/** The ratio of the medians of a field, and the spread of the ratios of each round. */
-export function ratio(
+/** The fields whose ratios are of interest. */
+type RatioField = "value" | "cpuPerUnit";
+
+/** A field of two peers, in the rounds in which both have it. */
+function pairsOf(of: Rounds, to: Rounds, field: RatioField): [of: number, to: number][] {
+  return of.flatMap((result, i) => {
+    const pair = [result, to[i]].filter(isValue).flatMap((each) => each[field] ?? []);
+    return pair.length === 2 ? [pair as [number, number]] : [];
+  });
+}
+
+/** The ratio of the medians of a field; `undefined` if no round has it for both. */
+export function medianRatio(
   of: Rounds = [],
   to: Rounds = [],
-  field: "value" | "cpuPerUnit" = "value",
-): string {
-  const pairs = of.map((result, i) => [result, to[i]])
-    .filter((pair) => pair.every((each) => isValue(each) && each[field] !== undefined));
-  if (pairs.length === 0) return "";
-  const [ours, theirs] = [0, 1].map((i) => pairs.map((pair) => pair[i]![field]!));
-  const middle = digits2(median(ours!) / median(theirs!));
-  if (pairs.length === 1) return middle;
-  const each = ours!.map((value, i) => value / theirs![i]!);
+  field: RatioField = "value",
+): number | undefined {
+  const pairs = pairsOf(of, to, field);
+  if (pairs.length === 0) return undefined;
+  return median(pairs.map(([value]) => value)) / median(pairs.map(([, value]) => value));
+}
+
+/** The ratio of the medians of a field, formatted. */
+export function shortRatio(of?: Rounds, to?: Rounds, field?: RatioField): string {
+  const value = medianRatio(of, to, field);
+  return value === undefined ? "" : digits2(value);
+}
+
+/** The ratio of the medians of a field, and the spread of the ratios of each round. */
+export function ratio(of: Rounds = [], to: Rounds = [], field: RatioField = "value"): string {
+  const middle = shortRatio(of, to, field);
+  const each = pairsOf(of, to, field).map(([ours, theirs]) => ours / theirs);
+  if (each.length <= 1) return middle;
   return `${middle} (${digits2(Math.min(...each))}..${digits2(Math.max(...each))})`;
 }
 
@@ -42,13 +62,14 @@ function digits2(value: number): string {
 }
 
 /** The median of a field of the results. */
-function middle(
-  rounds: Rounds,
-  field: "p50" | "p99" | "serverCpu" | "generatorCpu" | "cpuPerUnit",
+export function middle(
+  rounds: Rounds = [],
+  field: "value" | "p50" | "p99" | "serverCpu" | "generatorCpu" | "cpuPerUnit",
 ): string {
-  const some = rounds.map((result) => result?.[field]).filter((value) => value !== undefined);
+  const some = rounds.filter(isValue).flatMap((result) => result[field] ?? []);
   if (some.length === 0) return "";
   const value = median(some);
+  if (field === "value") return short(value);
   if (field === "cpuPerUnit") return `${short(value)} µs`;
   if (field.startsWith("p")) return value < 1 ? `${short(value * 1000)} µs` : `${short(value)} ms`;
   return `${Math.round(value * 100)} %`;
@@ -82,7 +103,7 @@ export function loadReport(measured: Measured, peers: readonly Peer[]): string {
     if (isLimited(rounds)) notes.push(`${title}: the generator may be the limit, not the server`);
     rows.push([
       title,
-      short(median(some)),
+      middle(rounds, "value"),
       some.length > 1 ? spread(some) : "",
       name === "native" ? "" : ratio(rounds, measured.peers.native),
       name === "limit" ? "" : ratio(rounds, measured.peers.limit),
