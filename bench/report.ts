@@ -4,8 +4,8 @@ import type { Load, Result } from "./loads.ts";
 import type { Peer } from "./peers.ts";
 import { median, short, spread, table, withSpread } from "./table.ts";
 
-/** The results of a peer's rounds with a load; `undefined` for a round that failed. */
-export type Rounds = (Result | undefined)[];
+/** The results of a peer's rounds with a load; `undefined` for a round that failed, `null` in a file. */
+export type Rounds = (Result | undefined | null)[];
 
 /** A load and the rounds of each peer, by name. */
 export interface Measured {
@@ -17,8 +17,8 @@ function values(measured: Measured, peer: string): number[] {
   return (measured.peers[peer] ?? []).filter(isValue).map(({ value }) => value);
 }
 
-function isValue(result: Result | undefined): result is Result {
-  return result !== undefined && result.skipped === undefined;
+function isValue(result: Rounds[number]): result is Result {
+  return result !== undefined && result !== null && result.skipped === undefined;
 }
 
 /** The fields whose ratios are of interest. */
