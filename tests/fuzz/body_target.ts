@@ -1,7 +1,7 @@
 import { HandshakeError } from "../../src/http/errors.ts";
 import { RequestBodyDecoder } from "../../src/http/request_body.ts";
 import { ResponseBodyEncoder } from "../../src/http/response_body_encoder.ts";
-import { join, latin1 } from "../support/bytes.ts";
+import { fromLatin1, join, latin1 } from "../support/bytes.ts";
 import { chunkedBody, damageBody } from "./body_arbitraries.ts";
 import { readChunked } from "./body_model.ts";
 import type { BodyLimits } from "./body_model.ts";
@@ -83,8 +83,7 @@ function decode(bytes: Uint8Array, cut: number, limits: BodyLimits): Decoded {
 }
 
 function assertModel(bytes: Uint8Array, decoded: Decoded, limits: BodyLimits): void {
-  let text = "";
-  for (const byte of bytes.subarray(0, decoded.taken)) text += String.fromCharCode(byte);
+  const text = fromLatin1(bytes.subarray(0, decoded.taken));
   const model = readChunked(text, limits);
   if (decoded.error === undefined) {
     const expected = decoded.isDone ? "done" : "more";

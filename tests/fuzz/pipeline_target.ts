@@ -3,7 +3,7 @@ import { HandshakeError } from "../../src/http/errors.ts";
 import { isPersistent } from "../../src/http/persistence.ts";
 import { RequestBodyDecoder, requestBodyLength } from "../../src/http/request_body.ts";
 import { RequestHeadParser } from "../../src/http/request_head_parser.ts";
-import { join, latin1 } from "../support/bytes.ts";
+import { fromLatin1, join, latin1 } from "../support/bytes.ts";
 import { damageBody, pipeline } from "./body_arbitraries.ts";
 import { HTTPParser, methods } from "./node_http.ts";
 import { Random } from "./random.ts";
@@ -131,7 +131,7 @@ export const pipelines: Target = {
       const other = theirs.messages[i];
       if (other === undefined) {
         const isExplained = DISAGREEMENTS.some(({ code, holds }) =>
-          code === theirs.end && holds(message, text(bytes))
+          code === theirs.end && holds(message, fromLatin1(bytes))
         );
         ensure(isExplained, () => `${JSON.stringify(message)}, Node: ${theirs.end}`);
         return `Node refuses: ${theirs.end}`;
@@ -180,7 +180,7 @@ function read(bytes: Uint8Array, cut: number): Reading {
           if (decoder.isDone && !finish()) return { messages, end: "closed" };
         } else {
           const used = decoder.push(rest);
-          body += text(decoder.data);
+          body += fromLatin1(decoder.data);
           if (used === -1) break;
           at += used;
           if (!finish()) return { messages, end: "closed" };
@@ -225,7 +225,7 @@ function readByNode(bytes: Uint8Array): Reading {
     return 0;
   };
   parser[HTTPParser.kOnBody] = (data: Uint8Array) => {
-    next.body += text(data);
+    next.body += fromLatin1(data);
   };
   parser[HTTPParser.kOnMessageComplete] = () => {
     messages.push(next);
@@ -238,10 +238,4 @@ function readByNode(bytes: Uint8Array): Reading {
 
 function lowerCased([name, value]: readonly [string, string]): readonly [string, string] {
   return [name.toLowerCase(), value];
-}
-
-function text(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }

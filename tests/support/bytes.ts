@@ -16,7 +16,9 @@ export function latin1(text: string): Uint8Array<ArrayBuffer> {
 
 /** The text of bytes, one character for each. */
 export function fromLatin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
 
 /** Bytes from hexadecimal digits; white space is skipped: `hex("81 05 48 65 6c 6c 6f")`. */
