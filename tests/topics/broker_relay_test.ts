@@ -37,12 +37,22 @@ async function node(hub: FakeHub, id: string, waits = true, heartbeat = HEARTBEA
   return { broker, relay, send, started, ...seen };
 }
 
+type Node = Awaited<ReturnType<typeof node>>;
+
 /** Two nodes that know each other; the second one receives the topic. */
 async function pair() {
   const hub = new FakeHub();
   const [a, b] = [await node(hub, "a"), await node(hub, "b")];
   await b.relay.subscribe("x", false);
   return { hub, a, b };
+}
+
+/** Sends a message to a node that does not receive it. */
+async function sendUnreceived(from: Node, to: Node, data: string): Promise<void> {
+  to.broker.isDeaf = true;
+  from.send(data);
+  await delay(1);
+  to.broker.isDeaf = false;
 }
 
 test("BrokerRelay carries messages to the other nodes that receive the topic", async () => {
@@ -88,10 +98,7 @@ test("BrokerRelay tells of its last numbers when it ends", async () => {
   const { hub, a, b } = await pair();
   a.send("1");
   await delay(1);
-  b.broker.isDeaf = true;
-  a.send("2");
-  await delay(1);
-  b.broker.isDeaf = false;
+  await sendUnreceived(a, b, "2");
   await a.relay[Symbol.asyncDispose]();
   await delay(1);
   assertEquals([b.received, b.lost, hub.said("bye").length], [["1"], [1], 1]);
@@ -105,10 +112,7 @@ function sendToOthers({ relay }: { relay: BrokerRelay }) {
 test("BrokerRelay announces all topics, if a heartbeat is too short for those with messages", async () => {
   const { a, b } = await pair();
   sendToOthers(a);
-  b.broker.isDeaf = true;
-  a.send("1");
-  await delay(1);
-  b.broker.isDeaf = false;
+  await sendUnreceived(a, b, "1");
   const timer = setInterval(() => sendToOthers(a), HEARTBEAT / 2);
   onTestEnd(() => clearInterval(timer));
   await eventually(() => b.lost.length > 0, 3000, "the loss");
@@ -118,10 +122,7 @@ test("BrokerRelay announces all topics, if a heartbeat is too short for those wi
 test("BrokerRelay tells of the last numbers of all topics when it ends", async () => {
   const { hub, a, b } = await pair();
   sendToOthers(a);
-  b.broker.isDeaf = true;
-  a.send("1");
-  await delay(1);
-  b.broker.isDeaf = false;
+  await sendUnreceived(a, b, "1");
   await a.relay[Symbol.asyncDispose]();
   await delay(1);
   assertEquals([b.lost, hub.said("bye").length], [[1], 2]);
@@ -145,10 +146,7 @@ test("BrokerRelay tells a later subscriber's caller only once earlier losses are
   const { a, b } = await pair();
   a.send("1");
   await delay(1);
-  b.broker.isDeaf = true;
-  a.send("2");
-  await delay(1);
-  b.broker.isDeaf = false;
+  await sendUnreceived(a, b, "2");
   assertEquals(b.lost, []);
   await b.relay.subscribe("x", false);
   assertEquals(b.lost, [1]);
@@ -180,10 +178,7 @@ test("BrokerRelay repeats a question to a node that could not receive it", async
   );
   assertEquals(answers.map(({ node }) => node), ["c", "a"]);
   // A loss at once after that is counted.
-  b.broker.isDeaf = true;
-  a.send("1");
-  await delay(1);
-  b.broker.isDeaf = false;
+  await sendUnreceived(a, b, "1");
   await eventually(() => b.lost.length > 0, 2000, "the lost message");
   assertEquals([b.lost, b.received, c.lost], [[1], [], []]);
 });
@@ -292,10 +287,7 @@ test("BrokerRelay counts from the start a topic that was not used for long", asy
   await passMinutes(24);
   a.send("4");
   await delay(1);
-  b.broker.isDeaf = true;
-  a.send("5");
-  await delay(1);
-  b.broker.isDeaf = false;
+  await sendUnreceived(a, b, "5");
   a.send("6");
   await delay(1);
   assertEquals([b.received, b.lost], [["1", "2", "3", "4", "6"], [1]]);
