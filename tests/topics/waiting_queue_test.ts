@@ -1,8 +1,8 @@
 import { SharedMessage } from "../../src/connection/shared_message.ts";
 import { WaitingQueue } from "../../src/topics/waiting_queue.ts";
 import type { Publication } from "../../src/topics/types.ts";
+import { Random } from "../fuzz/random.ts";
 import { assertEquals, test } from "../harness.ts";
-import { between, chanceOf } from "../system/soak/payloads.ts";
 
 const message = (text: string) => new SharedMessage(text);
 
@@ -100,7 +100,7 @@ test("WaitingQueue keeps the order over many messages", () => {
 });
 
 test("WaitingQueue keeps the messages of each of many queues that share them", () => {
-  const chance = chanceOf(5);
+  const random = new Random(5);
   const maxima = [1, 3, 64, 200];
   const queues = Array.from({ length: 40 }, (_, n) => ({
     queue: new WaitingQueue("drop-oldest", maxima[n % 4]!),
@@ -112,17 +112,17 @@ test("WaitingQueue keeps the messages of each of many queues that share them", (
   };
   for (let n = 0; n < 3000; n++) {
     // Some messages are as large as a block, and some queues do not get all.
-    const next = message(`${n}`.padEnd(n % 97 === 0 ? 20_000 : between(chance, 1, 900)));
+    const next = message(`${n}`.padEnd(n % 97 === 0 ? 20_000 : 1 + random.below(900)));
     for (const one of queues) {
       const { queue, max, expected } = one;
-      if (n % 50 > 20 && chance() < 0.2) continue;
+      if (n % 50 > 20 && random.once(5)) continue;
       const isFull = expected.length === max;
       assertEquals(queue.add(next, undefined), { added: "waiting", displaced: isFull ? 1 : 0 });
       expected.push(next.data);
       if (isFull) expected.shift();
       assertEquals(queue.length, expected.length);
-      if (chance() < 0.05) { while (queue.length > 0) shift(one); }
-      else if (chance() < 0.5) shift(one);
+      if (random.once(20)) { while (queue.length > 0) shift(one); }
+      else if (random.once(2)) shift(one);
     }
   }
   for (const one of queues) {
