@@ -1,5 +1,5 @@
-import "../../src/protocol/provide_fast_paths.ts";
 // A message in many fragments allocates memory in proportion to its size, not to its square.
+import "../../src/protocol/provide_fast_paths.ts";
 import type { Frame } from "../../src/protocol/frame.ts";
 import type { Message } from "../../src/protocol/message.ts";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";

@@ -1,6 +1,6 @@
 import { redisRelay, topics } from "../../src/topics/mod.ts";
 import type { Peer, RedisClient } from "../../src/topics/mod.ts";
-import { assertEquals, test } from "../harness.ts";
+import { assertEquals, delay, test } from "../harness.ts";
 
 type Listener = (message: string, channel: string) => void;
 
@@ -79,7 +79,7 @@ test("redisRelay passes the messages of one turn of Bun's client on together", a
   const { received, deliver, dispose } = await subscribed();
   await deliver([1, 2, 3]);
   assertEquals(received, []);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await delay(20);
   assertEquals(received.filter((data) => data !== "microtask"), ["1", "2", "3"]);
   assertEquals(received.slice(0, 3), ["1", "2", "3"]);
   await dispose();
@@ -90,11 +90,11 @@ test("redisRelay passes on what Bun's client has received before it is lost or c
   await deliver([1, 2]);
   client.all.at(-1)!.onclose?.();
   assertEquals(received, ["1", "2"]);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   assertEquals(client.all.length, 3, "the client for subscriptions is replaced");
   received.length = 0;
   await deliver([3]);
   await dispose();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await delay(20);
   assertEquals(received, []);
 });
