@@ -7,6 +7,7 @@
 import process from "node:process";
 import { serve } from "../../../../mod.ts";
 import type { SocketFunction, SocketHandler, TcpAddr } from "../../../../mod.ts";
+import { collectGarbage } from "../../../support/garbage.ts";
 
 const HANDLERS: Record<string, SocketFunction | SocketHandler> = {
   callbacks: { message: (socket, message) => void socket.send(message) },
@@ -23,27 +24,17 @@ const HANDLERS: Record<string, SocketFunction | SocketHandler> = {
   },
 };
 
-const { Bun, gc } = globalThis as unknown as {
-  Bun?: { gc(isSynchronous: boolean): void };
-  gc?: () => void;
-};
 let peak = 0;
-
-function collect(): void {
-  if (Bun !== undefined) Bun.gc(true);
-  else gc!();
-}
 
 /** In bytes: what is alive on the heap and beside it, what the system has given, what is said to be held. */
 async function memory(): Promise<Response> {
   // What is beside the heap goes later than the objects that it belongs to.
   for (let i = 0; i < 3; i++) {
-    collect();
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  // What became garbage during the last wait: the second call waits until the first has freed all.
-  collect();
-  collect();
+  // What became garbage during the last wait.
+  collectGarbage();
   const { heapUsed, external, rss } = process.memoryUsage();
   const held = peak;
   peak = server.heldBytes;
