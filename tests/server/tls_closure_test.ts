@@ -50,6 +50,11 @@ async function file(content: string): Promise<string> {
   return join(folder, "file.pem");
 }
 
+/** Bytes, or Latin-1, as an argument of the script. */
+function digits(data: Uint8Array | string): string {
+  return toHex(typeof data === "string" ? latin1(data) : data);
+}
+
 function peer(...args: string[]): Child {
   return spawn("python3", [script, ...args]);
 }
@@ -62,8 +67,7 @@ async function seenBy(child: Child): Promise<Seen> {
 
 /** Sends bytes to a server. Resolves when the server has ended the connection. */
 async function client(port: number, bytes: Uint8Array | string, end: End): Promise<Seen> {
-  const raw = typeof bytes === "string" ? latin1(bytes) : bytes;
-  return seenBy(peer("client", String(port), await file(ca.cert), toHex(raw), end));
+  return seenBy(peer("client", String(port), await file(ca.cert), digits(bytes), end));
 }
 
 /** Sends a response to a client, whose URL `use` gets; the key's answer replaces `{accept}`. */
@@ -72,8 +76,7 @@ async function server<Result>(
   end: End,
   use: (url: string) => Promise<Result>,
 ): Promise<{ result: Result; seen: Seen }> {
-  const raw = typeof response === "string" ? latin1(response) : response;
-  const child = peer("server", await file(good.cert), await file(good.key), toHex(raw), end);
+  const child = peer("server", await file(good.cert), await file(good.key), digits(response), end);
   const [, port] = await child.waitForLine(/^(\d+)$/);
   const result = await deadline(use(`wss://localhost:${port}/`), 10_000, "the client's end");
   return { result, seen: await seenBy(child) };
@@ -118,11 +121,10 @@ for (const end of ["none", ...ends] as const) {
 }
 
 for (const end of ends) {
+  const alert = `${end === "fin" ? "without" : "with"} a closure alert`;
   testIf(
     python,
-    `RFC 9112 §8: a request is incomplete that a TLS end ${
-      end === "fin" ? "without" : "with"
-    } a closure alert cuts off`,
+    `RFC 9112 §8: a request is incomplete that a TLS end ${alert} cuts off`,
     async () => {
       const { port, bodies } = reading();
       for (
@@ -144,9 +146,7 @@ for (const end of ends) {
 
   testIf(
     python,
-    `a WebSocket that ends ${
-      end === "fin" ? "without" : "with"
-    } a closure alert needs a Close frame to be clean`,
+    `a WebSocket that ends ${alert} needs a Close frame to be clean`,
     async () => {
       let next: (socket: WebSocketConnection) => void;
       const { port } = servingTls(async (socket) => {
@@ -168,9 +168,7 @@ for (const end of ends) {
 
   testIf(
     python,
-    `connect needs a Close frame, and sends a closure alert, if the server ends TLS ${
-      end === "fin" ? "without" : "with"
-    } one`,
+    `connect needs a Close frame, and sends a closure alert, if the server ends TLS ${alert}`,
     async () => {
       const head =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -199,9 +197,7 @@ for (const end of ends) {
 
   testIf(
     python,
-    `a refusal that ends ${
-      end === "fin" ? "without" : "with"
-    } a closure alert has the bytes that came`,
+    `a refusal that ends ${alert} has the bytes that came`,
     async () => {
       for (const field of ["", "Content-Length: 20\r\n"]) {
         const response = `HTTP/1.1 403 Forbidden\r\n${field}\r\nfirst half`;
@@ -320,7 +316,7 @@ testIf(
   async () => {
     const reports: Record<string, string> = {};
     for (const end of ends) {
-      const args = [await file(good.cert), await file(good.key), toHex(latin1("data")), end];
+      const args = [await file(good.cert), await file(good.key), digits("data"), end];
       const child = peer("speaker", ...args);
       const [, port] = await child.waitForLine(/^(\d+)$/);
       reports[end] = await deadline(nativeEnd(Number(port)), 10_000, "the end");
