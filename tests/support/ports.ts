@@ -23,20 +23,22 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Connects to a process at a port as soon as it listens; `path` is that of the URL. Rejects with its
- * stderr if it ends before, or with the `HandshakeError` of its refusal.
+ * Connects to a process at a port as soon as it listens; `path` is that of the URL. The URL is `wss:` if
+ * there are options for TLS. Rejects with the process's stderr if it ends before, or with the
+ * `HandshakeError` of its refusal.
  */
 export async function connectToChild(
   child: Child,
   port: number,
   { path = "/", ...options }: ConnectOptions = {},
 ): Promise<WebSocketConnection> {
+  const url = `${options.tls === undefined ? "ws" : "wss"}://127.0.0.1:${port}${path}`;
   let isRunning = true;
   child.exited.finally(() => isRunning = false).catch(() => {});
   const connecting = (async () => {
     while (true) {
       try {
-        return await connect(`ws://127.0.0.1:${port}${path}`, options);
+        return await connect(url, options);
       } catch (error) {
         if (error instanceof HandshakeError && error.status !== 0) throw error;
         if (!isRunning) throw new Error((await child.exited).stderr, { cause: error });
