@@ -1,7 +1,7 @@
 // Debian's Chromium, headless, for the duration of a test.
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
-import { canRun, onTestEnd } from "../../harness.ts";
+import { canRun, onTestEnd, runtime, testIf } from "../../harness.ts";
 
 const executablePath = "/usr/bin/chromium";
 const args = [
@@ -16,6 +16,9 @@ const args = [
 ];
 /** A condition for `testIf()`: `true`, or why the browser cannot be started. */
 export const browserIsHere = canRun(executablePath);
+
+/** Declares a test of what is the same for both runtimes. It runs on Deno alone. */
+export const testOnDeno: typeof testIf = runtime === "deno" ? testIf : () => {};
 
 /** Starts the browser; it ends with the test. */
 export async function launch(): Promise<Browser> {

@@ -6,21 +6,13 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { startExample } from "../example_process.ts";
-import { browserIsHere, launch } from "./browser.ts";
-import {
-  assert,
-  assertEquals,
-  deadline,
-  delay,
-  onTestEnd,
-  runtime,
-  testIf,
-} from "../../harness.ts";
+import { browserIsHere, launch, testOnDeno } from "./browser.ts";
+import { assert, assertEquals, deadline, delay, onTestEnd } from "../../harness.ts";
 import type { TestFunction } from "../../harness.ts";
 
 /** Declares a test on Deno, if there is a browser. */
 function testPage(name: string, fn: TestFunction): void {
-  if (runtime === "deno") testIf(browserIsHere, name, fn);
+  testOnDeno(browserIsHere, name, fn);
 }
 
 /** How long the page may take to show something, in milliseconds; its delays are random. */

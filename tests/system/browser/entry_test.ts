@@ -7,16 +7,8 @@ import { serve } from "../../../mod.ts";
 import type { WebSocketConnection } from "../../../mod.ts";
 import { topics, TOPICS_PROTOCOL, topicsHandler } from "../../../src/topics/mod.ts";
 import { browserModule } from "../../../examples/browser_modules.ts";
-import {
-  assertEquals,
-  canRun,
-  deadline,
-  onTestEnd,
-  runtime,
-  spawn,
-  testIf,
-} from "../../harness.ts";
-import { browserIsHere, launch } from "./browser.ts";
+import { assertEquals, canRun, deadline, onTestEnd, spawn, testIf } from "../../harness.ts";
+import { browserIsHere, launch, testOnDeno } from "./browser.ts";
 
 /** Runs in the page, and the same in a worker. */
 const script = `
@@ -179,9 +171,7 @@ testIf(
 
 const firefox = "/usr/bin/firefox-esr";
 // Chromium tests the server of each runtime. Firefox tests the modules, which are the same for both.
-const testFirefox: typeof testIf = runtime === "deno" ? testIf : () => {};
-
-testFirefox(
+testOnDeno(
   canRun(firefox),
   "the entry for browsers works in Firefox, in a page and in a worker",
   async () => {

@@ -4,15 +4,9 @@ import type { Browser, Page } from "playwright-core";
 import { sign } from "../../../examples/api/app.ts";
 import { signal, startExample } from "../example_process.ts";
 import type { Example } from "../example_process.ts";
-import { assert, assertEquals, canRun, delay, onTestEnd, runtime, testIf } from "../../harness.ts";
-import type { TestFunction } from "../../harness.ts";
+import { assert, assertEquals, canRun, delay, onTestEnd } from "../../harness.ts";
 import { flaws, measure } from "./appearance.ts";
-import { browserIsHere, launch } from "./browser.ts";
-
-/** Declares a test on Deno, if a condition holds. */
-function testPages(condition: true | string, name: string, fn: TestFunction): void {
-  if (runtime === "deno") testIf(condition, name, fn);
-}
+import { browserIsHere, launch, testOnDeno } from "./browser.ts";
 
 /** A page in a window of one size. */
 class View {
@@ -145,7 +139,7 @@ async function useApi(view: View, { port }: Example): Promise<void> {
   await logIn.waitFor();
 }
 
-testPages(
+testOnDeno(
   browserIsHere,
   "the examples' pages fit, can be read and work on a desktop and a phone, light and dark",
   async () => {
@@ -160,7 +154,7 @@ testPages(
 );
 
 const brokers = [canRun("nats-server"), canRun("redis-server")];
-testPages(
+testOnDeno(
   browserIsHere !== true ? browserIsHere : brokers.includes(true) || brokers[0]!,
   "the cluster's page fits, can be read, and kills a server, on a desktop and a phone, light and dark",
   async () => {
@@ -186,7 +180,7 @@ testPages(
   },
 );
 
-testPages(
+testOnDeno(
   browserIsHere,
   "the measure of a page's looks finds what does not fit or is faint",
   async () => {

@@ -3,29 +3,18 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  assertEquals,
-  canRun,
-  deadline,
-  delay,
-  onTestEnd,
-  runtime,
-  testIf,
-} from "../../harness.ts";
-import { connect } from "../../../mod.ts";
-import type { WebSocketConnection } from "../../../mod.ts";
+import { assertEquals, canRun, onTestEnd } from "../../harness.ts";
 import { blocksOf } from "../../support/markdown.ts";
-import { freePort } from "../../support/ports.ts";
+import { connectToChild, freePort } from "../../support/ports.ts";
 import { startHaproxy } from "../../support/proxies.ts";
 import { echo, serving } from "../../support/server.ts";
 import { good, trust } from "../../support/tls.ts";
-import { browserIsHere, launch } from "./browser.ts";
+import { browserIsHere, launch, testOnDeno } from "./browser.ts";
 
 const haproxyIsHere = canRun("haproxy", ["-v"]);
 const condition = browserIsHere === true ? haproxyIsHere : browserIsHere;
-const testPage: typeof testIf = runtime === "deno" ? testIf : () => {};
 
-testPage(
+testOnDeno(
   condition,
   "Chromium opens a WebSocket over HTTP/2 through HAProxy as documented",
   async () => {
@@ -50,11 +39,7 @@ testPage(
       .replace(":443", `:${port}`)
       .replace("/etc/ssl/site.pem", join(folder, "site.pem"))
       .replaceAll("127.0.0.1:8080", `127.0.0.1:${server.port}`);
-    startHaproxy(config);
-    const url = `wss://localhost:${port}/`;
-    const connectOnce = (): Promise<WebSocketConnection> =>
-      connect(url, trust).catch(() => delay(50).then(connectOnce));
-    const client = await deadline(connectOnce(), 20_000, "a connection by HAProxy");
+    const client = await connectToChild(startHaproxy(config), port, trust);
     await client.close();
     assertEquals(versions.splice(0), ["1.1"]);
 
