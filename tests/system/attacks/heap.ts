@@ -4,23 +4,24 @@ import process from "node:process";
 import { collectGarbage } from "../../support/garbage.ts";
 import { runtime } from "./attack.ts";
 
-/** The pages of the memory by which is measured how often the runtime counts one. */
+/** The size of the memory with which {@linkcode Heap} measures how the runtime counts one, in pages. */
 const PROBE = 16;
-
-/** The memories of WebAssembly that have been created: that of the SIMD kernel, when it is loaded. */
-const memories: WebAssembly.Memory[] = [];
 
 /** Measures the heap of this process. */
 export class Heap {
+  /** The memories of WebAssembly that have been created: that of the SIMD kernel, when it is loaded. */
+  readonly #memories: WebAssembly.Memory[] = [];
   /** The bytes that the runtime counts for each byte of a memory of WebAssembly: about 2 on Bun. */
-  readonly #times: number;
+  readonly #countedPerByte: number;
 
   /** Begins to note the memories of WebAssembly. */
   constructor() {
     const before = counted();
+    // The list keeps the memory from being collected.
+    const memories = this.#memories;
     memories.push(new WebAssembly.Memory({ initial: PROBE, maximum: PROBE }));
-    const size = sizeOfMemories(); // Bun counts a memory again when its buffer is first read.
-    this.#times = (counted() - before) / size;
+    const size = this.#size; // Bun counts a memory again when its buffer is first read.
+    this.#countedPerByte = (counted() - before) / size;
     memories.pop();
     WebAssembly.Memory = class extends WebAssembly.Memory {
       constructor(descriptor: WebAssembly.MemoryDescriptor) {
@@ -35,14 +36,16 @@ export class Heap {
    * SIMD kernel's memory: an attack may be the first that loads it, and most of its pages are never written.
    */
   collect(): number {
-    return counted() - this.#times * sizeOfMemories();
+    return counted() - this.#countedPerByte * this.#size;
+  }
+
+  /** The bytes of all memories. */
+  get #size(): number {
+    return this.#memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   }
 }
 
-function sizeOfMemories(): number {
-  return memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
-}
-
+/** Collects the garbage. Returns what the runtime counts as the heap and as the buffers beside it, in bytes. */
 function counted(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
