@@ -12,6 +12,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import process from "node:process";
 import { root, run, setUp } from "./setup.mjs";
+import { listsWithoutSystem } from "./test_files.mjs";
 
 const floors = [
   { folder: "src/protocol/", least: 100 },
@@ -37,21 +38,10 @@ const groups = named.length === 0 ? floors : named.map((name) => {
 setUp();
 rmSync(join(root, "coverage"), { recursive: true, force: true });
 
-/** Returns whether a folder has a test. */
-function hasTests(folder) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .some((name) => name.endsWith("_test.ts"));
-}
-
-const entries = readdirSync(join(root, "tests"), { withFileTypes: true });
-const files = entries.filter(({ name }) => name.endsWith("_test.ts"))
-  .map(({ name }) => `./tests/${name}`);
-const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== "system")
-  .map(({ name }) => `./tests/${name}`).filter(hasTests);
 /** The lists of tests, each for one process, as in `npm test`: a process has the state of one folder. */
-const lists = named.length === 0
-  ? [...folders.map((folder) => [folder]), files]
-  : [...named.filter((name) => name !== "cli").map((name) => [`./tests/${name}`]), files];
+const lists = listsWithoutSystem().filter(([path]) =>
+  named.length === 0 || path.endsWith(".ts") || named.includes(path.slice("./tests/".length))
+);
 const denoLists = named.length === 0 || named.includes("cli")
   ? [...lists, ["./tests/system/cli_test.ts"]]
   : lists;

@@ -1,11 +1,12 @@
 // `npm test` runs every check and both test suites; arguments select parts of it (see `usage`).
 // A failing step does not stop the others. The last lines are the sums of the runners' own counts.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { root, run, setUp } from "./setup.mjs";
+import { entries, listsWithoutSystem, paths, testsIn } from "./test_files.mjs";
 
 const usage = `Parts, of which any number may be given; none stands for all:
   check   format, lint, types, documentation and package
@@ -96,32 +97,6 @@ const runners = {
   },
 };
 
-/** The entries of a folder that are tests or hold some, as the runners take them. */
-function entries(folder) {
-  return readdirSync(join(root, folder), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() || entry.name.endsWith("_test.ts"))
-    .map(({ name }) => ({ name, path: `./${folder}/${name}` }))
-    .filter(({ path }) => path.endsWith("_test.ts") || hasTests(path));
-}
-
-function hasTests(folder) {
-  return testsIn(folder).length > 0;
-}
-
-/** The paths of the test files in a folder, from that folder. */
-function testsIn(folder) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .filter((name) => name.endsWith("_test.ts")).sort();
-}
-
-/** The bytes of a file, or of the files in a folder: more tests take more time. */
-function sizeOf(path) {
-  const stat = statSync(join(root, path));
-  if (!stat.isDirectory()) return stat.size;
-  return readdirSync(join(root, path)).reduce((sum, name) => sum + sizeOf(`${path}/${name}`), 0);
-}
-
-const paths = (list) => list.map(({ path }) => path);
 const system = entries("tests/system");
 const misnamed = [...sharing, ...timed].filter((name) =>
   !system.some((entry) => entry.name === name)
@@ -139,15 +114,6 @@ const lanes = [
     files: paths(system.filter(({ name }) => timed.includes(name))),
   },
 ];
-
-/** The entries of tests that may share the machine, each list for one process: the longest first. */
-function restLists() {
-  const rest = paths(entries("tests").filter(({ name }) => name !== "system"));
-  const files = rest.filter((path) => path.endsWith(".ts"));
-  const folders = rest.filter((path) => !path.endsWith(".ts"))
-    .sort((a, b) => sizeOf(b) - sizeOf(a));
-  return [...folders.map((folder) => [folder]), files];
-}
 
 /** A folder for the files of {@linkcode oneModule}. */
 const temporary = mkdtempSync(join(tmpdir(), "sluice-tests-"));
@@ -230,7 +196,7 @@ const jobs = [
   ...(runsChecks ? [check] : []),
   ...alternate(
     runsSystem ? systemJobs(sharing.map((name) => [`./tests/system/${name}`])) : [],
-    runsRest ? restJobs(restLists()) : [],
+    runsRest ? restJobs(listsWithoutSystem()) : [],
   ),
 ];
 await Promise.all(
