@@ -2,7 +2,8 @@ import { anything, aSignal, checkOptions, show } from "../util/options.ts";
 import { MAX_DELAY } from "../util/max_delay.ts";
 import { whenClosed } from "./subscriber.ts";
 import { PresenceTopic } from "./presence_topic.ts";
-import type { PresenceMessage } from "./presence_topic.ts";
+import { decodePresence } from "./presence_wire.ts";
+import type { PresenceMessage } from "./presence_wire.ts";
 import type { Message, Peer, Subscription, Topics } from "./types.ts";
 
 /** The time between two heartbeats of a node, in milliseconds. */
@@ -273,21 +274,20 @@ class RelayedPresence<State> implements Presence<State> {
   }
 
   #receive(members: PresenceTopic<State>, data: Message): void {
-    const message = parse<State>(data);
+    const message = decodePresence<State>(data);
     if (message === undefined || message.node === this.#node) return;
     this.#noteHeard(message.node, performance.now());
     members.take(message);
   }
 
   #hear(data: Message): void {
-    const message = parse<State>(data);
+    const message = decodePresence<State>(data);
     if (message === undefined || message.node === this.#node) return;
     const { node, type } = message;
     if (type === "bye") return this.#lose(node);
     const now = performance.now();
     const other = this.#noteHeard(node, now);
-    const isAnswer = type === "told" && message.to === this.#node &&
-      Array.isArray(message.versions);
+    const isAnswer = type === "told" && message.to === this.#node;
     if (isAnswer && message.question! >= other.question) this.#noteTold(other, message);
     if (type === "request" && message.to === this.#node) this.#answer(node, message.question);
     // A question is lost while either node is out of reach, so it is repeated until it is answered. After a
@@ -358,17 +358,6 @@ class RelayedPresence<State> implements Presence<State> {
 /** A subscriber in this process. It handles messages after their delivery, so that it can publish answers. */
 function receiver(take: (data: Message) => void): Peer {
   return { readyState: 1, send: (data) => queueMicrotask(() => take(data)), close() {} };
-}
-
-function parse<State>(data: Message): PresenceMessage<State> | undefined {
-  try {
-    const message = JSON.parse(data as string);
-    return typeof message.node === "string" && typeof message.type === "string"
-      ? message
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Waits for a time in milliseconds, or for the end. */

@@ -289,6 +289,42 @@ test("a diff that is missed is asked for again", async () => {
   assertEquals(here.count("x"), 0);
 });
 
+test("presence ignores messages of a form that no node sends", async () => {
+  const rooms = topics();
+  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
+  const here = make({ grace: 0 }, rooms).people;
+  watch(here, "x");
+  await delay(10);
+  const bodies = [
+    { type: "all", version: 1 },
+    { type: "all", version: "1", set: [["k", 1]] },
+    { type: "all", version: 1, set: [1] },
+    { type: "all", version: 1, set: [[1, 2]] },
+    { type: "diff", version: 1, set: [["k", 1]] },
+    { type: "diff", version: 1, set: {}, left: [] },
+    { type: "diff", version: 1, set: [], left: [1] },
+    { type: "request", to: 1 },
+    { type: "request", question: "1" },
+    { type: "told", to: 1, question: 1, versions: [], rest: 0 },
+    { type: "told", to: "b", question: 1, versions: [1], rest: 0 },
+    { type: "told", to: "b", question: 1, versions: [["x"]], rest: 0 },
+    { type: "told", to: "b", question: 1, versions: [] },
+  ];
+  for (const body of bodies) {
+    for (const topic of ["\0presence/x", "\0presence/"]) {
+      rooms.publish(topic, JSON.stringify({ node: "a", ...body }));
+    }
+  }
+  await delay(10);
+  assertEquals(here.count("x"), 0);
+  rooms.publish(
+    "\0presence/x",
+    JSON.stringify({ node: "a", type: "all", version: 1, set: [["k", { name: "K" }]] }),
+  );
+  await delay(10);
+  assertEquals(here.count("x"), 1);
+});
+
 test("messages that are missing before another are asked for", async () => {
   const sent: { topic: string; type: string }[] = [];
   let node!: RelayNode;
