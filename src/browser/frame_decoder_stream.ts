@@ -5,8 +5,8 @@ import { BYTES_MARK, FRAMES_MARK } from "../streams/high_water_marks.ts";
 import { TransformBase } from "../streams/transform_base.ts";
 
 /**
- * A `TransformStream` from bytes to frames, with backpressure, as the one of the other entries, without its
- * faster paths, so that a page loads less.
+ * A `TransformStream` from bytes to frames, with backpressure. It does what the stream of the same name does in
+ * `@sluice/websocket/streams`, without its faster paths, so that a page loads less.
  *
  * A data frame that arrives in several chunks is passed on in parts: see {@linkcode Frame}. The stream
  * errors with a `WebSocketError` if the bytes violate a rule, or end inside a frame.

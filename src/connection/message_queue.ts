@@ -166,7 +166,7 @@ export class MessageQueue extends AsyncQueue<Message> implements MessageConsumer
     return this.#isBusy ? this.takeAll() : undefined;
   }
 
-  /** Waits for all messages that are received next; for a caller to whom `pollAll()` has returned none. */
+  /** Waits for all messages that are received next. The queue must be empty. */
   async waitForAll(): Promise<IteratorResult<Message[], undefined>> {
     this.#isGathering = true;
     const result = await this.wait();

@@ -1,5 +1,5 @@
 import { ExceptedPeers } from "./excepted_peers.ts";
-import type { LinkedTopic } from "./topic.ts";
+import type { RelayedTopic } from "./topic.ts";
 import { ReplayCache } from "./replay_cache.ts";
 import type { TopicSubscription } from "./subscription.ts";
 import type {
@@ -51,7 +51,7 @@ export class RelayLink {
   /** Resolves when the relay has started. */
   readonly #started: Promise<void>;
   /** The subscriptions that wait for the next read of the store, by topic. It serves them all. */
-  readonly #asking = new Map<LinkedTopic, Asker[]>();
+  readonly #asking = new Map<RelayedTopic, Asker[]>();
   readonly #cache: ReplayCache;
   readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
   #number = 0;
@@ -76,7 +76,7 @@ export class RelayLink {
   }
 
   /** Starts to receive a topic, for a subscriber. */
-  subscribe(topic: LinkedTopic): void {
+  subscribe(topic: RelayedTopic): void {
     const { name, keep } = topic;
     this.#cache.drop(name);
     topic.relayed.live = this.#started.then(() => {
@@ -87,7 +87,7 @@ export class RelayLink {
   }
 
   /** Stops receiving a topic. */
-  unsubscribe(topic: LinkedTopic): void {
+  unsubscribe(topic: RelayedTopic): void {
     topic.relayed.live = undefined;
     topic.relayed.excepted?.clear();
     const { name, keep } = topic;
@@ -100,7 +100,7 @@ export class RelayLink {
   }
 
   /** Starts a subscription when the topic is live: stored messages come first. */
-  begin(topic: LinkedTopic, subscription: TopicSubscription, since: Position | undefined): void {
+  begin(topic: RelayedTopic, subscription: TopicSubscription, since: Position | undefined): void {
     if (topic.keep === undefined) {
       // For a later subscriber, losses of before it are reported first.
       if (topic.subscriptions.length > 1) this.subscribe(topic);
@@ -120,7 +120,7 @@ export class RelayLink {
   }
 
   /** Stores a message of a kept topic. @returns A promise of its position. */
-  store(topic: LinkedTopic, data: Message, { except, id }: PublishOptions): Promise<Position> {
+  store(topic: RelayedTopic, data: Message, { except, id }: PublishOptions): Promise<Position> {
     const number = ++this.#number;
     const message = { topic: topic.name, data, node: this.#id, number };
     const stored = this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
@@ -153,7 +153,7 @@ export class RelayLink {
     this.#target.receive(message, message.node === this.#id);
   }
 
-  #ask(topic: LinkedTopic, asker: Asker): void {
+  #ask(topic: RelayedTopic, asker: Asker): void {
     const askers = this.#asking.get(topic);
     if (askers !== undefined) {
       askers.push(asker);
@@ -164,7 +164,7 @@ export class RelayLink {
   }
 
   /** Starts a subscription with the messages of an earlier read. @returns Whether they are sufficient. */
-  #serve(topic: LinkedTopic, { subscription, since }: Asker): boolean {
+  #serve(topic: RelayedTopic, { subscription, since }: Asker): boolean {
     const history = this.#cache.read(topic.name, since);
     if (history === undefined || !isAfter(history.position, topic.relayed.settled)) return false;
     subscription.begin(history.position, since !== undefined, history.publications);
@@ -172,7 +172,7 @@ export class RelayLink {
   }
 
   /** Reads the store until all subscriptions of a topic that wait have begun: one read at a time. */
-  async #answer(topic: LinkedTopic): Promise<void> {
+  async #answer(topic: RelayedTopic): Promise<void> {
     let waiting: Asker[] = [];
     while (true) {
       // Subscriptions of the same turn share a read.
@@ -203,7 +203,7 @@ export class RelayLink {
   }
 
   /** Reads the store once for all subscriptions, if it has the messages of the earliest position. */
-  async #read(topic: LinkedTopic, askers: Asker[]): Promise<void> {
+  async #read(topic: RelayedTopic, askers: Asker[]): Promise<void> {
     const { name } = topic;
     const { live, settled } = topic.relayed;
     topic.relayed.readAt = performance.now();

@@ -9,7 +9,7 @@ export interface TopicMember {
 }
 
 /** The state of a topic that a relay delivers. */
-export class RelayedTopic {
+export class RelayState {
   /** Resolves when the relay delivers the topic; `undefined` without subscribers. */
   live: Promise<void> | undefined;
   /** The peers (`except`) that do not get a message. */
@@ -29,7 +29,7 @@ export class Topic<Member extends TopicMember = TopicMember> {
   /** The history in this process; `undefined` if a relay keeps it, or if the topic is not kept. */
   readonly history: TopicHistory | undefined;
   /** What only a topic of a node with a relay has; otherwise `undefined`. */
-  readonly relayed: RelayedTopic | undefined;
+  readonly relayed: RelayState | undefined;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
   #hasEnded = false;
@@ -37,7 +37,7 @@ export class Topic<Member extends TopicMember = TopicMember> {
   constructor(name: string, keep: Keep | undefined, isRelayed: boolean) {
     this.name = name;
     this.keep = keep;
-    this.relayed = isRelayed ? new RelayedTopic() : undefined;
+    this.relayed = isRelayed ? new RelayState() : undefined;
     this.history = keep === undefined || isRelayed ? undefined : new TopicHistory(name, keep);
   }
 
@@ -71,13 +71,13 @@ export class Topic<Member extends TopicMember = TopicMember> {
 }
 
 /** A topic of a node with a relay. */
-export type LinkedTopic<Member extends TopicMember = TopicMember> =
+export type RelayedTopic<Member extends TopicMember = TopicMember> =
   & Topic<Member>
-  & { readonly relayed: RelayedTopic };
+  & { readonly relayed: RelayState };
 
 /** Whether a topic is one of a node with a relay. */
-export function isLinked<Member extends TopicMember>(
+export function hasRelay<Member extends TopicMember>(
   topic: Topic<Member> | undefined,
-): topic is LinkedTopic<Member> {
+): topic is RelayedTopic<Member> {
   return topic?.relayed !== undefined;
 }

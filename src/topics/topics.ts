@@ -2,7 +2,7 @@ import { SharedMessage } from "../connection/shared_message.ts";
 import { callGuarded, callReporter, onRejected } from "../util/promises.ts";
 import { HistoryStore } from "./history.ts";
 import { RelayLink } from "./relay_link.ts";
-import { isLinked, Topic } from "./topic.ts";
+import { hasRelay, Topic } from "./topic.ts";
 import { Poll, Subscriber } from "./subscriber.ts";
 import type { SubscriptionContext } from "./subscriber.ts";
 import { TopicSubscription } from "./subscription.ts";
@@ -128,7 +128,7 @@ class LocalTopics implements Topics {
     this.#subscriptions++;
     found.add(subscription);
     const since = options?.since;
-    if (this.#link !== undefined && isLinked(found)) {
+    if (this.#link !== undefined && hasRelay(found)) {
       if (found.relayed.live === undefined) this.#link.subscribe(found);
       this.#link.begin(found, subscription, since);
     } else if (found.history !== undefined) {
@@ -162,7 +162,7 @@ class LocalTopics implements Topics {
     this.#published++;
     // The caller may reuse its buffer.
     const own = typeof data === "string" ? data : new Uint8Array(data);
-    if (this.#link !== undefined && keep !== undefined && isLinked(found)) {
+    if (this.#link !== undefined && keep !== undefined && hasRelay(found)) {
       const position = this.#link.store(found, own, options ?? {});
       position.catch(() => {}); // Ignoring it is safe.
       this.#forgetUnused(found);
@@ -256,7 +256,7 @@ class LocalTopics implements Topics {
     }
     topic.isPublishing = false;
     topic.compact();
-    if (isLinked(topic) && topic.relayed.live !== undefined && topic.subscriptions.length === 0) {
+    if (hasRelay(topic) && topic.relayed.live !== undefined && topic.subscriptions.length === 0) {
       this.#link?.unsubscribe(topic);
     }
     this.#forgetUnused(topic);
@@ -278,7 +278,7 @@ class LocalTopics implements Topics {
     this.#subscriptions--;
     const { subscriptions, isPublishing, history } = topic;
     if (subscriptions.length > 0) return;
-    if (isLinked(topic) && topic.relayed.live !== undefined && !isPublishing) {
+    if (hasRelay(topic) && topic.relayed.live !== undefined && !isPublishing) {
       this.#link?.unsubscribe(topic);
     }
     if (history?.isEmpty) this.#store.linger(history);

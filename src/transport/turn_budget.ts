@@ -186,7 +186,7 @@ export class TurnBudget {
 
 /**
  * The part of a {@linkcode TurnBudget} for a loop that awaits each step, such as one that sends a stream. It
- * looks at the time after a slice of its own, which it so does in each turn, however many others flood.
+ * looks at the time after a slice of its own work. So it does as much in each turn, however many others flood.
  */
 export class LoopBudget {
   readonly #turn: Pick<TurnBudget, "work" | "isSpent" | "wait">;
