@@ -1,4 +1,4 @@
-import { checkNames, isCount, unusable } from "../protocol/options.ts";
+import { checkLimit, checkNames } from "../protocol/options.ts";
 import { defaultMaxFragments } from "../protocol/message_sequence.ts";
 
 /**
@@ -217,13 +217,7 @@ export function resolveLimits(limits: Partial<Limits> = {}): Readonly<Limits> {
   for (const name of names as (keyof Limits)[]) {
     const value = limits[name];
     if (value === undefined) continue;
-    const isUsable = COUNTS.includes(name)
-      ? isCount(value)
-      : typeof value === "number" && value > 0;
-    if (!isUsable) {
-      const expected = COUNTS.includes(name) ? "an integer above 0" : "a number above 0";
-      throw unusable(`limit ${name}`, value, expected, RangeError);
-    }
+    checkLimit(`limit ${name}`, value, COUNTS.includes(name));
     resolved[name] = value;
   }
   if (limits.maxFragments === undefined) {

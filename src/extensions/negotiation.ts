@@ -1,5 +1,5 @@
 import { ProtocolError } from "../protocol/errors.ts";
-import { checkNames, checkNumber } from "../protocol/options.ts";
+import { checkLimit, checkNames } from "../protocol/options.ts";
 import type { ExtensionOffer } from "../protocol/extension_offer.ts";
 import type {
   Extension,
@@ -107,6 +107,6 @@ export function useExtensions(
 ): ExtensionInUse | undefined {
   checkNames("useExtensions()", options, ["maxMessageSize"]);
   const { maxMessageSize = Infinity } = options;
-  checkNumber("option maxMessageSize of useExtensions()", maxMessageSize, maxMessageSize > 0);
+  checkLimit("option maxMessageSize of useExtensions()", maxMessageSize);
   return agreements[0]?.use(options);
 }

@@ -1,4 +1,4 @@
-import { checkNames, isCount, unusable } from "../protocol/options.ts";
+import { checkLimit, checkNames } from "../protocol/options.ts";
 import { COLON, CR, FIELD_VALUE, hexByte, isWhitespace, LF, TOKEN } from "./characters.ts";
 import { HandshakeError } from "./errors.ts";
 import { headersOf } from "./header_list.ts";
@@ -72,8 +72,11 @@ export abstract class HeadParser<Head> {
    */
   constructor(options: HeadParserOptions = {}) {
     checkNames("HeadParserOptions", options, this.optionNames);
-    this.#maxHeadSize = limit("maxHeadSize", options.maxHeadSize ?? 16_384);
-    this.#maxHeaders = limit("maxHeaders", options.maxHeaders ?? 100, isCount);
+    const { maxHeadSize = 16_384, maxHeaders = 100 } = options;
+    checkLimit("limit maxHeadSize", maxHeadSize);
+    checkLimit("limit maxHeaders", maxHeaders, true);
+    this.#maxHeadSize = maxHeadSize;
+    this.#maxHeaders = maxHeaders;
   }
 
   /**
@@ -297,16 +300,6 @@ export abstract class HeadParser<Head> {
       { code: "ERR_HANDSHAKE_HEAD_TOO_LARGE", status: 431 },
     );
   }
-}
-
-function limit(name: string, value: number, isUsable = isSize): number {
-  if (isUsable(value)) return value;
-  const expected = isUsable === isSize ? "a number above 0" : "an integer above 0";
-  throw unusable(`limit ${name}`, value, expected, RangeError);
-}
-
-function isSize(value: unknown): boolean {
-  return typeof value === "number" && value > 0;
 }
 
 /**

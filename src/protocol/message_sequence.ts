@@ -4,7 +4,7 @@ import { checkSequence } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import { PAYLOAD_MODES } from "./message.ts";
 import type { PayloadMode } from "./message.ts";
-import { checkNames, checkNumber, checkOneOf, isCount, unusable } from "./options.ts";
+import { checkLimit, checkNames, checkOneOf, unusable } from "./options.ts";
 import { CLOSE, CONTINUATION, isControl, TEXT } from "./opcode.ts";
 import type { Opcode } from "./opcode.ts";
 
@@ -89,10 +89,9 @@ export abstract class MessageSequence<Output> implements Transformer<Frame, Outp
       throw unusable("option onControlFrame of MessageOptions", onControlFrame, "a function");
     }
     const { maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE } = options;
-    checkNumber("option maxMessageSize of MessageOptions", maxMessageSize, maxMessageSize > 0);
+    checkLimit("option maxMessageSize of MessageOptions", maxMessageSize);
     const { maxFragments = defaultMaxFragments(maxMessageSize) } = options;
-    const name = "option maxFragments of MessageOptions";
-    checkNumber(name, maxFragments, isCount(maxFragments), "that is an integer above 0");
+    checkLimit("option maxFragments of MessageOptions", maxFragments, true);
     this.#maxMessageSize = maxMessageSize;
     this.#maxFragments = maxFragments;
     this.#onControlFrame = onControlFrame;

@@ -55,6 +55,12 @@ export function isCount(value: unknown): value is number {
   return value === Infinity || (Number.isInteger(value) && (value as number) > 0);
 }
 
+/** @throws {RangeError} If a limit is not a number above 0, or one that counts is not an integer. */
+export function checkLimit(name: string, value: unknown, counts = false): void {
+  if (counts ? isCount(value) : typeof value === "number" && value > 0) return;
+  throw unusable(name, value, `${counts ? "an integer" : "a number"} above 0`, RangeError);
+}
+
 /** @throws {RangeError} If a value is not a number, or not valid. */
 export function checkNumber(
   name: string,

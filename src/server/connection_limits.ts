@@ -1,4 +1,4 @@
-import { isCount, unusable } from "../protocol/options.ts";
+import { checkLimit } from "../protocol/options.ts";
 import { HandshakeError } from "../http/errors.ts";
 import { clientPrefix } from "../proxy/ip_address.ts";
 import type { Addr } from "../transport/transport.ts";
@@ -53,8 +53,11 @@ export class ConnectionLimits {
    * @throws {RangeError} If a limit is not an integer above 0.
    */
   constructor(options: AdmissionOptions, proxies: TrustedProxies | undefined) {
-    this.#max = checkLimit("maxConnections", options.maxConnections);
-    this.#maxPerAddress = checkLimit("maxConnectionsPerAddress", options.maxConnectionsPerAddress);
+    const { maxConnections = Infinity, maxConnectionsPerAddress = Infinity } = options;
+    checkLimit("limit maxConnections", maxConnections, true);
+    checkLimit("limit maxConnectionsPerAddress", maxConnectionsPerAddress, true);
+    this.#max = maxConnections;
+    this.#maxPerAddress = maxConnectionsPerAddress;
     this.#proxies = proxies;
   }
 
@@ -149,11 +152,6 @@ export function draining(): HandshakeError {
     status: 503,
     retryAfter: RETRY_AFTER,
   });
-}
-
-function checkLimit(name: string, value = Infinity): number {
-  if (isCount(value)) return value;
-  throw unusable(`limit ${name}`, value, "an integer above 0", RangeError);
 }
 
 /**

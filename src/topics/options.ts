@@ -1,4 +1,4 @@
-import { isCount, show, unusable } from "../protocol/options.ts";
+import { checkLimit, show, unusable } from "../protocol/options.ts";
 import { aFunction, anything, aSignal, checkOptions, oneOf } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import { onRejected } from "../util/promises.ts";
@@ -106,10 +106,7 @@ export function checkKeep(keep: Keep): void {
   checkOptions("keep", keep, keepChecks);
   const { messages, bytes = Infinity, age } = keep;
   for (const [name, value] of Object.entries({ messages, bytes, age })) {
-    const isMessages = name === "messages";
-    if (isMessages ? isCount(value) : typeof value === "number" && value > 0) continue;
-    const expected = isMessages ? "an integer above 0" : "a number above 0";
-    throw unusable(`option ${name} of keep`, value, expected, RangeError);
+    checkLimit(`option ${name} of keep`, value, name === "messages");
   }
 }
 
@@ -138,7 +135,6 @@ export function checkSince(owner: string, since: Position | undefined): void {
 
 function checkCounts(owner: string, values: Record<string, number | undefined>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (value === undefined || isCount(value)) continue;
-    throw unusable(`option ${name} of ${owner}`, value, "an integer above 0", RangeError);
+    if (value !== undefined) checkLimit(`option ${name} of ${owner}`, value, true);
   }
 }
