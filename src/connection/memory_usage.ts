@@ -43,8 +43,9 @@ export class UnreadUsage {
   readonly #copiedUpTo: number;
   /** The chunks of the unread views, the oldest first. */
   #chunks: Chunk[] = [];
-  /** The array or the buffer of the newest chunk, to recognize its next view. */
-  #newest: object | undefined;
+  /** The array of the newest chunk, if it is known, and its buffer, to recognize its next view. */
+  #newest: Uint8Array | undefined;
+  #newestBuffer: ArrayBufferLike | undefined;
 
   /** @param copiedUpTo The largest binary message that is known to be a copy, in bytes. */
   constructor(copiedUpTo = 0) {
@@ -85,7 +86,7 @@ export class UnreadUsage {
     this.bytes -= PART_OVERHEAD;
     if (!this.isView(message)) this.bytes -= sizeOf(message);
     else if (this.#removeView(this.#chunks[0]!, message)) this.#chunks.shift();
-    if (this.#chunks.length === 0) this.#newest = undefined;
+    if (this.#chunks.length === 0) this.#forgetNewest();
   }
 
   /** The newest message leaves the queue. */
@@ -93,14 +94,14 @@ export class UnreadUsage {
     this.bytes -= PART_OVERHEAD;
     if (!this.isView(message)) this.bytes -= sizeOf(message);
     else if (this.#removeView(this.#chunks.at(-1)!, message)) this.#chunks.pop();
-    this.#newest = undefined;
+    this.#forgetNewest();
   }
 
   /** All messages leave the queue. */
   clear(): void {
     this.bytes = 0;
     this.#chunks = [];
-    this.#newest = undefined;
+    this.#forgetNewest();
   }
 
   /** The newest views have been replaced by copies. */
@@ -109,21 +110,30 @@ export class UnreadUsage {
     this.bytes -= chunk.size - chunk.bytes;
     chunk.size = chunk.bytes;
     chunk.isCopied = true;
-    this.#newest = undefined;
+    this.#forgetNewest();
   }
 
   #addView(message: Exclude<Message, string>, array: Uint8Array | undefined): void {
-    const key = array ?? message.buffer;
     let chunk = this.#chunks.at(-1);
-    if (chunk === undefined || key !== this.#newest) {
-      const size = (array ?? message).buffer.byteLength;
-      this.bytes += size;
-      chunk = { size, views: 0, bytes: 0, isCopied: false };
+    if (array === undefined || array !== this.#newest) {
+      const { buffer } = array ?? message;
+      // Several short chunks may share a buffer.
+      if (buffer !== this.#newestBuffer) chunk = undefined;
+      this.#newest = array;
+      this.#newestBuffer = buffer;
+    }
+    if (chunk === undefined) {
+      chunk = { size: this.#newestBuffer!.byteLength, views: 0, bytes: 0, isCopied: false };
+      this.bytes += chunk.size;
       this.#chunks.push(chunk);
-      this.#newest = key;
     }
     chunk.views++;
     chunk.bytes += message.length;
+  }
+
+  /** The next view begins a chunk, also if it is cut from the same buffer as the last one. */
+  #forgetNewest(): void {
+    this.#newest = this.#newestBuffer = undefined;
   }
 
   /** @returns Whether it was the last view of the chunk. */

@@ -11,6 +11,10 @@ const MAX_SHORT = 125;
 const FREED_FROM = 64 * 1024;
 /** The payload size, in bytes, from which on a shared message is copied alone, not with its chunk. */
 const MAX_TOGETHER = 16 * 1024;
+/** The most bytes of a lent chunk that are copied into a buffer that several chunks share. */
+const MAX_GATHERED = 128;
+/** The size of that buffer, in bytes: on Deno, to allocate one for each message costs more than all else. */
+const GATHERED = 512;
 
 /**
  * Decodes bytes into frames: a synchronous `Transformer`, for a `TransformStream` or for direct use
@@ -41,6 +45,9 @@ export class FrameDecoder extends FrameParser {
   #isLent = false;
   /** The bytes that wait for {@linkcode FrameDecoder.resume}. */
   #rest: Uint8Array = EMPTY;
+  /** The copies of the last short chunks that were lent, and the position of the next one. */
+  #gathered: Uint8Array = EMPTY;
+  #gatheredTo = 0;
 
   /** Whether the decoder is paused, until {@linkcode FrameDecoder.resume}. */
   get isPaused(): boolean {
@@ -182,7 +189,7 @@ export class FrameDecoder extends FrameParser {
       while (position < length && !this.ended) {
         if (bytes.length < length) throw transferred();
         if (this.#isLent && (this.#paused || this.#startsShortBinary(bytes, position))) {
-          bytes = copyFrom(bytes, position);
+          bytes = this.#copyFrom(bytes, position);
           position = 0;
           length = bytes.length;
           this.#isLent = false;
@@ -198,6 +205,23 @@ export class FrameDecoder extends FrameParser {
       this.ended = true;
       throw error;
     }
+  }
+
+  /** Returns a copy of the rest of a lent chunk. */
+  #copyFrom(bytes: Uint8Array, start: number): Uint8Array {
+    const size = bytes.length - start;
+    // `slice()` and `set()` take longer: on Deno they fill the copy with zeros first.
+    if (size > MAX_GATHERED) return new Uint8Array(bytes.subarray(start));
+    // The application may have transferred the buffer, whose length is 0 then.
+    if (this.#gatheredTo + size > this.#gathered.length) {
+      this.#gathered = new Uint8Array(GATHERED);
+      this.#gatheredTo = 0;
+    }
+    const gathered = this.#gathered;
+    const at = this.#gatheredTo;
+    for (let i = 0; i < size; i++) gathered[at + i] = bytes[start + i];
+    this.#gatheredTo = at + size;
+    return gathered.subarray(at, at + size);
   }
 
   /**
@@ -242,9 +266,4 @@ function deliverShort(
 function free(bytes: Uint8Array): void {
   const buffer = bytes.buffer as ArrayBuffer;
   if (bytes.length === buffer.byteLength) buffer.transfer(0);
-}
-
-/** Returns a copy. `slice()` and `set()` take longer: on Deno they fill the copy with zeros first. */
-function copyFrom(bytes: Uint8Array, start: number): Uint8Array {
-  return new Uint8Array(bytes.subarray(start));
 }

@@ -2,7 +2,7 @@
  * A received message: text is a `string`, binary a `Uint8Array`.
  *
  * A received `Uint8Array` belongs to the application: nothing else writes to it. It may be a view of a
- * larger buffer, the network chunk in which it arrived together with other messages. So respect its
+ * larger buffer, which holds other messages of the same connection as well. So respect its
  * `byteOffset` when you use its `buffer`. Use `slice()` before you keep a small message for long, or
  * transfer its buffer, for example to a worker.
  */
@@ -14,7 +14,7 @@ export type OutgoingMessage = string | Uint8Array;
 /**
  * The ownership of the bytes of a received binary message:
  *
- * - `"shared"`: the application owns them. The buffer may hold other messages of the same chunk as well.
+ * - `"shared"`: the application owns them. The buffer may hold other messages of the connection as well.
  * - `"owned"`: the application owns them. The message has an `ArrayBuffer` of its own, with `byteOffset` 0,
  *   which can be transferred.
  * - `"borrowed"`: they are valid until the function that receives the message returns. Nothing is copied.

@@ -77,6 +77,15 @@ test("UnreadUsage recognizes a chunk by the array that a view is cut from", () =
   assertEquals(usage.bytes, 2 * PART_OVERHEAD + 5000);
   usage.add(chunk, new Uint8Array(700));
   assertEquals(usage.bytes, 3 * PART_OVERHEAD + 5700);
+  const arrays = [0, 20, 40].map((at) => new Uint8Array(new ArrayBuffer(512), at, 20));
+  const gathered = new Uint8Array(512);
+  usage.clear();
+  for (const at of [0, 20, 40]) {
+    usage.add(gathered.subarray(at + 2, at + 10), gathered.subarray(at, at + 20));
+  }
+  assertEquals(usage.bytes, 3 * PART_OVERHEAD + 512, "several chunks in one buffer");
+  for (const array of arrays) usage.add(array.subarray(2, 10), array);
+  assertEquals(usage.bytes, 6 * PART_OVERHEAD + 4 * 512);
 });
 
 test("UnreadUsage finds messages that are a small part of the chunk that they keep", () => {

@@ -74,6 +74,32 @@ for (const role of ROLES) {
   });
 }
 
+test("FrameDecoder gathers the copies of short chunks that are lent, and none is overwritten", () => {
+  const decoder = new FrameDecoder({ role: "client", chunks: "lent" });
+  const messages: Uint8Array[] = [];
+  const sink = {
+    enqueue: (frame: Frame) => void messages.push(frame.payload),
+  };
+  const payload = (i: number) => randomBytes(16 + i % 5, i);
+  const receive = (i: number) => {
+    const chunk = rawFrame({ first: 0x82, payload: payload(i) }, "client");
+    decoder.transform(chunk, sink);
+    chunk.fill(0xff);
+  };
+  for (let i = 0; i < 200; i++) receive(i);
+  const buffers = new Set(messages.map(({ buffer }) => buffer));
+  assert(buffers.size <= 200 * 22 / 256, `${buffers.size} buffers`);
+  assertEquals(
+    [...buffers].map(({ byteLength }) => byteLength <= 512),
+    [...buffers].map(() => true),
+  );
+  for (const [i, message] of messages.entries()) assert(sameBytes(message, payload(i)));
+  const { buffer } = messages.at(-1)!;
+  structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+  receive(200);
+  assert(sameBytes(messages.at(-1)!, payload(200)), "the buffer before has been transferred");
+});
+
 /** Returns a part of a binary message as an extension would make it. */
 function part(payload: Uint8Array, fin: boolean, opcode: 0 | 2): Frame {
   const rest = { rsv1: false, rsv2: false, rsv3: false, payloadOffset: 0 };
