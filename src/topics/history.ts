@@ -1,4 +1,6 @@
+import { getOrCreate } from "../util/maps.ts";
 import { MAX_DELAY } from "../util/max_delay.ts";
+import { isWithin } from "./position.ts";
 import type { History, Keep, Message, Position, Publication } from "./types.ts";
 
 /** The memory of a kept message in addition to its data, in bytes: its objects. */
@@ -23,8 +25,9 @@ class KeptQueue {
   #head = 0;
   #dropped = 0;
 
+  /** The number of messages that have not been dropped. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#items.length - this.#head - this.#dropped;
   }
 
   get oldest(): Kept | undefined {
@@ -38,8 +41,7 @@ class KeptQueue {
   shift(): Kept | undefined {
     const kept = this.#items[this.#head++];
     if (this.length === 0 || (this.#head > 1024 && this.#head * 2 > this.#items.length)) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
+      this.#compact();
     }
     return kept;
   }
@@ -48,14 +50,15 @@ class KeptQueue {
   noteDropped(): void {
     this.#dropped++;
     while (this.oldest?.isDropped) {
-      this.shift();
       this.#dropped--;
+      this.shift();
     }
-    if (this.#dropped > 1024 && this.#dropped * 2 > this.length) {
-      this.#items = this.#items.slice(this.#head).filter(({ isDropped }) => !isDropped);
-      this.#head = 0;
-      this.#dropped = 0;
-    }
+    if (this.#dropped > 1024 && this.#dropped > this.length) this.#compact();
+  }
+
+  #compact(): void {
+    this.#items = this.#items.slice(this.#head).filter(({ isDropped }) => !isDropped);
+    this.#head = this.#dropped = 0;
   }
 
   /** The messages behind an offset: those of one topic have consecutive offsets. */
@@ -70,7 +73,7 @@ class KeptQueue {
 export class TopicHistory {
   readonly topic: string;
   readonly keep: Keep;
-  readonly #epoch = makeEpoch();
+  readonly #epoch = crypto.randomUUID();
   readonly #kept = new KeptQueue();
   #offset = 0;
   #bytes = 0;
@@ -129,13 +132,10 @@ export class TopicHistory {
   read(since: Position | undefined, limit = Infinity): History {
     const oldest = this.#kept.oldest?.offset ?? this.#offset + 1;
     const { position } = this;
-    if (since === undefined) {
-      return { publications: this.#kept.after(0, limit), position, complete: oldest === 1 };
-    }
-    const isKnown = since.epoch === this.#epoch && Number.isSafeInteger(since.offset) &&
-      since.offset <= this.#offset && since.offset >= oldest - 1;
-    const publications = isKnown ? this.#kept.after(since.offset, limit) : [];
-    return { publications, position, complete: isKnown };
+    const { offset } = since ?? { offset: 0 };
+    const complete = since === undefined ? oldest === 1 : isWithin(since, oldest - 1, position);
+    const isRead = complete || since === undefined;
+    return { publications: isRead ? this.#kept.after(offset, limit) : [], position, complete };
   }
 }
 
@@ -144,12 +144,11 @@ export class HistoryStore {
   readonly #maxMemory: number;
   readonly #onEmpty: (history: TopicHistory) => void;
   /** All kept messages, the oldest first. */
-  readonly #all = new KeptQueue();
+  #all = new KeptQueue();
   /** The histories by the time at which their oldest message expires. */
   readonly #expiring = new Map<number, Set<TopicHistory>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerEnds = Infinity;
-  #messages = 0;
   #bytes = 0;
 
   /**
@@ -163,7 +162,7 @@ export class HistoryStore {
 
   /** The number of kept messages. */
   get messages(): number {
-    return this.#messages;
+    return this.#all.length;
   }
 
   /** The memory usage of all histories, in bytes. */
@@ -174,13 +173,10 @@ export class HistoryStore {
   /** Adds a message to a history. @returns The message with its position. */
   append(history: TopicHistory, data: Message): Publication {
     const kept = history.append(data, performance.now() + history.keep.age);
-    this.#messages++;
     this.#bytes += kept.bytes + MESSAGE_COST;
     this.#all.push(kept);
     while (history.isOver) this.#drop(history);
-    while (this.#bytes > this.#maxMemory && this.#all.oldest !== undefined) {
-      this.#drop(this.#all.oldest.topic);
-    }
+    while (this.#bytes > this.#maxMemory) this.#drop(this.#all.oldest!.topic);
     this.#watch(history);
     return kept.publication;
   }
@@ -195,12 +191,12 @@ export class HistoryStore {
   close(): void {
     clearTimeout(this.#timer);
     this.#expiring.clear();
-    this.#messages = this.#bytes = 0;
+    this.#all = new KeptQueue();
+    this.#bytes = 0;
   }
 
   #drop(history: TopicHistory): void {
     const kept = history.dropOldest();
-    this.#messages--;
     this.#bytes -= kept.bytes + MESSAGE_COST;
     this.#all.noteDropped();
   }
@@ -211,9 +207,7 @@ export class HistoryStore {
     if (history.expiresAt !== 0 || until === Infinity) return;
     const step = Math.min(Math.max(age / 16, 10), 1000);
     history.expiresAt = Math.ceil(until / step) * step;
-    const others = this.#expiring.get(history.expiresAt);
-    if (others === undefined) this.#expiring.set(history.expiresAt, new Set([history]));
-    else others.add(history);
+    getOrCreate(this.#expiring, history.expiresAt, () => new Set()).add(history);
     this.#setTimer(history.expiresAt);
   }
 
@@ -245,10 +239,4 @@ export class HistoryStore {
 /** An upper bound of the memory of a message's data: an engine stores one or two bytes per UTF-16 unit. */
 export function memoryOf(data: Message): number {
   return typeof data === "string" ? data.length * 2 : data.byteLength;
-}
-
-/** A name that no other history has: 64 random bits. */
-function makeEpoch(): string {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
-  return high!.toString(36) + low!.toString(36).padStart(7, "0");
 }

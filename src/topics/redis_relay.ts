@@ -20,8 +20,6 @@ export type RedisClient =
     | { send(command: string, args: string[]): Promise<unknown> }
   );
 
-const { setImmediate } = globalThis as unknown as { setImmediate(run: () => void): unknown };
-
 /** The timeout for connecting a client for subscriptions, in milliseconds. */
 const RENEW_TIMEOUT = 2000;
 
@@ -301,6 +299,7 @@ type Listener = (message: string, channel: string) => void;
  * microtasks after each message, so that each would be written to the connections by itself.
  */
 function gathered(pass: Listener): { listener: Listener; flush: () => void } {
+  const { setImmediate } = globalThis as unknown as { setImmediate(run: () => void): unknown };
   let all: Parameters<Listener>[] = [];
   const flush = () => {
     const messages = all;

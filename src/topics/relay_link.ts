@@ -1,4 +1,6 @@
+import { sleep } from "../util/abort.ts";
 import { ExceptedPeers } from "./excepted_peers.ts";
+import { isWithin } from "./position.ts";
 import type { RelayedTopic } from "./topic.ts";
 import { ReplayCache } from "./replay_cache.ts";
 import type { TopicSubscription } from "./subscription.ts";
@@ -34,7 +36,7 @@ export interface RelayTarget {
   /** Called when this node has lost messages of a topic, of a kept one those up to a position. */
   lost(gap: Gap, until: Position | undefined): void;
   /** Reports an error of the broker. */
-  reportError(error: unknown): void;
+  readonly reportError: (error: unknown) => void;
 }
 
 /** A subscription that waits for the stored messages of its topic. */
@@ -53,9 +55,8 @@ export class RelayLink {
   /** The subscriptions that wait for the next read of the store, by topic. It serves them all. */
   readonly #asking = new Map<RelayedTopic, Asker[]>();
   readonly #cache: ReplayCache;
-  readonly #delays = new Map<ReturnType<typeof setTimeout>, () => void>();
+  readonly #ends = new AbortController();
   #number = 0;
-  #isDisposed = false;
 
   /** @param maxCached The maximum size of the messages that serve later subscribers, in bytes. */
   constructor(relay: Relay, target: RelayTarget, maxCached: number) {
@@ -70,9 +71,9 @@ export class RelayLink {
         target.lost(gap, until);
       },
       state: () => {},
-      error: (error) => target.reportError(error),
+      error: target.reportError,
     });
-    this.#started.catch((error) => target.reportError(error));
+    this.#started.catch(target.reportError);
   }
 
   /** Starts to receive a topic, for a subscriber. */
@@ -80,7 +81,7 @@ export class RelayLink {
     const { name, keep } = topic;
     this.#cache.drop(name);
     topic.relayed.live = this.#started.then(() => {
-      if (this.#isDisposed) throw new DOMException("The topics are disposed", "AbortError");
+      this.#ends.signal.throwIfAborted();
       return this.#relay.subscribe(name, keep !== undefined);
     });
     topic.relayed.live.catch((error) => this.#isDisposed || this.#target.reportError(error));
@@ -88,12 +89,12 @@ export class RelayLink {
 
   /** Stops receiving a topic. */
   unsubscribe(topic: RelayedTopic): void {
-    topic.relayed.live = undefined;
-    topic.relayed.excepted?.clear();
-    const { name, keep } = topic;
+    const { name, keep, relayed } = topic;
+    relayed.live = undefined;
+    relayed.excepted?.clear();
     this.#cache.drop(name);
     this.#started.then(() => {
-      if (!this.#isDisposed && topic.relayed.live === undefined) {
+      if (!this.#isDisposed && relayed.live === undefined) {
         this.#relay.unsubscribe(name, keep !== undefined);
       }
     }, () => {});
@@ -124,12 +125,14 @@ export class RelayLink {
     const number = ++this.#number;
     const message = { topic: topic.name, data, node: this.#id, number };
     const stored = this.#relay.store(id === undefined ? message : { ...message, id }, topic.keep!);
-    stored.then((position) => topic.relayed.settled = position, () => {});
-    if (except !== undefined && topic.subscriptions.length > 0) {
-      const excepted = topic.relayed.excepted ??= new ExceptedPeers();
-      excepted.add(number, except);
-      stored.then((position) => excepted.stored(number, position), () => {});
+    const { relayed, subscriptions } = topic;
+    if (except !== undefined && subscriptions.length > 0) {
+      (relayed.excepted ??= new ExceptedPeers()).add(number, except);
     }
+    stored.then((position) => {
+      relayed.settled = position;
+      relayed.excepted?.stored(number, position);
+    }, () => {});
     return stored;
   }
 
@@ -138,11 +141,7 @@ export class RelayLink {
   }
 
   async dispose(): Promise<void> {
-    this.#isDisposed = true;
-    for (const [timer, resolve] of this.#delays) {
-      clearTimeout(timer);
-      resolve();
-    }
+    this.#ends.abort();
     this.#cache.close();
     await this.#relay[Symbol.asyncDispose]();
   }
@@ -180,7 +179,7 @@ export class RelayLink {
       const { live } = topic.relayed;
       const isLive = await live?.then(() => true, () => false);
       const wait = topic.relayed.readAt + READ_INTERVAL - performance.now();
-      if (isLive && wait > 0) await this.#delay(wait);
+      if (isLive && wait > 0) await sleep(wait, this.#ends.signal);
       waiting = waiting.concat(this.#asking.get(topic)!)
         .filter((asker) => asker.subscription.isActive && !this.#serve(topic, asker));
       if (this.#isDisposed || waiting.length === 0) break;
@@ -194,7 +193,7 @@ export class RelayLink {
       } catch (error) {
         if (!this.#isDisposed) this.#target.reportError(error);
       }
-      await this.#delay(RETRY_DELAY);
+      await sleep(RETRY_DELAY, this.#ends.signal);
       // A topic that is received already must not be begun again: messages would be missing.
       const isWanted = !this.#isDisposed && topic.subscriptions.length > 0;
       if (!isLive && topic.relayed.live === live && isWanted) this.subscribe(topic);
@@ -227,25 +226,18 @@ export class RelayLink {
     asked.sort((a, b) => a.offset - b.offset);
     const since = before(asked[0]);
     const history = await this.#relay.read(name, since, since === undefined ? 0 : Infinity);
-    const { position: { epoch, offset }, complete } = history;
-    if (complete || since === undefined) return [history, since?.offset ?? offset];
+    const { position, complete } = history;
+    if (complete || since === undefined) return [history, (since ?? position).offset];
     // Messages that are missing for the earliest position may be stored for later positions.
-    if (asked.some((since) => since.epoch === epoch && since.offset <= offset)) {
+    if (asked.some((since) => isWithin(since, 0, position))) {
       const all = await this.#relay.read(name, undefined, Infinity);
       return [all, (all.publications[0]?.position?.offset ?? all.position.offset + 1) - 1];
     }
-    return [{ ...history, publications: [] }, offset];
+    return [{ ...history, publications: [] }, position.offset];
   }
 
-  #delay(time: number): Promise<void> {
-    if (this.#isDisposed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#delays.delete(timer);
-        resolve();
-      }, time);
-      this.#delays.set(timer, resolve);
-    });
+  get #isDisposed(): boolean {
+    return this.#ends.signal.aborted;
   }
 }
 
@@ -268,9 +260,7 @@ function before(position: Position | undefined): Position | undefined {
  */
 function begin({ subscription, since }: Asker, history: History, from: number): void {
   const { publications, position } = history;
-  if (since === undefined) return subscription.begin(position, false, []);
-  const isKnown = since.epoch === position.epoch && Number.isSafeInteger(since.offset) &&
-    since.offset <= position.offset && since.offset >= from;
+  const isKnown = since !== undefined && isWithin(since, from, position);
   const replay = isKnown
     ? publications.filter(({ position }) => position!.offset > since.offset)
     : [];

@@ -1,4 +1,5 @@
 import { memoryOf } from "./history.ts";
+import { isWithin } from "./position.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
 import type { History, Keep, Message, Position, Publication, RelayedMessage } from "./types.ts";
 
@@ -22,9 +23,7 @@ export function encodingsOf(publication: Publication): Map<Encode, SharedMessage
 }
 
 /** Live messages that arrive while the store is read. */
-export interface Recording {
-  readonly publications: Publication[];
-}
+export type Recording = Publication[];
 
 /** Consecutive messages of a topic. */
 interface Cached {
@@ -55,7 +54,7 @@ export class ReplayCache {
 
   /** Starts to record the live messages of a topic, before its store is read. */
   record(topic: string): Recording {
-    const recording = { publications: [] };
+    const recording: Recording = [];
     this.#recordings.set(topic, recording);
     return recording;
   }
@@ -87,13 +86,9 @@ export class ReplayCache {
       keep,
       until,
     };
-    for (const publication of cached.publications) {
-      encodings.set(publication, new Map());
-      cached.bytes += memoryOf(publication.data);
-    }
+    for (const publication of cached.publications) this.#add(cached, publication);
     this.#cached.set(topic, cached);
-    this.#bytes += cached.bytes;
-    for (const publication of recording.publications) {
+    for (const publication of recording) {
       if (this.#cached.get(topic) === cached) this.#append(topic, cached, publication);
     }
     if (this.#bytes > this.#maxBytes) this.#delete(topic);
@@ -106,7 +101,7 @@ export class ReplayCache {
     const recording = this.#recordings.get(topic);
     if (position === undefined || (cached === undefined && recording === undefined)) return;
     const publication = { topic, data, position };
-    recording?.publications.push(publication);
+    recording?.push(publication);
     if (cached === undefined) return;
     this.#append(topic, cached, publication);
     if (this.#bytes > this.#maxBytes) this.#delete(topic);
@@ -129,13 +124,11 @@ export class ReplayCache {
     const { epoch, from, last, publications, head } = cached;
     const position = { epoch, offset: last };
     if (since === undefined) return { publications: [], position, complete: true };
-    const { offset } = since;
-    if (since.epoch !== epoch || !Number.isSafeInteger(offset)) return undefined;
-    if (offset < from || offset > last) return undefined;
+    if (!isWithin(since, from, position)) return undefined;
     let [low, high] = [head, publications.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (publications[middle]!.position!.offset <= offset) low = middle + 1;
+      if (publications[middle]!.position!.offset <= since.offset) low = middle + 1;
       else high = middle;
     }
     return { publications: publications.slice(low), position, complete: true };
@@ -154,11 +147,10 @@ export class ReplayCache {
     const { epoch, offset } = publication.position!;
     if (epoch !== cached.epoch) return this.#delete(topic);
     if (offset <= cached.last) return;
-    encodings.set(publication, new Map());
     const { publications, keep: { messages, bytes = Infinity } } = cached;
     publications.push(publication);
     cached.last = offset;
-    this.#count(cached, memoryOf(publication.data));
+    this.#add(cached, publication);
     // Like the store, it has no more than is kept.
     while (
       publications.length - cached.head > Math.max(messages, 1) ||
@@ -171,6 +163,12 @@ export class ReplayCache {
     if (cached.head < 256 || cached.head * 2 < publications.length) return;
     cached.publications = publications.slice(cached.head);
     cached.head = 0;
+  }
+
+  /** Counts a message, and lets subscriptions share its encoded forms. */
+  #add(cached: Cached, publication: Publication): void {
+    encodings.set(publication, new Map());
+    this.#count(cached, memoryOf(publication.data));
   }
 
   #count(cached: Cached, bytes: number): void {

@@ -1,4 +1,5 @@
 import { GapCount } from "./gap_count.ts";
+import { getOrCreate } from "../util/maps.ts";
 import { MessageRun, runOf } from "./message_run.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
 import type { Publication, WhenSlow } from "./types.ts";
@@ -140,9 +141,6 @@ export class WaitingQueue {
   }
 
   #gapBefore(number: number): GapCount {
-    this.#gaps ??= new Map();
-    let gap = this.#gaps.get(number);
-    if (gap === undefined) this.#gaps.set(number, gap = new GapCount());
-    return gap;
+    return getOrCreate(this.#gaps ??= new Map(), number, () => new GapCount());
   }
 }
