@@ -1,6 +1,6 @@
 import { checkLimit, show, unusable } from "../protocol/options.ts";
 import { aFunction, anything, aSignal, checkOptions, oneOf } from "../util/options.ts";
-import type { OptionChecks } from "../util/options.ts";
+import type { OptionCheck, OptionChecks } from "../util/options.ts";
 import { onRejected } from "../util/promises.ts";
 import type {
   Keep,
@@ -51,10 +51,19 @@ export function encodeWith(
 
 const keepChecks: OptionChecks<Keep> = { messages: anything, bytes: anything, age: anything };
 
+/** Accepts counts. */
+const aCount: OptionCheck = (value, path) => {
+  checkLimit(`option ${path}`, value, true);
+  return undefined;
+};
+
 const topicsChecks: OptionChecks<TopicsOptions> = {
-  keep: anything,
-  maxHistoryMemory: anything,
-  maxSubscriptions: anything,
+  keep: (value) => {
+    if (typeof value !== "function") checkKeep(value as Keep);
+    return undefined;
+  },
+  maxHistoryMemory: aCount,
+  maxSubscriptions: aCount,
   relay: anything,
   onGap: aFunction,
   onError: aFunction,
@@ -62,7 +71,7 @@ const topicsChecks: OptionChecks<TopicsOptions> = {
 
 const subscribeChecks: OptionChecks<SubscribeOptions> = {
   whenSlow: /* @__PURE__ */ oneOf("close", "drop-oldest", "drop-newest", "latest"),
-  maxWaiting: anything,
+  maxWaiting: aCount,
   key: aFunction,
   since: aPosition,
   encode: aFunction,
@@ -79,7 +88,7 @@ const publishChecks: OptionChecks<PublishOptions> = {
       : "a string of 1 to 256 characters",
 };
 
-const historyChecks: OptionChecks<HistoryOptions> = { since: aPosition, limit: anything };
+const historyChecks: OptionChecks<HistoryOptions> = { since: aPosition, limit: aCount };
 
 /** Options of `history()`. */
 interface HistoryOptions {
@@ -96,9 +105,6 @@ function aPosition(value: unknown): string | undefined {
 /** Checks the options of `topics()`. */
 export function checkTopicsOptions(options: TopicsOptions): void {
   checkOptions("topics()", options, topicsChecks);
-  const { keep, maxHistoryMemory, maxSubscriptions } = options;
-  checkCounts("topics()", { maxHistoryMemory, maxSubscriptions });
-  if (keep !== undefined && typeof keep !== "function") checkKeep(keep);
 }
 
 /** Checks the limits of a kept topic. */
@@ -113,13 +119,11 @@ export function checkKeep(keep: Keep): void {
 /** Checks the options of `subscribe()`. */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
   checkOptions("subscribe()", options, subscribeChecks);
-  checkCounts("subscribe()", { maxWaiting: options.maxWaiting });
 }
 
 /** Checks the options of `history()`. */
 export function checkHistoryOptions(options: HistoryOptions): void {
   checkOptions("history()", options, historyChecks);
-  checkCounts("history()", { limit: options.limit });
 }
 
 /** Checks the options of `publish()`. */
@@ -131,10 +135,4 @@ export function checkPublishOptions(options: PublishOptions): void {
 export function checkSince(owner: string, since: Position | undefined): void {
   if (since === undefined || aPosition(since) === undefined) return;
   throw unusable(`option since of ${owner}`, since, "a position");
-}
-
-function checkCounts(owner: string, values: Record<string, number | undefined>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined) checkLimit(`option ${name} of ${owner}`, value, true);
-  }
 }
