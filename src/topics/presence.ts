@@ -1,9 +1,13 @@
-import { anything, aSignal, checkOptions, show } from "../util/options.ts";
+import { checkNumber } from "../protocol/options.ts";
+import { sleep } from "../util/abort.ts";
+import { aSignal, checkOptions, show } from "../util/options.ts";
+import type { OptionCheck, OptionChecks } from "../util/options.ts";
+import { getOrCreate } from "../util/maps.ts";
 import { MAX_DELAY } from "../util/max_delay.ts";
 import { whenClosed } from "./subscriber.ts";
 import { PresenceTopic } from "./presence_topic.ts";
 import { decodePresence } from "./presence_wire.ts";
-import type { PresenceMessage } from "./presence_wire.ts";
+import type { PresenceContent, PresenceMessage } from "./presence_wire.ts";
 import type { Message, Peer, Subscription, Topics } from "./types.ts";
 
 /** The time between two heartbeats of a node, in milliseconds. */
@@ -24,6 +28,24 @@ export interface PresenceOptions {
   /** The number of members above which only the count is reported. @default {1000} */
   maxMembers?: number;
 }
+
+/** Accepts the numbers from 0 to a maximum. */
+function upTo(max: number): OptionCheck {
+  return (value, path) => {
+    const isValid = (value as number) >= 0 && (value as number) <= max;
+    checkNumber(`option ${path}`, value, isValid, `from 0 to ${max}`);
+    return undefined;
+  };
+}
+
+// A timer of a longer time would end at once.
+const aTime = /* @__PURE__ */ upTo(MAX_DELAY);
+
+const presenceChecks: OptionChecks<PresenceOptions> = {
+  interval: aTime,
+  grace: aTime,
+  maxMembers: /* @__PURE__ */ upTo(Infinity),
+};
 
 /** The changes since the last report. */
 export interface PresenceChange<State> {
@@ -132,24 +154,14 @@ class RelayedPresence<State> implements Presence<State> {
   #tickedAt = performance.now();
 
   constructor(topics: Topics, options: PresenceOptions) {
-    const number = { interval: anything, grace: anything, maxMembers: anything };
-    checkOptions<PresenceOptions>("presence()", options, number);
+    checkOptions("presence()", options, presenceChecks);
     const { interval = 1000, grace = 5000, maxMembers = 1000 } = options;
-    for (const [name, value] of Object.entries({ interval, grace, maxMembers })) {
-      // A timer can't be longer. It would end at once.
-      const isTimed = name === "maxMembers" || value <= MAX_DELAY;
-      if (typeof value === "number" && value >= 0 && isTimed) continue;
-      throw new RangeError(
-        `Cannot make presence: expected ${name} to be a number of at least 0${
-          name === "maxMembers" ? "" : ` and at most ${MAX_DELAY}`
-        }, got ${show(value)}`,
-      );
-    }
     this.#topics = topics;
     this.#interval = interval;
     this.#grace = grace;
     this.#maxMembers = maxMembers;
-    this.#control = topics.subscribe(receiver((data) => this.#hear(data)), PREFIX);
+    const peer = this.#receiver((message, other) => this.#hear(message, other));
+    this.#control = topics.subscribe(peer, PREFIX);
     this.#heartbeats = setInterval(() => this.#tick(), HEARTBEAT);
   }
 
@@ -162,18 +174,17 @@ class RelayedPresence<State> implements Presence<State> {
     }
     const { members } = this.#use(topic);
     const connection = members.join(key, state);
-    let hasLeft = false;
     const leave = () => {
-      if (hasLeft) return;
-      hasLeft = true;
+      if (!this.#connections.delete(leave)) return;
       stop();
-      this.#connections.delete(leave);
       members.leave(key, connection, this.#grace, () => this.#release(topic));
     };
     const stop = whenClosed(peer, leave);
     this.#connections.set(leave, peer);
     return {
-      update: (state) => hasLeft ? undefined : members.update(key, state),
+      update: (state) => {
+        if (this.#connections.has(leave)) members.update(key, state);
+      },
       leave,
     };
   }
@@ -208,15 +219,16 @@ class RelayedPresence<State> implements Presence<State> {
       let toldAt = -Infinity;
       while (!ends.aborted) {
         await members.changed(version, ends);
-        await pause(toldAt + this.#interval - performance.now(), ends);
+        const wait = toldAt + this.#interval - performance.now();
+        if (wait > 0) await sleep(wait, ends);
         if (ends.aborted) return;
         version = members.version;
         const view = members.view();
         const change = difference(told, view, this.#maxMembers);
         const isFirst = toldAt === -Infinity;
         toldAt = performance.now();
-        const hasChanged = change.count !== told.size || change.joined.size > 0 ||
-          change.changed.size > 0 || change.left.length > 0;
+        const { joined, changed, left, count } = change;
+        const hasChanged = count !== told.size || joined.size + changed.size + left.length > 0;
         told = view;
         if (isFirst || hasChanged) yield change;
       }
@@ -228,7 +240,7 @@ class RelayedPresence<State> implements Presence<State> {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ends.abort();
     clearInterval(this.#heartbeats);
-    this.#say(PREFIX, { node: this.#node, type: "bye" });
+    this.#say(PREFIX, { type: "bye" });
     for (const leave of [...this.#connections.keys()]) leave();
     for (const { members, subscription } of this.#watched.values()) {
       members.close();
@@ -241,18 +253,16 @@ class RelayedPresence<State> implements Presence<State> {
 
   /** Begins to receive the members of a topic, or counts one more use. */
   #use(topic: string): Watched<State> {
-    let watched = this.#watched.get(topic);
-    if (watched === undefined) {
+    const watched = getOrCreate(this.#watched, topic, () => {
       const name = PREFIX + topic;
-      const members = new PresenceTopic<State>(this.#node, (message) => this.#say(name, message));
-      const peer = receiver((data) => this.#receive(members, data));
+      const members = new PresenceTopic<State>(this.#node, (content) => this.#say(name, content));
+      const peer = this.#receiver((message) => members.take(message));
       // While a message of the topic is delivered, none can be published.
       const onGap = () => queueMicrotask(() => members.requestMembers());
       const subscription = this.#topics.subscribe(peer, name, { onGap });
       subscription.ready.then(onGap, () => {});
-      watched = { members, subscription, uses: 0 };
-      this.#watched.set(topic, watched);
-    }
+      return { members, subscription, uses: 0 };
+    });
     watched.uses++;
     return watched;
   }
@@ -265,46 +275,46 @@ class RelayedPresence<State> implements Presence<State> {
     watched.subscription.unsubscribe();
   }
 
-  #say(topic: string, message: PresenceMessage<State>): void {
+  #say(topic: string, content: PresenceContent<State>): void {
     try {
-      this.#topics.publish(topic, JSON.stringify(message));
+      this.#topics.publish(topic, JSON.stringify({ node: this.#node, ...content }));
     } catch {
       // The topics were disposed first, so nothing can be sent.
     }
   }
 
-  #receive(members: PresenceTopic<State>, data: Message): void {
-    const message = decodePresence<State>(data);
-    if (message === undefined || message.node === this.#node) return;
-    this.#noteHeard(message.node, performance.now());
-    members.take(message);
+  /** A subscriber in this process. It handles messages after their delivery, so that it can publish answers. */
+  #receiver(take: (message: PresenceMessage<State>, other: OtherNode) => void): Peer {
+    const receive = (data: Message) => {
+      const message = decodePresence<State>(data);
+      if (message === undefined || message.node === this.#node) return;
+      take(message, this.#noteHeard(message.node));
+    };
+    return { readyState: 1, send: (data) => queueMicrotask(() => receive(data)), close() {} };
   }
 
-  #hear(data: Message): void {
-    const message = decodePresence<State>(data);
-    if (message === undefined || message.node === this.#node) return;
+  #hear(message: PresenceMessage<State>, other: OtherNode): void {
     const { node, type } = message;
     if (type === "bye") return this.#lose(node);
-    const now = performance.now();
-    const other = this.#noteHeard(node, now);
     const isAnswer = type === "told" && message.to === this.#node;
     if (isAnswer && message.question! >= other.question) this.#noteTold(other, message);
     if (type === "request" && message.to === this.#node) this.#answer(node, message.question);
     // A question is lost while either node is out of reach, so it is repeated until it is answered. After a
     // silence, many heartbeats may come at once.
-    if (other.isKnown || this.#watched.size === 0 || now - other.askedAt < HEARTBEAT / 2) return;
-    other.askedAt = now;
+    if (
+      other.isKnown || this.#watched.size === 0 || other.heardAt - other.askedAt < HEARTBEAT / 2
+    ) return;
+    other.askedAt = other.heardAt;
     const question = ++this.#questions;
     other.question = Math.min(other.question, question);
-    this.#say(PREFIX, { node: this.#node, type: "request", to: node, question });
+    this.#say(PREFIX, { type: "request", to: node, question });
   }
 
-  #noteHeard(node: string, now: number): OtherNode {
-    let other = this.#others.get(node);
-    if (other === undefined) {
-      other = { heardAt: now, askedAt: -Infinity, question: Infinity, isKnown: false };
-      this.#others.set(node, other);
-    }
+  #noteHeard(node: string): OtherNode {
+    const now = performance.now();
+    const other = getOrCreate(this.#others, node, () => {
+      return { heardAt: now, askedAt: -Infinity, question: Infinity, isKnown: false };
+    });
     other.heardAt = now;
     return other;
   }
@@ -319,7 +329,7 @@ class RelayedPresence<State> implements Presence<State> {
     do {
       const versions = all.splice(0, MAX_TOPICS);
       const rest = all.length;
-      this.#say(PREFIX, { node: this.#node, type: "told", to, question, versions, rest });
+      this.#say(PREFIX, { type: "told", to, question, versions, rest });
     } while (all.length > 0);
   }
 
@@ -340,7 +350,7 @@ class RelayedPresence<State> implements Presence<State> {
     // Time during which this node's event loop was blocked does not count as silence of other nodes.
     const late = Math.max(0, now - this.#tickedAt - HEARTBEAT);
     this.#tickedAt = now;
-    if (this.#watched.size > 0) this.#say(PREFIX, { node: this.#node, type: "heartbeat" });
+    if (this.#watched.size > 0) this.#say(PREFIX, { type: "heartbeat" });
     for (const [node, other] of this.#others) {
       other.heardAt = Math.min(other.heardAt + late, now);
       if (other.heardAt < now - SILENCE) this.#lose(node);
@@ -353,25 +363,6 @@ class RelayedPresence<State> implements Presence<State> {
     this.#others.delete(node);
     for (const { members } of this.#watched.values()) members.lose(node);
   }
-}
-
-/** A subscriber in this process. It handles messages after their delivery, so that it can publish answers. */
-function receiver(take: (data: Message) => void): Peer {
-  return { readyState: 1, send: (data) => queueMicrotask(() => take(data)), close() {} };
-}
-
-/** Waits for a time in milliseconds, or for the end. */
-function pause(time: number, signal: AbortSignal): Promise<void> {
-  if (time <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, time);
-    signal.addEventListener("abort", end);
-  });
 }
 
 function difference<State>(

@@ -1,10 +1,11 @@
-import type { PresenceMessage } from "./presence_wire.ts";
+import { getOrCreate } from "../util/maps.ts";
+import type { PresenceContent, PresenceMessage } from "./presence_wire.ts";
 
 /** A member of this node. */
 interface Member<State> {
   state: State;
   readonly connections: Set<symbol>;
-  /** Runs when the member has no connection, and is about to leave. */
+  /** Runs when the member has no connection, and is about to leave; may have ended. */
   grace: ReturnType<typeof setTimeout> | undefined;
   readonly onLeft: (() => void)[];
 }
@@ -19,24 +20,20 @@ interface OtherNode<State> {
 export class PresenceTopic<State> {
   /** The number of changes so far, of all nodes. */
   version = 0;
+  /** The number of changes of this node's members that were sent. */
+  ownVersion = 0;
   readonly #node: string;
-  readonly #say: (message: PresenceMessage<State>) => void;
+  readonly #say: (content: PresenceContent<State>) => void;
   readonly #own = new Map<string, Member<State>>();
   readonly #others = new Map<string, OtherNode<State>>();
-  #ownVersion = 0;
   /** The changes of this event-loop turn, which are sent together. */
   readonly #untold = new Set<string>();
-  #waiting: (() => void)[] = [];
+  #waiting: ((value?: unknown) => void)[] = [];
   #isClosed = false;
 
-  constructor(node: string, say: (message: PresenceMessage<State>) => void) {
+  constructor(node: string, say: (content: PresenceContent<State>) => void) {
     this.#node = node;
     this.#say = say;
-  }
-
-  /** The number of changes of this node's members that were sent. */
-  get ownVersion(): number {
-    return this.#ownVersion;
   }
 
   /** Whether a version of another node's members has come. */
@@ -47,13 +44,10 @@ export class PresenceTopic<State> {
   /** Adds a connection of a member. */
   join(key: string, state: State): symbol {
     const connection = Symbol(key);
-    let member = this.#own.get(key);
-    if (member === undefined) {
-      member = { state, connections: new Set(), grace: undefined, onLeft: [] };
-      this.#own.set(key, member);
-    }
+    const member = getOrCreate(this.#own, key, (): Member<State> => {
+      return { state, connections: new Set(), grace: undefined, onLeft: [] };
+    });
     clearTimeout(member.grace);
-    member.grace = undefined;
     member.connections.add(connection);
     this.update(key, state);
     return connection;
@@ -75,7 +69,6 @@ export class PresenceTopic<State> {
     member.onLeft.push(onLeft);
     if (member.connections.size > 0 || this.#isClosed) return this.#left(member);
     member.grace = setTimeout(() => {
-      member.grace = undefined;
       this.#own.delete(key);
       this.#tell(key);
       this.#left(member);
@@ -97,29 +90,26 @@ export class PresenceTopic<State> {
   }
 
   /** Resolves when the version changes, or when the topic ends. */
-  changed(version: number, signal: AbortSignal): Promise<void> {
-    if (this.version !== version || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = () => {
-        signal.removeEventListener("abort", end);
-        resolve();
-      };
-      signal.addEventListener("abort", end);
-      this.#waiting.push(end);
-    });
+  async changed(version: number, signal: AbortSignal): Promise<void> {
+    if (this.version !== version || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    this.#waiting.push(resolve);
+    signal.addEventListener("abort", resolve);
+    await promise;
+    signal.removeEventListener("abort", resolve);
   }
 
   /** Asks the other nodes for all of their members, and sends them those of this node. */
   requestMembers(): void {
     if (this.#isClosed) return;
-    this.#say({ node: this.#node, type: "request" });
+    this.#say({ type: "request" });
     if (this.#own.size > 0) this.tellAll();
   }
 
   /** Sends all members of this node to the other nodes. */
   tellAll(): void {
     const set = Array.from(this.#own, ([key, { state }]): [string, State] => [key, state]);
-    this.#say({ node: this.#node, type: "all", version: this.#ownVersion, set });
+    this.#say({ type: "all", version: this.ownVersion, set });
   }
 
   /** Handles a message of another node. */
@@ -136,7 +126,7 @@ export class PresenceTopic<State> {
       const other = this.#others.get(node) ?? { version: 0, members: new Map<string, State>() };
       if (message.version <= other.version) return;
       if (message.version > other.version + 1) {
-        this.#say({ node: this.#node, type: "request", to: node });
+        this.#say({ type: "request", to: node });
         return;
       }
       other.version = message.version;
@@ -175,7 +165,7 @@ export class PresenceTopic<State> {
     }
     this.#untold.clear();
     if (this.#isClosed) return;
-    this.#say({ node: this.#node, type: "diff", version: ++this.#ownVersion, set, left });
+    this.#say({ type: "diff", version: ++this.ownVersion, set, left });
   }
 
   #change(): void {

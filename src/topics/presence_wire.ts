@@ -1,26 +1,22 @@
 import type { Message } from "./types.ts";
 
 /** A message between nodes about the members of a topic. */
-export type PresenceMessage<State> =
+export type PresenceMessage<State> = PresenceContent<State> & { node: string };
+
+/** The content of a message, without the node that sends it. */
+export type PresenceContent<State> =
   /** A heartbeat of the node. */
-  | { node: string; type: "heartbeat" }
+  | { type: "heartbeat" }
   /** The node ends, and its members leave. */
-  | { node: string; type: "bye" }
+  | { type: "bye" }
   /** Members of the node that have joined, changed or left since the version before. */
-  | {
-    node: string;
-    type: "diff";
-    version: number;
-    set: [key: string, state: State][];
-    left: string[];
-  }
+  | { type: "diff"; version: number; set: [key: string, state: State][]; left: string[] }
   /** All members of the node. */
-  | { node: string; type: "all"; version: number; set: [key: string, state: State][] }
+  | { type: "all"; version: number; set: [key: string, state: State][] }
   /** A question for all members: to all nodes, or to one. Outside a topic, for those of all topics. */
-  | { node: string; type: "request"; to?: string; question?: number }
+  | { type: "request"; to?: string; question?: number }
   /** The node has sent its members of all topics, since another has asked: the versions, in parts. */
   | {
-    node: string;
     type: "told";
     to: string;
     question: number | undefined;

@@ -134,7 +134,17 @@ test("a peer that says nothing of its end is found, and leave() ends a membershi
   silent.readyState = 3;
   await eventually(() => people.count("x") === 0, 5000, "nobody is there");
   assertThrows(() => people.join(silent, "x", "a", { name: "" }), DOMException, "not open");
-  assertThrows(() => presence(topics(), { grace: -1 }), RangeError, "grace");
+  for (
+    const [options, name, most] of [
+      [{ grace: -1 }, "grace", 2 ** 31 - 1],
+      [{ interval: 2 ** 31 }, "interval", 2 ** 31 - 1],
+      [{ grace: "5" as unknown as number }, "grace", 2 ** 31 - 1],
+      [{ maxMembers: NaN }, "maxMembers", Infinity],
+    ] as const
+  ) {
+    const message = `Cannot use option ${name} of presence(): expected a number from 0 to ${most}`;
+    assertThrows(() => presence(topics(), options), RangeError, message);
+  }
 });
 
 test("two nodes on the same topics see each other's members, and lose them with the node", async () => {
