@@ -150,8 +150,7 @@ export class ReconnectingFeed implements Feed {
     if (found.connection === this.#connection) return;
     found.connection = this.#connection;
     const { position } = found;
-    const since = position === undefined ? {} : { since: formatPosition(position) };
-    this.#control({ subscribe: topic, ...since });
+    this.#control({ subscribe: topic, since: formatPosition(position) });
   }
 
   /** Sends a request, if there is a connection. */

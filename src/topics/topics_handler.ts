@@ -1,6 +1,9 @@
 import { encodeWith } from "./options.ts";
-import { aFunction, checkOptions, isPlainObject, show } from "../util/options.ts";
+import { CloseCode } from "../protocol/close_code.ts";
+import { unusable } from "../protocol/options.ts";
+import { aFunction, checkOptions, isPlainObject } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
+import { getOrCreate } from "../util/maps.ts";
 import { callGuarded, callReporter } from "../util/promises.ts";
 import { formatPosition, parseControl, parsePosition, unwrap, wrap } from "./topics_protocol.ts";
 import type { ServerControl } from "./topics_protocol.ts";
@@ -15,9 +18,6 @@ import type {
   SubscriptionStart,
   Topics,
 } from "./types.ts";
-
-/** The close code for a client that does not speak the subprotocol (RFC 6455 §7.4.1). */
-const POLICY_VIOLATION = 1008;
 
 /** The maximum number of pending `subscribe()` calls per client. */
 const MAX_PENDING = 64;
@@ -57,11 +57,8 @@ export interface TopicsHandler<Socket extends Peer> {
   close(socket: Socket): void;
 }
 
-/** The wire encoders for one `encode` function of the application: with and without offsets. */
-interface Encoders {
-  withOffsets(publication: Publication): Message;
-  withoutOffsets(publication: Publication): Message;
-}
+/** The wire encoders of a topic, by the application's `encode` function. */
+type Encoders = Map<SubscribeOptions["encode"], (publication: Publication) => Message>;
 
 /** The number of a topic on the wire, for all clients that are subscribed to it. */
 interface NumberedTopic {
@@ -69,8 +66,8 @@ interface NumberedTopic {
   readonly number: number;
   /** The number of the topic's subscriptions. */
   uses: number;
-  /** The wire encoders, by the application's `encode` function. */
-  readonly encoders: Map<SubscribeOptions["encode"], Encoders>;
+  readonly encoders: Encoders;
+  readonly encodersWithoutOffsets: Encoders;
 }
 
 /** The subscriptions of one client. */
@@ -128,6 +125,10 @@ class Handler<Socket extends Peer> {
   readonly #clients = new WeakMap<Socket, Client>();
   readonly #numbered = new Map<string, NumberedTopic>();
   #lastNumber = 0;
+  readonly #report = (error: unknown): void => {
+    const { onError = console.error } = this.#options;
+    callReporter(() => onError(error));
+  };
 
   constructor(topics: Topics, options: TopicsHandlerOptions<Socket>) {
     this.#topics = topics;
@@ -146,7 +147,7 @@ class Handler<Socket extends Peer> {
     }
     const { subscribe, unsubscribe, since } = control;
     if (typeof subscribe === "string") {
-      this.#subscribe(socket, subscribe, since).catch((error) => this.#report(error));
+      this.#subscribe(socket, subscribe, since).catch(this.#report);
     } else if (typeof unsubscribe === "number" || typeof unsubscribe === "string") {
       this.#unsubscribe(socket, unsubscribe);
     } else this.#violated(socket, "expected subscribe or unsubscribe");
@@ -160,23 +161,17 @@ class Handler<Socket extends Peer> {
       subscription.unsubscribe();
       this.#release(topic);
     }
-    client?.byNumber.clear();
     client?.pending.clear();
   }
 
   #clientOf(socket: Socket): Client {
-    let client = this.#clients.get(socket);
-    if (client === undefined) {
-      client = { byNumber: new Map(), pending: new Set() };
-      this.#clients.set(socket, client);
-    }
-    return client;
+    return getOrCreate(this.#clients, socket, () => ({ byNumber: new Map(), pending: new Set() }));
   }
 
   async #subscribe(socket: Socket, name: string, since: unknown): Promise<void> {
     const client = this.#clientOf(socket);
     const refuse = (reason: string) => this.#send(socket, { refused: name, reason });
-    const position = since === undefined ? undefined : parsePosition(since);
+    const position = parsePosition(since);
     if (since !== undefined && position === undefined) return refuse("since is no position");
     if (client.pending.has(name)) return refuse("asked for already");
     if (client.pending.size >= MAX_PENDING) return refuse("too many at once");
@@ -191,7 +186,11 @@ class Handler<Socket extends Peer> {
     if (!client.pending.delete(name) || socket.readyState !== 1) return;
     // Not any object: a Response or an Error means a refusal.
     if (answer !== true && !isPlainObject(answer)) {
-      if (answer !== false && answer !== undefined) this.#report(unusable(answer));
+      if (answer !== false && answer !== undefined) {
+        this.#report(
+          unusable("the result of subscribe()", answer, "a boolean or a plain object of options"),
+        );
+      }
       return refuse("not allowed");
     }
     try {
@@ -220,22 +219,26 @@ class Handler<Socket extends Peer> {
     const { number } = topic;
     const onGap = (gap: Gap) => {
       const { count, why } = gap;
-      this.#send(socket, { gap: number, ...(count === undefined ? {} : { count }), why });
+      this.#send(socket, { gap: number, count, why });
       return options.onGap?.(gap);
     };
     // "latest" may send offsets out of order, so a client can't continue after one of them.
     const hasOffsets = options.whenSlow !== "latest";
     const encode = encoderOf(topic, options.encode, hasOffsets);
-    const own = since === undefined ? {} : { since };
     const onStart = (start: SubscriptionStart) => {
       const { recovered, position } = start;
-      const at = position === undefined ? {} : { at: formatPosition(position) };
-      this.#send(socket, { topic: number, name, ...at, recovered });
+      this.#send(socket, {
+        topic: number,
+        name,
+        at: formatPosition(position),
+        recovered,
+      });
       return options.onStart?.(start);
     };
     let subscription: Subscription;
     try {
-      const all = { ...options, ...own, onStart, onGap, encode };
+      const all: SubscribeOptions = { ...options, onStart, onGap, encode };
+      if (since !== undefined) all.since = since;
       subscription = this.#topics.subscribe(socket, name, all);
     } catch (error) {
       this.#release(topic);
@@ -258,11 +261,10 @@ class Handler<Socket extends Peer> {
   }
 
   #numberOf(name: string): NumberedTopic {
-    let topic = this.#numbered.get(name);
-    if (topic === undefined) {
-      topic = { name, number: ++this.#lastNumber, uses: 0, encoders: new Map() };
-      this.#numbered.set(name, topic);
-    }
+    const topic = getOrCreate(this.#numbered, name, () => {
+      const number = ++this.#lastNumber;
+      return { name, number, uses: 0, encoders: new Map(), encodersWithoutOffsets: new Map() };
+    });
     topic.uses++;
     return topic;
   }
@@ -272,25 +274,13 @@ class Handler<Socket extends Peer> {
   }
 
   #send(socket: Socket, control: ServerControl): void {
-    callGuarded(() => socket.send(JSON.stringify(control)), (error) => this.#report(error));
+    callGuarded(() => socket.send(JSON.stringify(control)), this.#report);
   }
 
+  /** Closes a connection whose client does not speak the subprotocol (RFC 6455 §7.4.1). */
   #violated(socket: Socket, what: string): void {
-    callGuarded(() => socket.close(POLICY_VIOLATION, what), (error) => this.#report(error));
+    callGuarded(() => socket.close(CloseCode.PolicyViolation, what), this.#report);
   }
-
-  #report(error: unknown): void {
-    const { onError = console.error } = this.#options;
-    callReporter(() => onError(error));
-  }
-}
-
-function unusable(answer: unknown): TypeError {
-  return new TypeError(
-    `Cannot use the result of subscribe(): expected a boolean or a plain object of options, got ${
-      show(answer)
-    }`,
-  );
 }
 
 /** Returns one function per topic and `encode`, so that a message is encoded once for all clients. */
@@ -299,14 +289,9 @@ function encoderOf(
   encode: SubscribeOptions["encode"],
   hasOffsets: boolean,
 ): (publication: Publication) => Message {
-  let encoders = topic.encoders.get(encode);
-  if (encoders === undefined) {
-    const encoder = (offsets: boolean) => (publication: Publication) => {
-      const offset = offsets ? publication.position?.offset : undefined;
-      return wrap(topic.number, offset, encodeWith(encode, publication));
-    };
-    encoders = { withOffsets: encoder(true), withoutOffsets: encoder(false) };
-    topic.encoders.set(encode, encoders);
-  }
-  return hasOffsets ? encoders.withOffsets : encoders.withoutOffsets;
+  const encoders = hasOffsets ? topic.encoders : topic.encodersWithoutOffsets;
+  return getOrCreate(encoders, encode, () => (publication) => {
+    const offset = hasOffsets ? publication.position?.offset : undefined;
+    return wrap(topic.number, offset, encodeWith(encode, publication));
+  });
 }

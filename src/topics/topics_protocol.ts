@@ -1,4 +1,3 @@
-import { concat } from "../protocol/bytes.ts";
 import type { Gap, Message, Position } from "./types.ts";
 
 /**
@@ -12,15 +11,15 @@ export const TOPICS_PROTOCOL = "sluice.topics.v1";
 
 /** A request of a client. */
 export type ClientControl =
-  | { subscribe: string; since?: string }
+  | { subscribe: string; since: string | undefined }
   /** A name, or the number of the topic. */
   | { unsubscribe: string | number };
 
 /** A report of a server. */
 export type ServerControl =
-  | { topic: number; name: string; at?: string; recovered: boolean }
+  | { topic: number; name: string; at: string | undefined; recovered: boolean }
   | { refused: string; reason: string }
-  | { gap: number; count?: number; why: Gap["why"] }
+  | { gap: number; count: number | undefined; why: Gap["why"] }
   | { unsubscribed: number };
 
 /** A message with the number of its topic; 0 for a message of the application. */
@@ -33,15 +32,12 @@ export interface Envelope {
 /** The longest header of a message: two safe integers, a space and a line feed. */
 const MAX_HEADER = 16 + 1 + 16 + 1;
 
-/** The header of a message of the application: "0" and a line feed. */
-const APPLICATION = /* @__PURE__ */ new Uint8Array([0x30, 0x0a]);
-
 const HEADER = /^(\d{1,16})(?: (\d{1,16}))?\n/;
 const POSITION = /^([\w-]{1,64}):(\d{1,16})$/;
 
-/** Encodes a position as text: the epoch, a colon and the offset. */
-export function formatPosition({ epoch, offset }: Position): string {
-  return `${epoch}:${offset}`;
+/** Encodes a position as text, if there is one: the epoch, a colon and the offset. */
+export function formatPosition(position: Position | undefined): string | undefined {
+  return position && `${position.epoch}:${position.offset}`;
 }
 
 /** Decodes a position. @returns `undefined` if the text is not a position. */
@@ -63,11 +59,10 @@ export function wrap(number: number, offset: number | undefined, data: Message):
 
 /** Splits a message into header and data. @returns `undefined` if it has no header. */
 export function unwrap(message: string | Uint8Array): Envelope | undefined {
-  const isText = typeof message === "string";
-  const start = isText
-    ? message.slice(0, MAX_HEADER)
+  const text = typeof message === "string"
+    ? message
     : String.fromCharCode(...message.subarray(0, MAX_HEADER));
-  const [header, number, offset] = HEADER.exec(start) ?? [];
+  const [header, number, offset] = HEADER.exec(text) ?? [];
   if (header === undefined) return undefined;
   return {
     number: Number(number),
@@ -98,5 +93,5 @@ export function parseControl(message: string | Uint8Array): Record<string, unkno
  * ```
  */
 export function applicationMessage(data: Message): Message {
-  return typeof data === "string" ? `0\n${data}` : concat(APPLICATION, data);
+  return wrap(0, undefined, data);
 }
