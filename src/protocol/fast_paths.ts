@@ -28,6 +28,22 @@ export interface TextValidator {
   push(bytes: Uint8Array): boolean;
 }
 
+/** The longest text, in characters, for which the encoder allocates 3 bytes a character at once. */
+export const LONG_TEXT = 16 * 1024;
+
+/** Converts text. Each method returns `undefined` if `TextDecoder`, or `TextEncoder`, is as fast. */
+export interface FastText {
+  /** Decodes a range of bytes if they are ASCII, and few. */
+  decodeAscii(bytes: Uint8Array, start: number, end: number): string | undefined;
+  /** Decodes a range of bytes as UTF-8. Keeps a leading U+FEFF, and replaces invalid bytes by U+FFFD. */
+  decode(bytes: Uint8Array, start: number, end: number): string | undefined;
+  /**
+   * Encodes text as UTF-8 at a position of `target`, and replaces lone surrogates by U+FFFD. A text of up to
+   * {@linkcode LONG_TEXT} must have room for 3 bytes a character. Returns the number of bytes.
+   */
+  encode(text: string, target: Uint8Array, at: number): number | undefined;
+}
+
 /** Keeps buffers that are used again. */
 export interface BufferPool {
   /**
@@ -46,9 +62,14 @@ export interface FastPaths {
   loadKernel(): Kernel | undefined;
   /** Makes a validator that is faster than the platform's decoder. */
   createValidator(): TextValidator;
+  /** Converts text faster than the platform's decoder and encoder do. */
+  readonly text: FastText;
   /** The pool of all codecs. */
   readonly pool: BufferPool;
 }
+
+/** As {@linkcode FastPaths.text}. A variable, since each message needs it. */
+export let fastText: FastText | undefined;
 
 let paths: FastPaths | undefined;
 let kernel: Kernel | undefined;
@@ -57,6 +78,7 @@ let isLoaded = false;
 /** Sets the fast paths. `provide_fast_paths.ts` does it; the entry for browsers does without. */
 export function provideFastPaths(provided: FastPaths): void {
   paths = provided;
+  fastText = provided.text;
 }
 
 /** Returns a new validator; `undefined` if none is provided. */

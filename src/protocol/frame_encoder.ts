@@ -1,5 +1,5 @@
 import { EMPTY } from "./bytes.ts";
-import { acquireBuffer, releaseBuffer } from "./fast_paths.ts";
+import { acquireBuffer, fastText, LONG_TEXT, releaseBuffer } from "./fast_paths.ts";
 import { checkControlLength, checkFirstByte, ROLES, RSV_BITS } from "./frame.ts";
 import type { FrameInit, Role } from "./frame.ts";
 import { freshMaskingKey, mask } from "./mask.ts";
@@ -17,8 +17,6 @@ const NAMES = ["role"];
 
 /** The longest text, in characters, that is encoded by a loop: for more, `encodeInto` is faster. */
 const SHORT_TEXT = 48;
-/** The longest text, in characters, for which 3 bytes a character are allocated at once. */
-const LONG_TEXT = 16 * 1024;
 /** The longest header, in bytes: with a 64-bit length and a masking key. */
 const MAX_HEADER = 14;
 /** The largest buffer that `take()` remembers, in bytes. */
@@ -157,6 +155,19 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
     const headerLength = this.#headerLength(length);
     const start = this.#length + headerLength;
     this.#reserve(MAX_HEADER + (length > LONG_TEXT ? length : length * 3));
+    const written = fastText?.encode(text, this.#buffer, start) ??
+      this.#encodeInto(text, headerLength);
+    const actual = this.#headerLength(written);
+    if (actual !== headerLength) {
+      this.#buffer.copyWithin(this.#length + actual, start, start + written);
+    }
+    this.#finishFrame(0x80 | TEXT, written);
+  }
+
+  /** Encodes text after the place of its header, and returns the number of bytes. */
+  #encodeInto(text: string, headerLength: number): number {
+    const { length } = text;
+    const start = this.#length + headerLength;
     const end = this.#buffer.length - MAX_HEADER + headerLength;
     let { read, written } = textEncoder.encodeInto(text, this.#buffer.subarray(start, end));
     if (read < length) {
@@ -165,11 +176,7 @@ export class FrameEncoder implements UnderlyingSink<OutgoingMessage | FrameInit>
       const rest = this.#buffer.subarray(start + written);
       written += textEncoder.encodeInto(text.slice(read), rest).written;
     }
-    const actual = this.#headerLength(written);
-    if (actual !== headerLength) {
-      this.#buffer.copyWithin(this.#length + actual, start, start + written);
-    }
-    this.#finishFrame(0x80 | TEXT, written);
+    return written;
   }
 
   /** Encodes ASCII text of at most {@linkcode SHORT_TEXT} characters. Returns `false` if it is not ASCII. */

@@ -13,7 +13,7 @@
  * @module
  */
 import { InvalidPayloadError } from "./errors.ts";
-import { fastValidator, simdKernel } from "./fast_paths.ts";
+import { fastText, fastValidator, simdKernel } from "./fast_paths.ts";
 import type { TextValidator } from "./fast_paths.ts";
 
 /** Returns the error for text that is not UTF-8. */
@@ -24,17 +24,8 @@ export function invalidText(): InvalidPayloadError {
   return new InvalidPayloadError("Cannot take message: text that is not UTF-8", "ERR_INVALID_UTF8");
 }
 
-/** The most bytes that are decoded by a loop: for more, the platform's decoder is faster. */
-const SHORT_TEXT = 24;
-
 // `ignoreBOM` keeps a leading U+FEFF: RFC 6455 does not define a byte order mark.
 const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** For each length up to {@linkcode SHORT_TEXT}, an array of that many character codes. */
-const codes = /* @__PURE__ */ Array.from(
-  { length: SHORT_TEXT + 1 },
-  (_, length) => new Array<number>(length).fill(0),
-);
 
 /**
  * Decodes a range of bytes as UTF-8.
@@ -42,23 +33,14 @@ const codes = /* @__PURE__ */ Array.from(
  * @throws {InvalidPayloadError} If the bytes are not UTF-8.
  */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start;
-  if (length <= SHORT_TEXT) {
-    const characters = codes[length];
-    let i = 0;
-    while (i < length && bytes[start + i] < 0x80) {
-      characters[i] = bytes[start + i];
-      i++;
-    }
-    if (i === length) return String.fromCharCode.apply(null, characters);
-  }
-  const payload = length === bytes.length ? bytes : bytes.subarray(start, end);
+  const ascii = fastText?.decodeAscii(bytes, start, end);
+  if (ascii !== undefined) return ascii;
+  const text = fastText?.decode(bytes, start, end) ?? decoder.decode(bytes.subarray(start, end));
   // The decoder replaces invalid bytes by U+FFFD. Valid text may contain U+FFFD, too, so only then the
   // bytes are checked.
-  const text = decoder.decode(payload);
   if (text.includes("\ufffd")) {
     const validator = textValidator();
-    if (!validator.push(payload) || !validator.isComplete) throw invalidText();
+    if (!validator.push(bytes.subarray(start, end)) || !validator.isComplete) throw invalidText();
   }
   return text;
 }
