@@ -1,3 +1,4 @@
+import { unusable } from "../protocol/options.ts";
 import { BrokerRelay } from "./broker_relay.ts";
 import type { Broker, BrokerEvents } from "./broker.ts";
 import { NatsStore } from "./nats_store.ts";
@@ -29,20 +30,18 @@ export interface NatsRelayOptions extends RelayOptions {
  * @throws {RangeError} If a number is out of range.
  */
 export function natsRelay(connection: NatsConnection, options: NatsRelayOptions): Relay {
-  const { jetstream, stream, ...relayOptions } = options;
-  checkRelayOptions(relayOptions);
+  checkRelayOptions("natsRelay()", options, ["jetstream", "stream"]);
+  const { jetstream, stream, prefix } = options;
   if ((jetstream === undefined) !== (stream === undefined)) {
-    throw new TypeError("Cannot make a relay: expected both jetstream and stream, or none");
+    throw new TypeError("Cannot use natsRelay(): expected both jetstream and stream, or none");
   }
   if (stream !== undefined && !/^[\w-]{1,255}$/.test(stream)) {
-    throw new TypeError(
-      `Cannot make a relay: expected the name of a stream, got ${JSON.stringify(stream)}`,
-    );
+    throw unusable("option stream of natsRelay()", stream, "the name of a stream");
   }
   const store = jetstream === undefined
     ? undefined
-    : new NatsStore(connection, jetstream, stream!, options.prefix);
-  return new BrokerRelay(new NatsBroker(connection, store), relayOptions);
+    : new NatsStore(connection, jetstream, stream!, prefix);
+  return new BrokerRelay(new NatsBroker(connection, store), options);
 }
 
 const encoder = new TextEncoder();

@@ -1,3 +1,4 @@
+import { getOrCreate } from "../util/maps.ts";
 import { Timeouts } from "../util/timeouts.ts";
 import { BrokerRelay } from "./broker_relay.ts";
 import type { Broker, BrokerEvents } from "./broker.ts";
@@ -33,7 +34,7 @@ const RENEW_TIMEOUT = 2000;
  * @throws {RangeError} If a number is out of range.
  */
 export function redisRelay(client: RedisClient, options: RelayOptions): Relay {
-  checkRelayOptions(options);
+  checkRelayOptions("redisRelay()", options);
   return new BrokerRelay(new RedisBroker(client, options.prefix), options);
 }
 
@@ -84,8 +85,6 @@ class RedisBroker implements Broker {
   #events: BrokerEvents | undefined;
   readonly #store: RedisStore;
   #subscriber: Subscriber | undefined;
-  /** Ends an attempt to connect a client for subscriptions. */
-  readonly #stopped = new AbortController();
   #isRenewing = false;
   readonly #timeouts = new Timeouts();
   #stopRenewal: (() => void) | undefined;
@@ -97,7 +96,7 @@ class RedisBroker implements Broker {
     const isClient = [call, sendCommand, send].some((member) => typeof member === "function");
     if (!isClient || typeof duplicate !== "function") {
       throw new TypeError(
-        "Cannot make a relay: expected a client with duplicate(), and sendCommand(), call() or send()",
+        "Cannot use redisRelay(): expected a client with duplicate(), and sendCommand(), call() or send()",
       );
     }
   }
@@ -108,13 +107,11 @@ class RedisBroker implements Broker {
   }
 
   subscribe(channel: string): Promise<void> {
-    let subscribed = this.#channels.get(channel);
-    if (subscribed === undefined) {
-      subscribed = Promise.withResolvers();
-      this.#channels.set(channel, subscribed);
+    return getOrCreate(this.#channels, channel, () => {
+      const subscribed = Promise.withResolvers<void>();
       this.#subscriber?.subscribe(channel).then(subscribed.resolve, () => {});
-    }
-    return subscribed.promise;
+      return subscribed;
+    }).promise;
   }
 
   unsubscribe(channel: string): void {
@@ -158,7 +155,6 @@ class RedisBroker implements Broker {
 
   stop(): Promise<void> {
     this.#events = undefined;
-    this.#stopped.abort();
     this.#timeouts.clear();
     this.#subscriber?.close();
     this.#subscriber = undefined;
@@ -219,7 +215,7 @@ class RedisBroker implements Broker {
         error: (error) => events.error(error),
         ready: () => this.#resubscribe(events),
         lost: () => this.#renewAfter(0),
-      }, this.#stopped.signal);
+      }, this.#timeouts);
       if (this.#events !== events) {
         subscriber.close();
         return false;
@@ -242,7 +238,7 @@ class RedisBroker implements Broker {
 async function subscriberOf(
   client: AnyClient,
   events: SubscriberEvents,
-  signal: AbortSignal,
+  timeouts: Timeouts,
 ): Promise<Subscriber> {
   const isIoredis = typeof client.call === "function";
   const isNodeRedis = !isIoredis && typeof client.sendCommand === "function";
@@ -254,20 +250,14 @@ async function subscriberOf(
   own.on?.("ready", () => events.ready());
   if (isIoredis) own.on?.("message", (channel, payload) => events.message(channel!, payload!));
   const isReady = new Promise<void>((resolve) => own.on?.("ready", () => resolve()));
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  timeout.catch(() => {});
-  const timer = setTimeout(() => reject(new Error("no connection within 2 s")), RENEW_TIMEOUT);
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop);
   try {
     // ioredis connects by itself.
-    await Promise.race([isIoredis ? isReady : own.connect?.(), timeout]);
+    const connected = Promise.resolve(isIoredis ? isReady : own.connect?.()).then(() => true);
+    const isConnected = await timeouts.withTimeout(RENEW_TIMEOUT, connected);
+    if (!isConnected) throw new Error("no connection within 2 s");
   } catch (error) {
     close();
     throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
   }
   const pass = (message: string, channel: string) => events.message(channel, message);
   const isBun = !isIoredis && !isNodeRedis;

@@ -1,4 +1,4 @@
-import { show } from "../util/options.ts";
+import { checkNames, unusable } from "../protocol/options.ts";
 
 /** The longest time between two heartbeats, in milliseconds: a day. */
 const MAX_HEARTBEAT = 24 * 60 * 60 * 1000;
@@ -16,29 +16,26 @@ export interface RelayOptions {
 /**
  * Checks the options of a relay.
  *
+ * @param owner The function that takes the options.
+ * @param others The names of its other options.
  * @throws {TypeError} If there is an unknown option, or the prefix is invalid.
  * @throws {RangeError} If a number is out of range.
  */
-export function checkRelayOptions(options: RelayOptions): void {
-  const { prefix, heartbeat = 1000, missed = 2, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new TypeError(`Cannot make a relay: there is no option ${unknown}`);
-  }
+export function checkRelayOptions(
+  owner: string,
+  options: RelayOptions,
+  others: readonly string[] = [],
+): void {
+  checkNames(owner, options, ["prefix", "heartbeat", "missed", ...others]);
+  const { prefix, heartbeat = 1000, missed = 2 } = options;
   if (typeof prefix !== "string" || !/^[\w-]{1,64}$/.test(prefix)) {
-    throw new TypeError(
-      "Cannot make a relay: expected a prefix of 1 to 64 letters, digits, _ or -, got " +
-        JSON.stringify(prefix),
-    );
+    throw unusable(`option prefix of ${owner}`, prefix, "1 to 64 letters, digits, _ or -");
   }
   for (const [name, value] of Object.entries({ heartbeat, missed })) {
     // A timer of a longer time would end at once.
     if (Number.isInteger(value) && value >= 1 && value <= MAX_HEARTBEAT) continue;
-    throw new RangeError(
-      `Cannot make a relay: expected ${name} to be an integer from 1 to ${MAX_HEARTBEAT}, got ${
-        show(value)
-      }`,
-    );
+    const expected = `an integer from 1 to ${MAX_HEARTBEAT}`;
+    throw unusable(`option ${name} of ${owner}`, value, expected, RangeError);
   }
 }
 

@@ -1,6 +1,6 @@
-import { redisRelay, topics } from "../../src/topics/mod.ts";
-import type { Peer, RedisClient } from "../../src/topics/mod.ts";
-import { assertEquals, delay, test } from "../harness.ts";
+import { natsRelay, redisRelay, topics } from "../../src/topics/mod.ts";
+import type { NatsConnection, Peer, RedisClient, RelayOptions } from "../../src/topics/mod.ts";
+import { assertEquals, assertThrows, delay, eventually, test } from "../harness.ts";
 
 type Listener = (message: string, channel: string) => void;
 
@@ -97,4 +97,77 @@ test("redisRelay passes on what Bun's client has received before it is lost or c
   await dispose();
   await delay(20);
   assertEquals(received, []);
+});
+
+/** A client whose clients for subscriptions connect as the test decides. */
+class FakeConnectingClient extends FakeBunClient {
+  isClosed = false;
+
+  constructor(readonly connecting: () => Promise<void>, all?: FakeBunClient[]) {
+    super(all);
+  }
+
+  override duplicate(): Promise<FakeConnectingClient> {
+    return Promise.resolve(new FakeConnectingClient(this.connecting, this.all));
+  }
+
+  override connect(): Promise<void> {
+    return this.connecting();
+  }
+
+  override close(): void {
+    this.isClosed = true;
+  }
+}
+
+/** Starts a relay whose heartbeats are rare. */
+function started(connecting: () => Promise<void>) {
+  const client = new FakeConnectingClient(connecting);
+  const options = { prefix: "test", heartbeat: 60_000 };
+  const relay = redisRelay(client as unknown as RedisClient, options);
+  const errors: string[] = [];
+  const error = (error: unknown) => errors.push((error as Error).message);
+  void relay.start({ id: "a", receive() {}, gap() {}, state() {}, error });
+  const closed = () => client.all.map((client) => (client as FakeConnectingClient).isClosed);
+  return { relay, errors, closed };
+}
+
+test("redisRelay closes a client that can't connect, and reports the error", async () => {
+  const { relay, errors, closed } = started(() => Promise.reject(new Error("refused")));
+  await eventually(() => errors.length > 0, 5000, "the error");
+  assertEquals([errors, closed()], [["refused"], [false, true]]);
+  await relay[Symbol.asyncDispose]();
+});
+
+test("redisRelay closes a client that does not connect within 2 s", async () => {
+  const { relay, errors, closed } = started(() => new Promise(() => {}));
+  await eventually(() => errors.length > 0, 5000, "the error");
+  assertEquals([errors, closed()], [["no connection within 2 s"], [false, true]]);
+  await relay[Symbol.asyncDispose]();
+});
+
+test("redisRelay that ends closes a client that is connecting, without an error", async () => {
+  const { relay, errors, closed } = started(() => new Promise(() => {}));
+  await eventually(() => closed().length === 2, 5000, "the client");
+  await delay(0);
+  await relay[Symbol.asyncDispose]();
+  await delay(0);
+  assertEquals([errors, closed()], [[], [false, true]]);
+});
+
+test("redisRelay() and natsRelay() report options that can't be used", () => {
+  const client = new FakeBunClient() as unknown as RedisClient;
+  const redis = (options: object) => () => redisRelay(client, options as RelayOptions);
+  const nats = (options: object) => () =>
+    natsRelay({} as NatsConnection, { prefix: "test", ...options });
+  assertThrows(redis({ prefix: "a b" }), TypeError, "option prefix of redisRelay(): expected 1 to");
+  assertThrows(redis({ prefix: "a", beat: 1 }), TypeError, "option beat of redisRelay(): unknown");
+  assertThrows(redis({ prefix: "a", missed: 0 }), RangeError, "option missed of redisRelay()");
+  assertThrows(nats({ heartbeat: 0.5 }), RangeError, "an integer from 1 to 86400000, got 0.5");
+  assertThrows(nats({ jetstreams: {} }), TypeError, "option jetstreams of natsRelay(): unknown");
+  assertThrows(nats({ stream: "x" }), TypeError, "expected both jetstream and stream, or none");
+  const jetstream = {};
+  assertThrows(nats({ jetstream, stream: "a.b" }), TypeError, 'the name of a stream, got "a.b"');
+  const none = () => redisRelay({} as RedisClient, { prefix: "test" });
+  assertThrows(none, TypeError, "expected a client with duplicate()");
 });
