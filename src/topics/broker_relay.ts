@@ -1,3 +1,4 @@
+import { getOrCreate } from "../util/maps.ts";
 import { Timeouts } from "../util/timeouts.ts";
 import { numberBeforeSequence, SequenceTracker } from "./sequence_tracker.ts";
 import type { Loss } from "./sequence_tracker.ts";
@@ -99,13 +100,10 @@ export class BrokerRelay implements Relay {
   async subscribe(topic: string, isKept: boolean): Promise<void> {
     if (isKept) return await this.#broker.follow(topic);
     const channel = this.#channelOf(topic);
-    let received = this.#topics.get(channel);
-    if (received === undefined) {
+    const received = getOrCreate(this.#topics, channel, () => {
       this.#tracker.track(topic, performance.now());
-      const subscribed = this.#broker.subscribe(channel).then(() => true, () => false);
-      received = { topic, subscribed };
-      this.#topics.set(channel, received);
-    }
+      return { topic, subscribed: this.#broker.subscribe(channel).then(() => true, () => false) };
+    });
     while (this.#topics.get(channel) === received && this.#node !== undefined) {
       const { subscribed } = received;
       const isSubscribed = await this.#timeouts.withTimeout(2 * this.#heartbeat, subscribed);
@@ -125,12 +123,11 @@ export class BrokerRelay implements Relay {
   send(message: RelayedMessage): () => Promise<void> {
     const { topic } = message;
     const now = performance.now();
-    let own = this.#own.get(topic);
-    if (own === undefined) {
+    const own = getOrCreate(this.#own, topic, () => {
       // A topic is forgotten later than this time after its last message.
       const number = numberBeforeSequence(Math.floor((now - this.#startedAt) / REMEMBERED));
-      this.#own.set(topic, own = { number, announce: 0, usedAt: now });
-    }
+      return { number, announce: 0, usedAt: now };
+    });
     own.number++;
     own.announce = ANNOUNCED;
     own.usedAt = now;

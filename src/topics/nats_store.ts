@@ -1,3 +1,5 @@
+import { decodeBase64 } from "@std/encoding/base64";
+import { isWithin } from "./position.ts";
 import { decode, encodeBytes, encodeTopic } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
 import type { BrokerEvents } from "./broker.ts";
@@ -83,8 +85,7 @@ export class NatsStore {
     const epoch = epochOf(before.created);
     const last = await this.#last(topic, before);
     const position = { epoch, offset: last };
-    const isSame = since === undefined || since.epoch === epoch && since.offset <= last &&
-        Number.isSafeInteger(since.offset) && since.offset >= 0;
+    const isSame = since === undefined || isWithin(since, 0, position);
     const from = since?.offset ?? 0;
     const first = Math.max(from + 1, before.state.first_seq);
     const publications = isSame ? await this.#readUntil(topic, first, position, limit) : [];
@@ -357,7 +358,7 @@ export class NatsStore {
     };
     if (answer.message === undefined) return undefined;
     const { seq, data = "" } = answer.message;
-    return { seq, data: Uint8Array.from(atob(data), (char) => char.charCodeAt(0)) };
+    return { seq, data: decodeBase64(data) };
   }
 
   /** Sends a request to JetStream. @param allowed The code of an error that is returned as an answer. */

@@ -1,3 +1,5 @@
+import { isList, isOptional, isString } from "./json_checks.ts";
+import type { Check } from "./json_checks.ts";
 import type { Message } from "./types.ts";
 
 /** A message between nodes about the members of a topic. */
@@ -55,12 +57,7 @@ function isValid(message: Record<string, unknown>): boolean {
   }
 }
 
-type Check = (value: unknown) => boolean;
-
-const isString: Check = (value) => typeof value === "string";
 const isNumber: Check = (value) => typeof value === "number";
-const isOptional = (value: unknown, is: Check): boolean => value === undefined || is(value);
-const isList = (value: unknown, is: Check): boolean => Array.isArray(value) && value.every(is);
 
 /** Whether a value is a list of pairs, of a string and another value. */
 function isEntries(value: unknown, is: Check = () => true): boolean {

@@ -4,19 +4,14 @@ import { unknownOutcome } from "./relay_options.ts";
 /** The timeout for the broker's confirmation of a message, in milliseconds: with the timer's delay under 5 s. */
 export const CONFIRM_TIMEOUT = 4800;
 
-/** A probe that is on its way. */
-interface Probe {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
  * The probes of a node. A probe that comes back confirms that the broker has all messages that were sent before
  * it on the same connection.
  */
 export class Probes {
   readonly #send: (probe: number) => void;
-  readonly #open = new Map<number, Probe>();
+  /** The probes that are on their way. */
+  readonly #open = new Map<number, PromiseWithResolvers<true>>();
   readonly #timeouts = new Timeouts();
   #count = 0;
   /** The number of the connection: a probe on a later connection does not confirm earlier messages. */
@@ -47,9 +42,7 @@ export class Probes {
 
   /** Handles a probe that has come back. */
   end(number: number): void {
-    const probe = this.#open.get(number);
-    this.#open.delete(number);
-    probe?.resolve();
+    this.#open.get(number)?.resolve(true);
   }
 
   /** Handles a lost connection: messages that were sent may not have arrived. */
@@ -58,22 +51,19 @@ export class Probes {
     for (const { reject } of this.#open.values()) {
       reject(unknownOutcome("the connection was lost"));
     }
-    this.#open.clear();
     this.#current = undefined;
   }
 
-  #probe(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  async #probe(): Promise<void> {
     const number = ++this.#count;
-    const stop = this.#timeouts.after(CONFIRM_TIMEOUT, () => {
+    const probe = Promise.withResolvers<true>();
+    this.#open.set(number, probe);
+    try {
+      this.#send(number);
+      if (await this.#timeouts.withTimeout(CONFIRM_TIMEOUT, probe.promise)) return;
+    } finally {
       this.#open.delete(number);
-      reject(unknownOutcome("no answer within 4.8 s"));
-    });
-    this.#open.set(number, {
-      resolve: () => (stop(), resolve()),
-      reject: (error) => (stop(), reject(error)),
-    });
-    this.#send(number);
-    return promise;
+    }
+    throw unknownOutcome("no answer within 4.8 s");
   }
 }

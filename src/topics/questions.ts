@@ -1,3 +1,4 @@
+import { getOrCreate } from "../util/maps.ts";
 import { Timeouts } from "../util/timeouts.ts";
 
 /** A question to all nodes whose answers are still missing. */
@@ -83,8 +84,7 @@ export class Questions {
   }
 
   #keep(node: string, { topics }: Question): void {
-    const timedOut = this.#timedOut.get(node) ?? new Set();
+    const timedOut = getOrCreate(this.#timedOut, node, () => new Set());
     for (const topic of topics) timedOut.add(topic);
-    this.#timedOut.set(node, timedOut);
   }
 }

@@ -1,3 +1,4 @@
+import { isWithin } from "./position.ts";
 import { byteLengthOf, decode, encodeText, encodeTopic } from "./relay_wire.ts";
 import type { WireMessage } from "./relay_wire.ts";
 import type { BrokerEvents, StoredMessage } from "./broker.ts";
@@ -207,8 +208,7 @@ export class RedisStore {
     const position = { epoch: epoch!, offset: Number(offset) };
     const isKnown = since === undefined
       ? Number(first) === 1
-      : since.epoch === epoch && since.offset <= position.offset &&
-        since.offset >= Number(first) - 1;
+      : isWithin(since, Number(first) - 1, position);
     const entries: StoredMessage[] = [];
     for (let i = 0; i < stored.length; i += 2) {
       const message = decode(stored[i + 1]!);

@@ -1,3 +1,5 @@
+import { concat } from "../protocol/bytes.ts";
+import { isList, isOptional, isString } from "./json_checks.ts";
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import type { Message, Position, RelayedMessage } from "./types.ts";
 
@@ -37,11 +39,7 @@ export function encodeText(message: WireMessage): string {
 export function encodeBytes(message: WireMessage): Uint8Array<ArrayBuffer> {
   const { data } = message;
   if (typeof data === "string") return encoder.encode(headerOf(message) + data);
-  const header = encoder.encode(headerOf(message));
-  const bytes = new Uint8Array(header.length + data.length);
-  bytes.set(header);
-  bytes.set(data, header.length);
-  return bytes;
+  return concat(encoder.encode(headerOf(message)), data);
 }
 
 /** Decodes the output of `encodeText()` or `encodeBytes()`. @returns `undefined` for any other input. */
@@ -100,10 +98,10 @@ export function decodeControl(payload: string | Uint8Array): NodeControl | undef
     const control = JSON.parse(text) as Record<string, unknown>;
     const { type, node, instance, to, question, probe, age, numbers, topics } = control;
     if (typeof node !== "string" || !/^[\w-]{1,64}$/.test(node)) return undefined;
-    const isValid = type === "heartbeat" && typeof instance === "string" && isNumbers(numbers) ||
-      type === "question" && isNumber(question) && isTexts(topics) &&
-        (to === undefined || typeof to === "string") ||
-      type === "answer" && typeof to === "string" && isNumber(question) && isNumber(age) &&
+    const isValid = type === "heartbeat" && isString(instance) && isNumbers(numbers) ||
+      type === "question" && isNumber(question) && isList(topics, isString) &&
+        isOptional(to, isString) ||
+      type === "answer" && isString(to) && isNumber(question) && isNumber(age) &&
         isNumbers(numbers) ||
       type === "probe" && isNumber(probe) || type === "bye" && isNumber(age) && isNumbers(numbers);
     return isValid ? control as unknown as NodeControl : undefined;
@@ -118,10 +116,6 @@ function isNumber(value: unknown): boolean {
 
 function isNumbers(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.values(value).every(isNumber);
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
 /** Encodes a topic's name for a subject or a channel, without `*`, `>`, `.` and spaces. */

@@ -1,3 +1,5 @@
+import { getOrCreate } from "../util/maps.ts";
+
 /** The distance between the first numbers of two sequences. It is more than a topic has messages. */
 const SEQUENCE_SPAN = 2 ** 32;
 
@@ -107,10 +109,8 @@ export class SequenceTracker {
   /** Records the numbers that a publisher announces with a heartbeat. @returns The lost messages. */
   heartbeat(node: string, numbers: Record<string, number>, now: number): Loss[] {
     const publisher = this.#publisher(node, now);
-    const losses: Loss[] = [];
-    for (const sequence of publisher.sequences) losses.push(...settle(sequence));
-    losses.push(...this.#announced(publisher, numbers));
-    return losses;
+    const losses = [...publisher.sequences].flatMap(settle);
+    return losses.concat(this.#announced(publisher, numbers));
   }
 
   /**
@@ -128,12 +128,10 @@ export class SequenceTracker {
     now: number,
   ): Loss[] {
     const publisher = this.#publisher(node, now);
-    const losses: Loss[] = [];
     const isNew = publisher.started === undefined;
     publisher.started ??= { earliest: asked - age, latest: now - age };
-    if (isNew) losses.push(...this.#judge(publisher, publisher.started));
-    losses.push(...this.#announced(publisher, numbers));
-    return losses;
+    const losses = isNew ? this.#judge(publisher, publisher.started) : [];
+    return losses.concat(this.#announced(publisher, numbers));
   }
 
   /** Counts the messages that were announced and have not arrived. @returns The lost messages. */
@@ -158,9 +156,10 @@ export class SequenceTracker {
     const losses = publisher.started === undefined
       ? this.#judge(publisher, { earliest: -Infinity, latest })
       : [];
-    losses.push(...this.#announced(publisher, numbers));
-    for (const sequence of publisher.sequences) losses.push(...settle(sequence));
-    return losses;
+    return losses.concat(
+      this.#announced(publisher, numbers),
+      [...publisher.sequences].flatMap(settle),
+    );
   }
 
   /** Does not count a time in milliseconds, in which nothing could be received, as silence of publishers. */
@@ -216,11 +215,9 @@ export class SequenceTracker {
   }
 
   #publisher(node: string, now: number): Publisher {
-    let publisher = this.#publishers.get(node);
-    if (publisher === undefined) {
-      publisher = { sequences: new Map(), started: undefined, hasEnded: false, heardAt: now };
-      this.#publishers.set(node, publisher);
-    }
+    const publisher = getOrCreate(this.#publishers, node, (): Publisher => {
+      return { sequences: new Map(), started: undefined, hasEnded: false, heardAt: now };
+    });
     publisher.heardAt = now;
     return publisher;
   }

@@ -1,0 +1,15 @@
+/** Whether a value that another node has sent as JSON has a type. */
+export type Check = (value: unknown) => boolean;
+
+/** Whether a value is a string. */
+export const isString: Check = (value) => typeof value === "string";
+
+/** Whether a value is missing, or passes a check. */
+export function isOptional(value: unknown, is: Check): boolean {
+  return value === undefined || is(value);
+}
+
+/** Whether a value is a list whose items pass a check. */
+export function isList(value: unknown, is: Check): boolean {
+  return Array.isArray(value) && value.every(is);
+}
