@@ -10,9 +10,9 @@ const MAX_EXCEPTED = 1024;
 interface Excepted {
   readonly peer: Peer;
   /** The position that the store has confirmed. */
-  stored: Position | undefined;
+  stored?: Position;
   /** The position at which the message was delivered last. */
-  delivered: Position | undefined;
+  delivered?: Position | undefined;
 }
 
 /**
@@ -30,7 +30,7 @@ export class ExceptedPeers {
   }
 
   add(number: number, peer: Peer): void {
-    this.#messages.set(number, { peer, stored: undefined, delivered: undefined });
+    this.#messages.set(number, { peer });
     const [oldest] = this.#messages.keys();
     if (this.#messages.size > MAX_EXCEPTED) this.#messages.delete(oldest!);
   }

@@ -5,11 +5,6 @@ export class GapCount {
   #slow = 0;
   #relay: number | undefined = 0;
 
-  /** Whether no message is missing. */
-  get isEmpty(): boolean {
-    return this.#slow === 0 && this.#relay === 0;
-  }
-
   /** Adds messages that were dropped for a slow peer. */
   addSlow(count: number): void {
     this.#slow += count;

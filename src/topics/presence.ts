@@ -173,11 +173,11 @@ class RelayedPresence<State> implements Presence<State> {
       throw new TypeError(`Cannot join: expected a string as the key, got ${show(key)}`);
     }
     const { members } = this.#use(topic);
-    const connection = members.join(key, state);
+    members.join(key, state);
     const leave = () => {
       if (!this.#connections.delete(leave)) return;
       stop();
-      members.leave(key, connection, this.#grace, () => this.#release(topic));
+      members.leave(key, this.#grace, () => this.#release(topic));
     };
     const stop = whenClosed(peer, leave);
     this.#connections.set(leave, peer);

@@ -4,9 +4,10 @@ import type { PresenceContent, PresenceMessage } from "./presence_wire.ts";
 /** A member of this node. */
 interface Member<State> {
   state: State;
-  readonly connections: Set<symbol>;
+  /** The number of its connections. */
+  connections: number;
   /** Runs when the member has no connection, and is about to leave; may have ended. */
-  grace: ReturnType<typeof setTimeout> | undefined;
+  grace?: ReturnType<typeof setTimeout>;
   readonly onLeft: (() => void)[];
 }
 
@@ -42,15 +43,13 @@ export class PresenceTopic<State> {
   }
 
   /** Adds a connection of a member. */
-  join(key: string, state: State): symbol {
-    const connection = Symbol(key);
+  join(key: string, state: State): void {
     const member = getOrCreate(this.#own, key, (): Member<State> => {
-      return { state, connections: new Set(), grace: undefined, onLeft: [] };
+      return { state, connections: 0, onLeft: [] };
     });
     clearTimeout(member.grace);
-    member.connections.add(connection);
+    member.connections++;
     this.update(key, state);
-    return connection;
   }
 
   /** Changes the state of a member. */
@@ -62,12 +61,12 @@ export class PresenceTopic<State> {
   }
 
   /** Ends a connection of a member, which leaves with the last one after `grace` milliseconds. */
-  leave(key: string, connection: symbol, grace: number, onLeft: () => void): void {
+  leave(key: string, grace: number, onLeft: () => void): void {
     const member = this.#own.get(key);
     if (member === undefined) return onLeft();
-    member.connections.delete(connection);
+    member.connections--;
     member.onLeft.push(onLeft);
-    if (member.connections.size > 0 || this.#isClosed) return this.#left(member);
+    if (member.connections > 0 || this.#isClosed) return this.#left(member);
     member.grace = setTimeout(() => {
       this.#own.delete(key);
       this.#tell(key);

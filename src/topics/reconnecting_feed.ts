@@ -75,7 +75,7 @@ interface FeedTopic {
   /** The position of the last message that the loop was given. */
   position: Position | undefined;
   /** The connection on which the subscription was requested. */
-  connection: FeedConnection | undefined;
+  connection?: FeedConnection | undefined;
 }
 
 /** Implementation of {@linkcode openFeed}, on each platform. */
@@ -141,7 +141,7 @@ export class ReconnectingFeed implements Feed {
   }
 
   #add(topic: string, position: Position | undefined): void {
-    this.#topics.set(topic, { position, connection: undefined });
+    this.#topics.set(topic, { position });
   }
 
   /** Requests a topic, once per connection. */
