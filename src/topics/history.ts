@@ -99,11 +99,10 @@ export class TopicHistory {
 
   /** Adds a message behind all others. */
   append(data: Message, until: number): Kept {
-    const position = { epoch: this.#epoch, offset: ++this.#offset };
-    const publication: Publication = { topic: this.topic, data, position };
+    const offset = ++this.#offset;
+    const publication: Publication = { topic: this.topic, data, position: this.position };
     const bytes = memoryOf(data);
     this.#bytes += bytes;
-    const { offset } = position;
     const kept: Kept = { topic: this, publication, offset, bytes, until, isDropped: false };
     this.#kept.push(kept);
     return kept;

@@ -84,7 +84,7 @@ export class RelayLink {
       this.#ends.signal.throwIfAborted();
       return this.#relay.subscribe(name, keep !== undefined);
     });
-    topic.relayed.live.catch((error) => this.#isDisposed || this.#target.reportError(error));
+    topic.relayed.live.catch((error) => this.#report(error));
   }
 
   /** Stops receiving a topic. */
@@ -146,6 +146,11 @@ export class RelayLink {
     await this.#relay[Symbol.asyncDispose]();
   }
 
+  /** Reports an error of the broker, unless it is one of the end. */
+  #report(error: unknown): void {
+    if (!this.#isDisposed) this.#target.reportError(error);
+  }
+
   #receive(message: RelayedMessage): void {
     // A subscription that begins while the message is delivered begins after it.
     this.#cache.receive(message);
@@ -165,7 +170,10 @@ export class RelayLink {
   /** Starts a subscription with the messages of an earlier read. @returns Whether they are sufficient. */
   #serve(topic: RelayedTopic, { subscription, since }: Asker): boolean {
     const history = this.#cache.read(topic.name, since);
-    if (history === undefined || !isAfter(history.position, topic.relayed.settled)) return false;
+    if (history === undefined) return false;
+    // A message that this node has stored may not have been delivered yet.
+    const { settled } = topic.relayed;
+    if (settled !== undefined && !isWithin(settled, 0, history.position)) return false;
     subscription.begin(history.position, since !== undefined, history.publications);
     return true;
   }
@@ -191,7 +199,7 @@ export class RelayLink {
           continue;
         }
       } catch (error) {
-        if (!this.#isDisposed) this.#target.reportError(error);
+        this.#report(error);
       }
       await sleep(RETRY_DELAY, this.#ends.signal);
       // A topic that is received already must not be begun again: messages would be missing.
@@ -239,11 +247,6 @@ export class RelayLink {
   get #isDisposed(): boolean {
     return this.#ends.signal.aborted;
   }
-}
-
-/** Whether a position is not before that of a message that this node has stored. */
-function isAfter({ epoch, offset }: Position, settled: Position | undefined): boolean {
-  return settled === undefined || settled.epoch === epoch && settled.offset <= offset;
 }
 
 /** Returns a position before another one, or the same for one that no store has given. */

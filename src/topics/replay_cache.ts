@@ -74,8 +74,7 @@ export class ReplayCache {
     this.#delete(topic);
     const { position: { epoch, offset } } = history;
     if (epoch === "") return;
-    const now = performance.now();
-    const until = now + Math.min(LIFETIME, keep.age * AGE_PART);
+    const lifetime = Math.min(LIFETIME, keep.age * AGE_PART);
     const cached: Cached = {
       epoch,
       from,
@@ -84,7 +83,7 @@ export class ReplayCache {
       head: 0,
       bytes: 0,
       keep,
-      until,
+      until: performance.now() + lifetime,
     };
     for (const publication of cached.publications) this.#add(cached, publication);
     this.#cached.set(topic, cached);
@@ -92,7 +91,7 @@ export class ReplayCache {
       if (this.#cached.get(topic) === cached) this.#append(topic, cached, publication);
     }
     if (this.#bytes > this.#maxBytes) this.#delete(topic);
-    this.#timer ??= setTimeout(() => this.#expire(), until - now);
+    this.#timer ??= setTimeout(() => this.#expire(), lifetime);
   }
 
   /** Takes a live message. A message of another epoch ends what is cached. */
@@ -137,10 +136,8 @@ export class ReplayCache {
   /** Ends the timer, and forgets all topics. */
   close(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#cached.clear();
     this.#recordings.clear();
-    this.#bytes = 0;
   }
 
   #append(topic: string, cached: Cached, publication: Publication): void {
