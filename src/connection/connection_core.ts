@@ -22,7 +22,7 @@ import { type AccountCore, MemoryAccount } from "./memory_account.ts";
 import type { MessageConsumer } from "./message_consumer.ts";
 import type { MessageStreams } from "./message_streams.ts";
 import { Writable, type WritableTarget } from "./message_writable.ts";
-import { notOpen, ReadyState } from "./ready_state.ts";
+import { notOpen, ReadyState, wasClosed } from "./ready_state.ts";
 import { Receiver, type ReceiverCore } from "./receiver.ts";
 import type { Sendable } from "./sendable.ts";
 import { Sender } from "./sender.ts";
@@ -383,9 +383,7 @@ export class ConnectionCore<Socket extends WritableTarget>
     this.#closeHandshake?.close();
     const info = closeInfo(this.#closeHandshake, this.sender.queuedBytes, this.#failure, error);
     // Creating an error takes as long as the rest of this, so it is created only if a promise waits for it.
-    const closed = this.sender.isAwaited || this.keepalive.isAwaited
-      ? notOpen("The connection was closed")
-      : undefined;
+    const closed = this.sender.isAwaited || this.keepalive.isAwaited ? wasClosed() : undefined;
     try {
       this.sender.close(closed);
       this.keepalive.close(closed);

@@ -4,7 +4,7 @@ import type { CloseInfo } from "./close_info.ts";
 import type { StreamCore } from "./message_readable.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable } from "./sendable.ts";
-import { READY } from "./sender.ts";
+import { READY } from "./send_waiters.ts";
 import type { Sender } from "./sender.ts";
 
 /** The number of microtasks in which a pipe passes on the end of one stream to the next. */

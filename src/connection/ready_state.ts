@@ -15,3 +15,8 @@ export type ReadyState = typeof ReadyState[keyof typeof ReadyState];
 export function notOpen(what: string): DOMException {
   return new DOMException(`${what}: the WebSocket is not open`, "InvalidStateError");
 }
+
+/** Makes the error of what waited when the connection was closed. */
+export function wasClosed(): DOMException {
+  return notOpen("The connection was closed");
+}

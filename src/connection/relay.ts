@@ -3,7 +3,7 @@ import type { Message } from "../protocol/message.ts";
 import type { CloseInfo } from "./close_info.ts";
 import { coreOf } from "./connection.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { READY } from "./sender.ts";
+import { READY } from "./send_waiters.ts";
 
 /** The reason in the Close frame that reports a connection without a usable close code. */
 const LOST = "The other connection was lost";

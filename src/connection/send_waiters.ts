@@ -1,5 +1,8 @@
 import { handled } from "../util/promises.ts";
 
+/** The result of `send()` and `ready` while the send queue has room. */
+export const READY: Promise<void> = /* @__PURE__ */ Promise.resolve();
+
 /** The callers that wait for the send queue of a connection. Created with the first one. */
 export class SendWaiters {
   #room: PromiseWithResolvers<void> | undefined;

@@ -12,21 +12,21 @@ import { cancelLater } from "../util/streams.ts";
 import { InspectingEncoder } from "./frame_inspector.ts";
 import { canWriteSome, FIRST_PART, HUGE } from "./huge_message.ts";
 import { refuse } from "./overflow.ts";
-import { notOpen } from "./ready_state.ts";
+import { notOpen, wasClosed } from "./ready_state.ts";
 import { SegmentQueue } from "./segment_queue.ts";
-import { SendWaiters } from "./send_waiters.ts";
+import { READY, SendWaiters } from "./send_waiters.ts";
 import type { SenderCore } from "./sender_core.ts";
 import { frameOf, isLonger, maxByteLength, type SendOptions } from "./sendable.ts";
 import type { SharedMessage } from "./shared_message.ts";
-import { StreamSender } from "./stream_sender.ts";
-import type { StreamSenderTarget } from "./stream_sender.ts";
+import type { SharedRun } from "./shared_run.ts";
+import { StreamSender, type StreamSenderTarget } from "./stream_sender.ts";
 import {
   flushAfterMicrotasks,
   flushAfterQuiet,
   noteSend,
+  type ScheduledSender,
   uncorkAfterTurn,
 } from "./write_scheduler.ts";
-import type { ScheduledSender } from "./write_scheduler.ts";
 
 /** From this many bytes on, they are written at once if nothing else is being written. */
 const LARGE = 64 * 1024;
@@ -34,9 +34,6 @@ const LARGE = 64 * 1024;
 const SEGMENT = 256 * 1024;
 /** Up to this many bytes of replies wait until the other connections have processed their chunks. */
 const SHORT = 32 * 1024;
-
-/** The result of `send()` and `ready` while the send queue has room. */
-export const READY: Promise<void> = /* @__PURE__ */ Promise.resolve();
 
 /**
  * Everything that a connection sends: encodes messages and frames, passes them through the extensions,
@@ -80,7 +77,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /** The encoded bytes that the transport has not written yet. */
   get queuedBytes(): number {
-    return this.#encoder.length + this.#pending;
+    return this.#encoder.length + this.#pending + (this.#segments?.openBytes ?? 0);
   }
 
   /** The memory usage, in bytes: the buffers are larger than their content. */
@@ -103,7 +100,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (streams === undefined || streams.waitingBytes === 0) return this.queueReady;
     const isBelow = this.bufferedAmount <= this.#core.settings.limits.outgoingHighWaterMark;
     if (isBelow || this.#isClosed) return READY;
-    return handled(streams.idle.then(() => this.#isClosed ? Promise.reject(closed()) : this.ready));
+    return handled(streams.idle.then(() => this.#isClosed ? rejected(wasClosed()) : this.ready));
   }
 
   /** Pending while the send queue is full; rejects if the connection is closed before it has room. */
@@ -130,7 +127,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       if (this.isStreaming) await this.#streams!.idle;
       else await (this.#waiters ??= new SendWaiters()).whenEmpty;
     }
-    if (this.#isClosed) throw closed();
+    if (this.#isClosed) throw wasClosed();
   }
 
   /** Whether a stream is being sent, so that messages wait behind it. */
@@ -169,37 +166,42 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   /**
    * Sends a message of a broadcast, from bytes that other connections write as well.
    * @param mark If given, a send queue above this number of bytes is left as it is.
+   * @param run The run that the message begins: the connection joins it if others may add frames to it.
    * @returns Whether it was sent, or the reason why not.
    */
-  sendShared(message: SharedMessage, mark?: number): "sent" | "full" | "closed" {
+  sendShared(message: SharedMessage, mark?: number, run?: SharedRun): "sent" | "full" | "closed" {
     const { isOpen, settings } = this.#core;
     if (!isOpen || this.isFinishing) return "closed";
     if (mark !== undefined && this.bufferedAmount > mark) return "full";
-    const { data, compress } = message;
     const extensions = this.#extensions;
-    const isChanged = extensions !== undefined && compress &&
-      extensions.changes(message.payload.length);
+    const isChanged = extensions !== undefined && message.isChangedBy(extensions);
     // A client masks its frames.
     const isOwn = settings.role === "client" || settings.inspect !== undefined ||
       (isChanged && extensions.shared === undefined);
     if (isOwn || this.isStreaming) {
-      handled(this.send(data, { compress }));
+      handled(this.send(message.data, { compress: message.compress }));
       return "sent";
     }
     const transformed = isChanged ? message.transformedBy(extensions.shared!) : undefined;
     const { frame } = transformed ?? message;
-    const length = frame.end - frame.start;
-    if (length > settings.limits.maxBufferedAmount - this.queuedBytes) {
-      refuse(data, this.#core, this.bufferedAmount);
+    const { maxBufferedAmount } = settings.limits;
+    const queued = this.queuedBytes + frame.end - frame.start;
+    if (queued > maxBufferedAmount) {
+      refuse(message.data, this.#core, this.bufferedAmount);
       return "full";
     }
     if (transformed !== undefined) extensions!.sentShared?.(transformed.context);
-    this.#segments ??= new SegmentQueue();
-    if (this.#encoder.length > 0) this.#segments.push(this.#take());
+    const segments = this.#segments ??= new SegmentQueue();
+    this.#endRun();
+    if (this.#encoder.length > 0) segments.push(this.#take());
     settings.counters.messagesSent++;
-    this.#segments.pushShared(frame);
-    this.#pending += length;
-    if (this.queuedBytes >= LARGE && !this.#isCorked) this.flush();
+    const room = Math.min(mark ?? LARGE, maxBufferedAmount) - queued;
+    if (transformed === undefined && run?.join(settings.counters, room)) segments.open(run);
+    else {
+      segments.pushShared(frame);
+      this.#pending += frame.end - frame.start;
+    }
+    if (queued >= LARGE && !this.#isCorked) this.flush();
     else this.#schedule();
     return "sent";
   }
@@ -211,6 +213,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
       cancelLater(stream, error);
       return rejected(error);
     }
+    this.#endRun();
     this.#streams ??= new StreamSender(this, this.#core.settings);
     return handled(this.#streams.sendStream(stream, options));
   }
@@ -235,6 +238,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
 
   /** Encodes a message or a frame as it is, and schedules the write. */
   enqueue(message: OutgoingMessage | FrameInit): void {
+    if (this.#segments !== undefined) this.#endRun();
     this.#encoder.write(message);
     if (this.#encoder.length >= this.#growsAt) this.#onGrown();
     this.#schedule();
@@ -243,6 +247,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   /** Writes a message without a copy of what the kernel accepts at once, and returns whether that is possible. */
   #sendHuge(message: OutgoingMessage): boolean {
     const { transport, settings } = this.#core;
+    this.#endRun();
     if (this.#writing !== undefined || this.#segments?.isEmpty === false) return false;
     if (!canWriteSome(message, this.#core)) return false;
     this.#encoder.writeFirst(message, FIRST_PART);
@@ -337,7 +342,8 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
   /** The connection is closed: drops the send queue and the streams, and rejects `ready`. */
   close(error: unknown): void {
     this.#isClosed = true;
-    this.#streams?.abort(closed());
+    this.#streams?.abort(wasClosed());
+    this.#endRun();
     this.#segments = undefined;
     this.#pending = 0;
     if (this.#encoder.length > 0) this.#encoder.take();
@@ -369,10 +375,17 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (!this.#segments?.isShared) FrameEncoder.recycle(bytes);
   }
 
+  /** What is sent from here on comes behind the frames of the open run. */
+  #endRun(): void {
+    if (this.#segments !== undefined) this.#pending += this.#segments.endRun();
+  }
+
   #next(): Uint8Array<ArrayBuffer> | undefined {
     const segments = this.#segments;
     if (segments !== undefined) {
+      const { openBytes } = segments;
       const segment = segments.shift();
+      this.#pending += openBytes - segments.openBytes;
       if (segment !== undefined) return segment;
       segments.isShared = false;
     }
@@ -389,19 +402,11 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     const { length } = this.#encoder;
     if (length >= LARGE && this.#writing === undefined && !this.#isCorked) return this.flush();
     this.#growsAt = Math.min(length < LARGE ? LARGE : SEGMENT, this.#encoder.heldBytes + 1);
-    if (length >= SEGMENT) this.#cutSegment();
-    // While corked, the core recounts when it uncorks.
+    if (length >= SEGMENT) {
+      this.#segments ??= new SegmentQueue();
+      this.#segments.push(this.#take(), this.isFull);
+    }
     if (this.#writing !== undefined && !this.#isCorked) this.#core.updateMemoryUsage();
-  }
-
-  #cutSegment(): void {
-    const segment = this.#take();
-    // A long queue of half-empty buffers would take twice the allowed memory.
-    const isLoose = segment.length * 4 < segment.buffer.byteLength * 3;
-    this.#segments ??= new SegmentQueue();
-    if (!isLoose || !this.isFull) return this.#segments.push(segment);
-    this.#segments.push(segment.slice());
-    FrameEncoder.recycle(segment);
   }
 
   #schedule(): void {
@@ -412,8 +417,4 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (this.#core.isIdle) flushAfterQuiet(this);
     else flushAfterMicrotasks(this);
   }
-}
-
-function closed(): DOMException {
-  return notOpen("The connection was closed");
 }

@@ -1,4 +1,4 @@
-import type { SharedTransform } from "../extensions/extension.ts";
+import type { ExtensionInUse, SharedTransform } from "../extensions/extension.ts";
 import type { OutgoingMessage } from "../protocol/message.ts";
 import { Opcode } from "../protocol/opcode.ts";
 import { SharedFrameEncoder } from "../protocol/shared_frame_encoder.ts";
@@ -48,6 +48,11 @@ export class SharedMessage {
   get payload(): Uint8Array {
     const { data } = this;
     return typeof data === "string" ? this.#bytes ??= textEncoder.encode(data) : data;
+  }
+
+  /** Whether a connection's extensions would change it. */
+  isChangedBy(extensions: ExtensionInUse): boolean {
+    return this.compress && extensions.changes(this.payload.length);
   }
 
   /** Returns its frame as a transform changes it. */

@@ -1,6 +1,7 @@
 import { senderOf } from "../connection/broadcast.ts";
 import { WebSocketConnection } from "../connection/connection.ts";
 import type { SharedMessage } from "../connection/shared_message.ts";
+import type { SharedRun } from "../connection/shared_run.ts";
 import { callGuarded, onRejected } from "../util/promises.ts";
 import { PingWindow } from "./ping_window.ts";
 import type { Topic } from "./topic.ts";
@@ -132,7 +133,10 @@ export class Subscriber {
   /** Limits the bytes in flight to the peer, so that a `"latest"` message is recent when it arrives. */
   limitWindow(): void {
     const { peer } = this;
-    if (peer instanceof WebSocketConnection) this.#window ??= new PingWindow(peer);
+    if (this.#window !== undefined || !(peer instanceof WebSocketConnection)) return;
+    this.#window = new PingWindow(peer);
+    // From here on, each message to it counts.
+    for (const { parent } of this.#many?.values() ?? this.#few) parent.fanout = undefined;
   }
 
   /** Whether messages can be sent. */
@@ -145,12 +149,18 @@ export class Subscriber {
     return (this.peer.bufferedAmount ?? 0) > HIGH_WATER_MARK || this.#window?.isFull === true;
   }
 
-  /** Sends a message, unless the peer is slow. Connections of this library share the encoded bytes. */
-  send(message: SharedMessage): "sent" | "full" | "closed" {
+  /**
+   * Sends a message, unless the peer is slow. Connections of this library share the encoded bytes.
+   *
+   * @param run The run that the message begins, which a connection joins if further messages need no look.
+   */
+  send(message: SharedMessage, run?: SharedRun): "sent" | "full" | "closed" {
     if (this.#sender !== undefined) {
-      if (this.#window?.isFull) return this.isOpen ? "full" : "closed";
+      const window = this.#window;
+      if (window === undefined) return this.#sender.sendShared(message, HIGH_WATER_MARK, run);
+      if (window.isFull) return this.isOpen ? "full" : "closed";
       const result = this.#sender.sendShared(message, HIGH_WATER_MARK);
-      if (result === "sent") this.#window?.add(message.frame.end - message.frame.start);
+      if (result === "sent") window.add(message.frame.end - message.frame.start);
       return result;
     }
     if (!this.isOpen) return "closed";

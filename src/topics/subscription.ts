@@ -11,6 +11,7 @@ import type {
 import type { Subscriber, SubscriptionContext } from "./subscriber.ts";
 import type { Topic } from "./topic.ts";
 import { SharedMessage } from "../connection/shared_message.ts";
+import type { SharedRun } from "../connection/shared_run.ts";
 import type { GapCount } from "./gap_count.ts";
 import { encodingsOf } from "./replay_cache.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
@@ -58,7 +59,8 @@ export class TopicSubscription implements Subscription {
   readonly parent: Topic<TopicSubscription>;
   readonly subscriber: Subscriber;
   place = -1;
-  sent = 0;
+  /** The number of messages it has sent, without those of its topic's `fannedOut` while it is active. */
+  #sent: number;
   #state: SubscriptionState | undefined;
 
   /** @param isPlain Whether it starts at once, with no messages before it. */
@@ -70,6 +72,7 @@ export class TopicSubscription implements Subscription {
   ) {
     this.parent = topic;
     this.subscriber = subscriber;
+    this.#sent = -topic.fannedOut;
     this.#state = options === undefined && isPlain
       ? undefined
       : new SubscriptionState(options ?? NO_OPTIONS, undefined);
@@ -82,6 +85,10 @@ export class TopicSubscription implements Subscription {
 
   get topic(): string {
     return this.parent.name;
+  }
+
+  get sent(): number {
+    return this.isActive ? this.#sent + this.parent.fannedOut : this.#sent;
   }
 
   get dropped(): number {
@@ -122,14 +129,21 @@ export class TopicSubscription implements Subscription {
     return this.#state ??= new SubscriptionState(NO_OPTIONS, PLAIN_START);
   }
 
+  /** The others have sent a message as members of a fanout. */
+  isNoMember(): void {
+    this.#sent--;
+  }
+
   /** Queues messages until `begin()`. */
   queueUntilBegin(): void {
+    this.parent.fanout = undefined;
     this.#own.early = [];
   }
 
   /** Starts the subscription. Kept messages are sent before all others. */
   begin(position: Position | undefined, recovered: boolean, replay: Publication[]): void {
     if (!this.isActive) return;
+    this.parent.fanout = undefined;
     const state = this.#own;
     const start = { recovered, position, replayed: replay.length };
     state.start = start;
@@ -171,8 +185,13 @@ export class TopicSubscription implements Subscription {
     this.subscriber.drain(this);
   }
 
-  /** Sends a message, queues it or drops it. @param data The encoded message. */
-  deliver(publication: Publication, data: SharedMessage): Outcome {
+  /**
+   * Sends a message, queues it or drops it.
+   *
+   * @param data The encoded message.
+   * @param run The run that the message begins.
+   */
+  deliver(publication: Publication, data: SharedMessage, run?: SharedRun): Outcome {
     const state = this.#state;
     if (state?.early !== undefined) {
       state.early.push({ publication, data });
@@ -189,7 +208,7 @@ export class TopicSubscription implements Subscription {
         return "dropped";
       }
     }
-    switch (this.#send(data)) {
+    switch (this.#send(data, run)) {
       case "sent":
         return "sent";
       case "full":
@@ -217,6 +236,7 @@ export class TopicSubscription implements Subscription {
    * @param until The position of the last one, if the topic is kept.
    */
   skipLost(count: number | undefined, until: Position | undefined): void {
+    this.parent.fanout = undefined;
     const early = this.#state?.early;
     if (early !== undefined) {
       early.push({ lost: count, until });
@@ -260,6 +280,7 @@ export class TopicSubscription implements Subscription {
 
   unsubscribe(): void {
     if (!this.isActive) return;
+    this.#sent = this.sent;
     this.parent.remove(this);
     const state = this.#state;
     if (state !== undefined) this.#end(state);
@@ -317,15 +338,15 @@ export class TopicSubscription implements Subscription {
     return "waiting";
   }
 
-  #send(data: SharedMessage): "sent" | "full" | "closed" | "failed" {
+  #send(data: SharedMessage, run?: SharedRun): "sent" | "full" | "closed" | "failed" {
     try {
-      const result = this.subscriber.send(data);
+      const result = this.subscriber.send(data, run);
       if (result !== "sent") return result;
     } catch (error) {
       this.#context.reportError(error);
       return "failed";
     }
-    this.sent++;
+    this.#sent++;
     this.#context.counts.sent++;
     return "sent";
   }

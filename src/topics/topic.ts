@@ -1,3 +1,4 @@
+import type { SharedRun } from "../connection/shared_run.ts";
 import type { ExceptedPeers } from "./excepted_peers.ts";
 import { TopicHistory } from "./history.ts";
 import type { Keep, Position } from "./types.ts";
@@ -20,6 +21,14 @@ export class RelayState {
   readAt = -Infinity;
 }
 
+/** The last messages of a topic, while most subscribers can get the next one without a look at each of them. */
+export interface Fanout<Member extends TopicMember = TopicMember> {
+  /** The messages in the send queues of the members. */
+  readonly run: SharedRun;
+  /** The subscriptions to which each message is delivered on its own. */
+  readonly others: readonly Member[];
+}
+
 /** A topic that has subscribers or a history. A process may have many of them, so the fields are few. */
 export class Topic<Member extends TopicMember = TopicMember> {
   readonly name: string;
@@ -32,6 +41,13 @@ export class Topic<Member extends TopicMember = TopicMember> {
   readonly relayed: RelayState | undefined;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
+  /** Undefined as soon as a subscription begins, ends, or has a gap, or a connection sends or writes. */
+  fanout: Fanout<Member> | undefined;
+  /**
+   * The number of messages that all subscriptions have sent as members of a fanout. What a subscription has
+   * sent is this and a number of its own, which is lower by what it has not sent.
+   */
+  fannedOut = 0;
   #hasEnded = false;
 
   constructor(name: string, keep: Keep | undefined, isRelayed: boolean) {
@@ -43,11 +59,13 @@ export class Topic<Member extends TopicMember = TopicMember> {
 
   /** Adds a subscription. */
   add(subscription: Member): void {
+    this.fanout = undefined;
     subscription.place = this.subscriptions.push(subscription) - 1;
   }
 
   /** Removes a subscription; the last one takes its place. */
   remove(subscription: Member): void {
+    this.fanout = undefined;
     const { place } = subscription;
     subscription.place = -1;
     if (this.isPublishing) {

@@ -1,5 +1,5 @@
-import { SharedMessage } from "../connection/shared_message.ts";
 import { callGuarded, callReporter, onRejected } from "../util/promises.ts";
+import { Delivery } from "./delivery.ts";
 import { HistoryStore } from "./history.ts";
 import { RelayLink } from "./relay_link.ts";
 import { hasRelay, Topic } from "./topic.ts";
@@ -15,12 +15,10 @@ import {
   checkSubscribeOptions,
   checkTopic,
   checkTopicsOptions,
-  encodeWith,
 } from "./options.ts";
 import type {
   History,
   Keep,
-  Message,
   Peer,
   Position,
   Publication,
@@ -55,9 +53,9 @@ class PublishedMessage implements Published {
     return this.#settled;
   }
 
-  count(outcome: Outcome): void {
-    this.subscribers++;
-    this[outcome]++;
+  count(outcome: Outcome, count: number): void {
+    this.subscribers += count;
+    this[outcome] += count;
   }
 }
 
@@ -227,51 +225,12 @@ class LocalTopics implements Topics {
     except: Peer | undefined,
     published: PublishedMessage | undefined,
   ): void {
-    const { subscriptions } = topic;
-    let encoded: Map<unknown, SharedMessage | undefined> | undefined;
-    let plain: SharedMessage | undefined;
-    topic.isPublishing = true;
-    // A callback may subscribe peers: they get later messages.
-    const count = subscriptions.length;
-    for (let i = 0; i < count; i++) {
-      const subscription = subscriptions[i]!;
-      const { encode } = subscription;
-      if (!subscription.isActive || subscription.subscriber.peer === except) continue;
-      // A broker may deliver a message after the store has returned it.
-      if (subscription.hasHad(publication.position)) continue;
-      let data: SharedMessage | undefined;
-      if (encode === undefined) data = plain ??= new SharedMessage(publication.data);
-      else {
-        encoded ??= new Map();
-        if (!encoded.has(encode)) encoded.set(encode, this.#encode(encode, publication));
-        data = encoded.get(encode);
-      }
-      if (data === undefined) {
-        subscription.skip();
-        published?.count("dropped");
-      } else {
-        const outcome = subscription.deliver(publication, data);
-        published?.count(outcome);
-      }
-    }
-    topic.isPublishing = false;
-    topic.compact();
+    const isNew = this.#link === undefined || publication.position === undefined;
+    new Delivery(publication, published, this.#context).deliver(topic, except, isNew);
     if (hasRelay(topic) && topic.relayed.live !== undefined && topic.subscriptions.length === 0) {
       this.#link?.unsubscribe(topic);
     }
     this.#forgetUnused(topic);
-  }
-
-  #encode(
-    encode: (publication: Publication) => Message,
-    publication: Publication,
-  ): SharedMessage | undefined {
-    try {
-      return new SharedMessage(encodeWith(encode, publication));
-    } catch (error) {
-      this.#context.reportError(error);
-      return undefined;
-    }
   }
 
   #removed(topic: Topic): void {

@@ -13,6 +13,7 @@ import type { Limits } from "../../src/connection/limits.ts";
 import { timers } from "../../src/util/timers.ts";
 import type { Timers } from "../../src/util/timers.ts";
 import { memoryPair } from "../../src/transport/memory_transport.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import type { MemoryOptions, MemoryTransport } from "../../src/transport/memory_transport.ts";
 import { deadline, delay, onTestEnd } from "../harness.ts";
 import { MemoryPeer } from "./memory_peer.ts";
@@ -55,7 +56,7 @@ export interface Opened {
 
 /** Opens a connection in memory; it is dropped at the end of the test. */
 export function open(options: OpenOptions = {}): Opened {
-  const { role = "server", handler, opened, early = new Uint8Array(0), memory = {} } = options;
+  const { role = "server", memory = {} } = options;
   const [transport, there] = memoryPair(memory, options.peerMemory ?? memory);
   const writes: number[] = [];
   const write = transport.write.bind(transport);
@@ -65,6 +66,16 @@ export function open(options: OpenOptions = {}): Opened {
   };
   const answer = new TextEncoder().encode("HTTP/1.1 101 Switching Protocols\r\n\r\n");
   const peer = new MemoryPeer(there, role === "server" ? "client" : "server", answer.length);
+  return { ...openOn(transport, options, answer), peer, transport, writes };
+}
+
+/** Opens a connection over a transport; it is dropped at the end of the test. */
+export function openOn(
+  transport: Transport,
+  options: Omit<OpenOptions, "memory" | "peerMemory"> = {},
+  answer = new Uint8Array(0),
+): Pick<Opened, "socket" | "errors"> {
+  const { role = "server", handler, opened, early = new Uint8Array(0) } = options;
   const errors: unknown[] = [];
   const socket = new WebSocketConnection<string>({
     settings: {
@@ -95,7 +106,7 @@ export function open(options: OpenOptions = {}): Opened {
     consumer: handler && new CallbackConsumer(handler),
     opened: () => opened?.(socket),
   });
-  return { socket, peer, transport, errors, writes };
+  return { socket, errors };
 }
 
 /** Waits for some turns of the event loop. */

@@ -1,0 +1,124 @@
+import { SharedMessage } from "../connection/shared_message.ts";
+import { SharedRun } from "../connection/shared_run.ts";
+import { encodeWith } from "./options.ts";
+import type { SubscriptionContext } from "./subscriber.ts";
+import type { Outcome, TopicSubscription } from "./subscription.ts";
+import type { Topic } from "./topic.ts";
+import type { Message, Peer, Publication } from "./types.ts";
+
+/** The number of subscriptions from which on messages are sent to their connections together. */
+const MIN_MEMBERS = 8;
+
+/** Counts the results of a delivery. */
+interface Results {
+  /** @param count The number of subscriptions with this outcome. */
+  count(outcome: Outcome, count: number): void;
+}
+
+/** The delivery of one message to the subscriptions of a topic. */
+export class Delivery {
+  readonly #publication: Publication;
+  readonly #results: Results | undefined;
+  readonly #context: SubscriptionContext;
+  /** The message for subscriptions without `encode`. */
+  readonly #plain: SharedMessage;
+  /** The message as each `encode` function returns it; `undefined` if it has thrown. */
+  #encoded: Map<unknown, SharedMessage | undefined> | undefined;
+
+  constructor(
+    publication: Publication,
+    results: Results | undefined,
+    context: SubscriptionContext,
+  ) {
+    this.#publication = publication;
+    this.#results = results;
+    this.#context = context;
+    this.#plain = new SharedMessage(publication.data);
+  }
+
+  /**
+   * Delivers the message.
+   *
+   * @param except A peer that does not get it.
+   * @param isNew Whether it comes after all messages that subscriptions have had.
+   */
+  deliver(topic: Topic<TopicSubscription>, except: Peer | undefined, isNew: boolean): void {
+    topic.isPublishing = true;
+    const isForAll = except === undefined && isNew;
+    if (!isForAll || !this.#extend(topic)) this.#deliverToEach(topic, except, isForAll);
+    topic.isPublishing = false;
+    topic.compact();
+  }
+
+  /** Adds the message to the run of the last one. @returns Whether that was possible. */
+  #extend(topic: Topic<TopicSubscription>): boolean {
+    const { fanout } = topic;
+    if (!fanout?.run.extend(this.#plain)) return false;
+    const { members } = fanout.run;
+    topic.fannedOut++;
+    this.#context.counts.sent += members;
+    this.#results?.count("sent", members);
+    for (const subscription of fanout.others) {
+      subscription.isNoMember();
+      this.#deliverTo(subscription, undefined);
+    }
+    return true;
+  }
+
+  #deliverToEach(
+    topic: Topic<TopicSubscription>,
+    except: Peer | undefined,
+    isForAll: boolean,
+  ): void {
+    const { subscriptions } = topic;
+    // A callback may subscribe peers: they get later messages.
+    const count = subscriptions.length;
+    const others: TopicSubscription[] = [];
+    const run = isForAll && count >= MIN_MEMBERS
+      ? new SharedRun(this.#plain, () => topic.fanout = undefined)
+      : undefined;
+    topic.fanout = run && { run, others };
+    for (let i = 0; i < count; i++) {
+      const subscription = subscriptions[i]!;
+      if (subscription.subscriber.peer === except) continue;
+      const members = run?.members;
+      this.#deliverTo(subscription, run);
+      if (run !== undefined && run.members === members) others.push(subscription);
+    }
+    if (others.length > count / 2) topic.fanout = undefined;
+  }
+
+  #deliverTo(subscription: TopicSubscription, run: SharedRun | undefined): void {
+    const publication = this.#publication;
+    // A broker may deliver a message after the store has returned it.
+    if (!subscription.isActive || subscription.hasHad(publication.position)) return;
+    const { encode } = subscription;
+    const data = encode === undefined ? this.#plain : this.#encodedBy(encode);
+    if (data === undefined) {
+      subscription.skip();
+      this.#results?.count("dropped", 1);
+    } else {
+      const outcome = subscription.deliver(
+        publication,
+        data,
+        encode === undefined ? run : undefined,
+      );
+      this.#results?.count(outcome, 1);
+    }
+  }
+
+  #encodedBy(encode: (publication: Publication) => Message): SharedMessage | undefined {
+    const encoded = this.#encoded ??= new Map();
+    if (!encoded.has(encode)) encoded.set(encode, this.#encode(encode));
+    return encoded.get(encode);
+  }
+
+  #encode(encode: (publication: Publication) => Message): SharedMessage | undefined {
+    try {
+      return new SharedMessage(encodeWith(encode, this.#publication));
+    } catch (error) {
+      this.#context.reportError(error);
+      return undefined;
+    }
+  }
+}
