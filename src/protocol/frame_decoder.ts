@@ -1,6 +1,6 @@
 import { concat, copyOf, EMPTY } from "./bytes.ts";
 import { FrameParser, transferred } from "./frame_parser.ts";
-import { deliverFrame } from "./frame_sink.ts";
+import { deliverFrame, isDecoded } from "./frame_sink.ts";
 import type { FrameSink } from "./frame_sink.ts";
 import { mask, maskBytes, WORDS_FROM } from "./mask.ts";
 import { BINARY } from "./opcode.ts";
@@ -139,7 +139,7 @@ export class FrameDecoder extends FrameParser {
       if (length < WORDS_FROM) maskBytes(bytes, from, to, key);
       else mask(bytes, from, to, key);
     }
-    this.isViewed = true;
+    if (!isDecoded(first, sink)) this.isViewed = true;
     // V8 inlines what most messages take, as far as it is short.
     if (this.payload === "owned") deliverShort(first, bytes, from, to, sink);
     else if (sink.enqueueWhole !== undefined) sink.enqueueWhole(first, bytes, from, to);
@@ -165,7 +165,7 @@ export class FrameDecoder extends FrameParser {
     if (length <= MAX_SHORT || to > bytes.length) return start;
     if (first === 0x82 && this.isCopied) return start;
     if (this.masked) mask(bytes, from, to, keyBefore(bytes, from));
-    this.isViewed = true;
+    if (!isDecoded(first, sink)) this.isViewed = true;
     deliverFrame(first, bytes, from, to, sink);
     return to;
   }

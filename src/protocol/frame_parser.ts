@@ -4,7 +4,7 @@ import { WebSocketError } from "./errors.ts";
 import { checkRsv, ROLES } from "./frame.ts";
 import type { Frame, Role } from "./frame.ts";
 import { FrameHeaderReader } from "./frame_header_reader.ts";
-import { deliverFrame } from "./frame_sink.ts";
+import { deliverFrame, isDecoded } from "./frame_sink.ts";
 import type { FrameSink } from "./frame_sink.ts";
 import { mask, rotateKey, unmaskTo } from "./mask.ts";
 import { PAYLOAD_MODES } from "./message.ts";
@@ -177,7 +177,8 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     const opcode = first & 0x0f;
     // The part of a message is unmasked by its consumer, which may copy it in the same step.
     const isLazy = !isWhole && !isControl(opcode);
-    if (!isLazy) this.isViewed = true;
+    const isDelivered = isWhole && isNew;
+    if (!isLazy && !(isDelivered && isDecoded(first, sink))) this.isViewed = true;
     const isCopied = isWhole && opcode === BINARY && this.isCopied;
     let payload = bytes;
     let from = start;
@@ -196,7 +197,7 @@ export class FrameParser implements Transformer<Uint8Array, Frame> {
     }
     const to = from + (stop - start);
     // A frame whose header was passed on with an empty part is not delivered as a whole one.
-    if (isWhole && isNew) deliverFrame(first, payload, from, to, sink);
+    if (isDelivered) deliverFrame(first, payload, from, to, sink);
     else {
       const key = isLazy ? rotated : 0;
       sink.enqueue(new DecodedFrame(first, length, offset, payload, from, to, key));

@@ -7,7 +7,7 @@ export interface FrameSink {
   enqueue(frame: Frame): void;
   /**
    * Takes a message of a single frame that arrived whole, as a range of bytes, instead of `enqueue()`:
-   * for most messages, no frame object needs to be created.
+   * for most messages, no frame object needs to be created. Text is decoded before the call returns.
    *
    * @param first The first byte of the header: FIN, and the opcode Text or Binary.
    */
@@ -19,6 +19,11 @@ export interface FrameSink {
   readonly copies?: boolean;
   /** As `copies`, except for a payload that is a whole message. */
   readonly copiesParts?: boolean;
+}
+
+/** Returns whether a sink decodes a frame that arrived whole, and keeps no view of its bytes. */
+export function isDecoded(first: number, sink: FrameSink): boolean {
+  return first === 0x81 && sink.enqueueWhole !== undefined;
 }
 
 /** Passes a frame that arrived whole to a sink, by `enqueueWhole()` if it is a message of its own. */

@@ -287,8 +287,35 @@ test("FrameDecoder frees a large chunk that it owns when its sink has copied all
   assertEquals(chunks.map((chunk) => chunk.buffer.byteLength), [0, 0]);
 });
 
+for (const size of [1000, 65_535, 65_536]) {
+  test(`FrameDecoder frees a large chunk of texts of ${size} bytes that its sink decodes`, () => {
+    for (const second of [0x81, 0x82]) {
+      const frame = (first: number) => rawFrame({ first, payload: "x".repeat(size) }, "server");
+      const frames = Array.from({ length: 70 }, () => frame(0x81));
+      const chunk = join(...frames, rawFrame({ first: 0x81, payload: "y" }, "server"));
+      const last = join(chunk, frame(second));
+      const decoder = new FrameDecoder({ role: "server", chunks: "given" });
+      let count = 0;
+      const sink = {
+        copiesParts: true,
+        enqueue: () => assert(false, "each frame is whole"),
+        enqueueWhole: (_first: number, bytes: Uint8Array, start: number) => {
+          assert(bytes[start] === 0x78 || bytes[start] === 0x79);
+          count++;
+        },
+      };
+      decoder.transform(chunk, sink);
+      decoder.transform(last, sink);
+      assertEquals(count, 71 + 72);
+      assertEquals(chunk.length, 0);
+      assertEquals(last.length === 0, second === 0x81, "binary messages are views");
+    }
+  });
+}
+
 for (
   const [name, options, copiesParts, following] of [
+    ["with a whole text that its sink keeps", { chunks: "given" }, true, "81 01 07"],
     ["that it does not own", {}, true, ""],
     ["that its sink keeps", { chunks: "given" }, false, ""],
     ["with a whole short message", { chunks: "given" }, true, "82 01 07"],
