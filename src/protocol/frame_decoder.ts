@@ -139,7 +139,8 @@ export class FrameDecoder extends FrameParser {
       if (length < WORDS_FROM) maskBytes(bytes, from, to, key);
       else mask(bytes, from, to, key);
     }
-    if (!isDecoded(first, sink)) this.isViewed = true;
+    // For text, too: with one more condition here, a short message takes 6 % more time on Bun.
+    this.isViewed = true;
     // V8 inlines what most messages take, as far as it is short.
     if (this.payload === "owned") deliverShort(first, bytes, from, to, sink);
     else if (sink.enqueueWhole !== undefined) sink.enqueueWhole(first, bytes, from, to);

@@ -291,8 +291,7 @@ for (const size of [1000, 65_535, 65_536]) {
   test(`FrameDecoder frees a large chunk of texts of ${size} bytes that its sink decodes`, () => {
     for (const second of [0x81, 0x82]) {
       const frame = (first: number) => rawFrame({ first, payload: "x".repeat(size) }, "server");
-      const frames = Array.from({ length: 70 }, () => frame(0x81));
-      const chunk = join(...frames, rawFrame({ first: 0x81, payload: "y" }, "server"));
+      const chunk = join(...Array.from({ length: 70 }, () => frame(0x81)));
       const last = join(chunk, frame(second));
       const decoder = new FrameDecoder({ role: "server", chunks: "given" });
       let count = 0;
@@ -300,13 +299,13 @@ for (const size of [1000, 65_535, 65_536]) {
         copiesParts: true,
         enqueue: () => assert(false, "each frame is whole"),
         enqueueWhole: (_first: number, bytes: Uint8Array, start: number) => {
-          assert(bytes[start] === 0x78 || bytes[start] === 0x79);
+          assertEquals(bytes[start], 0x78);
           count++;
         },
       };
       decoder.transform(chunk, sink);
       decoder.transform(last, sink);
-      assertEquals(count, 71 + 72);
+      assertEquals(count, 70 + 71);
       assertEquals(chunk.length, 0);
       assertEquals(last.length === 0, second === 0x81, "binary messages are views");
     }
