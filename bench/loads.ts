@@ -106,6 +106,18 @@ export const LOADS: readonly Load[] = [
   },
   {
     ...OTHER,
+    name: "broadcast-32",
+    title:
+      "32 messages of 64 B at once to 1,000 connections, then the next; p50 and p99 to the last one",
+    kind: "broadcast",
+    mode: "broadcast",
+    unit: "deliveries/s",
+    connections: 1000,
+    inFlight: 32,
+    size: 64,
+  },
+  {
+    ...OTHER,
     name: "handshakes",
     title: "whole lives of connections, 16 at a time; p50 and p99 from connect to the 101",
     kind: "handshakes",

@@ -1,8 +1,8 @@
-/** A broadcast load: one connection sends, and sends again when all have received the message. */
+/** A broadcast load: one connection sends, and sends again when all have received the messages. */
 
 import type { Result, Task } from "../loads.ts";
 import { Client } from "./client.ts";
-import { makeFrame, makeKey, makePayload, SizeCounter } from "./frames.ts";
+import { concat, makeFrame, makeKey, makePayload, SizeCounter } from "./frames.ts";
 import { percentiles, sleep, Stopwatch, within } from "./meter.ts";
 
 /** Runs the load. */
@@ -28,25 +28,27 @@ export async function broadcast(task: Task): Promise<Result> {
       if (missing === 0) onAll();
     };
   }
-  const send = (): Promise<void> => {
+  const send = (messages: Uint8Array, count: number): Promise<void> => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     onAll = resolve;
     onProblem = reject;
-    missing = clients.length;
-    clients[0]!.write(message);
+    missing = clients.length * count;
+    clients[0]!.write(messages);
     return promise;
   };
   // A server may register a connection shortly after the client has read the 101.
   await sleep(0.1);
-  await within(10, "The first broadcast", send());
+  await within(10, "The first broadcast", send(message, 1));
   isChecking = false;
 
+  const { inFlight } = load;
+  const messages = concat(new Array<Uint8Array>(inFlight).fill(message));
   const latencies: number[] = [];
   const run = async (seconds: number): Promise<void> => {
     const end = performance.now() + seconds * 1000;
     latencies.length = 0;
     for (let now = performance.now(); now < end;) {
-      await send();
+      await send(messages, inFlight);
       const start = now;
       now = performance.now();
       latencies.push(now - start);
@@ -56,6 +58,6 @@ export async function broadcast(task: Task): Promise<Result> {
   const stopwatch = new Stopwatch(pid);
   await within(task.seconds + 10, "The load", run(task.seconds));
   const { seconds, cpu } = stopwatch.stop();
-  const value = latencies.length * clients.length / seconds;
+  const value = latencies.length * clients.length * inFlight / seconds;
   return { value, ...percentiles(latencies), ...cpu };
 }

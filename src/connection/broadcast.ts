@@ -1,10 +1,12 @@
 import { aBoolean, checkOptions } from "../util/options.ts";
 import type { OptionChecks } from "../util/options.ts";
 import { coreOf, WebSocketConnection } from "./connection.ts";
+import { ConnectionSet } from "./connection_set.ts";
 import type { Sender } from "./sender.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable } from "./sendable.ts";
 import { SharedMessage } from "./shared_message.ts";
+import { SharedRun } from "./shared_run.ts";
 
 /** Options of {@linkcode broadcast}. */
 export interface BroadcastOptions {
@@ -57,9 +59,34 @@ export function broadcast(
     typeof data === "string" ? data : toBytes(data),
     options?.compress,
   );
+  if (except !== undefined || !(sockets instanceof ConnectionSet)) {
+    let count = 0;
+    for (const socket of sockets) {
+      if (socket !== except && coreOf(socket).sender.sendShared(message) === "sent") count++;
+    }
+    return count;
+  }
+  return broadcastToSet(sockets, message);
+}
+
+/** Broadcasts to all connections of a server: if they are those of the last broadcast, to most at once. */
+function broadcastToSet(sockets: ConnectionSet<unknown>, message: SharedMessage): number {
+  const { fanout } = sockets;
+  if (fanout?.run.extend(message)) {
+    let count = fanout.run.members;
+    for (const socket of fanout.others) {
+      if (coreOf(socket).sender.sendShared(message) === "sent") count++;
+    }
+    return count;
+  }
+  const run = new SharedRun(message, () => sockets.fanout = undefined);
+  const others: WebSocketConnection<unknown>[] = [];
+  sockets.fanout = { run, others };
   let count = 0;
   for (const socket of sockets) {
-    if (socket !== except && coreOf(socket).sender.sendShared(message) === "sent") count++;
+    const { members } = run;
+    if (coreOf(socket).sender.sendShared(message, undefined, run) === "sent") count++;
+    if (run.members === members) others.push(socket);
   }
   return count;
 }

@@ -196,7 +196,7 @@ export class Sender implements FrameInitSink, StreamSenderTarget, ScheduledSende
     if (this.#encoder.length > 0) segments.push(this.#take());
     settings.counters.messagesSent++;
     const room = Math.min(mark ?? LARGE, maxBufferedAmount) - queued;
-    if (transformed === undefined && run?.join(settings.counters, room)) segments.open(run);
+    if (extensions === undefined && run?.join(settings.counters, room)) segments.open(run);
     else {
       segments.pushShared(frame);
       this.#pending += frame.end - frame.start;

@@ -6,7 +6,7 @@ import { noteSend } from "./write_scheduler.ts";
 /**
  * Successive shared frames at the end of the send queues of many connections, the members. While no member
  * has sent, written or closed, a further message is added to all of their queues at once, without a look at
- * any of them.
+ * any of them. They have no extensions, which could change it.
  */
 export class SharedRun {
   /** The bytes of the frames lie between `start` and `end`, which grows while the run is open. */

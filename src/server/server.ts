@@ -8,6 +8,7 @@ import { ReadyState } from "../connection/ready_state.ts";
 import { BudgetAccount, MemoryBudget } from "../connection/memory_budget.ts";
 import { timers } from "../util/timers.ts";
 import { coreOf } from "../connection/connection.ts";
+import { ConnectionSet } from "../connection/connection_set.ts";
 import { ConnectionCounters } from "../connection/counters.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { resolveHandler, startWithHandler } from "../connection/handler.ts";
@@ -67,7 +68,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
     },
   });
   /** A copy of `#connections`, made when `connections` is first read. */
-  #connectionSet: Set<WebSocketConnection<Data>> | undefined;
+  #connectionSet: ConnectionSet<Data> | undefined;
   /** The TCP connections that are not, or not yet, WebSockets. */
   readonly #others = new DenseSet<HttpResponder>(indexAccess);
   /** The WebSockets that are open, though their handler functions have returned. */
@@ -147,7 +148,7 @@ export class WebSocketServer<Data = unknown> implements RunningServer {
 
   /** The WebSockets that are open or closing. */
   get connections(): ReadonlySet<WebSocketConnection<Data>> {
-    return this.#connectionSet ??= new Set(this.#connections);
+    return this.#connectionSet ??= new ConnectionSet(this.#connections);
   }
 
   /** Whether `shutdown()` has been called. A health check in `fetch()` can report it. */
