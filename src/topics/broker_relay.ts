@@ -275,7 +275,8 @@ export class BrokerRelay implements Relay {
       case "question":
         if (isOwn) {
           this.#report(this.#tracker.settle());
-          this.#questions.answered(control.question, id);
+          // A repetition for one node does not show that all nodes have got the question.
+          if (control.to === undefined) this.#questions.answered(control.question, id);
         } else if ((control.to ?? id) === id) {
           this.#answer(control.node, control.question, control.topics, id);
         }
@@ -361,7 +362,7 @@ export class BrokerRelay implements Relay {
     const alive = now - (this.#missed + 1) * this.#heartbeat;
     const node = this.#node?.id;
     if (node === undefined) return Promise.resolve(false);
-    const waiting = new Set([node]);
+    const waiting = new Set(to === undefined ? [node] : []);
     for (const [other, heardAt] of this.#nodes) {
       if (to === undefined ? heardAt > alive : other === to) waiting.add(other);
     }

@@ -7,7 +7,10 @@ export interface Question {
   readonly topics: string[];
   /** When it was asked. */
   readonly asked: number;
-  /** The nodes that have not answered. This node is one of them until its own question has come back. */
+  /**
+   * The nodes that have not answered. For a question to all nodes, this node is one of them until the question
+   * has come back.
+   */
   readonly waiting: Set<string>;
 }
 

@@ -183,6 +183,25 @@ test("BrokerRelay repeats a question to a node that could not receive it", async
   assertEquals([b.lost, b.received, c.lost], [[1], [], []]);
 });
 
+test("BrokerRelay asks all nodes again, if its question came back only as one to a single node", async () => {
+  const hub = new FakeHub();
+  const start = (id: string) => node(hub, id, true, 200);
+  const [a, b] = [await start("a"), await start("b")];
+  await b.relay.subscribe("x", false);
+  await eventually(() => hub.said("heartbeat").length > 3, 2000, "they know each other");
+  b.broker.isMute = true;
+  const subscribed = b.relay.subscribe("x", false);
+  await delay(1);
+  b.broker.isMute = false;
+  // This node has not heard the question. Its message is of before the subscription.
+  const c = await start("c");
+  await sendUnreceived(c, b, "1");
+  await subscribed;
+  assertEquals(b.lost, [1]);
+  assert(hub.said("question").some(({ node, to }) => node === "b" && to === "a"), "a repetition");
+  assertEquals([a.lost, b.received, b.states], [[], [], [true]]);
+});
+
 test("BrokerRelay asks a node that is heard but deaf until it answers", async () => {
   const { a, b } = await pair();
   b.broker.isDeaf = true;

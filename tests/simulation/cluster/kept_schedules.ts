@@ -432,4 +432,22 @@ export const keptSchedules: readonly KeptSchedule[] = [
       ["wait", 6, 0, 0],
     ],
   },
+  {
+    seed: 20165420,
+    name: "a question that one node has got again is not one that all nodes have got",
+    actions: [
+      ["wait", 716, 614, 610],
+      ["burst", 73, 62, 492],
+      ["subscribe", 582, 219, 374],
+      ["wait", 991, 763, 724],
+      ["freeze", 735, 707, 631],
+      ["crash", 521, 821, 749],
+      ["startNode", 483, 950, 654],
+      ["publish", 386, 923, 534],
+      ["cut", 241, 756, 77],
+      ["subscribe", 348, 153, 918],
+      ["wait", 28, 366, 801],
+      ["crashBroker", 5, 281, 663],
+    ],
+  },
 ];
