@@ -91,9 +91,7 @@ export class NatsStore {
     const publications = isSame ? await this.#readUntil(topic, first, position, limit) : [];
     // Messages may have been dropped meanwhile, and the stream may be another one.
     const after = await this.#info();
-    if (after.created !== before.created) {
-      throw new DOMException("The stream is another one", "OperationError");
-    }
+    checkSame(after, before);
     const dropped = isSame ? await this.#dropped(topic, after, from, last) : undefined;
     const complete = isSame && dropped === undefined;
     if (complete) return { publications, position, complete };
@@ -224,9 +222,7 @@ export class NatsStore {
     const after = await this.#info();
     const dropped = isFirst ? undefined : await this.#dropped(topic, after, last, Infinity);
     if (!isCurrent() || followed.subscription !== subscription) return;
-    if (after.created !== info.created) {
-      throw new DOMException("The stream is another one", "OperationError");
-    }
+    checkSame(after, info);
     followed.epoch = epoch;
     followed.last = last;
     if (!isFirst && (!isSame || dropped !== undefined)) {
@@ -326,15 +322,18 @@ export class NatsStore {
    */
   async #dropped(
     topic: string,
-    { config, state }: StreamInfo,
+    info: StreamInfo,
     after: number,
     last: number,
   ): Promise<number | undefined> {
+    const { config, state } = info;
     // The stream drops its oldest messages first, and above the limit of a subject, that subject's oldest.
     const most = config.max_msgs_per_subject ?? -1;
     if (after >= last || (state.first_seq <= after + 1 && most <= 0)) return undefined;
     const isAtLimit = most > 0 && await this.#stored(topic) >= most;
     const first = await this.#next(topic, 1);
+    // The answers above do not say of which stream they are: another one may have no messages yet.
+    checkSame(await this.#info(), info);
     const next = first?.seq ?? state.last_seq + 1;
     const until = (isAtLimit ? next : Math.min(next, state.first_seq)) - 1;
     return until > after ? until : undefined;
@@ -378,4 +377,10 @@ export class NatsStore {
 /** Returns the stream's time of creation as digits: a stream that is created again gets another epoch. */
 function epochOf(created: string): string {
   return created.replaceAll(/\W/g, "");
+}
+
+/** Throws if a stream was deleted and created again between two descriptions. */
+function checkSame(after: StreamInfo, before: StreamInfo): void {
+  if (after.created === before.created) return;
+  throw new DOMException("The stream is another one", "OperationError");
 }

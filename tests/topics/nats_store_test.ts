@@ -1,3 +1,4 @@
+import type { BrokerEvents } from "../../src/topics/broker.ts";
 import { NatsStore } from "../../src/topics/nats_store.ts";
 import type { JetStream, NatsConnection, NatsMessage } from "../../src/topics/nats_types.ts";
 import { assert, assertEquals, assertRejects, test } from "../harness.ts";
@@ -169,4 +170,97 @@ test("NatsStore reads nothing after the last message, and some with a limit", as
   assertEquals(await read(97, Infinity), [99]);
   assertEquals(await read(10, 3), [11, 13, 15]);
   assertEquals(await read(10, 0), []);
+});
+
+/**
+ * A stream with at most two messages of each subject: first `news` has had those of the numbers 2 to 4, and
+ * then 5 to 9. Then the stream is deleted, and created again without messages.
+ */
+class ReplacedStream extends FakeStream {
+  /** The number of messages of the stream, and how many of its requests come before it is replaced. */
+  constructor(public override last: number, public left: number) {
+    super(last);
+  }
+
+  override request(subject: string, payload: Uint8Array): Promise<{ data: Uint8Array }> {
+    this.requests.push(subject);
+    const isNew = this.left-- <= 0;
+    const stored = isNew ? [] : [this.last - 1, this.last];
+    const answer = this.#answerOf(subject, JSON.parse(decoder.decode(payload)), stored, isNew);
+    return Promise.resolve({ data: encoder.encode(JSON.stringify(answer)) });
+  }
+
+  #answerOf(
+    subject: string,
+    request: { seq?: number; config?: { deliver_subject: string; opt_start_seq: number } },
+    stored: number[],
+    isNew: boolean,
+  ): unknown {
+    if (subject.includes("STREAM.INFO")) {
+      return {
+        created: isNew ? "2027" : "2026",
+        config: { max_msgs_per_subject: 2 },
+        // The first message is one of another topic.
+        state: {
+          first_seq: isNew ? 0 : 1,
+          last_seq: isNew ? 0 : this.last,
+          subjects: isNew ? {} : { "test.k.news": 2 },
+        },
+      };
+    }
+    if (request.config !== undefined) {
+      const { deliver_subject, opt_start_seq } = request.config;
+      const seqs = stored.filter((seq) => seq >= opt_start_seq);
+      for (const [n, seq] of seqs.entries()) {
+        const reply = `$JS.ACK.S.c.1.${seq}.${n + 1}.0.${seqs.length - n - 1}`;
+        const data = encoder.encode(`node ${seq} t -\n${seq}`);
+        this.subscriptions.get(deliver_subject)?.(null, { subject: deliver_subject, reply, data });
+      }
+      return { num_pending: seqs.length, delivered: { consumer_seq: 0 } };
+    }
+    const seq = request.seq === undefined
+      ? stored.at(-1)
+      : stored.find((other) => other >= request.seq!);
+    if (seq === undefined) return { error: { code: 404, description: "no message found" } };
+    return { message: { seq, data: btoa(`node ${seq} t -\n${seq}`) } };
+  }
+}
+
+/** A number of requests that is more than a read or a new consumer sends. */
+const MANY = 12;
+
+test("NatsStore reads no history without its dropped messages if the stream is replaced", async () => {
+  for (let left = 0; left <= MANY; left++) {
+    const stream = new ReplacedStream(9, left);
+    const since = { epoch: "2026", offset: 4 };
+    const read = storeOf(stream).read("news", since, Infinity);
+    const isComplete = await read.then(({ complete }) => complete, () => false);
+    assertEquals(isComplete, false, `replaced before request ${left}`);
+    assert(stream.requests.length < MANY, `${stream.requests.length} requests`);
+  }
+});
+
+test("NatsStore tells of dropped messages before the next one if the stream is replaced", async () => {
+  for (let left = 0; left <= MANY; left++) {
+    const stream = new ReplacedStream(4, MANY);
+    const store = storeOf(stream);
+    const events: string[] = [];
+    const target: BrokerEvents = {
+      message() {},
+      stored: (_topic, { position }) => events.push(`${position.epoch}:${position.offset}`),
+      storeGap: () => events.push("gap"),
+      lost() {},
+      error: () => events.push("error"),
+    };
+    await store.follow("news", target);
+    [stream.last, stream.left, stream.requests] = [9, left, []];
+    store.renew(target, true);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    store.stop();
+    // What follows an error is asked for again.
+    const possible = [["error"], ["gap"], ["gap", "2026:8", "2026:9"]].map((all) => all.join());
+    assert(possible.includes(events.join()), `replaced before request ${left}: ${events}`);
+    assert(left < MANY || events.length === 3, `not replaced: ${events}`);
+    assert(stream.requests.length < MANY, `${stream.requests.length} requests`);
+  }
 });
