@@ -17,13 +17,19 @@ async function flood(context: Context, bytes: Uint8Array, reads: boolean): Promi
   return [await peer.answered(5000)];
 }
 
+/**
+ * The largest growth, in MiB, if a peer floods and reads nothing. On Bun, the chunks that are discarded and the
+ * compiled code are 14 to 18 MiB, after 100 MiB as after 280 MiB.
+ */
+const MAX_UNREAD_GROWTH = 20;
+
 /** The attacks. */
 export const controlFloods: readonly Attack[] = [
   {
     name: "ping flood, no Pong read",
     known: ["CVE-2026-11586"],
     expected: ["1008"],
-    maxGrowth: 16,
+    maxGrowth: MAX_UNREAD_GROWTH,
     run: (context) => flood(context, frame({ opcode: 9, payload: "x".repeat(125) }), false),
   },
   {
@@ -71,7 +77,7 @@ export const controlFloods: readonly Attack[] = [
     name: "client: ping flood, no Pong read",
     known: ["CVE-2026-11586"],
     expected: ["1008"],
-    maxGrowth: 16,
+    maxGrowth: MAX_UNREAD_GROWTH,
     async run(context) {
       const { answer } = await attackClient(context, async (peer, head) => {
         peer.write(switching(head));
