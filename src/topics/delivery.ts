@@ -7,7 +7,7 @@ import type { Topic } from "./topic.ts";
 import type { Message, Peer, Publication } from "./types.ts";
 
 /** The number of subscriptions from which on messages are sent to their connections together. */
-const MIN_MEMBERS = 8;
+const MIN_MEMBERS = 16;
 
 /** Counts the results of a delivery. */
 interface Results {
@@ -55,7 +55,7 @@ export class Delivery {
     const { fanout } = topic;
     if (!fanout?.run.extend(this.#plain)) return false;
     const { members } = fanout.run;
-    topic.fannedOut++;
+    topic.countFanout();
     this.#context.counts.sent += members;
     this.#results?.count("sent", members);
     for (const subscription of fanout.others) {
@@ -73,19 +73,19 @@ export class Delivery {
     const { subscriptions } = topic;
     // A callback may subscribe peers: they get later messages.
     const count = subscriptions.length;
-    const others: TopicSubscription[] = [];
     const run = isForAll && count >= MIN_MEMBERS
       ? new SharedRun(this.#plain, () => topic.fanout = undefined)
       : undefined;
-    topic.fanout = run && { run, others };
+    const others: TopicSubscription[] | undefined = run && [];
+    topic.fanout = run && { run, others: others! };
     for (let i = 0; i < count; i++) {
       const subscription = subscriptions[i]!;
       if (subscription.subscriber.peer === except) continue;
       const members = run?.members;
       this.#deliverTo(subscription, run);
-      if (run !== undefined && run.members === members) others.push(subscription);
+      if (run?.members === members) others?.push(subscription);
     }
-    if (others.length > count / 2) topic.fanout = undefined;
+    if (others !== undefined && others.length > count / 2) topic.fanout = undefined;
   }
 
   #deliverTo(subscription: TopicSubscription, run: SharedRun | undefined): void {

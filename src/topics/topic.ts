@@ -41,13 +41,8 @@ export class Topic<Member extends TopicMember = TopicMember> {
   readonly relayed: RelayState | undefined;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
-  /** Undefined as soon as a subscription begins, ends, or has a gap, or a connection sends or writes. */
-  fanout: Fanout<Member> | undefined;
-  /**
-   * The number of messages that all subscriptions have sent as members of a fanout. What a subscription has
-   * sent is this and a number of its own, which is lower by what it has not sent.
-   */
-  fannedOut = 0;
+  /** Made with the first fanout: most topics have few subscribers. */
+  #fanouts: { last: Fanout<Member> | undefined; count: number } | undefined;
   #hasEnded = false;
 
   constructor(name: string, keep: Keep | undefined, isRelayed: boolean) {
@@ -55,6 +50,29 @@ export class Topic<Member extends TopicMember = TopicMember> {
     this.keep = keep;
     this.relayed = isRelayed ? new RelayState() : undefined;
     this.history = keep === undefined || isRelayed ? undefined : new TopicHistory(name, keep);
+  }
+
+  /** Undefined as soon as a subscription begins, ends, or has a gap, or a connection sends or writes. */
+  get fanout(): Fanout<Member> | undefined {
+    return this.#fanouts?.last;
+  }
+
+  set fanout(fanout: Fanout<Member> | undefined) {
+    if (this.#fanouts !== undefined) this.#fanouts.last = fanout;
+    else if (fanout !== undefined) this.#fanouts = { last: fanout, count: 0 };
+  }
+
+  /**
+   * The number of messages that all subscriptions have sent as members of a fanout. What a subscription has
+   * sent is this and a number of its own, which is lower by what it has not sent.
+   */
+  get fannedOut(): number {
+    return this.#fanouts?.count ?? 0;
+  }
+
+  /** Counts a message that the members of the fanout have sent. */
+  countFanout(): void {
+    this.#fanouts!.count++;
   }
 
   /** Adds a subscription. */

@@ -11,7 +11,7 @@ import { FakeTransport } from "../support/fake_transport.ts";
 import { openOn } from "../support/open.ts";
 import { streamOf } from "../support/streams.ts";
 
-const PEERS = 12;
+const PEERS = 20;
 
 /** A peer that is not subscribed. With it as `except`, a message is delivered to each peer on its own. */
 const NOT_SUBSCRIBED = new FakePeer();
@@ -159,7 +159,7 @@ for (let seed = 1; seed <= 40; seed++) {
 /** Connections that are subscribed to "a", and what each has sent. */
 function members(rooms: Topics, options?: SubscribeOptions) {
   const counters = new ConnectionCounters();
-  return Array.from({ length: 10 }, () => {
+  return Array.from({ length: PEERS }, () => {
     const transport = new FakeTransport();
     const { socket } = openOn(transport, { counters });
     rooms.subscribe(socket, "a", options);
@@ -173,7 +173,7 @@ test("a message for many connections waits behind a stream that one of them send
   const all = members(rooms);
   rooms.publish("a", "1");
   const sent = all[0]!.socket.send(streamOf(["2"]));
-  assertEquals(rooms.publish("a", "3").sent, 10);
+  assertEquals(rooms.publish("a", "3").sent, PEERS);
   await sent;
   await microtasks(20);
   const texts = (n: number) =>
@@ -216,9 +216,9 @@ test("a message for many connections is in the send queue of each, and in all co
   const all = members(rooms);
   const subscription = rooms.subscribe(all[0]!.socket, "b");
   for (let n = 1; n <= 20; n++) {
-    assertEquals(rooms.publish("a", "1234567890").sent, 10);
+    assertEquals(rooms.publish("a", "1234567890").sent, PEERS);
     for (const { socket } of all) assertEquals(socket.bufferedAmount, n * 12);
-    assertEquals(rooms.stats.sent, n * 10);
+    assertEquals(rooms.stats.sent, n * PEERS);
   }
   assertEquals(subscription.sent, 0);
   await microtasks(20);
