@@ -52,10 +52,10 @@ async function microtasks(count: number): Promise<void> {
  * @param except The option of each `publish()`.
  * @returns What can be seen of it.
  */
-async function run(seed: number, except: Peer | undefined): Promise<string[]> {
+async function run(seed: number, except: Peer | undefined): Promise<unknown[]> {
   const chance = random(seed);
   const pick = (count: number) => Math.floor(chance() / 2 ** 32 * count);
-  const log: string[] = [];
+  const log: unknown[] = [];
   const counters = new ConnectionCounters();
   await using rooms = topics({
     keep: (topic) => topic === "kept" ? { messages: 5, age: 60_000 } : undefined,
@@ -66,7 +66,7 @@ async function run(seed: number, except: Peer | undefined): Promise<string[]> {
     const transport = new FakeTransport();
     const { socket } = openOn(transport, {
       counters: n === PEERS - 1 && seed % 3 === 0 ? new ConnectionCounters() : counters,
-      limits: { maxBufferedAmount: n % 5 === 4 ? 70_000 : 200_000 },
+      limits: { maxBufferedAmount: n % 5 === 4 ? 20_000 : 200_000 },
     });
     return { transport, socket };
   });
@@ -124,7 +124,7 @@ async function run(seed: number, except: Peer | undefined): Promise<string[]> {
         await Promise.resolve();
         break;
       default: {
-        const size = pick(10) === 0 ? pick(30_000) : pick(300);
+        const size = pick(10) === 0 ? pick(9000) : pick(300);
         const message: Message = pick(2) === 0
           ? `${step} `.padEnd(size, "x")
           : new Uint8Array(size).fill(step);
@@ -141,13 +141,12 @@ async function run(seed: number, except: Peer | undefined): Promise<string[]> {
   log.push(JSON.stringify(rooms.stats), `${counters.messagesSent} in all`);
   for (const [name, { sent, dropped }] of subscriptions) log.push(`${name}: ${sent}, ${dropped}`);
   for (const { transport: { writes, calls } } of all) {
-    const frames = parseFrames(join(...writes)).map(frameWords);
-    log.push(frames.join("\n"), calls.join());
+    log.push(join(...writes), calls.join());
   }
   return log;
 }
 
-for (let seed = 1; seed <= 40; seed++) {
+for (let seed = 1; seed <= 120; seed++) {
   test(`a message for many connections has the results of one delivered to each, seed ${seed}`, async () => {
     const together = await run(seed, undefined);
     const each = await run(seed, NOT_SUBSCRIBED);
