@@ -240,3 +240,20 @@ test("a message for many connections is in the send queue of each, and in all co
     assertEquals(socket.bufferedAmount, 0);
   }
 });
+
+test("a connection that subscribes or leaves between two messages gets those of its time", async () => {
+  await using rooms = topics();
+  const all = members(rooms);
+  assertEquals(rooms.publish("a", "1").sent, PEERS);
+  const transport = new FakeTransport();
+  const { socket } = openOn(transport);
+  const subscription = rooms.subscribe(socket, "a");
+  assertEquals(rooms.publish("a", "2").sent, PEERS + 1);
+  rooms.unsubscribe(all[0]!.socket, "a");
+  assertEquals(rooms.publish("a", "3").sent, PEERS);
+  await microtasks(20);
+  assertEquals(subscription.sent, 2);
+  assertEquals(parseFrames(join(...transport.writes)).map(frameWords), ["text 2", "text 3"]);
+  assertEquals(all[0]!.sent(), ["text 1", "text 2"]);
+  assertEquals(all[1]!.sent(), ["text 1", "text 2", "text 3"]);
+});
