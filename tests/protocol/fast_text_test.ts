@@ -20,6 +20,18 @@ const scripted = {
   },
 };
 
+/** The global object of a runtime whose `Buffer` is native code, as Bun's is: a proxy's text says so. */
+const native = {
+  Buffer: {
+    prototype: Object.fromEntries(
+      ["latin1Slice", "utf8Slice", "utf8Write"].map((name) => [
+        name,
+        new Proxy((prototype as Record<string, () => unknown>)[name]!, {}),
+      ]),
+    ),
+  },
+};
+
 const own = fastText();
 const none: FastText = {
   decodeAscii: () => undefined,
@@ -29,6 +41,7 @@ const none: FastText = {
 const PATHS: [name: string, text: FastText][] = [
   ["with the runtime's Buffer", own],
   ["with a Buffer in JavaScript", fastText(scripted)],
+  ["with a Buffer in native code", fastText(native)],
   ["without Buffer", fastText({})],
   ["with the platform's decoder and encoder alone", none],
 ];
