@@ -105,7 +105,12 @@ async function stalledWith(policy: WhenSlow, size: Size): Promise<Row[]> {
   const [healthy, messages] = size === "full" ? [999, 100_000] : [49, 5000];
   const rooms = topics();
   const server = serve(
-    { hostname: "127.0.0.1", port: 0 },
+    {
+      hostname: "127.0.0.1",
+      port: 0,
+      // The stalled one answers no Ping and reads no Close for minutes.
+      limits: { pingInterval: Infinity, closeTimeout: 600_000 },
+    },
     {
       open(socket) {
         rooms.subscribe(socket, "x", {
