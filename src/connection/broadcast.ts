@@ -6,7 +6,7 @@ import type { Sender } from "./sender.ts";
 import { toBytes } from "./sendable.ts";
 import type { Sendable } from "./sendable.ts";
 import { SharedMessage } from "./shared_message.ts";
-import { SharedRun } from "./shared_run.ts";
+import type { SharedRun } from "./shared_run.ts";
 
 /** Options of {@linkcode broadcast}. */
 export interface BroadcastOptions {
@@ -59,35 +59,19 @@ export function broadcast(
     typeof data === "string" ? data : toBytes(data),
     options?.compress,
   );
-  if (except !== undefined || !(sockets instanceof ConnectionSet)) {
-    let count = 0;
-    for (const socket of sockets) {
-      if (socket !== except && coreOf(socket).sender.sendShared(message) === "sent") count++;
-    }
-    return count;
-  }
-  return broadcastToSet(sockets, message);
-}
-
-/** Broadcasts to all connections of a server: if they are those of the last broadcast, to most at once. */
-function broadcastToSet(sockets: ConnectionSet<unknown>, message: SharedMessage): number {
-  const { fanout } = sockets;
-  if (fanout?.run.extend(message)) {
-    let count = fanout.run.members;
-    for (const socket of fanout.others) {
-      if (coreOf(socket).sender.sendShared(message) === "sent") count++;
-    }
-    return count;
-  }
-  const run = new SharedRun(message, () => sockets.fanout = undefined);
-  const others: WebSocketConnection<unknown>[] = [];
-  sockets.fanout = { run, others };
   let count = 0;
-  for (const socket of sockets) {
-    const { members } = run;
+  const send = (socket: WebSocketConnection<unknown>, run?: SharedRun): void => {
+    if (socket === except) return;
     if (coreOf(socket).sender.sendShared(message, undefined, run) === "sent") count++;
-    if (run.members === members) others.push(socket);
+  };
+  if (except !== undefined || !(sockets instanceof ConnectionSet)) {
+    for (const socket of sockets) send(socket);
+    return count;
   }
+  const { fanout } = sockets;
+  count = fanout.extend(message);
+  if (count > 0) { for (const socket of fanout.others) send(socket); }
+  else fanout.sendToEach(sockets, message, send);
   return count;
 }
 

@@ -1,26 +1,28 @@
 import type { WebSocketConnection } from "./connection.ts";
-import type { SharedRun } from "./shared_run.ts";
+import { Fanout } from "./fanout.ts";
 
-/** The connections of a server. It knows whether they are those of the last broadcast. */
+/** The connections of a server. */
 export class ConnectionSet<Data> extends Set<WebSocketConnection<Data>> {
-  /**
-   * The last messages that were broadcast to all, and the connections that send each on their own. Undefined
-   * as soon as a connection comes or goes, sends or writes.
-   */
-  fanout: { run: SharedRun; others: readonly WebSocketConnection<unknown>[] } | undefined;
+  /** Of the messages that are broadcast to all of them. */
+  readonly fanout = new Fanout<WebSocketConnection<unknown>>();
+
+  constructor(sockets: Iterable<WebSocketConnection<Data>>) {
+    super(); // It would call `add()` before there is a fanout.
+    for (const socket of sockets) this.add(socket);
+  }
 
   override add(socket: WebSocketConnection<Data>): this {
-    this.fanout = undefined;
+    this.fanout.reset();
     return super.add(socket);
   }
 
   override delete(socket: WebSocketConnection<Data>): boolean {
-    this.fanout = undefined;
+    this.fanout.reset();
     return super.delete(socket);
   }
 
   override clear(): void {
-    this.fanout = undefined;
+    this.fanout.reset();
     super.clear();
   }
 }

@@ -1,6 +1,7 @@
+import { Fanout } from "../connection/fanout.ts";
 import { SharedMessage } from "../connection/shared_message.ts";
-import { SharedRun } from "../connection/shared_run.ts";
-import { encodeWith } from "./options.ts";
+import type { SharedRun } from "../connection/shared_run.ts";
+import { encodeShared } from "./options.ts";
 import type { SubscriptionContext } from "./subscriber.ts";
 import type { Outcome, TopicSubscription } from "./subscription.ts";
 import type { Topic } from "./topic.ts";
@@ -43,52 +44,44 @@ export class Delivery {
    * @param isNew Whether it comes after all messages that subscriptions have had.
    */
   deliver(topic: Topic<TopicSubscription>, except: Peer | undefined, isNew: boolean): void {
+    const { subscriptions } = topic;
     topic.isPublishing = true;
-    const isForAll = except === undefined && isNew;
-    if (!isForAll || !this.#extend(topic)) this.#deliverToEach(topic, except, isForAll);
+    if (except === undefined && isNew && subscriptions.length >= MIN_MEMBERS) {
+      this.#deliverToMany(topic.fanout ??= new Fanout(), subscriptions);
+    } else {
+      topic.fanout?.reset();
+      // A callback may subscribe peers: they get later messages.
+      const count = subscriptions.length;
+      for (let i = 0; i < count; i++) {
+        const subscription = subscriptions[i]!;
+        if (subscription.subscriber.peer !== except) this.#deliverTo(subscription);
+      }
+    }
     topic.isPublishing = false;
     topic.compact();
   }
 
-  /** Adds the message to the run of the last one. @returns Whether that was possible. */
-  #extend(topic: Topic<TopicSubscription>): boolean {
-    const { fanout } = topic;
-    if (!fanout?.run.extend(this.#plain)) return false;
-    const { members } = fanout.run;
-    topic.countFanout();
+  #deliverToMany(
+    fanout: Fanout<TopicSubscription>,
+    subscriptions: readonly TopicSubscription[],
+  ): void {
+    const members = fanout.extend(this.#plain);
+    if (members === 0) {
+      return fanout.sendToEach(
+        subscriptions.slice(),
+        this.#plain,
+        (subscription, run) => this.#deliverTo(subscription, run),
+      );
+    }
     this.#context.counts.sent += members;
     this.#results?.count("sent", members);
     for (const subscription of fanout.others) {
-      subscription.isNoMember();
-      this.#deliverTo(subscription, undefined);
+      subscription.notAMember();
+      this.#deliverTo(subscription);
     }
-    return true;
   }
 
-  #deliverToEach(
-    topic: Topic<TopicSubscription>,
-    except: Peer | undefined,
-    isForAll: boolean,
-  ): void {
-    const { subscriptions } = topic;
-    // A callback may subscribe peers: they get later messages.
-    const count = subscriptions.length;
-    const run = isForAll && count >= MIN_MEMBERS
-      ? new SharedRun(this.#plain, () => topic.fanout = undefined)
-      : undefined;
-    const others: TopicSubscription[] | undefined = run && [];
-    topic.fanout = run && { run, others: others! };
-    for (let i = 0; i < count; i++) {
-      const subscription = subscriptions[i]!;
-      if (subscription.subscriber.peer === except) continue;
-      const members = run?.members;
-      this.#deliverTo(subscription, run);
-      if (run?.members === members) others?.push(subscription);
-    }
-    if (others !== undefined && others.length > count / 2) topic.fanout = undefined;
-  }
-
-  #deliverTo(subscription: TopicSubscription, run: SharedRun | undefined): void {
+  #deliverTo(subscription: TopicSubscription, run?: SharedRun): void {
     const publication = this.#publication;
     // A broker may deliver a message after the store has returned it.
     if (!subscription.isActive || subscription.hasHad(publication.position)) return;
@@ -109,16 +102,9 @@ export class Delivery {
 
   #encodedBy(encode: (publication: Publication) => Message): SharedMessage | undefined {
     const encoded = this.#encoded ??= new Map();
-    if (!encoded.has(encode)) encoded.set(encode, this.#encode(encode));
-    return encoded.get(encode);
-  }
-
-  #encode(encode: (publication: Publication) => Message): SharedMessage | undefined {
-    try {
-      return new SharedMessage(encodeWith(encode, this.#publication));
-    } catch (error) {
-      this.#context.reportError(error);
-      return undefined;
+    if (!encoded.has(encode)) {
+      encoded.set(encode, encodeShared(encode, this.#publication, this.#context.reportError));
     }
+    return encoded.get(encode);
   }
 }

@@ -1,3 +1,4 @@
+import { SharedMessage } from "../connection/shared_message.ts";
 import { checkLimit, show, unusable } from "../protocol/options.ts";
 import { aFunction, anything, aSignal, checkOptions, oneOf } from "../util/options.ts";
 import type { OptionCheck, OptionChecks } from "../util/options.ts";
@@ -47,6 +48,20 @@ export function encodeWith(
   onRejected(data, () => {}); // The TypeError is reported.
   checkMessage(data);
   return data;
+}
+
+/** As {@linkcode encodeWith}, for many connections. Reports an error, and returns `undefined` then. */
+export function encodeShared(
+  encode: SubscribeOptions["encode"],
+  publication: Publication,
+  reportError: (error: unknown) => void,
+): SharedMessage | undefined {
+  try {
+    return new SharedMessage(encodeWith(encode, publication));
+  } catch (error) {
+    reportError(error);
+    return undefined;
+  }
 }
 
 const keepChecks: OptionChecks<Keep> = { messages: anything, bytes: anything, age: anything };

@@ -136,7 +136,7 @@ export class Subscriber {
     if (this.#window !== undefined || !(peer instanceof WebSocketConnection)) return;
     this.#window = new PingWindow(peer);
     // From here on, each message to it counts.
-    for (const { parent } of this.#many?.values() ?? this.#few) parent.fanout = undefined;
+    for (const { parent } of this.#many?.values() ?? this.#few) parent.fanout?.reset();
   }
 
   /** Whether messages can be sent. */

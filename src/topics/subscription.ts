@@ -1,4 +1,4 @@
-import { encodeWith } from "./options.ts";
+import { encodeShared } from "./options.ts";
 import { callGuarded, onRejected } from "../util/promises.ts";
 import type {
   Message,
@@ -59,7 +59,10 @@ export class TopicSubscription implements Subscription {
   readonly parent: Topic<TopicSubscription>;
   readonly subscriber: Subscriber;
   place = -1;
-  /** The number of messages it has sent, without those of its topic's `fannedOut` while it is active. */
+  /**
+   * The number of messages it has sent. While it is active, less by the number of those that the topic's fanout
+   * has added to the send queues of many at once: they need not be counted by each subscription.
+   */
   #sent: number;
   #state: SubscriptionState | undefined;
 
@@ -72,7 +75,7 @@ export class TopicSubscription implements Subscription {
   ) {
     this.parent = topic;
     this.subscriber = subscriber;
-    this.#sent = 0 - topic.fannedOut; // Not -0, which V8 keeps in an object of its own.
+    this.#sent = 0 - this.#fannedOut; // Not -0, which V8 keeps in an object of its own.
     this.#state = options === undefined && isPlain
       ? undefined
       : new SubscriptionState(options ?? NO_OPTIONS, undefined);
@@ -88,7 +91,7 @@ export class TopicSubscription implements Subscription {
   }
 
   get sent(): number {
-    return this.isActive ? this.#sent + this.parent.fannedOut : this.#sent;
+    return this.isActive ? this.#sent + this.#fannedOut : this.#sent;
   }
 
   get dropped(): number {
@@ -120,6 +123,10 @@ export class TopicSubscription implements Subscription {
     return this.#state === undefined ? PLAIN_START : this.#state.start;
   }
 
+  get #fannedOut(): number {
+    return this.parent.fanout?.extensions ?? 0;
+  }
+
   get #context(): SubscriptionContext {
     return this.subscriber.context;
   }
@@ -129,21 +136,21 @@ export class TopicSubscription implements Subscription {
     return this.#state ??= new SubscriptionState(NO_OPTIONS, PLAIN_START);
   }
 
-  /** The others have sent a message as members of a fanout. */
-  isNoMember(): void {
+  /** The fanout has added a message to the send queues of others: it is none that this one has sent. */
+  notAMember(): void {
     this.#sent--;
   }
 
   /** Queues messages until `begin()`. */
   queueUntilBegin(): void {
-    this.parent.fanout = undefined;
+    this.parent.fanout?.reset();
     this.#own.early = [];
   }
 
   /** Starts the subscription. Kept messages are sent before all others. */
   begin(position: Position | undefined, recovered: boolean, replay: Publication[]): void {
     if (!this.isActive) return;
-    this.parent.fanout = undefined;
+    this.parent.fanout?.reset();
     const state = this.#own;
     const start = { recovered, position, replayed: replay.length };
     state.start = start;
@@ -236,7 +243,7 @@ export class TopicSubscription implements Subscription {
    * @param until The position of the last one, if the topic is kept.
    */
   skipLost(count: number | undefined, until: Position | undefined): void {
-    this.parent.fanout = undefined;
+    this.parent.fanout?.reset();
     const early = this.#state?.early;
     if (early !== undefined) {
       early.push({ lost: count, until });
@@ -356,14 +363,9 @@ export class TopicSubscription implements Subscription {
     const encodings = encodingsOf(publication);
     const encoded = encodings?.get(this.encode);
     if (encoded !== undefined) return encoded;
-    try {
-      const message = new SharedMessage(encodeWith(this.encode, publication));
-      encodings?.set(this.encode, message);
-      return message;
-    } catch (error) {
-      this.#context.reportError(error);
-      return undefined;
-    }
+    const message = encodeShared(this.encode, publication, this.#context.reportError);
+    if (message !== undefined) encodings?.set(this.encode, message);
+    return message;
   }
 
   #drop(count: number): void {

@@ -1,4 +1,4 @@
-import type { SharedRun } from "../connection/shared_run.ts";
+import type { Fanout } from "../connection/fanout.ts";
 import type { ExceptedPeers } from "./excepted_peers.ts";
 import { TopicHistory } from "./history.ts";
 import type { Keep, Position } from "./types.ts";
@@ -21,14 +21,6 @@ export class RelayState {
   readAt = -Infinity;
 }
 
-/** The last messages of a topic, while most subscribers can get the next one without a look at each of them. */
-export interface Fanout<Member extends TopicMember = TopicMember> {
-  /** The messages in the send queues of the members. */
-  readonly run: SharedRun;
-  /** The subscriptions to which each message is delivered on its own. */
-  readonly others: readonly Member[];
-}
-
 /** A topic that has subscribers or a history. A process may have many of them, so the fields are few. */
 export class Topic<Member extends TopicMember = TopicMember> {
   readonly name: string;
@@ -41,8 +33,8 @@ export class Topic<Member extends TopicMember = TopicMember> {
   readonly relayed: RelayState | undefined;
   /** Whether a message is being delivered: until then subscriptions keep their indices. */
   isPublishing = false;
-  /** Made with the first fanout: most topics have few subscribers. */
-  #fanouts: { last: Fanout<Member> | undefined; count: number } | undefined;
+  /** Made with the first message to many subscribers: most topics have few. */
+  fanout: Fanout<Member> | undefined;
   #hasEnded = false;
 
   constructor(name: string, keep: Keep | undefined, isRelayed: boolean) {
@@ -52,38 +44,15 @@ export class Topic<Member extends TopicMember = TopicMember> {
     this.history = keep === undefined || isRelayed ? undefined : new TopicHistory(name, keep);
   }
 
-  /** Undefined as soon as a subscription begins, ends, or has a gap, or a connection sends or writes. */
-  get fanout(): Fanout<Member> | undefined {
-    return this.#fanouts?.last;
-  }
-
-  set fanout(fanout: Fanout<Member> | undefined) {
-    if (this.#fanouts !== undefined) this.#fanouts.last = fanout;
-    else if (fanout !== undefined) this.#fanouts = { last: fanout, count: 0 };
-  }
-
-  /**
-   * The number of messages that all subscriptions have sent as members of a fanout. What a subscription has
-   * sent is this and a number of its own, which is lower by what it has not sent.
-   */
-  get fannedOut(): number {
-    return this.#fanouts?.count ?? 0;
-  }
-
-  /** Counts a message that the members of the fanout have sent. */
-  countFanout(): void {
-    this.#fanouts!.count++;
-  }
-
   /** Adds a subscription. */
   add(subscription: Member): void {
-    this.fanout = undefined;
+    this.fanout?.reset();
     subscription.place = this.subscriptions.push(subscription) - 1;
   }
 
   /** Removes a subscription; the last one takes its place. */
   remove(subscription: Member): void {
-    this.fanout = undefined;
+    this.fanout?.reset();
     const { place } = subscription;
     subscription.place = -1;
     if (this.isPublishing) {

@@ -1,3 +1,4 @@
+import type { Limits } from "../../src/connection/limits.ts";
 import { ConnectionCounters } from "../../src/connection/counters.ts";
 import { topics } from "../../src/topics/topics.ts";
 import type { Message, Peer, Published, SubscribeOptions, Topics } from "../../src/topics/types.ts";
@@ -169,11 +170,15 @@ for (let seed = 1; seed <= 120; seed++) {
 }
 
 /** Connections that are subscribed to "a", and what each has sent. */
-function members(rooms: Topics, options?: SubscribeOptions) {
+function members(rooms: Topics, options?: SubscribeOptions, limits?: Partial<Limits>) {
   const counters = new ConnectionCounters();
   return Array.from({ length: PEERS }, () => {
     const transport = new FakeTransport();
-    const { socket } = openOn(transport, { counters });
+    const { socket } = openOn(transport, {
+      counters,
+      overflow: "reject",
+      ...(limits && { limits }),
+    });
     rooms.subscribe(socket, "a", options);
     const sent = () => parseFrames(join(...transport.writes)).map(frameWords);
     return { transport, socket, sent };
@@ -256,4 +261,12 @@ test("a connection that subscribes or leaves between two messages gets those of 
   assertEquals(parseFrames(join(...transport.writes)).map(frameWords), ["text 2", "text 3"]);
   assertEquals(all[0]!.sent(), ["text 1", "text 2"]);
   assertEquals(all[1]!.sent(), ["text 1", "text 2", "text 3"]);
+});
+
+test("a message for many connections does not overtake one that has no room in their queues", async () => {
+  await using rooms = topics();
+  members(rooms, { whenSlow: "drop-oldest" }, { maxBufferedAmount: 3000 });
+  assertEquals(rooms.publish("a", "1").sent, PEERS);
+  assertEquals(rooms.publish("a", "x".repeat(5000), { except: NOT_SUBSCRIBED }).waiting, PEERS);
+  assertEquals(rooms.publish("a", "2").waiting, PEERS);
 });
