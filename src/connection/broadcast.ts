@@ -30,8 +30,9 @@ const broadcastOptionChecks: OptionChecks<BroadcastOptions> = {
  * and all of them write the same bytes. A connection that is not open is left out.
  *
  * With permessage-deflate it is compressed once, without references to earlier messages, for all
- * connections with the same options. Each client connection encodes it itself, because clients mask frames. A connection with a slow peer keeps a reference to the bytes. Its
- * option `overflow` applies above `maxBufferedAmount`.
+ * connections with the same options. Each client connection encodes it itself, because clients mask frames.
+ * A connection with a slow peer keeps a reference to the bytes. Its option `overflow` applies above
+ * `maxBufferedAmount`.
  *
  * @param sockets The connections, such as `server.connections`.
  * @returns The number of connections that have sent it.

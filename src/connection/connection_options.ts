@@ -54,8 +54,8 @@ export interface ConnectionOptions {
    * The ownership of the bytes of a received binary message:
    *
    * - `"shared"`: the application may keep them. Their `ArrayBuffer` may hold other messages of the
-   *   connection, too, so `byteOffset` counts. A message that is kept keeps all of it in memory, up to 512 KiB: use `"owned"`
-   *   to keep small messages.
+   *   connection, too, so `byteOffset` counts. A message that is kept keeps all of it in memory, up to
+   *   512 KiB: use `"owned"` to keep small messages.
    * - `"owned"`: each message has an `ArrayBuffer` of its own, with `byteOffset` 0, to wrap or to transfer.
    *   It costs a copy, and short messages some 0.3 µs.
    * - `"borrowed"`: with callbacks, the bytes are valid until the callback returns; a promise that it

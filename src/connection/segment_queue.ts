@@ -10,13 +10,13 @@ interface SharedBytes {
 }
 
 /** The view that was made last: the connections of a broadcast write the same one. */
-let lastRun: SharedBytes | undefined;
+let lastBytes: SharedBytes | undefined;
 let lastView: Uint8Array<ArrayBuffer> | undefined;
 
-function viewOfRun(run: SharedBytes): Uint8Array<ArrayBuffer> {
-  const { block, start, end } = run;
-  if (lastRun?.block !== block || lastRun.start !== start || lastRun.end !== end) {
-    lastRun = { block, start, end };
+function viewOfShared(shared: SharedBytes): Uint8Array<ArrayBuffer> {
+  const { block, start, end } = shared;
+  if (lastBytes?.block !== block || lastBytes.start !== start || lastBytes.end !== end) {
+    lastBytes = { block, start, end };
     lastView = block.subarray(start, end);
   }
   return lastView!;
@@ -26,7 +26,7 @@ function viewOfRun(run: SharedBytes): Uint8Array<ArrayBuffer> {
 export class SegmentQueue {
   readonly #segments: (Uint8Array<ArrayBuffer> | SharedBytes)[] = [];
   /** The newest segment, if it is shared: the next frame may directly follow it in the same buffer. */
-  #run: SharedBytes | undefined;
+  #newest: SharedBytes | undefined;
   /** The run behind all segments, to which others may add frames. */
   #open: SharedRun | undefined;
   #memoryUsage = 0;
@@ -76,20 +76,20 @@ export class SegmentQueue {
       FrameEncoder.recycle(buffer);
     }
     this.#segments.push(segment);
-    this.#run = undefined;
+    this.#newest = undefined;
     this.#memoryUsage += segment.buffer.byteLength;
   }
 
   /** Adds a frame that other connections write as well. */
   pushShared({ block, start, end }: SharedFrame): void {
     this.#memoryUsage += end - start;
-    const run = this.#run;
-    if (run?.block === block && run.end === start) {
-      run.end = end;
+    const newest = this.#newest;
+    if (newest?.block === block && newest.end === start) {
+      newest.end = end;
       return;
     }
-    this.#run = { block, start, end };
-    this.#segments.push(this.#run);
+    this.#newest = { block, start, end };
+    this.#segments.push(this.#newest);
   }
 
   /** Removes and returns the oldest segment; the open run comes last. */
@@ -102,9 +102,9 @@ export class SegmentQueue {
       this.#memoryUsage -= segment.buffer.byteLength;
       return segment;
     }
-    if (segment === this.#run) this.#run = undefined;
+    if (segment === this.#newest) this.#newest = undefined;
     this.#memoryUsage -= segment.end - segment.start;
-    return viewOfRun(segment);
+    return viewOfShared(segment);
   }
 
   #shiftRun(): Uint8Array<ArrayBuffer> | undefined {
@@ -113,6 +113,6 @@ export class SegmentQueue {
     run.close();
     this.#open = undefined;
     this.isShared = true;
-    return viewOfRun(run);
+    return viewOfShared(run);
   }
 }
