@@ -40,6 +40,14 @@ function watch(people: Presence<State>, topic: string): PresenceChange<State>[] 
   return changes;
 }
 
+/** A node that watches the topic "x" and hears the other nodes. */
+async function watching() {
+  const { rooms, people: here } = make({ grace: 0 });
+  watch(here, "x");
+  await delay(10);
+  return { rooms, here };
+}
+
 /** Collects the messages of a type between nodes. */
 function listen(rooms: Topics, topic: string, type: string) {
   const heard: {
@@ -148,9 +156,7 @@ test("a peer that says nothing of its end is found, and leave() ends a membershi
 });
 
 test("two nodes on the same topics see each other's members, and lose them with the node", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const here = make({ grace: 0 }, rooms).people;
+  const { rooms, people: here } = make({ grace: 0 });
   const there = presence<State>(rooms, { grace: 0 });
   there.join(new FakePeer(), "x", "early", { name: "" });
   const changes = watch(here, "x");
@@ -169,11 +175,7 @@ test("two nodes on the same topics see each other's members, and lose them with 
 });
 
 test("the members of a node that is silent leave within four seconds", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const here = make({ grace: 0 }, rooms).people;
-  watch(here, "x");
-  await delay(10);
+  const { rooms, here } = await watching();
   // What a node that was killed has said.
   const node = "a0000000-0000-0000-0000-000000000000";
   const set = [["ghost", { name: "" }]];
@@ -220,11 +222,7 @@ test("the members of a node that is silent leave within four seconds", async () 
 });
 
 test("a block of the event loop does not prolong the silence of a node that was heard after it", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const here = make({ grace: 0 }, rooms).people;
-  watch(here, "x");
-  await delay(10);
+  const { rooms, here } = await watching();
   block(2500);
   const node = "c0000000-0000-0000-0000-000000000000";
   const set = [["ghost", { name: "" }]];
@@ -237,9 +235,7 @@ test("a block of the event loop does not prolong the silence of a node that was 
 });
 
 test("a node that is heard for the first time is asked for its members", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const { people } = make({ grace: 0 }, rooms);
+  const { rooms, people } = make({ grace: 0 });
   const asked = listen(rooms, "\0presence/", "request");
   const heartbeat = (node: string) =>
     rooms.publish("\0presence/", JSON.stringify({ node, type: "heartbeat" }));
@@ -254,9 +250,7 @@ test("a node that is heard for the first time is asked for its members", async (
 });
 
 test("a node that is asked sends its members of all topics, then answers", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const { people } = make({ grace: 0 }, rooms);
+  const { rooms, people } = make({ grace: 0 });
   people.join(new FakePeer(), "x", "a", { name: "A" });
   people.join(new FakePeer(), "y", "b", { name: "B" });
   const heartbeats = listen(rooms, "\0presence/", "heartbeat");
@@ -280,11 +274,7 @@ test("a node that is asked sends its members of all topics, then answers", async
 });
 
 test("a diff that is missed is asked for again", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const here = make({ grace: 0 }, rooms).people;
-  watch(here, "x");
-  await delay(10);
+  const { rooms, here } = await watching();
   const asked: unknown[] = [];
   rooms.subscribe({ readyState: 1, send: (data) => asked.push(data), close() {} }, "\0presence/x");
   const node = "b0000000-0000-0000-0000-000000000000";
@@ -300,11 +290,7 @@ test("a diff that is missed is asked for again", async () => {
 });
 
 test("presence ignores messages of a form that no node sends", async () => {
-  const rooms = topics();
-  onTestEnd(async () => await rooms[Symbol.asyncDispose]());
-  const here = make({ grace: 0 }, rooms).people;
-  watch(here, "x");
-  await delay(10);
+  const { rooms, here } = await watching();
   const bodies = [
     { type: "all", version: 1 },
     { type: "all", version: "1", set: [["k", 1]] },
