@@ -4,6 +4,10 @@ export type Check = (value: unknown) => boolean;
 /** Whether a value is a string. */
 export const isString: Check = (value) => typeof value === "string";
 
+/** Whether a value is a count, a version or a time: a number from 0 to the largest safe integer. */
+export const isAmount: Check = (value) =>
+  typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+
 /** Whether a value is missing, or passes a check. */
 export function isOptional(value: unknown, is: Check): boolean {
   return value === undefined || is(value);

@@ -1,4 +1,4 @@
-import { isList, isOptional, isString } from "./json_checks.ts";
+import { isAmount, isList, isOptional, isString } from "./json_checks.ts";
 import type { Check } from "./json_checks.ts";
 import type { Message } from "./types.ts";
 
@@ -44,20 +44,18 @@ function isValid(message: Record<string, unknown>): boolean {
     case "bye":
       return true;
     case "diff":
-      return isNumber(version) && isEntries(set) && isList(left, isString);
+      return isAmount(version) && isEntries(set) && isList(left, isString);
     case "all":
-      return isNumber(version) && isEntries(set);
+      return isAmount(version) && isEntries(set);
     case "request":
-      return isOptional(to, isString) && isOptional(question, isNumber);
+      return isOptional(to, isString) && isOptional(question, isAmount);
     case "told":
-      return isString(to) && isOptional(question, isNumber) && isNumber(rest) &&
-        isEntries(versions, isNumber);
+      return isString(to) && isOptional(question, isAmount) && isAmount(rest) &&
+        isEntries(versions, isAmount);
     default:
       return false;
   }
 }
-
-const isNumber: Check = (value) => typeof value === "number";
 
 /** Whether a value is a list of pairs, of a string and another value. */
 function isEntries(value: unknown, is: Check = () => true): boolean {

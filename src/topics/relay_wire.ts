@@ -1,5 +1,5 @@
 import { concat } from "../protocol/bytes.ts";
-import { isList, isOptional, isString } from "./json_checks.ts";
+import { isAmount, isList, isOptional, isString } from "./json_checks.ts";
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import type { Message, Position, RelayedMessage } from "./types.ts";
 
@@ -99,23 +99,19 @@ export function decodeControl(payload: string | Uint8Array): NodeControl | undef
     const { type, node, instance, to, question, probe, age, numbers, topics } = control;
     if (typeof node !== "string" || !/^[\w-]{1,64}$/.test(node)) return undefined;
     const isValid = type === "heartbeat" && isString(instance) && isNumbers(numbers) ||
-      type === "question" && isNumber(question) && isList(topics, isString) &&
+      type === "question" && isAmount(question) && isList(topics, isString) &&
         isOptional(to, isString) ||
-      type === "answer" && isString(to) && isNumber(question) && isNumber(age) &&
+      type === "answer" && isString(to) && isAmount(question) && isAmount(age) &&
         isNumbers(numbers) ||
-      type === "probe" && isNumber(probe) || type === "bye" && isNumber(age) && isNumbers(numbers);
+      type === "probe" && isAmount(probe) || type === "bye" && isAmount(age) && isNumbers(numbers);
     return isValid ? control as unknown as NodeControl : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isNumber(value: unknown): boolean {
-  return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
-}
-
 function isNumbers(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.values(value).every(isNumber);
+  return typeof value === "object" && value !== null && Object.values(value).every(isAmount);
 }
 
 /** Encodes a topic's name for a subject or a channel, without `*`, `>`, `.` and spaces. */
