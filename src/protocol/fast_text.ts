@@ -22,13 +22,13 @@ const codes = /* @__PURE__ */ Array.from(
 );
 
 /**
- * Returns the functions for text, with those of the global `Buffer`. They need no view of the range, and in
+ * Makes the functions for text, with those of the global `Buffer`. They need no view of the range, and in
  * native code, as on Bun, they take a half to a third of the time of `TextDecoder` and `TextEncoder`. On Deno
  * they are JavaScript, and only decoding short texts is faster.
  *
  * @param global The global object.
  */
-export function fastText(global: object = globalThis): FastText {
+export function createFastText(global: object = globalThis): FastText {
   const { prototype } = (global as { Buffer?: { prototype: BufferMethods } }).Buffer ?? {};
   const { latin1Slice, utf8Slice, utf8Write } = prototype ?? {};
   if (isNative(latin1Slice) && isNative(utf8Slice) && isNative(utf8Write)) {

@@ -1,6 +1,6 @@
 // Text through each of the fast paths, and without them, compared with the platform's decoder and encoder.
 import { type FastText, provideFastPaths } from "../../src/protocol/fast_paths.ts";
-import { fastText } from "../../src/protocol/fast_text.ts";
+import { createFastText } from "../../src/protocol/fast_text.ts";
 import { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
 import { SimdKernel } from "../../src/protocol/simd_kernel.ts";
 import { sizedBufferPool } from "../../src/protocol/sized_buffer_pool.ts";
@@ -32,7 +32,7 @@ const native = {
   },
 };
 
-const own = fastText();
+const own = createFastText();
 const none: FastText = {
   decodeAscii: () => undefined,
   decode: () => undefined,
@@ -40,9 +40,9 @@ const none: FastText = {
 };
 const PATHS: [name: string, text: FastText][] = [
   ["with the runtime's Buffer", own],
-  ["with a Buffer in JavaScript", fastText(scripted)],
-  ["with a Buffer in native code", fastText(native)],
-  ["without Buffer", fastText({})],
+  ["with a Buffer in JavaScript", createFastText(scripted)],
+  ["with a Buffer in native code", createFastText(native)],
+  ["without Buffer", createFastText({})],
   ["with the platform's decoder and encoder alone", none],
 ];
 
@@ -119,10 +119,10 @@ function lengthsOf(text: FastText): [ascii: number, decoded: number, encoded: nu
   ];
 }
 
-test("fastText uses native code on Bun, and only functions that are faster elsewhere", () => {
+test("createFastText() uses native code on Bun, and only functions that are faster elsewhere", () => {
   assertEquals(lengthsOf(own), isBun ? [48, 17_000, 16_384] : [24, 256, -1]);
-  assertEquals(lengthsOf(fastText(scripted)), [24, 256, -1]);
-  assertEquals(lengthsOf(fastText({})), [24, -1, -1]);
+  assertEquals(lengthsOf(createFastText(scripted)), [24, 256, -1]);
+  assertEquals(lengthsOf(createFastText({})), [24, -1, -1]);
 });
 
 for (const [name, text] of PATHS) {
