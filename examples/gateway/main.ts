@@ -24,7 +24,6 @@ const server = serve<Visit>({
   ...(process.env.HOST ? { hostname: process.env.HOST } : {}),
   // The server behind the gateway decides which pages may connect: it gets the Origin.
   origins: () => true,
-  fetch: () => new Response("Expected a WebSocket\n", { status: 426 }),
 
   /** The server behind the gateway answers first, so that the client gets its status and its subprotocol. */
   async upgrade(request, { protocols, remoteAddr }) {

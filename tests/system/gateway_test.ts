@@ -38,6 +38,13 @@ test("the gateway closes its clients with 1012 for a restart, and its server's c
   assertEquals([code, stderr], [0, ""]);
 });
 
+test("the gateway answers plain HTTP with 426 and the protocol that it expects (RFC 9110 §15.5.22)", async () => {
+  const { port } = await startExample("gateway/main.ts");
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  await response.body?.cancel();
+  assertEquals([response.status, response.headers.get("upgrade")], [426, "websocket"]);
+});
+
 test("the gateway answers 502 if the server behind it can't be reached", async () => {
   const { port } = await startExample("gateway/main.ts", 0, { BACKEND: "ws://127.0.0.1:9/" });
   const error = await assertRejects(
