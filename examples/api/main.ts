@@ -24,10 +24,11 @@ function socketsOf(token: string): WebSocketConnection<Visit>[] {
   return [...server.connections].filter(({ data }) => data.token === token);
 }
 
+const account = { user: env.API_USER || "demo", password: env.API_PASSWORD || "demo" };
 const app = createApp({
   sessions,
   events,
-  account: { user: env.API_USER || "demo", password: env.API_PASSWORD || "demo" },
+  account,
   webhookSecret: env.WEBHOOK_SECRET || "secret",
   allowedOrigin: env.ALLOWED_ORIGIN || "https://app.example.com",
   isDraining: () => server.isDraining,
@@ -64,5 +65,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 if (server.addr.transport === "tcp") console.log(`API at http://localhost:${server.addr.port}/`);
+if (!env.API_PASSWORD) console.log(`Log in as "${account.user}" with the password "demo"`);
 await server.finished;
 process.exit(0);

@@ -1,6 +1,7 @@
 // A gateway in front of a WebSocket server. `deno run -A examples/gateway/main.ts`, or
 // `bun examples/gateway/main.ts`, then connect to the address that it prints. PORT and HOST set its
-// address, BACKEND the URL of the server; without it, the gateway starts a small one of its own.
+// address, BACKEND the URL of the server; without it, the gateway starts a small one of its own, to which
+// `bun src/cli/mod.ts connect ws://localhost:8080/ -H "authorization: Bearer 1234"` connects.
 import process from "node:process";
 import { connect, HandshakeError, relay, serve } from "@sluice/websocket";
 import type { WebSocketConnection } from "@sluice/websocket";
@@ -69,6 +70,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 console.log(`Gateway to ${target} at ws://localhost:${server.port}/`);
+if (own) console.log('Its server expects the header field "authorization: Bearer 1234"');
 await server.finished;
 await own?.shutdown();
 process.exit(0);
